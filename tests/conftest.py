@@ -1,0 +1,14 @@
+"""Hypothesis profiles: "ci" draws the same examples every time, "dev" looks for new ones."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+COMMON = {
+    "deadline": None,
+    "max_examples": 30,
+    "suppress_health_check": [HealthCheck.too_slow],
+}
+settings.register_profile("ci", derandomize=True, database=None, **COMMON)
+settings.register_profile("dev", **COMMON)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
