@@ -1,0 +1,132 @@
+"""What a solve hands back, and the warning that it fell short."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import Floats
+
+
+class ConvergenceWarning(UserWarning):
+    """A solve stopped before its duality gap reached the tolerance.
+
+    Examples
+    --------
+    >>> import warnings, mxne_rs
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", mxne_rs.ConvergenceWarning)
+    """
+
+
+class Record(NamedTuple):
+    """One certificate of the full problem on the way to the answer.
+
+    Examples
+    --------
+    >>> import numpy as np, mxne_rs
+    >>> mxne_rs.solve_mxne(np.eye(2), np.eye(2), 0.5).history[0].n_active
+    0
+    """
+
+    n_iter: int
+    """Epochs done."""
+    primal: float
+    """Value of the objective."""
+    gap: float
+    """Relative duality gap."""
+    n_active: int
+    """Locations that were not zero."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Solution:
+    """A sparse source estimate with its certificate.
+
+    After reweighting ``gap``, ``primal`` and ``dual`` are those of the last weighted convex
+    problem, over the locations that survived.
+
+    Attributes
+    ----------
+    sources : array, shape (n_active * n_orient, n_times)
+        The rows of X that are not zero, in the units of data over gain.
+    active_set : array of bool, shape (n_locations,)
+        Which locations are not zero.
+    n_orient : int
+        Orientations per location.
+    gap : float
+        Relative duality gap, (primal - dual) / (|M|^2 / 2): an upper bound on how far the
+        objective is above its minimum, in units of the objective of doing nothing.
+    primal, dual : float
+        The values that enclose the minimum.
+    alpha, tol : float
+        The regularisation and the tolerance asked for.
+    status : str
+        "converged", "iteration_limit", "time_limit" or "stalled" (by rounding).
+    n_iter : int
+        Epochs of the inner solver, in all.
+    elapsed : float
+        Seconds.
+    history : tuple of Record
+        The certificates on the way.
+    objective : float | None
+        After reweighting, the value of the non-convex objective.
+    weights : array, shape (n_locations,) | None
+        After reweighting, the weights of the last convex problem (infinite where a location
+        has died).
+    n_reweights : int | None
+        After reweighting, the convex problems solved.
+    reweighting_converged : bool | None
+        After reweighting, whether support and amplitudes had stopped changing.
+
+    Examples
+    --------
+    >>> import numpy as np, mxne_rs
+    >>> solution = mxne_rs.solve_mxne(np.eye(3), 2 * np.eye(3), alpha=1.0)
+    >>> solution.converged, solution.active_set.sum()
+    (True, np.int64(3))
+    >>> solution.x.round(3)[0]
+    array([1., 0., 0.])
+    """
+
+    sources: Floats
+    active_set: NDArray[np.bool_]
+    n_orient: int
+    gap: float
+    primal: float
+    dual: float
+    alpha: float
+    tol: float
+    status: str
+    n_iter: int
+    elapsed: float
+    history: tuple[Record, ...] = field(default=())
+    objective: float | None = None
+    weights: Floats | None = None
+    n_reweights: int | None = None
+    reweighting_converged: bool | None = None
+
+    @property
+    def converged(self) -> bool:
+        """Whether the relative gap reached the tolerance."""
+        return self.status == "converged"
+
+    @property
+    def x(self) -> Floats:
+        """All rows of X, shape (n_sources, n_times); made anew at each request."""
+        x = np.zeros((self.active_set.size * self.n_orient, self.sources.shape[1]))
+        x[np.repeat(self.active_set, self.n_orient)] = self.sources
+        return x
+
+    def __repr__(self) -> str:
+        """One line: what was found, how well, how fast."""
+        n_active, n_locations = int(self.active_set.sum()), self.active_set.size
+        rounds = "" if self.n_reweights is None else f", {self.n_reweights} reweightings"
+        return (
+            f"<Solution: {n_active} of {n_locations} locations, alpha {self.alpha:.4g}, "
+            f"{self.status}, relative gap {self.gap:.1e} (tol {self.tol:.0e}), "
+            f"{self.n_iter} epochs{rounds}, {1e3 * self.elapsed:.1f} ms>"
+        )

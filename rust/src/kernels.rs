@@ -1,0 +1,250 @@
+//! The small block operations of an epoch, compiled for AVX-512, AVX2 and the baseline, chosen once at run time.
+//!
+//! The bodies are plain safe Rust that the compiler vectorises; the `unsafe` here only calls a body compiled for a
+//! CPU feature after that feature was detected. The baseline body is the oracle the others are tested against.
+#![allow(unsafe_code)]
+
+use crate::panel::Lane;
+use std::sync::OnceLock;
+
+#[inline(always)]
+fn madd<const FMA: bool>(a: f64, b: f64, c: f64) -> f64 {
+    if FMA { a.mul_add(b, c) } else { a * b + c }
+}
+
+#[inline(always)]
+fn dot_body<const FMA: bool>(a: &[Lane], b: &[Lane]) -> f64 {
+    let mut sums = [[0.0; 8]; 4];
+    let mut a4 = a.chunks_exact(4);
+    let mut b4 = b.chunks_exact(4);
+    for (x, y) in (&mut a4).zip(&mut b4) {
+        for q in 0..4 {
+            for i in 0..8 {
+                sums[q][i] = madd::<FMA>(x[q].0[i], y[q].0[i], sums[q][i]);
+            }
+        }
+    }
+    for (x, y) in a4.remainder().iter().zip(b4.remainder()) {
+        for i in 0..8 {
+            sums[0][i] = madd::<FMA>(x.0[i], y.0[i], sums[0][i]);
+        }
+    }
+    (0..8).map(|i| (sums[0][i] + sums[1][i]) + (sums[2][i] + sums[3][i])).sum()
+}
+
+#[inline(always)]
+fn dot_slices_body<const FMA: bool>(a: &[f64], b: &[f64]) -> f64 {
+    let mut sums = [0.0; 32];
+    let mut a_chunks = a.chunks_exact(32);
+    let mut b_chunks = b.chunks_exact(32);
+    for (x, y) in (&mut a_chunks).zip(&mut b_chunks) {
+        for i in 0..32 {
+            sums[i] = madd::<FMA>(x[i], y[i], sums[i]);
+        }
+    }
+    let tail: f64 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(x, y)| x * y).sum();
+    sums.iter().sum::<f64>() + tail
+}
+
+/// `out[r] -= sum_i rows[i][r] * delta[i]` for `K` rows at once.
+#[inline(always)]
+fn subtract_rows<const FMA: bool, const K: usize>(
+    out: &mut [Lane],
+    rows: [&[f64]; K],
+    delta: &[Lane],
+    width: usize,
+) {
+    for (r, target) in out.chunks_exact_mut(width).enumerate() {
+        let factors: [f64; K] = std::array::from_fn(|i| -rows[i][r]);
+        for (q, lane) in target.iter_mut().enumerate() {
+            let mut sum = lane.0;
+            for i in 0..K {
+                let d = &delta[i * width + q].0;
+                for (value, d) in sum.iter_mut().zip(d) {
+                    *value = madd::<FMA>(factors[i], *d, *value);
+                }
+            }
+            lane.0 = sum;
+        }
+    }
+}
+
+#[inline(always)]
+fn subtract_outer_body<const FMA: bool>(
+    out: &mut [Lane],
+    rows: &[f64],
+    delta: &[Lane],
+    width: usize,
+) {
+    let n = out.len() / width;
+    let mut rows = rows;
+    let mut delta = delta;
+    while rows.len() >= 3 * n && n > 0 {
+        let (now, rest) = rows.split_at(3 * n);
+        let (a, b) = now.split_at(n);
+        let (b, c) = b.split_at(n);
+        subtract_rows::<FMA, 3>(out, [a, b, c], delta, width);
+        rows = rest;
+        delta = &delta[3 * width..];
+    }
+    while rows.len() >= n && n > 0 {
+        let (now, rest) = rows.split_at(n);
+        subtract_rows::<FMA, 1>(out, [now], delta, width);
+        rows = rest;
+        delta = &delta[width..];
+    }
+}
+
+#[inline(always)]
+fn correlate_body<const FMA: bool>(
+    out: &mut [Lane],
+    columns: &[f64],
+    residual: &[Lane],
+    width: usize,
+) {
+    let n = residual.len() / width;
+    for (target, column) in out.chunks_exact_mut(width).zip(columns.chunks_exact(n)) {
+        target.fill(Lane([0.0; 8]));
+        for (&factor, row) in column.iter().zip(residual.chunks_exact(width)) {
+            for (lane, r) in target.iter_mut().zip(row) {
+                for (value, r) in lane.0.iter_mut().zip(r.0) {
+                    *value = madd::<FMA>(factor, r, *value);
+                }
+            }
+        }
+    }
+}
+
+/// One entry a kernel; every entry compiled for the same CPU.
+pub(crate) struct Kernels {
+    dot: unsafe fn(&[Lane], &[Lane]) -> f64,
+    dot_slices: unsafe fn(&[f64], &[f64]) -> f64,
+    subtract_outer: unsafe fn(&mut [Lane], &[f64], &[Lane], usize),
+    correlate: unsafe fn(&mut [Lane], &[f64], &[Lane], usize),
+}
+
+macro_rules! kernels {
+    ($module:ident, $fma:literal $(, $feature:literal)?) => {
+        mod $module {
+            use super::*;
+            $(#[target_feature(enable = $feature)])?
+            fn dot(a: &[Lane], b: &[Lane]) -> f64 {
+                dot_body::<$fma>(a, b)
+            }
+            $(#[target_feature(enable = $feature)])?
+            fn dot_slices(a: &[f64], b: &[f64]) -> f64 {
+                dot_slices_body::<$fma>(a, b)
+            }
+            $(#[target_feature(enable = $feature)])?
+            fn subtract_outer(out: &mut [Lane], rows: &[f64], delta: &[Lane], width: usize) {
+                subtract_outer_body::<$fma>(out, rows, delta, width)
+            }
+            $(#[target_feature(enable = $feature)])?
+            fn correlate(out: &mut [Lane], columns: &[f64], residual: &[Lane], width: usize) {
+                correlate_body::<$fma>(out, columns, residual, width)
+            }
+            pub(super) const TABLE: Kernels = Kernels { dot, dot_slices, subtract_outer, correlate };
+        }
+    };
+}
+
+kernels!(baseline, false);
+#[cfg(target_arch = "x86_64")]
+kernels!(avx2, true, "avx2,fma");
+#[cfg(target_arch = "x86_64")]
+kernels!(avx512, true, "avx512f,avx2,fma");
+
+/// The kernels for this CPU.
+pub(crate) fn kernels() -> &'static Kernels {
+    static CHOSEN: OnceLock<Kernels> = OnceLock::new();
+    CHOSEN.get_or_init(|| {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let fma = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+            if fma && is_x86_feature_detected!("avx512f") {
+                return avx512::TABLE;
+            }
+            if fma {
+                return avx2::TABLE;
+            }
+        }
+        baseline::TABLE
+    })
+}
+
+impl Kernels {
+    /// Sum of products of two equally long runs of lanes.
+    pub fn dot(&self, a: &[Lane], b: &[Lane]) -> f64 {
+        // SAFETY: this entry was compiled for features detected on this CPU (as are all below).
+        unsafe { (self.dot)(a, b) }
+    }
+
+    /// |a|^2.
+    pub fn energy(&self, a: &[Lane]) -> f64 {
+        self.dot(a, a)
+    }
+
+    /// Sum of products of two equally long slices.
+    pub fn dot_slices(&self, a: &[f64], b: &[f64]) -> f64 {
+        // SAFETY: as in `dot`.
+        unsafe { (self.dot_slices)(a, b) }
+    }
+
+    /// `out -= rows' delta`: `rows` holds a row per row of `delta`, each as long as `out` has rows of `width` lanes.
+    pub fn subtract_outer(&self, out: &mut [Lane], rows: &[f64], delta: &[Lane], width: usize) {
+        // SAFETY: as in `dot`.
+        unsafe { (self.subtract_outer)(out, rows, delta, width) }
+    }
+
+    /// `out = columns residual`: a row of `out` per column of the gain, each as long as `residual` has rows.
+    pub fn correlate(&self, out: &mut [Lane], columns: &[f64], residual: &[Lane], width: usize) {
+        // SAFETY: as in `dot`.
+        unsafe { (self.correlate)(out, columns, residual, width) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lanes(n: usize, seed: f64) -> Vec<Lane> {
+        (0..n).map(|i| Lane(std::array::from_fn(|j| ((i * 8 + j) as f64 * seed).sin()))).collect()
+    }
+
+    #[test]
+    fn chosen_kernels_agree_with_the_baseline() {
+        let (chosen, base) = (kernels(), &baseline::TABLE);
+        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-12 * (1.0 + b.abs()), "{a} {b}");
+        for (n, width, n_orient) in [(1, 1, 1), (7, 1, 2), (50, 2, 3), (33, 3, 5), (9, 8, 4)] {
+            let a = lanes(n * width, 0.37);
+            let rows: Vec<f64> = (0..n * n_orient).map(|i| (i as f64).cos()).collect();
+            let delta = lanes(n_orient * width, 0.71);
+            close(chosen.energy(&a), base.energy(&a));
+            close(chosen.dot_slices(&rows, &rows), base.dot_slices(&rows, &rows));
+            let (mut x, mut y) = (a.clone(), a.clone());
+            chosen.subtract_outer(&mut x, &rows, &delta, width);
+            base.subtract_outer(&mut y, &rows, &delta, width);
+            for r in 0..n {
+                for q in 0..width {
+                    for i in 0..8 {
+                        let exact = a[r * width + q].0[i]
+                            - (0..n_orient)
+                                .map(|k| rows[k * n + r] * delta[k * width + q].0[i])
+                                .sum::<f64>();
+                        close(x[r * width + q].0[i], exact);
+                        close(y[r * width + q].0[i], exact);
+                    }
+                }
+            }
+            let mut p = delta.clone();
+            let mut q = delta;
+            chosen.correlate(&mut p, &rows, &a, width);
+            base.correlate(&mut q, &rows, &a, width);
+            for (p, q) in p.iter().zip(&q) {
+                for i in 0..8 {
+                    close(p.0[i], q.0[i]);
+                }
+            }
+        }
+    }
+}

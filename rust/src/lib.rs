@@ -1,0 +1,63 @@
+//! Sparse M/EEG source imaging with a certificate.
+//!
+//! Given whitened data M (n_sensors x n_times) and a whitened gain G (n_sensors x n_locations * n_orient), MxNE finds
+//!
+//! ```text
+//! min_X  1/2 |M - G X|_F^2 + alpha sum_s w_s |X_s|_F + ridge/2 |X|_F^2
+//! ```
+//!
+//! where X_s are the `n_orient` rows of location s: few locations are active, each with smooth time courses. irMxNE
+//! replaces the norm by its square root (or logarithm) and is sparser still. Every answer carries a primal and a dual
+//! value of the full problem; their difference bounds how far the answer is from the optimum.
+//!
+//! ```
+//! use mxne_rs::{Gain, Options, Status, Threads, alpha_max, solve_mxne};
+//! use ndarray::Array2;
+//!
+//! // A gain of 100 locations with three orientations each, and data from location 20, both whitened.
+//! let gain = Array2::from_shape_fn((20, 300), |(i, j)| ((i * i + 3) * (j + 1) % 1009) as f64 / 500.0 - 1.0);
+//! let data = Array2::from_shape_fn((20, 50), |(i, t)| gain[[i, 60]] * (t as f64 * 0.2).sin());
+//! let gain = Gain::new(gain.view(), 3)?;
+//! let alpha = 0.3 * alpha_max(&gain, data.view(), None, &Threads::new(0))?;
+//! let solution = solve_mxne(&gain, data.view(), alpha, &Options::default())?;
+//! assert_eq!(solution.status, Status::Converged);
+//! assert!(solution.sources.locations.contains(&20));
+//! # Ok::<(), mxne_rs::Error>(())
+//! ```
+//!
+//! References: Gramfort, Kowalski and Hämäläinen, Phys. Med. Biol. 57 (2012); Strohmeier, Haueisen and Gramfort, PRNI
+//! (2014); Strohmeier, Bekhti, Haueisen and Gramfort, IEEE TMI 35 (2016).
+
+#[cfg(feature = "blas")]
+mod backend_blas;
+#[cfg(not(feature = "blas"))]
+mod backend_gemm;
+mod drive;
+mod error;
+mod gain;
+mod kernels;
+mod mxne;
+mod panel;
+mod penalty;
+mod problem;
+mod products;
+#[cfg(feature = "python")]
+mod python;
+mod quadratic;
+mod reweighting;
+mod rotation;
+mod solution;
+mod solver;
+mod stopping;
+mod threads;
+mod working_set;
+
+pub use error::Error;
+pub use gain::Gain;
+pub use mxne::{Options, alpha_max, duality_gap, solve_mxne};
+pub use penalty::group_soft_threshold;
+pub use reweighting::{Reweight, Surrogate, solve_irmxne};
+pub use solution::{Certificate, Record, Reweighting, Solution, Sources, Status};
+pub use solver::Solver;
+pub use stopping::{Monitor, Progress, Stopping};
+pub use threads::Threads;

@@ -1,0 +1,92 @@
+//! Arrays of time courses, padded so that every row is a whole number of aligned vectors.
+
+use crate::error::Error;
+use bytemuck::{Pod, Zeroable};
+use ndarray::{Array2, ArrayView2};
+
+/// Eight samples, aligned to a cache line.
+#[derive(Debug, Clone, Copy, PartialEq, Pod, Zeroable)]
+#[repr(C, align(64))]
+pub(crate) struct Lane(pub [f64; 8]);
+
+/// A `rows` x `n_times` matrix in row order; samples beyond `n_times` are zero.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Panel {
+    pub rows: usize,
+    pub n_times: usize,
+    /// lanes in a row
+    pub width: usize,
+    lanes: Vec<Lane>,
+}
+
+impl Panel {
+    /// A matrix of zeros, or [`Error::Memory`].
+    pub fn zeros(rows: usize, n_times: usize) -> Result<Self, Error> {
+        let width = n_times.div_ceil(8).max(1);
+        let mut lanes = Vec::new();
+        let size = rows.saturating_mul(width);
+        lanes
+            .try_reserve_exact(size)
+            .map_err(|_| Error::Memory { what: "time courses", bytes: size.saturating_mul(64) })?;
+        lanes.resize(size, Lane::zeroed());
+        Ok(Panel { rows, n_times, width, lanes })
+    }
+
+    pub fn from_array(array: ArrayView2<f64>) -> Result<Self, Error> {
+        let mut panel = Panel::zeros(array.nrows(), array.ncols())?;
+        let stride = panel.stride();
+        let values = panel.values_mut();
+        for (i, row) in array.rows().into_iter().enumerate() {
+            for (value, &source) in values[i * stride..].iter_mut().zip(row) {
+                *value = source;
+            }
+        }
+        Ok(panel)
+    }
+
+    pub fn to_array(&self) -> Array2<f64> {
+        let values = self.values();
+        Array2::from_shape_fn((self.rows, self.n_times), |(i, j)| values[i * self.stride() + j])
+    }
+
+    /// Distance between rows in samples.
+    pub fn stride(&self) -> usize {
+        8 * self.width
+    }
+
+    pub fn values(&self) -> &[f64] {
+        bytemuck::cast_slice(&self.lanes)
+    }
+
+    pub fn values_mut(&mut self) -> &mut [f64] {
+        bytemuck::cast_slice_mut(&mut self.lanes)
+    }
+
+    pub fn lanes(&self) -> &[Lane] {
+        &self.lanes
+    }
+
+    pub fn lanes_mut(&mut self) -> &mut [Lane] {
+        &mut self.lanes
+    }
+
+    /// The rows of block `s` when `n_orient` rows make a block.
+    pub fn block(&self, s: usize, n_orient: usize) -> &[Lane] {
+        let size = n_orient * self.width;
+        &self.lanes[s * size..(s + 1) * size]
+    }
+
+    pub fn block_mut(&mut self, s: usize, n_orient: usize) -> &mut [Lane] {
+        let size = n_orient * self.width;
+        &mut self.lanes[s * size..(s + 1) * size]
+    }
+
+    /// The blocks named, in that order.
+    pub fn select(&self, blocks: &[usize], n_orient: usize) -> Result<Panel, Error> {
+        let mut out = Panel::zeros(blocks.len() * n_orient, self.n_times)?;
+        for (to, &from) in blocks.iter().enumerate() {
+            out.block_mut(to, n_orient).copy_from_slice(self.block(from, n_orient));
+        }
+        Ok(out)
+    }
+}

@@ -1,0 +1,127 @@
+//! A convex problem, a sparse iterate for it, and the certificate that joins them.
+
+use crate::error::Error;
+use crate::gain::Gain;
+use crate::kernels::kernels;
+use crate::panel::{Lane, Panel};
+use crate::penalty::Penalty;
+use crate::products;
+use crate::solution::Certificate;
+use crate::threads::Threads;
+
+/// `1/2 |M - G X|^2 + sum_s a_s |X_s| + ridge/2 |X|^2` with M rotated over time.
+#[derive(Clone, Copy)]
+pub(crate) struct Problem<'a> {
+    pub gain: &'a Gain,
+    pub data: &'a Panel,
+    pub penalty: &'a Penalty,
+    pub ridge: f64,
+    /// |M|^2 / 2 of the unrotated data
+    pub scale: f64,
+    /// |M2|^2, the energy that the rotation left out
+    pub left_out: f64,
+    pub threads: &'a Threads,
+}
+
+/// The rows of X that may be non-zero: block `i` of `x` belongs to `locations[i]`.
+#[derive(Debug, Clone)]
+pub(crate) struct Iterate {
+    pub locations: Vec<usize>,
+    pub x: Panel,
+}
+
+/// `|R|^2 + ridge |X|^2` and `<R, M>`: with the penalty and the correlations, all that a certificate needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Energies {
+    pub residual: f64,
+    pub against_data: f64,
+}
+
+impl Energies {
+    /// Scales the residual into the dual ball: `t = min(1, 1 / max_s |C_s| / a_s)`,
+    /// `D = t <R, M> - t^2/2 (|R|^2 + ridge |X|^2)` (Strohmeier et al. 2016, equation 12).
+    pub fn certificate(self, penalty: f64, largest_ratio: f64, scale: f64) -> Certificate {
+        let t = if largest_ratio > 1.0 { 1.0 / largest_ratio } else { 1.0 };
+        Certificate {
+            primal: 0.5 * self.residual + penalty,
+            dual: t * self.against_data - 0.5 * t * t * self.residual,
+            scale,
+        }
+    }
+}
+
+impl Iterate {
+    pub fn zero(n_times: usize) -> Result<Self, Error> {
+        Ok(Iterate { locations: Vec::new(), x: Panel::zeros(0, n_times)? })
+    }
+
+    /// Without the blocks that are zero.
+    pub fn support(&self, n_orient: usize) -> Result<Iterate, Error> {
+        let alive: Vec<usize> =
+            (0..self.locations.len()).filter(|&i| !is_zero(self.x.block(i, n_orient))).collect();
+        let locations = alive.iter().map(|&i| self.locations[i]).collect();
+        Ok(Iterate { locations, x: self.x.select(&alive, n_orient)? })
+    }
+
+    /// |X_s|_F for each of its locations.
+    pub fn norms(&self, n_orient: usize) -> Vec<f64> {
+        let energy = |i| kernels().energy(self.x.block(i, n_orient));
+        (0..self.locations.len()).map(|i| energy(i).sqrt()).collect()
+    }
+}
+
+/// Whether every sample is exactly zero: a look at the first one is not enough.
+pub(crate) fn is_zero(block: &[Lane]) -> bool {
+    block.iter().all(|lane| lane.0.iter().all(|&value| value == 0.0))
+}
+
+impl<'a> Problem<'a> {
+    /// `R = M - G X`.
+    pub fn residual(&self, iterate: &Iterate) -> Panel {
+        let (o, width) = (self.gain.n_orient(), self.data.width);
+        let mut residual = self.data.clone();
+        for (i, &s) in iterate.locations.iter().enumerate() {
+            let block = iterate.x.block(i, o);
+            kernels().subtract_outer(residual.lanes_mut(), self.gain.block(s), block, width);
+        }
+        residual
+    }
+
+    /// The certificate of an iterate on all locations, and `|G_s'R - ridge X_s|_F / a_s` of each.
+    pub fn certify(&self, iterate: &Iterate) -> Result<(Certificate, Vec<f64>), Error> {
+        let (o, width) = (self.gain.n_orient(), self.data.width);
+        let residual = self.residual(iterate);
+        let columns = self.gain.columns();
+        let mut ratios = products::correlation_norms(columns, o, &residual, self.threads)?;
+        if self.ridge > 0.0 {
+            let mut block = vec![Lane([0.0; 8]); o * width];
+            for (i, &s) in iterate.locations.iter().enumerate() {
+                kernels().correlate(&mut block, self.gain.block(s), residual.lanes(), width);
+                add_scaled(&mut block, -self.ridge, iterate.x.block(i, o));
+                ratios[s] = kernels().energy(&block).sqrt();
+            }
+        }
+        for (ratio, a) in ratios.iter_mut().zip(&self.penalty.thresholds) {
+            *ratio /= a;
+        }
+        let x_energy = kernels().energy(iterate.x.lanes());
+        let energies = Energies {
+            residual: kernels().energy(residual.lanes()) + self.ridge * x_energy,
+            against_data: kernels().dot(residual.lanes(), self.data.lanes()),
+        };
+        let penalty = self.penalty.select(&iterate.locations).value(&iterate.x);
+        let largest = ratios.iter().fold(0.0, |a: f64, &b| a.max(b));
+        let mut certificate = energies.certificate(penalty, largest, self.scale);
+        certificate.primal += 0.5 * self.left_out;
+        Ok((certificate, ratios))
+    }
+}
+
+/// `out += factor * x`.
+pub(crate) fn add_scaled(out: &mut [Lane], factor: f64, x: &[Lane]) {
+    for (target, lane) in out.iter_mut().zip(x) {
+        for (value, x) in target.0.iter_mut().zip(lane.0) {
+            *value += factor * x;
+        }
+    }
+}

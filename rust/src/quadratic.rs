@@ -1,0 +1,29 @@
+//! The smooth part of a problem as an epoch sees it, in the two forms that pay: over sensors, and as a Gram matrix.
+
+pub(crate) mod gram;
+pub(crate) mod sensors;
+
+use crate::gain::Curvature;
+use crate::panel::{Lane, Panel};
+use crate::problem::Energies;
+
+/// `1/2 |M - G X|^2 + ridge/2 |X|^2` over some locations, with a state that follows X.
+///
+/// The correlations are `C = G'(M - G X) - ridge X`, minus the gradient. Only [`load`](Quadratic::load) and
+/// [`advance`](Quadratic::advance) move the state; everything else reads it.
+pub(crate) trait Quadratic {
+    fn n_orient(&self) -> usize;
+    /// `G_s'G_s` by location, without the ridge.
+    fn curvature(&self) -> &Curvature;
+    fn ridge(&self) -> f64;
+    /// Makes `x` the state, computed afresh.
+    fn load(&mut self, x: &Panel);
+    /// The state moves by `delta` in location `s`.
+    fn advance(&mut self, s: usize, delta: &[Lane]);
+    /// `C_s`; `block` is X_s at the state.
+    fn correlation(&self, s: usize, block: &[Lane], out: &mut [Lane]);
+    /// `C`; `x` is the state.
+    fn correlations(&self, x: &Panel, out: &mut Panel);
+    /// The energies at the state `x`.
+    fn energies(&self, x: &Panel) -> Energies;
+}

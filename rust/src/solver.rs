@@ -1,0 +1,40 @@
+//! A solver is one epoch; stopping, certificates and working sets are written once around it.
+
+pub(crate) mod anderson;
+pub(crate) mod bcd;
+pub(crate) mod fista;
+
+use crate::error::Error;
+use crate::panel::Panel;
+use crate::penalty::Penalty;
+use crate::quadratic::Quadratic;
+
+/// Which inner solver makes the epochs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Solver {
+    /// Block coordinate descent with exact block minimisation and Anderson extrapolation
+    /// (Strohmeier et al. 2016, Algorithm 1, with the exact minimiser for the block Lipschitz step).
+    #[default]
+    Bcd,
+    /// FISTA with adaptive restart (Gramfort, Kowalski and Hämäläinen 2012).
+    Fista,
+}
+
+/// One pass over the locations. On entry and on exit `quadratic` is loaded with `x`.
+pub(crate) trait Epoch {
+    fn epoch(
+        &mut self,
+        quadratic: &mut dyn Quadratic,
+        penalty: &Penalty,
+        x: &mut Panel,
+    ) -> Result<(), Error>;
+}
+
+impl Solver {
+    pub(crate) fn start(self) -> Box<dyn Epoch> {
+        match self {
+            Solver::Bcd => Box::new(bcd::Bcd::default()),
+            Solver::Fista => Box::new(fista::Fista::default()),
+        }
+    }
+}

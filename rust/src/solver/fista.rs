@@ -1,0 +1,142 @@
+//! One epoch of FISTA: a proximal gradient step at an extrapolated point, with adaptive restart.
+
+use super::Epoch;
+use crate::error::Error;
+use crate::kernels::kernels;
+use crate::panel::Panel;
+use crate::penalty::Penalty;
+use crate::quadratic::Quadratic;
+
+/// The memory of FISTA.
+#[derive(Default)]
+pub(crate) struct Fista {
+    state: Option<State>,
+}
+
+struct State {
+    /// the last iterate and its correlations
+    previous: Panel,
+    previous_correlations: Panel,
+    correlations: Panel,
+    /// the extrapolated point and its correlations, which follow linearly
+    point: Panel,
+    point_correlations: Panel,
+    momentum: f64,
+    lipschitz: f64,
+}
+
+impl State {
+    fn new(quadratic: &dyn Quadratic, n_locations: usize, x: &Panel) -> Self {
+        let mut correlations = x.clone();
+        quadratic.correlations(x, &mut correlations);
+        let largest =
+            |s| quadratic.curvature().eigenvalues(s).iter().fold(0.0, |a: f64, &b| a.max(b));
+        let lipschitz = (0..n_locations).map(largest).fold(0.0, f64::max) + quadratic.ridge();
+        State {
+            previous: x.clone(),
+            previous_correlations: correlations.clone(),
+            point: x.clone(),
+            point_correlations: correlations.clone(),
+            correlations,
+            momentum: 1.0,
+            lipschitz,
+        }
+    }
+}
+
+impl Epoch for Fista {
+    fn epoch(
+        &mut self,
+        quadratic: &mut dyn Quadratic,
+        penalty: &Penalty,
+        x: &mut Panel,
+    ) -> Result<(), Error> {
+        let n_locations = penalty.thresholds.len();
+        let state = self.state.get_or_insert_with(|| State::new(quadratic, n_locations, x));
+        let next = 0.5 * (1.0 + (1.0 + 4.0 * state.momentum * state.momentum).sqrt());
+        let beta = (state.momentum - 1.0) / next;
+        state.momentum = next;
+        extrapolate(&mut state.point, x, &state.previous, beta);
+        extrapolate(
+            &mut state.point_correlations,
+            &state.correlations,
+            &state.previous_correlations,
+            beta,
+        );
+        state.previous.lanes_mut().copy_from_slice(x.lanes());
+        std::mem::swap(&mut state.previous_correlations, &mut state.correlations);
+        loop {
+            state.step(quadratic.n_orient(), penalty, x);
+            quadratic.load(x);
+            quadratic.correlations(x, &mut state.correlations);
+            match state.larger_lipschitz(x) {
+                Some(lipschitz) => state.lipschitz = lipschitz,
+                None => break,
+            }
+        }
+        if state.overshot(x) {
+            state.momentum = 1.0;
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    /// `x = prox(point + C(point) / L)`.
+    fn step(&self, n_orient: usize, penalty: &Penalty, x: &mut Panel) {
+        for (s, a) in penalty.thresholds.iter().enumerate() {
+            let (point, c) =
+                (self.point.block(s, n_orient), self.point_correlations.block(s, n_orient));
+            let block = x.block_mut(s, n_orient);
+            for ((x, p), c) in block.iter_mut().zip(point).zip(c) {
+                for i in 0..8 {
+                    x.0[i] = p.0[i] + c.0[i] / self.lipschitz;
+                }
+            }
+            let norm = kernels().energy(block).sqrt();
+            let threshold = a / self.lipschitz;
+            let factor = if norm > threshold { 1.0 - threshold / norm } else { 0.0 };
+            for lane in block {
+                lane.0 = if factor == 0.0 { [0.0; 8] } else { lane.0.map(|value| value * factor) };
+            }
+        }
+    }
+
+    /// A larger constant where the curvature along the step, `<d, H d> = <d, C(point) - C(x)>`, exceeds `L |d|^2`.
+    fn larger_lipschitz(&self, x: &Panel) -> Option<f64> {
+        let (mut along, mut square) = (0.0, 0.0);
+        let points = self.point.lanes().iter().zip(self.point_correlations.lanes());
+        for ((x, c), (p, d)) in x.lanes().iter().zip(self.correlations.lanes()).zip(points) {
+            for i in 0..8 {
+                let step = x.0[i] - p.0[i];
+                along += step * (d.0[i] - c.0[i]);
+                square += step * step;
+            }
+        }
+        let rounding = square <= 1e-24 * kernels().energy(x.lanes());
+        let curvature = along / square;
+        let exceeds = !rounding && curvature > self.lipschitz * (1.0 + 1e-9);
+        exceeds.then(|| curvature.max(1.5 * self.lipschitz))
+    }
+
+    /// Gradient restart (O'Donoghue and Candès 2015): the step points against the last move.
+    fn overshot(&self, x: &Panel) -> bool {
+        let mut sum = 0.0;
+        let points = self.point.lanes().iter().zip(self.previous.lanes());
+        for (x, (p, q)) in x.lanes().iter().zip(points) {
+            for i in 0..8 {
+                sum += (p.0[i] - x.0[i]) * (x.0[i] - q.0[i]);
+            }
+        }
+        sum > 0.0
+    }
+}
+
+/// `out = now + beta (now - before)`.
+fn extrapolate(out: &mut Panel, now: &Panel, before: &Panel, beta: f64) {
+    for ((o, n), b) in out.lanes_mut().iter_mut().zip(now.lanes()).zip(before.lanes()) {
+        for i in 0..8 {
+            o.0[i] = n.0[i] + beta * (n.0[i] - b.0[i]);
+        }
+    }
+}
