@@ -1,1 +1,185 @@
-//! Laws of the public functions.
+//! Laws of the public functions on random problems: prox, dual norm, duality gap, solvers.
+
+use mxne_rs::{
+    Error, Gain, Options, Reweight, Solver, Sources, Status, Stopping, Surrogate, Threads,
+    alpha_max, duality_gap, group_soft_threshold, solve_irmxne, solve_mxne,
+};
+use ndarray::{Array2, s};
+use proptest::prelude::*;
+
+fn norm(x: &Array2<f64>) -> f64 {
+    x.iter().map(|v| v * v).sum::<f64>().sqrt()
+}
+
+fn matrix(rows: usize, columns: usize) -> impl Strategy<Value = Array2<f64>> {
+    proptest::collection::vec(-1.0..1.0f64, rows * columns)
+        .prop_map(move |v| Array2::from_shape_fn((rows, columns), |(i, j)| v[i * columns + j]))
+}
+
+/// Gain, data, n_orient and alpha as a part of alpha_max.
+fn problem() -> impl Strategy<Value = (Array2<f64>, Array2<f64>, usize, f64)> {
+    (2usize..9, 1usize..12, 1usize..4, 1usize..11, 0.05..0.95f64)
+        .prop_flat_map(|(n, p, o, t, part)| (matrix(n, p * o), matrix(n, t), Just(o), Just(part)))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// B = prox(B) + projection of B onto the ball of radius a.
+    #[test]
+    fn prox_and_projection_add_up((block, a) in ((1usize..5, 1usize..7).prop_flat_map(|(o, t)| matrix(o, t)), 0.0..2.0f64)) {
+        let mut shrunk = block.clone();
+        group_soft_threshold(shrunk.view_mut(), a);
+        let ball = &block - &shrunk;
+        let rounding = 1e-14 * (a + norm(&block));
+        prop_assert!(norm(&ball) <= a + rounding);
+        if norm(&block) > a {
+            prop_assert!((norm(&ball) - a).abs() <= rounding);
+            // prox(B) is parallel to B.
+            let along = (&shrunk * &block).sum();
+            prop_assert!((along - norm(&shrunk) * norm(&block)).abs() <= 1e-13);
+        } else {
+            prop_assert!(shrunk.iter().all(|v| *v == 0.0));
+        }
+    }
+
+    /// sum_s |X_s| * max_s |C_s| >= <X, C>, with equality for alpha_max at the best location.
+    #[test]
+    fn dual_norm_bounds_the_inner_product((g, m, o, _) in problem()) {
+        let gain = Gain::new(g.view(), o)?;
+        let dual = alpha_max(&gain, m.view(), None, &Threads::new(1))?;
+        let correlations = g.t().dot(&m);
+        let block = |s: usize| correlations.slice(s![s * o..(s + 1) * o, ..]).to_owned();
+        let largest = (0..gain.n_locations()).map(|s| norm(&block(s))).fold(0.0, f64::max);
+        prop_assert!((dual - largest).abs() <= 1e-12 * (1.0 + largest));
+        let x = correlations.mapv(|c| (c * 37.0).sin());
+        let mixed: f64 = (0..gain.n_locations())
+            .map(|s| norm(&x.slice(s![s * o..(s + 1) * o, ..]).to_owned()))
+            .sum();
+        prop_assert!((&x * &correlations).sum() <= mixed * dual * (1.0 + 1e-12) + 1e-12);
+    }
+
+    /// The gap is never negative, and bounds how far any X is above the optimum.
+    #[test]
+    fn gap_bounds_suboptimality((g, m, o, part) in problem(), ridge in prop_oneof![Just(0.0), 0.01..1.0f64]) {
+        let gain = Gain::new(g.view(), o)?;
+        let alpha = part * alpha_max(&gain, m.view(), None, &Threads::new(1))? + 1e-9;
+        let stopping = Stopping { tol: 1e-9, ..Stopping::default() };
+        let options = Options { stopping, ridge, ..Options::default() };
+        let best = solve_mxne(&gain, m.view(), alpha, &options)?;
+        prop_assert_eq!(best.status, Status::Converged);
+        prop_assert!(best.certificate.relative_gap() <= 1e-9);
+        let x = g.t().dot(&m).mapv(|c| 0.1 * (c * 5.0).cos());
+        let any = duality_gap(&gain, m.view(), &Sources::from_dense(x.view(), o), alpha, &options)?;
+        prop_assert!(any.primal - any.dual >= -1e-12 * any.scale);
+        prop_assert!(any.primal - best.certificate.primal <= any.gap() + 1e-9 * any.scale);
+        // What the solver says of its answer holds on the unrotated problem.
+        let again = duality_gap(&gain, m.view(), &best.sources, alpha, &options)?;
+        prop_assert!(again.relative_gap() <= 1e-9 + 1e-13);
+        prop_assert!((again.primal - best.certificate.primal).abs() <= 1e-12 * (again.scale + again.primal));
+    }
+
+    /// Both solvers, on a working set and on all locations, reach the same objective.
+    #[test]
+    fn solvers_agree((g, m, o, part) in problem()) {
+        let gain = Gain::new(g.view(), o)?;
+        let alpha = part * alpha_max(&gain, m.view(), None, &Threads::new(1))? + 1e-9;
+        let mut primals = Vec::new();
+        for solver in [Solver::Bcd, Solver::Fista] {
+            for active_set_size in [None, Some(1), Some(10)] {
+                let options = Options { solver, active_set_size, ..Options::default() };
+                let solution = solve_mxne(&gain, m.view(), alpha, &options)?;
+                prop_assert_eq!(solution.status, Status::Converged);
+                primals.push(solution.certificate.primal / solution.certificate.scale);
+            }
+        }
+        let lowest = primals.iter().fold(f64::INFINITY, |a: f64, &b| a.min(b));
+        prop_assert!(primals.iter().all(|p| p - lowest <= 1e-6));
+    }
+
+    /// No round of reweighting raises the non-convex objective.
+    #[test]
+    fn reweighting_descends((g, m, o, part) in problem(), log in any::<bool>()) {
+        let gain = Gain::new(g.view(), o)?;
+        let alpha = part * alpha_max(&gain, m.view(), None, &Threads::new(1))? + 1e-9;
+        let surrogate = if log { Surrogate::Log } else { Surrogate::Sqrt };
+        let mut last = f64::INFINITY;
+        for n_reweights in 1..5 {
+            let reweight = Reweight { n_reweights, surrogate, ..Reweight::default() };
+            let solution = solve_irmxne(&gain, m.view(), alpha, &reweight, &Options::default())?;
+            let objective = solution.reweighting.as_ref().map_or(f64::NAN, |r| r.objective);
+            prop_assert!(objective <= last + 1e-12 * solution.certificate.scale.max(1.0));
+            last = objective;
+        }
+    }
+}
+
+fn simple() -> Result<(Gain, Array2<f64>), Error> {
+    let wave = |(i, j): (usize, usize)| ((i * i + 3) * (j + 1) % 1009) as f64 / 500.0 - 1.0;
+    let gain = Array2::from_shape_fn((20, 300), wave);
+    let data = Array2::from_shape_fn((20, 30), |(i, t)| gain[[i, 60]] + 0.3 * gain[[i, t]]);
+    Ok((Gain::new(gain.view(), 3)?, data))
+}
+
+#[test]
+fn limits_are_statuses_with_an_honest_gap() -> Result<(), Error> {
+    let (gain, data) = simple()?;
+    let alpha = 0.1 * alpha_max(&gain, data.view(), None, &Threads::new(1))?;
+    let nothing = std::time::Duration::from_nanos(1);
+    for (stopping, status) in [
+        (Stopping { max_iter: 1, tol: 1e-12, ..Stopping::default() }, Status::IterationLimit),
+        (Stopping { time_limit: Some(nothing), ..Stopping::default() }, Status::TimeLimit),
+        (Stopping { tol: 1e-300, ..Stopping::default() }, Status::Stalled),
+    ] {
+        let options = Options { stopping, ..Options::default() };
+        let solution = solve_mxne(&gain, data.view(), alpha, &options)?;
+        assert_eq!(solution.status, status);
+        let again = duality_gap(&gain, data.view(), &solution.sources, alpha, &options)?;
+        assert!(again.gap() <= solution.certificate.gap() + 1e-12 * again.scale);
+    }
+    Ok(())
+}
+
+#[test]
+fn monitor_stops_a_run() -> Result<(), Error> {
+    let (gain, data) = simple()?;
+    let stop = |_| false;
+    let stopping =
+        Stopping { tol: 1e-300, max_iter: usize::MAX, monitor: Some(&stop), time_limit: None };
+    let options = Options { stopping, active_set_size: None, ..Options::default() };
+    let patient = Options { solver: Solver::Fista, ..options };
+    let alpha = 1e-6 * alpha_max(&gain, data.view(), None, &Threads::new(1))?;
+    let result = solve_mxne(&gain, data.view(), alpha, &patient);
+    assert!(matches!(result, Err(Error::Interrupted)));
+    Ok(())
+}
+
+#[test]
+fn threads_do_not_change_the_answer() -> Result<(), Error> {
+    let wave = |(i, j): (usize, usize)| ((i * i + 3) * (j + 1) % 10007) as f64 / 5000.0 - 1.0;
+    let gain = Array2::from_shape_fn((20, 6000), wave);
+    let data = gain.slice(s![.., 90..100]).to_owned();
+    let gain = Gain::new(gain.view(), 2)?;
+    let solve = |count| {
+        let options = Options { threads: Threads::new(count), ..Options::default() };
+        solve_mxne(&gain, data.view(), 2.0, &options)
+    };
+    let (one, two, five) = (solve(1)?, solve(2)?, solve(5)?);
+    assert_eq!(one.sources, two.sources);
+    assert_eq!(one.sources, five.sources);
+    Ok(())
+}
+
+#[test]
+fn refused_input_is_named() {
+    let ones = Array2::ones((3, 4));
+    assert!(matches!(Gain::new(ones.view(), 3), Err(Error::Orientation { n_orient: 3, .. })));
+    let empty = Array2::zeros((0, 4));
+    assert!(matches!(Gain::new(empty.view(), 1), Err(Error::Empty { name: "gain", .. })));
+    for bad in [f64::NAN, f64::INFINITY] {
+        let mut broken = ones.clone();
+        broken[[1, 2]] = bad;
+        let error = Gain::new(broken.view(), 1);
+        assert!(matches!(error, Err(Error::NotFinite { row: 1, column: 2, .. })));
+    }
+}

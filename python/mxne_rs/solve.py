@@ -488,7 +488,7 @@ def duality_gap(
 
     References
     ----------
-    .. [1] Strohmeier, Bekhti, Haueisen and Gramfort, IEEE TMI 35 (2016), section II-C.
+    .. [1] Strohmeier, Bekhti, Haueisen and Gramfort, IEEE TMI 35 (2016), equations 6 and 7.
 
     Examples
     --------

@@ -13,6 +13,8 @@ use crate::stopping::{Goal, Watch};
 const GAP_EVERY: usize = 5;
 /// Certificates without any progress after which rounding is to blame.
 const PATIENCE: usize = 20;
+/// A fall of the objective by less than this part of its value at zero is rounding.
+const ROUNDING: f64 = 4.0 * f64::EPSILON;
 
 /// A problem in the form that epochs work on, without rows outside of it.
 pub(crate) struct Task<'a> {
@@ -46,31 +48,29 @@ pub(crate) fn drive(
     mut report: impl FnMut(&mut Watch, &Certificate, &Panel),
 ) -> Result<(Certificate, Status), Error> {
     let mut correlations = Panel::zeros(x.rows, x.n_times)?;
-    let mut best = task.certify(x, &mut correlations);
+    let mut last = task.certify(x, &mut correlations);
+    let mut smallest = last.gap();
     let mut last_gain = 0;
     for round in 0.. {
-        if best.gap() <= goal.gap && (round > 0 || !goal.work_first) {
-            return Ok((best, Status::Converged));
+        if last.gap() <= goal.gap && (round > 0 || !goal.work_first) {
+            return Ok((last, Status::Converged));
         }
         for _ in 0..GAP_EVERY {
             if let Some(limit) = watch.spent()? {
-                let mut now = task.certify(x, &mut correlations);
-                now.dual = now.dual.max(best.dual);
-                return Ok((now, limit));
+                return Ok((task.certify(x, &mut correlations), limit));
             }
             solver.epoch(task.quadratic, task.penalty, x)?;
             watch.n_iter += 1;
         }
-        let mut now = task.certify(x, &mut correlations);
-        now.dual = now.dual.max(best.dual);
-        let fell = best.primal - now.primal > 4.0 * f64::EPSILON * task.scale;
-        if fell || now.gap() < 0.99 * best.gap() {
+        let now = task.certify(x, &mut correlations);
+        if now.gap() < 0.99 * smallest || last.primal - now.primal > ROUNDING * task.scale {
             last_gain = round;
         }
-        best = now;
-        report(watch, &best, x);
-        if best.gap() > goal.gap && round - last_gain >= PATIENCE {
-            return Ok((best, Status::Stalled));
+        smallest = smallest.min(now.gap());
+        last = now;
+        report(watch, &last, x);
+        if last.gap() > goal.gap && round - last_gain >= PATIENCE {
+            return Ok((last, Status::Stalled));
         }
     }
     unreachable!("the loop ends by a return")

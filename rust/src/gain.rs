@@ -12,7 +12,7 @@ const TILE: usize = 64;
 ///
 /// Preparing it copies the columns into location order (one copy, the only one), checks that they are finite, and
 /// computes for every location s the small matrix `G_s' G_s`, its eigenvalues and eigenvectors; the largest eigenvalue
-/// is the block Lipschitz constant (Strohmeier et al. 2016, section II-D).
+/// is the block Lipschitz constant (Strohmeier et al. 2016, section II-B).
 ///
 /// ```
 /// use mxne_rs::Gain;

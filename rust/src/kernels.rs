@@ -13,23 +13,15 @@ fn madd<const FMA: bool>(a: f64, b: f64, c: f64) -> f64 {
 }
 
 #[inline(always)]
+fn madd_lanes<const FMA: bool, const N: usize>(sums: &mut [f64; N], x: &[f64], y: &[f64]) {
+    for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
+        *sum = madd::<FMA>(*x, *y, *sum);
+    }
+}
+
+#[inline(always)]
 fn dot_body<const FMA: bool>(a: &[Lane], b: &[Lane]) -> f64 {
-    let mut sums = [[0.0; 8]; 4];
-    let mut a4 = a.chunks_exact(4);
-    let mut b4 = b.chunks_exact(4);
-    for (x, y) in (&mut a4).zip(&mut b4) {
-        for q in 0..4 {
-            for i in 0..8 {
-                sums[q][i] = madd::<FMA>(x[q].0[i], y[q].0[i], sums[q][i]);
-            }
-        }
-    }
-    for (x, y) in a4.remainder().iter().zip(b4.remainder()) {
-        for i in 0..8 {
-            sums[0][i] = madd::<FMA>(x.0[i], y.0[i], sums[0][i]);
-        }
-    }
-    (0..8).map(|i| (sums[0][i] + sums[1][i]) + (sums[2][i] + sums[3][i])).sum()
+    dot_slices_body::<FMA>(bytemuck::cast_slice(a), bytemuck::cast_slice(b))
 }
 
 #[inline(always)]
@@ -38,12 +30,11 @@ fn dot_slices_body<const FMA: bool>(a: &[f64], b: &[f64]) -> f64 {
     let mut a_chunks = a.chunks_exact(32);
     let mut b_chunks = b.chunks_exact(32);
     for (x, y) in (&mut a_chunks).zip(&mut b_chunks) {
-        for i in 0..32 {
-            sums[i] = madd::<FMA>(x[i], y[i], sums[i]);
-        }
+        madd_lanes::<FMA, 32>(&mut sums, x, y);
     }
-    let tail: f64 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(x, y)| x * y).sum();
-    sums.iter().sum::<f64>() + tail
+    let mut rest = [0.0; 32];
+    madd_lanes::<FMA, 32>(&mut rest, a_chunks.remainder(), b_chunks.remainder());
+    sums.iter().zip(&rest).map(|(s, r)| s + r).sum()
 }
 
 /// `out[r] -= sum_i rows[i][r] * delta[i]` for `K` rows at once.

@@ -6,7 +6,7 @@ use crate::panel::{Lane, Panel};
 use ndarray::ArrayViewMut2;
 
 /// Group soft-thresholding in place: the proximal operator of `threshold * |.|_F`,
-/// `B -> max(0, 1 - threshold / |B|_F) B` (Strohmeier et al. 2016, equation 9).
+/// `B -> max(0, 1 - threshold / |B|_F) B` (Strohmeier et al. 2016, equation 8).
 ///
 /// ```
 /// use ndarray::array;

@@ -39,7 +39,7 @@ pub(crate) struct Energies {
 
 impl Energies {
     /// Scales the residual into the dual ball: `t = min(1, 1 / max_s |C_s| / a_s)`,
-    /// `D = t <R, M> - t^2/2 (|R|^2 + ridge |X|^2)` (Strohmeier et al. 2016, equation 12).
+    /// `D = t <R, M> - t^2/2 (|R|^2 + ridge |X|^2)` (Strohmeier et al. 2016, equations 6 and 7).
     pub fn certificate(self, penalty: f64, largest_ratio: f64, scale: f64) -> Certificate {
         let t = if largest_ratio > 1.0 { 1.0 / largest_ratio } else { 1.0 };
         Certificate {

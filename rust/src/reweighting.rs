@@ -17,7 +17,7 @@ const LOG_EPS: f64 = 0.01;
 /// The concave function of `|X_s|_F` in the place of the norm itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Surrogate {
-    /// `sqrt(|X_s|)`: the L0.5 quasi-norm; a location at zero stays there (Strohmeier et al. 2016, equation 16).
+    /// `sqrt(|X_s|)`: the L0.5 quasi-norm; a location at zero stays there (Strohmeier et al. 2016, equation 2).
     #[default]
     Sqrt,
     /// `log(|X_s| + eps)`, eps a hundredth of the largest `|X_s|` of the first round; a location may return.

@@ -95,13 +95,10 @@ fn descend(
 ) -> Result<(Iterate, Certificate, Status), Error> {
     let o = problem.gain.n_orient();
     let mut iterate = start.support(o)?;
-    let mut best_dual = f64::NEG_INFINITY;
     let (mut ease, mut stalled) = (EASE, 0);
     let mut work_first = goal.work_first;
     loop {
-        let (mut certificate, ratios) = problem.certify(&iterate)?;
-        best_dual = certificate.dual.max(best_dual);
-        certificate.dual = best_dual;
+        let (certificate, ratios) = problem.certify(&iterate)?;
         if is_full {
             watch.record(&certificate, iterate.locations.len());
         }

@@ -1,0 +1,80 @@
+# `make demo` and `make test` do all their set-up: a Rust toolchain, CPython >= 3.10 with venv and a C compiler are enough.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+DATA := $(or $(MXNE_RS_DATA),../shared/data)
+LOCALIZE := $(VENV)/bin/mxne-rs localize --alpha 60 --reweights 10 --tmin 0.05 --tmax 0.15 --out demo
+# The Python that build.rs asks for a CBLAS and that PyO3 builds for: always the one of the virtual environment.
+export PYO3_PYTHON := $(abspath $(PY))
+RUST := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock build.rs
+
+.PHONY: demo test dev format lint rust-test python-test wheel-test bench doc clean
+
+$(VENV)/base: pyproject.toml
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install -q --disable-pip-version-check 'maturin>=1.9.4,<2'
+	touch $@
+
+# Optimised, with everything the tests need; again only when the Rust sources change.
+$(VENV)/installed: $(VENV)/base $(RUST)
+	. $(VENV)/bin/activate && maturin develop -q --release --extras test
+	touch $@
+
+# The main job, on real data where they are, else on data simulated with MNE.
+demo: $(VENV)/installed
+	@if [ -d "$(DATA)" ]; then \
+	  echo "Localizing the real auditory response in $(DATA)"; \
+	  $(LOCALIZE) --evoked $(DATA)/auditory-ave.fif --condition "Left Auditory" \
+	    --forward $(DATA)/cortex-7498-meg-fwd.fif --noise-cov $(DATA)/noise-cov.fif; \
+	else \
+	  echo "No real data in $(DATA): localizing two simulated auditory sources"; \
+	  $(VENV)/bin/mxne-rs simulate --out demo && \
+	  $(LOCALIZE) --evoked demo/simulated-ave.fif --condition 0 \
+	    --forward demo/simulated-fwd.fif --noise-cov demo/simulated-cov.fif; \
+	fi
+
+# Everything CI checks.
+test: lint rust-test python-test wheel-test
+
+# A developer's inner loop: under two minutes.
+dev: $(VENV)/installed
+	cargo test -q
+	$(PY) -m pytest -x -m "not slow" tests/test_solve.py tests/test_reweighting.py tests/test_input.py tests/test_structure.py
+
+format:
+	cargo fmt
+	$(VENV)/bin/ruff check -q --fix python tests benches
+	$(VENV)/bin/ruff format -q python tests benches
+
+lint: $(VENV)/installed
+	cargo fmt --check
+	cargo clippy -q --all-targets -- -D warnings
+	cargo clippy -q --all-targets --features blas -- -D warnings
+	cargo clippy -q --all-targets --features python -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc -q --no-deps
+	$(VENV)/bin/ruff check -q python tests benches
+	$(VENV)/bin/ruff format -q --check python tests benches
+	$(VENV)/bin/mypy
+	$(VENV)/bin/stubtest mxne_rs._core
+	@! cargo tree -q -e normal --prefix none | grep -E '^(pyo3|numpy) ' || (echo 'a Rust user would get PyO3'; exit 1)
+
+# With the default products and with a linked CBLAS.
+rust-test: $(VENV)/installed
+	cargo test -q
+	cargo test -q --features blas
+
+python-test: $(VENV)/installed
+	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) -m pytest
+	$(PY) tests/with_blas.py
+
+wheel-test: $(VENV)/installed
+	$(PY) tests/with_wheel.py
+
+bench: $(VENV)/installed
+	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) benches/compare.py
+
+doc:
+	cargo doc --no-deps --open
+
+clean:
+	rm -rf $(VENV) target demo dist
