@@ -1,0 +1,218 @@
+"""The table of sources: what a scientist reads first."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .inverse import Localization
+
+__all__ = ["SourceRow", "format_table", "source_table", "write_table"]
+
+#: Closer to the middle than this, in mm, a location of a volume has no side.
+MIDLINE = 0.5
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """One source of a localization.
+
+    Attributes
+    ----------
+    number : int
+        Its label in tables, pictures and file names: 1 is the strongest.
+    index : int
+        Its place in `Localization.dipoles`.
+    hemisphere : str
+        "left", "right" or "middle": of the source space where that is a cortex, else by position.
+    position : tuple of float
+        (x, y, z) in mm, head coordinates (right, front, up).
+    peak_amplitude : float
+        Amplitude in nAm where its magnitude is largest; signed for fixed orientation.
+    peak_time : float
+        Time of that peak in ms.
+    goodness_of_fit : float
+        Percentage of the whitened data's power at that time that this source accounts for; those
+        of all sources add up to the power explained.
+    vertex : int
+        Vertex number in its source space.
+    """
+
+    number: int
+    index: int
+    hemisphere: str
+    position: tuple[float, float, float]
+    peak_amplitude: float
+    peak_time: float
+    goodness_of_fit: float
+    vertex: int
+
+
+#: Heading of each column of the table, without and with what a computer reads.
+COLUMNS = (
+    ("source", "source"),
+    ("hemisphere", "hemisphere"),
+    ("x", "x_head_mm"),
+    ("y", "y_head_mm"),
+    ("z", "z_head_mm"),
+    ("peak (nAm)", "peak_amplitude_nam"),
+    ("at (ms)", "peak_time_ms"),
+    ("gof (%)", "goodness_of_fit_percent"),
+    ("vertex", "vertex"),
+)
+
+
+def source_table(
+    localization: Localization, dipoles: Sequence[Any] | None = None
+) -> list[SourceRow]:
+    """List the sources, strongest first.
+
+    Parameters
+    ----------
+    localization : Localization
+        The sources.
+    dipoles : list of mne.Dipole, optional
+        The dipoles of one of its conditions, if they have been made already. Default: those of the
+        first.
+
+    Returns
+    -------
+    list of SourceRow
+
+    Examples
+    --------
+    >>> from mxne_rs.inverse import localize
+    >>> from mxne_rs.simulate import simulate_auditory
+    >>> from mxne_rs.table import source_table
+    >>> found = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)
+    >>> [(row.number, row.hemisphere) for row in source_table(found)]
+    [(1, 'left'), (2, 'right')]
+    """
+    if dipoles is None:
+        dipoles = localization.dipoles()[0]
+    places = _places(localization)
+    peaks = [int(np.argmax(np.abs(dipole.amplitude))) for dipole in dipoles]
+    strengths = [
+        abs(float(dipole.amplitude[peak])) for dipole, peak in zip(dipoles, peaks, strict=True)
+    ]
+    rows = []
+    for number, index in enumerate(np.argsort(strengths, kind="stable")[::-1], start=1):
+        dipole, peak, (side, vertex) = dipoles[index], peaks[index], places[index]
+        x, y, z = (1000 * float(value) for value in _in_head(localization.forward, dipole.pos[0]))
+        if not side:
+            side = "middle" if abs(x) < MIDLINE else "left" if x < 0 else "right"
+        rows.append(
+            SourceRow(
+                number=number,
+                index=int(index),
+                hemisphere=side,
+                position=(x, y, z),
+                peak_amplitude=1e9 * float(dipole.amplitude[peak]),
+                peak_time=1000 * float(dipole.times[peak]),
+                goodness_of_fit=float(dipole.gof[peak]),
+                vertex=vertex,
+            )
+        )
+    return rows
+
+
+def format_table(rows: Sequence[SourceRow]) -> str:
+    """Align the table for a terminal.
+
+    Parameters
+    ----------
+    rows : list of SourceRow
+
+    Returns
+    -------
+    str
+        Lines without a final newline.
+
+    Examples
+    --------
+    >>> from mxne_rs.table import SourceRow, format_table
+    >>> row = SourceRow(1, 0, "left", (-49.8, 7.76, 48.9), 22.5, 100.0, 31.4, 197)
+    >>> print(format_table([row]))
+    source  hemisphere      x      y      z  peak (nAm)  at (ms)  gof (%)  vertex
+         1        left  -49.8    7.8   48.9        22.5    100.0     31.4     197
+    positions in mm, head coordinates (x right, y front, z up)
+    """
+    lines = [[heading for heading, _ in COLUMNS], *(_cells(row) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
+    # Room for a sign, so that tables of different runs line up.
+    widths[2:5] = [max(width, 5) for width in widths[2:5]]
+    text = [
+        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
+        for line in lines
+    ]
+    text.append("positions in mm, head coordinates (x right, y front, z up)")
+    return "\n".join(text)
+
+
+def write_table(rows: Sequence[SourceRow], path: str | os.PathLike[str]) -> None:
+    """Write the table as tab-separated values, units in the headings.
+
+    Parameters
+    ----------
+    rows : list of SourceRow
+    path : path
+        The file; replaced where it exists.
+
+    Raises
+    ------
+    OSError
+        Where the file cannot be written.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from mxne_rs.table import SourceRow, write_table
+    >>> row = SourceRow(1, 0, "left", (-49.8, 7.76, 48.9), 22.5, 100.0, 31.4, 197)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_table([row], os.path.join(folder, "sources.tsv"))
+    ...     with open(os.path.join(folder, "sources.tsv")) as file:
+    ...         file.read().splitlines()[1].split()[:3]
+    ['1', 'left', '-49.8']
+    """
+    lines = ["\t".join(heading for _, heading in COLUMNS)]
+    lines += ["\t".join(_cells(row)) for row in rows]
+    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _cells(row: SourceRow) -> list[str]:
+    numbers = (*row.position, row.peak_amplitude, row.peak_time, row.goodness_of_fit)
+    # Adding 0 turns the -0.0 that rounding leaves into 0.0.
+    return [
+        str(row.number),
+        row.hemisphere,
+        *(f"{round(value, 1) + 0.0:.1f}" for value in numbers),
+        str(row.vertex),
+    ]
+
+
+def _places(localization: Localization) -> list[tuple[str, int]]:
+    """Return (hemisphere or '', vertex number) of each source, in the order of the locations."""
+    names: list[tuple[str, int]] = []
+    for space in localization.forward["src"]:
+        side = (
+            {101: "left", 102: "right"}.get(int(space["id"]), "") if space["type"] == "surf" else ""
+        )
+        names += [(side, int(vertex)) for vertex in space["vertno"]]
+    return [names[location] for location in np.flatnonzero(localization.active)]
+
+
+def _in_head(forward: Any, position: Any) -> Any:
+    """Bring positions (..., 3) of a forward solution to head coordinates, in m."""
+    if int(forward["coord_frame"]) == 4:  # FIFFV_COORD_HEAD
+        return position
+    import mne
+
+    to_head = forward["mri_head_t"]
+    if int(to_head["from"]) == 4:
+        to_head = mne.transforms.invert_transform(to_head)
+    return mne.transforms.apply_trans(to_head, position)
