@@ -18,9 +18,18 @@ pub(crate) struct Problem<'a> {
     pub ridge: f64,
     /// |M|^2 / 2 of the unrotated data
     pub scale: f64,
-    /// |M2|^2, the energy that the rotation left out
-    pub left_out: f64,
+    /// M2, what the rotation left out
+    pub left_out: Option<&'a Panel>,
     pub threads: &'a Threads,
+}
+
+/// What is known of an iterate on all locations.
+pub(crate) struct Certified {
+    pub certificate: Certificate,
+    /// `|G_s'R - ridge X_s|_F / a_s` of the rotated problem: above 1, location s violates the dual constraint
+    pub ratios: Vec<f64>,
+    /// the part of the gap that is owed to what the rotation left out
+    pub hidden: f64,
 }
 
 /// The rows of X that may be non-zero: block `i` of `x` belongs to `locations[i]`.
@@ -87,8 +96,20 @@ impl<'a> Problem<'a> {
         residual
     }
 
-    /// The certificate of an iterate on all locations, and `|G_s'R - ridge X_s|_F / a_s` of each.
-    pub fn certify(&self, iterate: &Iterate) -> Result<(Certificate, Vec<f64>), Error> {
+    /// `1/2 |M - G X|^2 + ridge/2 |X|^2`, what the rotation left out included.
+    pub fn smooth(&self, iterate: &Iterate) -> f64 {
+        let residual = kernels().energy(self.residual(iterate).lanes());
+        let rest = self.left_out.map_or(0.0, |rest| kernels().energy(rest.lanes()));
+        0.5 * (residual + rest + self.ridge * kernels().energy(iterate.x.lanes()))
+    }
+
+    /// The objective.
+    pub fn objective(&self, iterate: &Iterate) -> f64 {
+        self.smooth(iterate) + self.penalty.select(&iterate.locations).value(&iterate.x)
+    }
+
+    /// The certificate of an iterate on all locations, that of the whole data.
+    pub fn certify(&self, iterate: &Iterate) -> Result<Certified, Error> {
         let (o, width) = (self.gain.n_orient(), self.data.width);
         let residual = self.residual(iterate);
         let columns = self.gain.columns();
@@ -112,8 +133,34 @@ impl<'a> Problem<'a> {
         let penalty = self.penalty.select(&iterate.locations).value(&iterate.x);
         let largest = ratios.iter().fold(0.0, |a: f64, &b| a.max(b));
         let mut certificate = energies.certificate(penalty, largest, self.scale);
-        certificate.primal += 0.5 * self.left_out;
-        Ok((certificate, ratios))
+        let mut hidden = 0.0;
+        if let Some(rest) = self.left_out {
+            let energy = kernels().energy(rest.lanes());
+            let whole = Energies {
+                residual: energies.residual + energy,
+                against_data: energies.against_data + energy,
+            };
+            let largest = self.largest_ratio_with(rest, energy, &ratios, largest);
+            let rotated_gap = certificate.gap();
+            certificate = whole.certificate(penalty, largest, self.scale);
+            hidden = certificate.gap() - rotated_gap;
+        }
+        Ok(Certified { certificate, ratios, hidden })
+    }
+
+    /// The largest `sqrt(|C_s|^2 + |G_s'M2|^2) / a_s`, computed only where `|G_s'M2|^2 <= L_s |M2|^2` does not rule the
+    /// location out.
+    fn largest_ratio_with(&self, rest: &Panel, energy: f64, ratios: &[f64], largest: f64) -> f64 {
+        let mut squared = largest * largest;
+        let mut block = vec![Lane([0.0; 8]); self.gain.n_orient() * rest.width];
+        for (s, (ratio, a)) in ratios.iter().zip(&self.penalty.thresholds).enumerate() {
+            let bound = ratio * ratio + self.gain.lipschitz(s) * energy / (a * a);
+            if bound > squared.max(1.0) {
+                kernels().correlate(&mut block, self.gain.block(s), rest.lanes(), rest.width);
+                squared = squared.max(ratio * ratio + kernels().energy(&block) / (a * a));
+            }
+        }
+        squared.sqrt()
     }
 }
 

@@ -2,13 +2,12 @@
 
 use crate::error::Error;
 use crate::gain::Gain;
-use crate::kernels::kernels;
-use crate::mxne::{Options, Setup};
 use crate::penalty::Penalty;
 use crate::problem::{Iterate, Problem};
+use crate::setup::{Options, Setup};
 use crate::solution::{Certificate, Reweighting, Solution, Status};
 use crate::stopping::{Goal, Watch};
-use crate::working_set::Descent;
+use crate::working_set::{Descended, Descent};
 use ndarray::ArrayView2;
 
 /// Part of the largest amplitude of the first round that smooths the log surrogate.
@@ -70,14 +69,15 @@ pub fn solve_irmxne(
     options: &Options,
 ) -> Result<Solution, Error> {
     reweight.check()?;
-    let setup = Setup::new(gain, data, alpha, options)?;
+    let mut setup = Setup::new(gain, data, alpha, options)?;
     let n_locations = gain.n_locations();
     let base = options.weights.map_or_else(|| vec![1.0; n_locations], <[f64]>::to_vec);
     let penalty = Penalty::new(alpha, Some(&base), n_locations);
     let mut watch = Watch::start(options.stopping);
     let mut descent = setup.strategy().start(gain);
-    let (first, certificate, status) =
-        descent.solve(&setup.problem(gain, &penalty), &setup.start()?, setup.goal(), &mut watch)?;
+    let (mut start, goal) = (setup.start(gain, &penalty)?, setup.goal());
+    let first = setup.solve(&mut descent, (gain, &penalty), &mut start, goal, &mut watch)?;
+    let (certificate, status, first) = (first.certificate, first.status, first.iterate);
 
     let norms = first.norms(gain.n_orient());
     let concave = Concave {
@@ -97,11 +97,11 @@ pub fn solve_irmxne(
         base: within.iter().map(|&s| base[s]).collect(),
         alpha,
         concave,
-        setup: &setup,
+        setup,
         tol: reweight.tol_reweight,
     };
     if reweight.surrogate == Surrogate::Sqrt {
-        descent = setup.strategy().start(&rounds.part);
+        descent = rounds.setup.strategy().start(&rounds.part);
     }
     let at = |s: &usize| within.partition_point(|c| c < s);
     let iterate = Iterate { locations: first.locations.iter().map(at).collect(), x: first.x };
@@ -120,7 +120,7 @@ pub fn solve_irmxne(
     }
     let locations = end.iterate.locations.iter().map(|&i| within[i]).collect();
     Ok(Solution {
-        sources: setup.sources(&Iterate { locations, x: end.iterate.x }),
+        sources: rounds.setup.sources(&Iterate { locations, x: end.iterate.x }),
         certificate: end.certificate,
         status: end.status,
         alpha,
@@ -192,7 +192,7 @@ struct Rounds<'a> {
     base: Vec<f64>,
     alpha: f64,
     concave: Concave,
-    setup: &'a Setup<'a>,
+    setup: Setup<'a>,
     tol: f64,
 }
 
@@ -209,9 +209,9 @@ impl Rounds<'_> {
         while last.n_reweights < limit && !last.converged && last.status == Status::Converged {
             let weights = self.weights(&last.iterate);
             let penalty = Penalty::new(self.alpha, Some(&weights), weights.len());
-            let problem = self.setup.problem(&self.part, &penalty);
-            let (iterate, certificate, status) =
-                descent.solve(&problem, &last.iterate, goal, watch)?;
+            let part = (&self.part, &penalty);
+            let Descended { iterate, certificate, status, .. } =
+                self.setup.solve(descent, part, &mut last.iterate, goal, watch)?;
             let objective = self.objective(&iterate)?;
             let converged = self.has_settled(&last.iterate, &iterate)?;
             let n_reweights = last.n_reweights + 1;
@@ -242,12 +242,10 @@ impl Rounds<'_> {
     fn objective(&self, iterate: &Iterate) -> Result<f64, Error> {
         let none = Penalty { thresholds: vec![f64::INFINITY; self.base.len()] };
         let problem: Problem = self.setup.problem(&self.part, &none);
-        let residual = kernels().energy(problem.residual(iterate).lanes()) + problem.left_out;
-        let ridge = problem.ridge * kernels().energy(iterate.x.lanes());
         let norms = self.norms(iterate);
         let allowed = self.base.iter().zip(&norms).filter(|(base, _)| base.is_finite());
         let penalty: f64 = allowed.map(|(base, &norm)| base * self.concave.value(norm)).sum();
-        Ok(0.5 * (residual + ridge) + self.alpha * penalty)
+        Ok(problem.smooth(iterate) + self.alpha * penalty)
     }
 
     /// Same support, and no amplitude moved by more than the tolerance.

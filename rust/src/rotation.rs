@@ -12,14 +12,14 @@ const ROUNDING: f64 = 1e-28;
 /// `M = [M1 M2] V'` with V orthogonal: penalty and data term do not change when data and sources are rotated over time,
 /// so the problem is solved for M1 = M V1 and rotated back.
 ///
-/// What M2 carries is not solved for. A dual point that is feasible for M1 stays feasible for M with zero in the place
-/// of M2, hence the duality gap of the whole problem is that of M1 plus `|M2|^2 / 2`.
+/// What M2 carries is not solved for: there X is zero and the residual is M2 itself. The certificate counts it in full
+/// ([`Problem::certify`](crate::problem::Problem::certify)).
 #[derive(Debug, Clone)]
 pub(crate) struct Rotation {
     /// V1' (n_kept x n_times), or nothing where time is left as it is
     basis: Option<Array2<f64>>,
-    /// |M2|^2
-    pub left_out: f64,
+    /// M2 in the frame of the data, M - M1 V1', unless it is only rounding
+    pub left_out: Option<Panel>,
 }
 
 impl Rotation {
@@ -28,7 +28,7 @@ impl Rotation {
         let n_times = data.ncols();
         let energy: f64 = data.iter().map(|m| m * m).sum();
         if n_times == 1 || energy == 0.0 {
-            return Ok((Panel::from_array(data)?, Rotation { basis: None, left_out: 0.0 }));
+            return Ok((Panel::from_array(data)?, Rotation::none()));
         }
         let allowed = energy * slack.clamp(ROUNDING, 0.5);
         let (spanning, remainder) = spanning_rows(data, 0.3 * allowed);
@@ -46,11 +46,20 @@ impl Rotation {
             kept -= 1;
         }
         if kept == n_times {
-            return Ok((Panel::from_array(data)?, Rotation { basis: None, left_out: 0.0 }));
+            return Ok((Panel::from_array(data)?, Rotation::none()));
         }
         let basis = dot(axes.slice(s![.., ..kept]).reversed_axes(), spanning.view());
-        let panel = Panel::from_array(rotated.slice(s![.., ..kept]))?;
-        Ok((panel, Rotation { basis: Some(basis), left_out }))
+        let rotated = rotated.slice(s![.., ..kept]);
+        let left_out = match left_out > energy * ROUNDING {
+            true => Some(Panel::from_array((&data - &dot(rotated, basis.view())).view())?),
+            false => None,
+        };
+        Ok((Panel::from_array(rotated)?, Rotation { basis: Some(basis), left_out }))
+    }
+
+    /// Time as it is.
+    fn none() -> Rotation {
+        Rotation { basis: None, left_out: None }
     }
 
     /// Time courses in the rotated frame (a warm start).
@@ -125,13 +134,15 @@ mod tests {
             for slack in [0.0, 1e-3, 0.5] {
                 let (panel, rotation) = Rotation::new(data.view(), slack)?;
                 let kept: f64 = panel.values().iter().map(|m| m * m).sum();
-                assert!(
-                    panel.n_times <= rank.max(1) && rotation.left_out <= slack.max(1e-25) * energy
-                );
-                assert!((kept + rotation.left_out - energy).abs() < 1e-12 * energy);
+                let left_out: f64 = rotation
+                    .left_out
+                    .as_ref()
+                    .map_or(0.0, |rest| rest.values().iter().map(|m| m * m).sum());
+                assert!(panel.n_times <= rank.max(1) && left_out <= slack.max(1e-25) * energy);
+                assert!((kept + left_out - energy).abs() < 1e-12 * energy);
                 let difference = &rotation.back(&panel) - &data;
                 let lost: f64 = difference.iter().map(|m| m * m).sum();
-                assert!((lost - rotation.left_out).abs() < 1e-12 * energy);
+                assert!((lost - left_out).abs() < 1e-12 * energy);
             }
         }
         Ok(())

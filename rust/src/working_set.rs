@@ -4,7 +4,7 @@ use crate::drive::{Task, drive};
 use crate::error::Error;
 use crate::gain::Gain;
 use crate::panel::Panel;
-use crate::problem::{Iterate, Problem, is_zero};
+use crate::problem::{Certified, Iterate, Problem, is_zero};
 use crate::quadratic::gram::Gram;
 use crate::quadratic::sensors::Sensors;
 use crate::solution::{Certificate, Status};
@@ -15,6 +15,8 @@ use crate::stopping::{Goal, Watch};
 const CANDIDATES: usize = 256;
 /// A subset is solved to this part of the gap that the larger problem has.
 const EASE: f64 = 0.1;
+/// The part of the goal that may be owed to what the rotation left out.
+const HIDDEN: f64 = 0.5;
 /// Tries on an unchanged subset that rounding may spoil.
 const MERCY: usize = 2;
 
@@ -55,12 +57,21 @@ impl Descent {
         start: &Iterate,
         goal: Goal,
         watch: &mut Watch,
-    ) -> Result<(Iterate, Certificate, Status), Error> {
+    ) -> Result<Descended, Error> {
         match &mut self.subset {
             None => solve_on_all(problem, start, self.solver, goal, watch),
             Some(subset) => descend(problem, start, subset.as_mut(), goal, watch, true),
         }
     }
+}
+
+/// Where a descent ended.
+pub(crate) struct Descended {
+    pub iterate: Iterate,
+    pub certificate: Certificate,
+    pub status: Status,
+    /// what the rotation left out keeps the gap from the goal: rotate again, leaving out less
+    pub too_coarse: bool,
 }
 
 /// A part of a problem that is solved in its place.
@@ -92,25 +103,31 @@ fn descend(
     goal: Goal,
     watch: &mut Watch,
     is_full: bool,
-) -> Result<(Iterate, Certificate, Status), Error> {
+) -> Result<Descended, Error> {
     let o = problem.gain.n_orient();
     let mut iterate = start.support(o)?;
     let (mut ease, mut stalled) = (EASE, 0);
     let mut work_first = goal.work_first;
     loop {
-        let (certificate, ratios) = problem.certify(&iterate)?;
+        let Certified { certificate, ratios, hidden } = problem.certify(&iterate)?;
+        let end =
+            |iterate, status| Ok(Descended { iterate, certificate, status, too_coarse: false });
         if is_full {
             watch.record(&certificate, iterate.locations.len());
         }
         let gap = certificate.gap();
         if gap <= goal.gap && !work_first {
-            return Ok((iterate, certificate, Status::Converged));
+            return end(iterate, Status::Converged);
         }
         if let Some(limit) = watch.spent()? {
-            return Ok((iterate, certificate, limit));
+            return end(iterate, limit);
         }
         if stalled > MERCY {
-            return Ok((iterate, certificate, Status::Stalled));
+            return end(iterate, Status::Stalled);
+        }
+        if hidden > HIDDEN * goal.gap {
+            let status = Status::Stalled;
+            return Ok(Descended { iterate, certificate, status, too_coarse: true });
         }
         let inner = Goal { gap: (ease * gap).max(ease * 3.0 * goal.gap), work_first };
         work_first = false;
@@ -149,16 +166,20 @@ impl Subset for Candidates {
         let nothing_new = !(0..ratios.len()).any(violates);
         let gain = problem.gain.select(&chosen)?;
         let penalty = problem.penalty.select(&chosen);
-        let part = Problem { gain: &gain, penalty: &penalty, left_out: 0.0, ..*problem };
+        let part = Problem { gain: &gain, penalty: &penalty, left_out: None, ..*problem };
         let at = |s: &usize| chosen.partition_point(|c| c < s);
         let start = Iterate { locations: iterate.locations.iter().map(at).collect(), ..iterate };
         let size = self.strategy.active_set_size.unwrap_or(1).max(1);
         let mut subset = WorkingSet::new(size, self.strategy.solver);
-        let (end, _, status) = descend(&part, &start, &mut subset, goal, watch, false)?;
+        let end = descend(&part, &start, &mut subset, goal, watch, false)?;
         self.size = (2 * self.size).min(problem.gain.n_locations());
-        let locations = end.locations.iter().map(|&i| chosen[i]).collect();
+        let locations = end.iterate.locations.iter().map(|&i| chosen[i]).collect();
         self.last = chosen;
-        Ok(Step { iterate: Iterate { locations, x: end.x }, status, nothing_new })
+        Ok(Step {
+            iterate: Iterate { locations, x: end.iterate.x },
+            status: end.status,
+            nothing_new,
+        })
     }
 }
 
@@ -252,7 +273,7 @@ fn solve_on_all(
     solver: Solver,
     goal: Goal,
     watch: &mut Watch,
-) -> Result<(Iterate, Certificate, Status), Error> {
+) -> Result<Descended, Error> {
     let o = problem.gain.n_orient();
     let all: Vec<usize> = (0..problem.gain.n_locations()).collect();
     let mut x = Panel::zeros(problem.gain.n_sources(), problem.data.n_times)?;
@@ -262,13 +283,11 @@ fn solve_on_all(
     let mut quadratic = Sensors::new(problem);
     let (penalty, scale) = (problem.penalty, problem.scale);
     let task = Task { quadratic: &mut quadratic, penalty, scale };
-    let missing = 0.5 * problem.left_out;
-    let goal = Goal { gap: goal.gap - missing, ..goal };
-    let (mut certificate, status) =
-        drive(task, solver.start().as_mut(), &mut x, goal, watch, |watch, now, x| {
-            let alive = (0..all.len()).filter(|&s| !is_zero(x.block(s, o))).count();
-            watch.record(&Certificate { primal: now.primal + missing, ..*now }, alive);
-        })?;
-    certificate.primal += missing;
-    Ok((in_order(&all, &x, o)?, certificate, status))
+    let report = |watch: &mut Watch, now: &Certificate, x: &Panel| {
+        let alive = all.iter().filter(|&&s| !is_zero(x.block(s, o))).count();
+        watch.record(now, alive);
+    };
+    let (certificate, status) = drive(task, solver.start().as_mut(), &mut x, goal, watch, report)?;
+    let iterate = in_order(&all, &x, o)?;
+    Ok(Descended { iterate, certificate, status, too_coarse: false })
 }
