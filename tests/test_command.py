@@ -20,9 +20,9 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     folder = tmp_path_factory.mktemp("simulated")
     assert main(["simulate", "--out", str(folder), "--spacing", "16"]) == 0
     return {
-        "--evoked": str(folder / "evoked-ave.fif"),
-        "--forward": str(folder / "forward-fwd.fif"),
-        "--noise-cov": str(folder / "noise-cov.fif"),
+        "--evoked": str(folder / "simulated-ave.fif"),
+        "--forward": str(folder / "simulated-fwd.fif"),
+        "--noise-cov": str(folder / "simulated-cov.fif"),
         "--tmin": "0.06",
         "--tmax": "0.15",
         "--alpha": "20",

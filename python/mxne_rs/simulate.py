@@ -166,8 +166,9 @@ def write_simulation(
     Returns
     -------
     dict of str to pathlib.Path
-        ``evoked`` (evoked-ave.fif), ``forward`` (forward-fwd.fif), ``noise_cov`` (noise-cov.fif)
-        and ``truth`` (true-sources.tsv: position in mm in head coordinates, peak in nAm and ms).
+        ``evoked`` (simulated-ave.fif), ``forward`` (simulated-fwd.fif), ``noise_cov``
+        (simulated-cov.fif) and ``truth`` (true-sources.tsv: position in mm in head coordinates,
+        peak in nAm and ms).
 
     Examples
     --------
@@ -175,16 +176,16 @@ def write_simulation(
     >>> from mxne_rs.simulate import write_simulation
     >>> with tempfile.TemporaryDirectory() as out:
     ...     sorted(path.name for path in write_simulation(out, spacing=20.0).values())
-    ['evoked-ave.fif', 'forward-fwd.fif', 'noise-cov.fif', 'true-sources.tsv']
+    ['simulated-ave.fif', 'simulated-cov.fif', 'simulated-fwd.fif', 'true-sources.tsv']
     """
     mne = _import_mne()
     evoked, forward, noise_cov = simulate_auditory(spacing=spacing, seed=seed)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     paths = {
-        "evoked": folder / "evoked-ave.fif",
-        "forward": folder / "forward-fwd.fif",
-        "noise_cov": folder / "noise-cov.fif",
+        "evoked": folder / "simulated-ave.fif",
+        "forward": folder / "simulated-fwd.fif",
+        "noise_cov": folder / "simulated-cov.fif",
         "truth": folder / "true-sources.tsv",
     }
     evoked.save(paths["evoked"], overwrite=True, verbose="ERROR")
