@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-import reference
 from hypothesis import strategies as st
+
+import reference
 
 
 @dataclass(frozen=True)
@@ -16,28 +17,38 @@ class Problem:
     gain: np.ndarray = field(repr=False)
     data: np.ndarray = field(repr=False)
     n_orient: int
-    fraction: float
+    alpha: float
     weights: np.ndarray | None
     ridge: float
     label: str
 
     @property
     def n_locations(self):
+        """Columns of the gain over n_orient."""
         return self.gain.shape[1] // self.n_orient
 
     @property
     def alpha_max(self):
+        """The alpha from which on nothing is left, by the formula."""
         return reference.alpha_max(self.gain, self.data, self.n_orient, self.weights)
-
-    @property
-    def alpha(self):
-        """The fraction of alpha_max, or of 1 where alpha_max is 0."""
-        return self.fraction * (self.alpha_max or 1.0)
 
     @property
     def penalty(self):
         """The keywords that the solvers and `duality_gap` share with the reference."""
         return {"n_orient": self.n_orient, "weights": self.weights, "ridge": self.ridge}
+
+    def changed(self, **changes):
+        """The same problem with some of its parts replaced."""
+        return replace(self, **changes)
+
+    def at(self, fraction):
+        """The same problem at a fraction of alpha_max (of 1 where that is 0)."""
+        return replace(self, alpha=fraction * (self.alpha_max or 1.0))
+
+    @property
+    def half_energy(self):
+        """1/2 |M|^2, the unit of relative gaps."""
+        return float(reference.energy(self.data)) / 2
 
     def gap(self, x):
         """Relative gap of an answer, by the formulas."""
@@ -46,6 +57,26 @@ class Problem:
     def objective(self, x):
         """P(X), by the formulas."""
         return reference.objective(self.gain, self.data, x, self.alpha, **self.penalty)
+
+    def certify(self, solution, tol):
+        """The answer is as good as was asked, and says of itself what the formulas say."""
+        x = solution.x
+        gap, primal, _ = reference.duality_gap(self.gain, self.data, x, self.alpha, **self.penalty)
+        rounding = reference.ROUNDING
+        assert solution.status == "converged"
+        assert gap <= tol + rounding
+        assert gap - rounding <= solution.gap <= tol
+        assert abs(solution.primal - primal) <= 1e-12 * self.half_energy
+        assert solution.dual <= primal + rounding * self.half_energy
+
+    def assert_same_answer(self, one, two):
+        """Two answers are as close as their gaps promise.
+
+        The data term is strongly convex in G X, so |G X - G X*|^2 <= 2 (P(X) - P(X*)).
+        """
+        reach = [np.sqrt(2 * max(self.gap(x), reference.ROUNDING)) for x in (one, two)]
+        distance = np.linalg.norm(self.gain @ (one - two))
+        assert distance <= np.sqrt(self.half_energy) * sum(reach) * (1 + 1e-9)
 
 
 def signal(rng, gain, n_orient, n_times, noise):
@@ -123,7 +154,7 @@ def problems(draw, smallest=0.1, largest=1.1, odd=True, ridges=(0.0, 0.0, 0.1)):
     oddities(rng, gain, data, n_orient, spoil)
     weights = draw_weights(rng, n_locations, kind)
     ridge *= float(np.max(np.sum(gain**2, axis=0)))
-    return Problem(gain, data, n_orient, fraction, weights, ridge, spoil)
+    return Problem(gain, data, n_orient, 1.0, weights, ridge, spoil).at(fraction)
 
 
 def fixed_problem(
@@ -134,7 +165,8 @@ def fixed_problem(
     gain = rng.standard_normal((n_sensors, n_locations * n_orient))
     data = signal(rng, gain, n_orient, n_times, noise=kind.get("noise", 0.2))
     weights = draw_weights(rng, n_locations, kind.get("weights", "none"))
-    return Problem(gain, data, n_orient, fraction, weights, kind.get("ridge", 0.0), "fixed")
+    problem = Problem(gain, data, n_orient, 1.0, weights, kind.get("ridge", 0.0), "fixed")
+    return problem.at(fraction)
 
 
 def packed(a):

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-import reference
 from hypothesis import given
+
+import reference
 from strategies import fixed_problem, problems
 
 TIGHT = 1e-12
@@ -11,16 +12,19 @@ TIGHT = 1e-12
 
 @pytest.fixture(params=[1, 2, 3, 5], ids="n_orient={}".format)
 def problem(request):
+    """The same small problem for every number of orientations."""
     return fixed_problem(n_orient=request.param)
 
 
 def test_group_soft_threshold_shrinks_the_norm_and_keeps_the_direction():
+    """A block of norm 5 by 1, and by 5."""
     block = np.array([[3.0, 0.0], [0.0, 4.0]])
     np.testing.assert_allclose(reference.group_soft_threshold(block, 1), 0.8 * block)
     assert not reference.group_soft_threshold(block, 5).any()
 
 
 def test_orthonormal_gain_has_a_closed_form(problem):
+    """X_s = soft(G_s'M, alpha) where G'G = I."""
     rng = np.random.default_rng(1)
     n = 6 * problem.n_orient
     gain = np.linalg.qr(rng.standard_normal((n, n)))[0]
@@ -33,6 +37,7 @@ def test_orthonormal_gain_has_a_closed_form(problem):
 
 
 def test_alpha_max_is_where_the_answer_vanishes(problem):
+    """At a fraction f of it the relative gap of X = 0 is (1 - f)^2."""
     top = problem.alpha_max
     zero = np.zeros((problem.gain.shape[1], problem.data.shape[1]))
 
@@ -46,6 +51,7 @@ def test_alpha_max_is_where_the_answer_vanishes(problem):
 
 
 def test_exact_block_update_satisfies_the_optimality_condition(problem):
+    """H Y + threshold Y / |Y| = B."""
     rng = np.random.default_rng(2)
     root = rng.standard_normal((4, problem.n_orient)) * np.logspace(0, -3, problem.n_orient)
     hessian, correlation = root.T @ root, root.T @ rng.standard_normal((4, 7))
@@ -56,6 +62,7 @@ def test_exact_block_update_satisfies_the_optimality_condition(problem):
 
 
 def test_exact_and_proximal_block_updates_agree(problem):
+    """They differ on the way only."""
     exact = reference.bcd(problem.gain, problem.data, problem.alpha, problem.n_orient)
     proximal = reference.bcd(
         problem.gain, problem.data, problem.alpha, problem.n_orient, exact=False
@@ -65,6 +72,7 @@ def test_exact_and_proximal_block_updates_agree(problem):
 
 @given(problems(smallest=0.3))
 def test_bcd_and_fista_agree(problem):
+    """Two algorithms that share the gap and nothing else."""
     args = problem.gain, problem.data, problem.alpha
     block = reference.bcd(*args, **problem.penalty, tol=1e-9)
     gradient = reference.fista(*args, **problem.penalty, tol=1e-8)
@@ -74,6 +82,7 @@ def test_bcd_and_fista_agree(problem):
 
 @given(problems())
 def test_gap_is_never_negative(problem):
+    """At any X, near and far."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((problem.gain.shape[1], problem.data.shape[1]))
     if problem.weights is not None:
@@ -87,6 +96,7 @@ def test_gap_is_never_negative(problem):
 
 
 def test_ridge_is_the_augmented_problem(problem):
+    """The gain with sqrt(ridge) I below it, the data with zeros."""
     n_columns, ridge = problem.gain.shape[1], 2.0
     gain = np.vstack([problem.gain, np.sqrt(ridge) * np.eye(n_columns)])
     data = np.vstack([problem.data, np.zeros((n_columns, problem.data.shape[1]))])
@@ -100,6 +110,7 @@ def test_ridge_is_the_augmented_problem(problem):
 
 
 def test_infinite_weights_remove_locations(problem):
+    """As if their columns were not there."""
     weights = np.ones(problem.n_locations)
     weights[::2] = np.inf
     kept = np.repeat(np.isfinite(weights), problem.n_orient)
@@ -111,6 +122,7 @@ def test_infinite_weights_remove_locations(problem):
 
 @pytest.mark.parametrize("surrogate", ["sqrt", "log"])
 def test_reweighting_never_raises_the_objective(problem, surrogate):
+    """And never brings the square root's dead locations back."""
     rounds = reference.irmxne(
         problem.gain, problem.data, problem.alpha, problem.n_orient, 6, surrogate
     )
@@ -121,6 +133,7 @@ def test_reweighting_never_raises_the_objective(problem, surrogate):
 
 
 def test_debiasing_is_a_bounded_least_squares(problem):
+    """No step of a single factor lowers the cost."""
     x = reference.bcd(problem.gain, problem.data, problem.alpha, problem.n_orient)
     factors = reference.debias(problem.gain, problem.data, x, problem.n_orient)
     active = np.flatnonzero(reference.group_norms(x, problem.n_orient))
@@ -138,6 +151,7 @@ def test_debiasing_is_a_bounded_least_squares(problem):
 
 
 def test_multi_task_lasso_agrees():
+    """scikit-learn divides the data term by the number of rows."""
     linear_model = pytest.importorskip("sklearn.linear_model")
     problem = fixed_problem(n_orient=1)
     model = linear_model.MultiTaskLasso(
@@ -150,6 +164,7 @@ def test_multi_task_lasso_agrees():
 
 @pytest.mark.parametrize("n_orient", [1, 3])
 def test_mne_agrees(n_orient):
+    """MNE's block coordinate descent; its tolerance is the absolute gap."""
     mxne_optim = pytest.importorskip("mne.inverse_sparse.mxne_optim")
     problem = fixed_problem(n_orient=n_orient)
     theirs = np.zeros((problem.gain.shape[1], problem.data.shape[1]))
