@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 DATA := $(or $(MXNE_RS_DATA),../shared/data)
-LOCALIZE := $(VENV)/bin/mxne-rs localize --alpha 60 --reweights 10 --tmin 0.05 --tmax 0.15 --out demo
+LOCALIZE := $(VENV)/bin/mxne-rs localize --reweights 10 --tmin 0.05 --tmax 0.15 --out demo
 # The Python that build.rs asks for a CBLAS and that PyO3 builds for: always the one of the virtual environment.
 export PYO3_PYTHON := $(abspath $(PY))
 RUST := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock build.rs
@@ -24,12 +24,12 @@ $(VENV)/installed: $(VENV)/base $(RUST)
 demo: $(VENV)/installed
 	@if [ -d "$(DATA)" ]; then \
 	  echo "Localizing the real auditory response in $(DATA)"; \
-	  $(LOCALIZE) --evoked $(DATA)/auditory-ave.fif --condition "Left Auditory" \
+	  $(LOCALIZE) --evoked $(DATA)/auditory-ave.fif --condition "Left Auditory" --alpha 60 \
 	    --forward $(DATA)/cortex-7498-meg-fwd.fif --noise-cov $(DATA)/noise-cov.fif; \
 	else \
 	  echo "No real data in $(DATA): localizing two simulated auditory sources"; \
 	  $(VENV)/bin/mxne-rs simulate --out demo && \
-	  $(LOCALIZE) --evoked demo/simulated-ave.fif --condition 0 \
+	  $(LOCALIZE) --evoked demo/simulated-ave.fif --condition 0 --alpha 20 \
 	    --forward demo/simulated-fwd.fif --noise-cov demo/simulated-cov.fif; \
 	fi
 

@@ -11,14 +11,17 @@ pub struct Threads(Option<Arc<ThreadPool>>);
 impl Threads {
     /// `count` threads; 0 means the environment's `RAYON_NUM_THREADS` where it is a positive integer, else all cores.
     ///
-    /// Where threads cannot be had the work is done on the calling thread.
+    /// There are never more than cores: further ones only wait. Where threads cannot be had the work is done on the
+    /// calling thread.
     ///
     /// ```
-    /// assert_eq!(mxne_rs::Threads::new(2).count(), 2);
+    /// assert_eq!(mxne_rs::Threads::new(1).count(), 1);
+    /// assert!(mxne_rs::Threads::new(usize::MAX).count() >= 1);
     /// ```
     #[must_use]
     pub fn new(count: usize) -> Self {
-        let count = if count == 0 { default_count() } else { count };
+        let asked = if count == 0 { environment().unwrap_or(usize::MAX) } else { count };
+        let count = asked.min(std::thread::available_parallelism().map_or(1, usize::from));
         Threads(if count == 1 { None } else { pool(count) })
     }
 
@@ -44,13 +47,10 @@ impl Threads {
     }
 }
 
-fn default_count() -> usize {
-    std::env::var("RAYON_NUM_THREADS")
-        .ok()
-        .and_then(|text| text.trim().parse().ok())
-        .filter(|&count| count > 0)
-        .or_else(|| std::thread::available_parallelism().ok().map(usize::from))
-        .unwrap_or(1)
+/// `RAYON_NUM_THREADS` where it is a positive integer.
+fn environment() -> Option<usize> {
+    let text = std::env::var("RAYON_NUM_THREADS").ok()?;
+    text.trim().parse().ok().filter(|&count| count > 0)
 }
 
 /// Keyed by process: a pool's threads do not survive a fork, so a child makes its own.
