@@ -17,7 +17,7 @@ $(VENV)/base: pyproject.toml
 
 # Optimised, with everything the tests need; again only when the Rust sources change.
 $(VENV)/installed: $(VENV)/base $(RUST)
-	. $(VENV)/bin/activate && maturin develop -q --release --extras test
+	. $(VENV)/bin/activate && maturin develop -q --release --extras mne,test > $(VENV)/install.log 2>&1 || (cat $(VENV)/install.log; exit 1)
 	touch $@
 
 # The main job, on real data where they are, else on data simulated with MNE.
