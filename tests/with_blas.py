@@ -1,4 +1,4 @@
-"""Build the extension with a linked CBLAS and run the solver tests on it (not the installed one)."""
+"""Build the extension with a linked CBLAS and run the solver tests on that build."""
 
 from __future__ import annotations
 

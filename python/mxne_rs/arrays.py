@@ -55,9 +55,7 @@ def as_matrix(name: str, value: Any) -> Floats:
         suspicious = not math.isfinite(float(np.sum(array)))
     if suspicious and not np.isfinite(array).all():
         row, column = np.argwhere(~np.isfinite(array))[0]
-        raise ValueError(
-            f"{name} holds {array[row, column]} at [{row}, {column}]; remove or interpolate it first"
-        )
+        raise ValueError(f"{name} holds {array[row, column]} at [{row}, {column}]; remove it first")
     return array
 
 

@@ -43,7 +43,7 @@ pub enum Error {
         columns: usize,
     },
     /// An array holds a NaN or an infinity.
-    #[error("{name} holds {value} at [{row}, {column}]; remove or interpolate it first")]
+    #[error("{name} holds {value} at [{row}, {column}]; remove it first")]
     NotFinite {
         /// the argument
         name: &'static str,

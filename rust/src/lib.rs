@@ -63,3 +63,7 @@ pub use solution::{Certificate, Record, Reweighting, Solution, Sources, Status};
 pub use solver::Solver;
 pub use stopping::{Monitor, Progress, Stopping};
 pub use threads::Threads;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct ReadmeDoctests;
