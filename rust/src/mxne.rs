@@ -86,6 +86,34 @@ pub fn alpha_max(
     Ok(Penalty::new(1.0, weights, gain.n_locations()).largest_ratio(&norms))
 }
 
+impl Gain {
+    /// Seconds that one product `G'R` takes: the unit in which the benchmarks count.
+    ///
+    /// # Errors
+    /// No memory for the product.
+    ///
+    /// ```
+    /// use mxne_rs::{Gain, Threads};
+    ///
+    /// let gain = Gain::new(ndarray::Array2::eye(3).view(), 1)?;
+    /// assert!(gain.product_seconds(ndarray::Array2::eye(3).view(), &Threads::new(1))? > 0.0);
+    /// # Ok::<(), mxne_rs::Error>(())
+    /// ```
+    pub fn product_seconds(
+        &self,
+        residual: ArrayView2<f64>,
+        threads: &Threads,
+    ) -> Result<f64, Error> {
+        check_data(self, residual)?;
+        let residual = Panel::from_array(residual)?;
+        let mut out = Panel::zeros(self.n_sources(), residual.n_times)?;
+        products::correlations(self.columns(), &residual, &mut out, threads);
+        let start = std::time::Instant::now();
+        products::correlations(self.columns(), &residual, &mut out, threads);
+        Ok(start.elapsed().as_secs_f64())
+    }
+}
+
 /// The certificate of any X on the full problem: primal, dual and duality gap.
 ///
 /// Only `weights`, `ridge` and `threads` of the options matter here.

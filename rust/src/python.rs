@@ -68,6 +68,17 @@ impl PyGain {
         Ok(self.gain.columns_of(&locations).to_pyarray(py))
     }
 
+    /// Seconds of one product G'R in the crate's own product module: the unit of cost in `benches/`.
+    fn product_seconds(
+        &self,
+        py: Python<'_>,
+        residual: PyReadonlyArray2<'_, f64>,
+        n_threads: usize,
+    ) -> PyResult<f64> {
+        let residual = owned(&residual);
+        detached(py, || self.gain.product_seconds(residual.view(), &Threads::new(n_threads)))
+    }
+
     fn __repr__(&self) -> String {
         let (n, o) = (self.gain.n_sensors(), self.gain.n_orient());
         format!("Gain({n} sensors x {} locations x {o} orientations)", self.gain.n_locations())
