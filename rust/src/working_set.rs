@@ -1,22 +1,26 @@
 //! Nested working sets: rank all locations, solve a few, let the certificate on all of them decide.
 
+mod candidates;
+mod grown;
+
 use crate::drive::{Task, drive};
 use crate::error::Error;
 use crate::gain::Gain;
 use crate::panel::Panel;
 use crate::problem::{Certified, Iterate, Problem, is_zero};
-use crate::quadratic::gram::Gram;
 use crate::quadratic::sensors::Sensors;
 use crate::solution::{Certificate, Status};
 use crate::solver::Solver;
 use crate::stopping::{Goal, Watch};
+use candidates::{CANDIDATES, Candidates};
+use grown::WorkingSet;
 
-/// Candidates taken from the whole gain at the first ranking.
-const CANDIDATES: usize = 256;
-/// A subset is solved to this part of the gap that the larger problem has.
-const EASE: f64 = 0.1;
+/// Every try on an unchanged subset is solved to this part of the last one's goal.
+const HARDER: f64 = 0.1;
+/// A subset need not be solved beyond this part of the goal.
+const ENOUGH: f64 = 0.6;
 /// The part of the goal that may be owed to what the rotation left out.
-const HIDDEN: f64 = 0.5;
+const HIDDEN: f64 = 0.3;
 /// Tries on an unchanged subset that rounding may spoil.
 const MERCY: usize = 2;
 
@@ -76,6 +80,9 @@ pub(crate) struct Descended {
 
 /// A part of a problem that is solved in its place.
 trait Subset {
+    /// To which part of the gap around it a try should go.
+    fn ease(&self) -> f64;
+
     /// Chooses locations by how far they violate the dual constraint, and solves on them.
     fn improve(
         &mut self,
@@ -106,7 +113,7 @@ fn descend(
 ) -> Result<Descended, Error> {
     let o = problem.gain.n_orient();
     let mut iterate = start.support(o)?;
-    let (mut ease, mut stalled) = (EASE, 0);
+    let (mut harder, mut stalled) = (1.0, 0);
     let mut work_first = goal.work_first;
     loop {
         let Certified { certificate, ratios, hidden } = problem.certify(&iterate)?;
@@ -129,119 +136,15 @@ fn descend(
             let status = Status::Stalled;
             return Ok(Descended { iterate, certificate, status, too_coarse: true });
         }
-        let inner = Goal { gap: (ease * gap).max(ease * 3.0 * goal.gap), work_first };
+        let inner = harder * (subset.ease() * gap).max(ENOUGH * goal.gap);
+        let inner = Goal { gap: inner, work_first };
         work_first = false;
         let step = subset.improve(problem, iterate, &ratios, inner, watch)?;
         iterate = step.iterate.support(o)?;
         if step.nothing_new {
-            ease *= EASE;
+            harder *= HARDER;
             stalled += usize::from(step.status == Status::Stalled);
         }
-    }
-}
-
-/// A few hundred locations of a large gain, copied side by side.
-struct Candidates {
-    size: usize,
-    strategy: Strategy,
-    /// the last choice, rising
-    last: Vec<usize>,
-}
-
-impl Subset for Candidates {
-    fn improve(
-        &mut self,
-        problem: &Problem,
-        iterate: Iterate,
-        ratios: &[f64],
-        goal: Goal,
-        watch: &mut Watch,
-    ) -> Result<Step, Error> {
-        self.size = self.size.max(3 * iterate.locations.len());
-        let mut chosen = iterate.locations.clone();
-        let is_new = |s: &usize| iterate.locations.binary_search(s).is_err();
-        chosen.extend(largest(ratios, self.size, 0.0).into_iter().filter(is_new));
-        chosen.sort_unstable();
-        let violates = |s: usize| ratios[s] > 1.0 && self.last.binary_search(&s).is_err();
-        let nothing_new = !(0..ratios.len()).any(violates);
-        let gain = problem.gain.select(&chosen)?;
-        let penalty = problem.penalty.select(&chosen);
-        let part = Problem { gain: &gain, penalty: &penalty, left_out: None, ..*problem };
-        let at = |s: &usize| chosen.partition_point(|c| c < s);
-        let start = Iterate { locations: iterate.locations.iter().map(at).collect(), ..iterate };
-        let size = self.strategy.active_set_size.unwrap_or(1).max(1);
-        let mut subset = WorkingSet::new(size, self.strategy.solver);
-        let end = descend(&part, &start, &mut subset, goal, watch, false)?;
-        self.size = (2 * self.size).min(problem.gain.n_locations());
-        let locations = end.iterate.locations.iter().map(|&i| chosen[i]).collect();
-        self.last = chosen;
-        Ok(Step {
-            iterate: Iterate { locations, x: end.iterate.x },
-            status: end.status,
-            nothing_new,
-        })
-    }
-}
-
-/// The locations being solved, as a Gram matrix that grows by blocks.
-struct WorkingSet {
-    size: usize,
-    solver: Solver,
-    gram: Option<Gram>,
-    locations: Vec<usize>,
-}
-
-impl WorkingSet {
-    fn new(size: usize, solver: Solver) -> Self {
-        WorkingSet { size, solver, gram: None, locations: Vec::new() }
-    }
-}
-
-impl Subset for WorkingSet {
-    fn improve(
-        &mut self,
-        problem: &Problem,
-        iterate: Iterate,
-        ratios: &[f64],
-        goal: Goal,
-        watch: &mut Watch,
-    ) -> Result<Step, Error> {
-        let o = problem.gain.n_orient();
-        let mut gram = match self.gram.take() {
-            Some(gram) => gram,
-            None => Gram::empty(problem.gain, problem.data, problem.ridge)?,
-        };
-        let is_alive = |s: &usize| iterate.locations.contains(s) || ratios[*s] > 1.0;
-        let kept: Vec<usize> =
-            (0..self.locations.len()).filter(|&i| is_alive(&self.locations[i])).collect();
-        if kept.len() < self.locations.len() {
-            gram = gram.select(&kept)?;
-            self.locations = kept.iter().map(|&i| self.locations[i]).collect();
-        }
-        let is_new = |s: &usize| !self.locations.contains(s);
-        let mut new: Vec<usize> = iterate.locations.iter().copied().filter(is_new).collect();
-        let is_new = |s: &usize| is_new(s) && iterate.locations.binary_search(s).is_err();
-        let violators = largest(ratios, ratios.len(), 1.0).into_iter().filter(is_new);
-        let room = self.size.max(iterate.locations.len());
-        let before = new.len();
-        new.extend(violators.take(room));
-        let nothing_new = new.len() == before;
-        gram.extend(problem.gain, &new, problem.data)?;
-        self.locations.extend(&new);
-
-        let mut x = Panel::zeros(self.locations.len() * o, problem.data.n_times)?;
-        for (i, s) in self.locations.iter().enumerate() {
-            if let Ok(j) = iterate.locations.binary_search(s) {
-                x.block_mut(i, o).copy_from_slice(iterate.x.block(j, o));
-            }
-        }
-        let penalty = problem.penalty.select(&self.locations);
-        let task = Task { quadratic: &mut gram, penalty: &penalty, scale: problem.scale };
-        let mut solver = self.solver.start();
-        let (_, status) = drive(task, solver.as_mut(), &mut x, goal, watch, |_, _, _| {})?;
-        self.gram = Some(gram);
-        let iterate = in_order(&self.locations, &x, o)?;
-        Ok(Step { iterate, status, nothing_new })
     }
 }
 
