@@ -91,7 +91,8 @@ def exact_block(hessian, correlation, threshold):
     """The minimiser of 1/2 <Y, H Y> - <B, Y> + threshold |Y|.
 
     Y = (H + threshold/nu I)^-1 B, where nu = |Y| solves sum_i b_i^2 / (d_i nu + threshold)^2 = 1
-    (H = U diag(d) U', b_i = |row i of U'B|); found by bisection.
+    (H = U diag(d) U', b_i = |row i of U'B|); found by bisection upwards
+    from (|B| - threshold) / max_i d_i, which it cannot be below.
     """
     if np.linalg.norm(correlation) <= threshold:
         return np.zeros_like(correlation)
@@ -99,7 +100,7 @@ def exact_block(hessian, correlation, threshold):
     d = np.maximum(d, 0)
     rotated = u.T @ correlation
     b = np.linalg.norm(rotated, axis=1)
-    low, high = 0.0, 1.0
+    low = high = (np.linalg.norm(correlation) - threshold) / d.max()
     while np.sum((b / (d * high + threshold)) ** 2) > 1:
         low, high = high, 2 * high
     while low < (nu := (low + high) / 2) < high:

@@ -99,7 +99,7 @@ def oddities(rng, gain, data, n_orient, odd):
     elif odd == "silent orientation":
         gain[:, ::n_orient] *= 1e-3
     elif odd == "smooth gain":
-        gain += 2 * rng.standard_normal((gain.shape[0], 1))
+        gain += 5 * np.std(gain) * rng.standard_normal((gain.shape[0], 1))
     elif odd == "first sample zero":
         data[:, 0] = 0
     elif odd == "zero data":

@@ -76,6 +76,16 @@ def test_ten_digits_are_reached_where_asked(engine, n_orient):
     )
 
 
+@engines
+@pytest.mark.parametrize("seed", [0, 3, 44, 680, 943, 1343])
+def test_ten_digits_are_reached_on_a_smooth_gain(engine, seed):
+    """Progress may pause for hundreds of epochs there; "stalled" is for rounding."""
+    rng = np.random.default_rng(seed)
+    gain = rng.standard_normal((6, 18)) + 5 * rng.standard_normal((6, 1))
+    data = rng.standard_normal((6, 8))
+    solve(fixed_problem().changed(gain=gain, data=data).at(0.05), 1e-10, **engine)
+
+
 @given(problems(), st.sampled_from([1e-1, 1e-3]))
 def test_gap_bounds_suboptimality(problem, tol):
     """P(X) - P(X*) is at most the gap, and the dual value is below P(X*)."""

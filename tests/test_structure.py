@@ -24,6 +24,7 @@ RUST_ORDER = [
     "panel",
     "kernels",
     "products",
+    "eigen",
     "gain",
     "penalty",
     "solution",
