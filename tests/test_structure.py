@@ -20,6 +20,7 @@ PYTHON = ROOT / "python" / "mxne_rs"
 # with an order inside those that name several modules.
 RUST_ORDER = [
     "error",
+    "memory",
     "threads",
     "panel",
     "kernels",

@@ -1,12 +1,15 @@
 //! The whitened gain, prepared once and shared by every solve.
 
+use crate::eigen::diagonalise;
 use crate::error::Error;
 use crate::kernels::kernels;
-use nalgebra::{DMatrix, Matrix3, SymmetricEigen};
-use ndarray::{Array2, ArrayView2};
+use crate::memory::reserve;
+use ndarray::{Array2, ArrayView2, Axis};
 
 /// Columns that the copy into location order moves at a time, so that reads and writes stay in the cache.
 const TILE: usize = 64;
+/// Sensors that it moves at a time: a cache line of the copy.
+const STRIP: usize = 8;
 
 /// A whitened gain G (n_sensors x n_locations * n_orient), immutable and shared by many solves and threads.
 ///
@@ -137,6 +140,8 @@ pub(crate) struct Curvature {
     eigenvalues: Vec<f64>,
     /// eigenvectors in columns
     bases: Vec<f64>,
+    /// scratch
+    diagonal: Vec<f64>,
 }
 
 impl Curvature {
@@ -159,21 +164,16 @@ impl Curvature {
         let o = self.n_orient;
         self.matrices.extend_from_slice(matrix);
         let finite = matrix.iter().all(|value| value.is_finite());
-        match o {
-            _ if o == 1 || !finite => {
-                self.eigenvalues.extend((0..o).map(|i| matrix[i * o + i].max(0.0)));
-                self.bases.extend((0..o * o).map(|i| if i % (o + 1) == 0 { 1.0 } else { 0.0 }));
-            }
-            3 => {
-                let eigen = SymmetricEigen::new(Matrix3::from_column_slice(matrix));
-                self.eigenvalues.extend(eigen.eigenvalues.iter().map(|d| d.max(0.0)));
-                self.bases.extend(eigen.eigenvectors.transpose().iter());
-            }
-            _ => {
-                let eigen = SymmetricEigen::new(DMatrix::from_column_slice(o, o, matrix));
-                self.eigenvalues.extend(eigen.eigenvalues.iter().map(|d| d.max(0.0)));
-                self.bases.extend(eigen.eigenvectors.transpose().iter());
-            }
+        let (first, first_vector) = (self.eigenvalues.len(), self.bases.len());
+        self.bases.resize(first_vector + o * o, 1.0);
+        self.diagonal.clear();
+        self.diagonal.extend_from_slice(matrix);
+        if finite && o > 1 {
+            diagonalise(&mut self.diagonal, &mut self.bases[first_vector..], o);
+        }
+        self.eigenvalues.resize(first + o, 0.0);
+        for (i, d) in self.eigenvalues[first..].iter_mut().enumerate() {
+            *d = self.diagonal[i * (o + 1)].max(0.0);
         }
     }
 
@@ -203,6 +203,7 @@ impl Curvature {
             matrices: pick(&self.matrices, o * o),
             eigenvalues: pick(&self.eigenvalues, o),
             bases: pick(&self.bases, o * o),
+            diagonal: Vec::new(),
         }
     }
 
@@ -212,14 +213,6 @@ impl Curvature {
         self.eigenvalues.extend_from_slice(&other.eigenvalues);
         self.bases.extend_from_slice(&other.bases);
     }
-}
-
-/// An empty vector with room for `size` numbers, or [`Error::Memory`].
-fn reserve(size: usize) -> Result<Vec<f64>, Error> {
-    let mut out = Vec::new();
-    out.try_reserve_exact(size)
-        .map_err(|_| Error::Memory { what: "the gain", bytes: size.saturating_mul(8) })?;
-    Ok(out)
 }
 
 fn transposed(gain: ArrayView2<f64>) -> Result<Vec<f64>, Error> {
@@ -232,12 +225,16 @@ fn transposed(gain: ArrayView2<f64>) -> Result<Vec<f64>, Error> {
     }
     out.resize(n * p, 0.0);
     for (tile, target) in out.chunks_mut(TILE * n).enumerate() {
-        for i in 0..n {
-            let first = tile * TILE;
-            let last = first + target.len() / n;
-            let row = flipped.slice(ndarray::s![first..last, i]);
-            for (j, &value) in row.iter().enumerate() {
-                target[j * n + i] = value;
+        let first = tile * TILE;
+        let last = first + target.len() / n;
+        for (strip, sensors) in
+            flipped.slice(ndarray::s![first..last, ..]).axis_chunks_iter(Axis(1), STRIP).enumerate()
+        {
+            for (j, column) in sensors.rows().into_iter().enumerate() {
+                let at = j * n + strip * STRIP;
+                for (value, &source) in target[at..].iter_mut().zip(column) {
+                    *value = source;
+                }
             }
         }
     }

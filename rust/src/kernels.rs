@@ -13,7 +13,7 @@ fn madd<const FMA: bool>(a: f64, b: f64, c: f64) -> f64 {
 }
 
 #[inline(always)]
-fn madd_lanes<const FMA: bool, const N: usize>(sums: &mut [f64; N], x: &[f64], y: &[f64]) {
+fn madd_arrays<const FMA: bool, const N: usize>(sums: &mut [f64; N], x: &[f64; N], y: &[f64; N]) {
     for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
         *sum = madd::<FMA>(*x, *y, *sum);
     }
@@ -26,15 +26,22 @@ fn dot_body<const FMA: bool>(a: &[Lane], b: &[Lane]) -> f64 {
 
 #[inline(always)]
 fn dot_slices_body<const FMA: bool>(a: &[f64], b: &[f64]) -> f64 {
-    let mut sums = [0.0; 32];
-    let mut a_chunks = a.chunks_exact(32);
-    let mut b_chunks = b.chunks_exact(32);
-    for (x, y) in (&mut a_chunks).zip(&mut b_chunks) {
-        madd_lanes::<FMA, 32>(&mut sums, x, y);
+    let (mut wide, mut narrow) = ([0.0; 32], [0.0; 8]);
+    let ((a_wide, a), (b_wide, b)) = (a.as_chunks::<32>(), b.as_chunks::<32>());
+    for (x, y) in a_wide.iter().zip(b_wide) {
+        madd_arrays::<FMA, 32>(&mut wide, x, y);
     }
-    let mut rest = [0.0; 32];
-    madd_lanes::<FMA, 32>(&mut rest, a_chunks.remainder(), b_chunks.remainder());
-    sums.iter().zip(&rest).map(|(s, r)| s + r).sum()
+    let ((a_narrow, a), (b_narrow, b)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
+    for (x, y) in a_narrow.iter().zip(b_narrow) {
+        madd_arrays::<FMA, 8>(&mut narrow, x, y);
+    }
+    for part in wide.as_chunks::<8>().0 {
+        for (sum, value) in narrow.iter_mut().zip(part) {
+            *sum += value;
+        }
+    }
+    let rest: f64 = a.iter().zip(b).map(|(x, y)| x * y).sum();
+    narrow.iter().sum::<f64>() + rest
 }
 
 /// `out[r] -= sum_i rows[i][r] * delta[i]` for `K` rows at once.

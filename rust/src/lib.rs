@@ -33,9 +33,11 @@ mod backend_blas;
 #[cfg(not(feature = "blas"))]
 mod backend_gemm;
 mod drive;
+mod eigen;
 mod error;
 mod gain;
 mod kernels;
+mod memory;
 mod mxne;
 mod panel;
 mod penalty;
