@@ -25,17 +25,27 @@ else:
 print("wheel:", mxne_rs.__version__, "without MNE:", solution)
 """
 
-with tempfile.TemporaryDirectory() as folder:
-    pip = ["-m", "pip", "--disable-pip-version-check", "-q"]
-    build = [sys.executable, *pip, "wheel", "--no-deps", "-w", folder, "."]
-    subprocess.run(build, cwd=ROOT, check=True)
-    (wheel,) = Path(folder).glob("mxne_rs-*-cp310-abi3-*.whl")
-    venv.create(Path(folder) / "empty", with_pip=True)
-    python = Path(folder) / "empty" / "bin" / "python"
-    subprocess.run([python, *pip, "install", str(wheel)], check=True)
-    listed = subprocess.run(
-        [python, "-m", "pip", "list", "--format=freeze"], check=True, capture_output=True, text=True
-    ).stdout
-    names = {line.split("==")[0].lower() for line in listed.split()}
-    assert names <= {"pip", "setuptools", "numpy", "mxne-rs", "mxne_rs"}, names
-    subprocess.run([python, "-c", SCRIPT], cwd=folder, check=True)
+
+def main() -> None:
+    """Build and run."""
+    with tempfile.TemporaryDirectory() as folder:
+        pip = ["-m", "pip", "--disable-pip-version-check", "-q"]
+        build = [sys.executable, *pip, "wheel", "--no-deps", "-w", folder, "."]
+        subprocess.run(build, cwd=ROOT, check=True)
+        (wheel,) = Path(folder).glob("mxne_rs-*-cp310-abi3-*.whl")
+        venv.create(Path(folder) / "empty", with_pip=True)
+        python = Path(folder) / "empty" / "bin" / "python"
+        subprocess.run([python, *pip, "install", str(wheel)], check=True)
+        listed = subprocess.run(
+            [python, "-m", "pip", "list", "--format=freeze"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        names = {line.split("==")[0].lower() for line in listed.split()}
+        assert names <= {"pip", "setuptools", "numpy", "mxne-rs", "mxne_rs"}, names
+        subprocess.run([python, "-c", SCRIPT], cwd=folder, check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from ._core import __version__
 from .debiasing import debias
+from .gain import Gain
 from .inverse import mixed_norm
 from .solution import ConvergenceWarning, Record, Solution
-from .solve import Gain, alpha_max, duality_gap, group_soft_threshold, solve_irmxne, solve_mxne
+from .solve import alpha_max, duality_gap, group_soft_threshold, solve_irmxne, solve_mxne
+from .sweeps import Path, solve_batch, solve_path
 from .whitening import whitener
 
 __all__ = [
     "ConvergenceWarning",
     "Gain",
+    "Path",
     "Record",
     "Solution",
     "__version__",
@@ -20,7 +23,9 @@ __all__ = [
     "duality_gap",
     "group_soft_threshold",
     "mixed_norm",
+    "solve_batch",
     "solve_irmxne",
     "solve_mxne",
+    "solve_path",
     "whitener",
 ]

@@ -15,8 +15,10 @@ __all__ = [
     "back_end",
     "duality_gap",
     "group_soft_threshold",
+    "solve_batch",
     "solve_irmxne",
     "solve_mxne",
+    "solve_path",
 ]
 
 __version__: str
@@ -66,6 +68,12 @@ def solve_irmxne(
     tol_reweight: float,
     surrogate: str,
 ) -> Outcome: ...
+def solve_path(
+    gain: Gain, data: NDArray[np.float64], alphas: list[float], request: Request
+) -> tuple[list[Outcome], list[float]]: ...
+def solve_batch(
+    gain: Gain, data: list[NDArray[np.float64]], alphas: list[float], request: Request
+) -> list[Outcome]: ...
 def alpha_max(
     gain: Gain, data: NDArray[np.float64], weights: NDArray[np.float64] | None, n_threads: int
 ) -> float: ...

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from .arrays import as_count
 from .debiasing import debias as find_factors
+from .gain import Gain
 from .solution import Solution
-from .solve import Gain, alpha_max, solve_irmxne, solve_mxne
+from .solve import alpha_max, solve_irmxne, solve_mxne
 
 __all__ = ["Localization", "localize", "mixed_norm"]
 

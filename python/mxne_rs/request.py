@@ -1,11 +1,18 @@
-"""What the compiled module is asked for: checked values, read by attribute."""
+"""What the compiled module is asked for: every argument but gain and data, checked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from .arrays import Floats
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .arrays import Floats, as_choice, as_count, as_matrix, as_number, as_weights
+from .gain import Gain
+from .solution import Solution
+
+SOLVERS = ("bcd", "fista")
 
 
 class Request(NamedTuple):
@@ -22,3 +29,77 @@ class Request(NamedTuple):
     active_set_size: int | None
     n_threads: int
     progress: Callable[[int, float, int], None] | None
+
+
+def sensor_data(gain: Gain, data: ArrayLike, name: str = "data") -> Floats:
+    """Data as a matrix with a row per sensor of the gain."""
+    array = as_matrix(name, data)
+    if array.shape[0] != gain.n_sensors:
+        raise ValueError(
+            f"{name} has {array.shape[0]} rows (sensors), but gain has {gain.n_sensors}"
+        )
+    return array
+
+
+def source_rows(gain: Gain, data: Floats, x: ArrayLike, name: str) -> Floats:
+    """X as a matrix with a row per source of the gain."""
+    array = as_matrix(name, x)
+    expected = (gain.shape[1], data.shape[1])
+    if array.shape != expected:
+        raise ValueError(f"{name} has shape {array.shape}; {expected} (sources, times) is needed")
+    return array
+
+
+def _init(gain: Gain, data: Floats, init: Any) -> tuple[list[int], Floats] | None:
+    """Warm start as (locations, rows); a Solution is taken apart without making its dense x."""
+    if init is None:
+        return None
+    if isinstance(init, Solution):
+        if (init.active_set.size, init.n_orient) != (gain.n_locations, gain.n_orient):
+            raise ValueError(
+                f"init is a Solution of {init.active_set.size} locations x {init.n_orient} "
+                f"orientations, but gain has {gain.n_locations} x {gain.n_orient}"
+            )
+        if init.sources.shape[1] != data.shape[1]:
+            raise ValueError(
+                f"init has {init.sources.shape[1]} times, but data has {data.shape[1]}"
+            )
+        locations, rows = np.flatnonzero(init.active_set), init.sources
+    else:
+        x = source_rows(gain, data, init, "init")
+        active = x.reshape(gain.n_locations, -1).any(axis=1)
+        locations, rows = np.flatnonzero(active), x[np.repeat(active, gain.n_orient)]
+    return locations.tolist(), np.ascontiguousarray(rows)
+
+
+def make_request(
+    gain: Gain,
+    data: Floats,
+    alpha: Any,
+    *,
+    weights: Any = None,
+    ridge: Any = 0.0,
+    tol: Any = 1e-6,
+    max_iter: Any = 10_000,
+    time_limit: Any = None,
+    init: Any = None,
+    solver: Any = "bcd",
+    active_set_size: Any = 10,
+    n_threads: Any = 0,
+) -> Request:
+    """Everything but gain and data, checked, in the form the compiled module takes."""
+    size = None if active_set_size is None else as_count("active_set_size", active_set_size, 1)
+    limit = "give a positive number of seconds, or None"
+    return Request(
+        alpha=as_number("alpha", alpha, "give a positive number, such as a part of alpha_max"),
+        weights=as_weights(weights, gain.n_locations),
+        ridge=as_number("ridge", ridge, "give zero or a positive number", zero=True),
+        tol=as_number("tol", tol, "give a positive relative duality gap such as 1e-6"),
+        max_iter=as_count("max_iter", max_iter, 1),
+        time_limit=None if time_limit is None else as_number("time_limit", time_limit, limit),
+        init=_init(gain, data, init),
+        solver=as_choice("solver", solver, SOLVERS),
+        active_set_size=size,
+        n_threads=as_count("n_threads", n_threads, 0),
+        progress=None,
+    )

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from . import _core
 from .arrays import Floats
+from .gain import Gain
+from .progress import logger
 
 
 class ConvergenceWarning(UserWarning):
@@ -130,3 +134,43 @@ class Solution:
             f"{self.status}, relative gap {self.gap:.1e} (tol {self.tol:.0e}), "
             f"{self.n_iter} epochs{rounds}, {1e3 * self.elapsed:.1f} ms>"
         )
+
+
+def solution_of(gain: Gain, outcome: _core.Outcome, alpha: float, tol: float) -> Solution:
+    """The outcome of a solve as a Solution, with the warning where it fell short."""
+    active_set = np.zeros(gain.n_locations, dtype=bool)
+    active_set[outcome.locations] = True
+    gap, primal, dual = outcome.certificate
+    objective, weights, n_reweights, settled = outcome.reweighting or (None, None, None, None)
+    solution = Solution(
+        sources=outcome.sources,
+        active_set=active_set,
+        n_orient=gain.n_orient,
+        gap=gap,
+        primal=primal,
+        dual=dual,
+        alpha=alpha,
+        tol=tol,
+        status=outcome.status,
+        n_iter=outcome.n_iter,
+        elapsed=outcome.elapsed,
+        history=tuple(Record(*record) for record in outcome.history),
+        objective=objective,
+        weights=weights,
+        n_reweights=n_reweights,
+        reweighting_converged=settled,
+    )
+    logger.debug("%r", solution)
+    if not solution.converged:
+        causes = {
+            "iteration_limit": f"after {solution.n_iter} epochs (raise max_iter)",
+            "time_limit": f"after {solution.elapsed:.3g} s (raise time_limit)",
+            "stalled": "where rounding ends all progress (raise tol)",
+        }
+        warnings.warn(
+            f"alpha {alpha:.4g}: stopped {causes[solution.status]} at a relative duality gap of "
+            f"{gap:.3g}, above the tolerance {tol:.3g}",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
+    return solution

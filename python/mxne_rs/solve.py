@@ -2,212 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
-from typing import Any
-
-import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _core
-from .arrays import Floats, as_choice, as_count, as_floats, as_matrix, as_number, as_weights
-from .progress import Progress, logger
-from .request import Request
-from .solution import ConvergenceWarning, Record, Solution
+from .arrays import Floats, as_choice, as_count, as_matrix, as_number, as_weights
+from .gain import Gain, prepared
+from .progress import Progress
+from .request import make_request, sensor_data, source_rows
+from .solution import Solution, solution_of
 
-SOLVERS = ("bcd", "fista")
 SURROGATES = ("sqrt", "log")
-
-
-class Gain:
-    """A whitened gain, checked and prepared once, accepted wherever an array is.
-
-    Preparing copies the gain (the only copy) and computes the block Lipschitz constants. One
-    Gain may be used by many threads at once.
-
-    Parameters
-    ----------
-    gain : array_like, shape (n_sensors, n_locations * n_orient)
-        The whitened (and depth-weighted) gain; the columns of a location are neighbours.
-    n_orient : int
-        Orientations per location: 1 for fixed, 3 for loose or free orientation.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument: not real numbers, not two dimensions, empty, NaN or infinite,
-        ``n_orient`` not dividing the number of columns.
-
-    Examples
-    --------
-    >>> import numpy as np, mxne_rs
-    >>> gain = mxne_rs.Gain(np.eye(6), n_orient=3)
-    >>> gain
-    Gain(6 sensors x 2 locations x 3 orientations)
-    >>> float(mxne_rs.alpha_max(gain, np.ones((6, 4))))
-    3.4641016151377544
-    """
-
-    __slots__ = ("_prepared",)
-
-    def __init__(self, gain: ArrayLike, n_orient: int = 1) -> None:
-        array = as_floats("gain", gain, 2)
-        self._prepared = _core.Gain(array, as_count("n_orient", n_orient, 1))
-
-    @property
-    def n_sensors(self) -> int:
-        """Number of sensors."""
-        return self._prepared.n_sensors
-
-    @property
-    def n_locations(self) -> int:
-        """Number of locations."""
-        return self._prepared.n_locations
-
-    @property
-    def n_orient(self) -> int:
-        """Orientations per location."""
-        return self._prepared.n_orient
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(n_sensors, n_locations * n_orient)."""
-        return self._prepared.shape
-
-    @property
-    def lipschitz(self) -> Floats:
-        """Block Lipschitz constants ``|G_s'G_s|_2``, shape (n_locations,)."""
-        return self._prepared.lipschitz
-
-    def columns(self, locations: ArrayLike) -> Floats:
-        """Columns of some locations, shape (n_sensors, len(locations) * n_orient)."""
-        return self._prepared.columns([int(s) for s in np.asarray(locations).ravel()])
-
-    def __repr__(self) -> str:
-        """Sizes."""
-        return repr(self._prepared)
-
-
-def prepared(gain: Gain | ArrayLike, n_orient: int | None) -> Gain:
-    """The Gain itself, or an array prepared with ``n_orient`` (None: 1)."""
-    if not isinstance(gain, Gain):
-        return Gain(gain, 1 if n_orient is None else n_orient)
-    if n_orient is not None and as_count("n_orient", n_orient, 1) != gain.n_orient:
-        raise ValueError(
-            f"n_orient is {n_orient}, but gain was prepared with {gain.n_orient}; "
-            "leave n_orient out or prepare another Gain"
-        )
-    return gain
-
-
-def _data(gain: Gain, data: ArrayLike, name: str = "data") -> Floats:
-    array = as_matrix(name, data)
-    if array.shape[0] != gain.n_sensors:
-        raise ValueError(
-            f"{name} has {array.shape[0]} rows (sensors), but gain has {gain.n_sensors}"
-        )
-    return array
-
-
-def _x(gain: Gain, data: Floats, x: ArrayLike, name: str) -> Floats:
-    array = as_matrix(name, x)
-    expected = (gain.shape[1], data.shape[1])
-    if array.shape != expected:
-        raise ValueError(f"{name} has shape {array.shape}; {expected} (sources, times) is needed")
-    return array
-
-
-def _init(gain: Gain, data: Floats, init: Any) -> tuple[list[int], Floats] | None:
-    """Warm start as (locations, rows); a Solution is taken apart without making its dense x."""
-    if init is None:
-        return None
-    if isinstance(init, Solution):
-        if (init.active_set.size, init.n_orient) != (gain.n_locations, gain.n_orient):
-            raise ValueError(
-                f"init is a Solution of {init.active_set.size} locations x {init.n_orient} "
-                f"orientations, but gain has {gain.n_locations} x {gain.n_orient}"
-            )
-        if init.sources.shape[1] != data.shape[1]:
-            raise ValueError(
-                f"init has {init.sources.shape[1]} times, but data has {data.shape[1]}"
-            )
-        locations, rows = np.flatnonzero(init.active_set), init.sources
-    else:
-        x = _x(gain, data, init, "init")
-        active = x.reshape(gain.n_locations, -1).any(axis=1)
-        locations, rows = np.flatnonzero(active), x[np.repeat(active, gain.n_orient)]
-    return locations.tolist(), np.ascontiguousarray(rows)
-
-
-def _request(
-    gain: Gain,
-    data: Floats,
-    alpha: Any,
-    *,
-    weights: Any = None,
-    ridge: Any = 0.0,
-    tol: Any = 1e-6,
-    max_iter: Any = 10_000,
-    time_limit: Any = None,
-    init: Any = None,
-    solver: Any = "bcd",
-    active_set_size: Any = 10,
-    n_threads: Any = 0,
-) -> Request:
-    """Everything but gain and data, checked, in the form the compiled module takes."""
-    size = None if active_set_size is None else as_count("active_set_size", active_set_size, 1)
-    limit = "give a positive number of seconds, or None"
-    return Request(
-        alpha=as_number("alpha", alpha, "give a positive number, such as a part of alpha_max"),
-        weights=as_weights(weights, gain.n_locations),
-        ridge=as_number("ridge", ridge, "give zero or a positive number", zero=True),
-        tol=as_number("tol", tol, "give a positive relative duality gap such as 1e-6"),
-        max_iter=as_count("max_iter", max_iter, 1),
-        time_limit=None if time_limit is None else as_number("time_limit", time_limit, limit),
-        init=_init(gain, data, init),
-        solver=as_choice("solver", solver, SOLVERS),
-        active_set_size=size,
-        n_threads=as_count("n_threads", n_threads, 0),
-        progress=None,
-    )
-
-
-def _solution(gain: Gain, outcome: _core.Outcome, request: Request) -> Solution:
-    active_set = np.zeros(gain.n_locations, dtype=bool)
-    active_set[outcome.locations] = True
-    gap, primal, dual = outcome.certificate
-    objective, weights, n_reweights, settled = outcome.reweighting or (None, None, None, None)
-    solution = Solution(
-        sources=outcome.sources,
-        active_set=active_set,
-        n_orient=gain.n_orient,
-        gap=gap,
-        primal=primal,
-        dual=dual,
-        alpha=request.alpha,
-        tol=request.tol,
-        status=outcome.status,
-        n_iter=outcome.n_iter,
-        elapsed=outcome.elapsed,
-        history=tuple(Record(*record) for record in outcome.history),
-        objective=objective,
-        weights=weights,
-        n_reweights=n_reweights,
-        reweighting_converged=settled,
-    )
-    logger.debug("%r", solution)
-    if not solution.converged:
-        causes = {
-            "iteration_limit": f"after {solution.n_iter} epochs (raise max_iter)",
-            "time_limit": f"after {solution.elapsed:.3g} s (raise time_limit)",
-            "stalled": "where rounding ends all progress (raise tol)",
-        }
-        warnings.warn(
-            f"stopped {causes[solution.status]} at a relative duality gap of {gap:.3g}, "
-            f"above the tolerance {solution.tol:.3g}",
-            ConvergenceWarning,
-            stacklevel=3,
-        )
-    return solution
 
 
 def solve_mxne(
@@ -299,15 +103,15 @@ def solve_mxne(
     (True, True, True)
     """
     gain = prepared(gain, n_orient)
-    array = _data(gain, data)
-    request = _request(
+    array = sensor_data(gain, data)
+    request = make_request(
         gain, array, alpha, weights=weights, ridge=ridge, tol=tol, max_iter=max_iter,
         time_limit=time_limit, init=init, solver=solver, active_set_size=active_set_size,
         n_threads=n_threads,
     )  # fmt: skip
     with Progress("MxNE", request.tol, verbose) as progress:
         outcome = _core.solve_mxne(gain._prepared, array, request._replace(progress=progress))
-    return _solution(gain, outcome, request)
+    return solution_of(gain, outcome, request.alpha, request.tol)
 
 
 def solve_irmxne(
@@ -389,8 +193,8 @@ def solve_irmxne(
     array([20, 60])
     """
     gain = prepared(gain, n_orient)
-    array = _data(gain, data)
-    request = _request(
+    array = sensor_data(gain, data)
+    request = make_request(
         gain, array, alpha, weights=weights, ridge=ridge, tol=tol, max_iter=max_iter,
         time_limit=time_limit, init=init, solver=solver, active_set_size=active_set_size,
         n_threads=n_threads,
@@ -402,7 +206,7 @@ def solve_irmxne(
         outcome = _core.solve_irmxne(
             gain._prepared, array, request._replace(progress=progress), rounds, settle, name
         )
-    return _solution(gain, outcome, request)
+    return solution_of(gain, outcome, request.alpha, request.tol)
 
 
 def alpha_max(
@@ -442,7 +246,7 @@ def alpha_max(
     5.0
     """
     gain = prepared(gain, n_orient)
-    array = _data(gain, data)
+    array = sensor_data(gain, data)
     return _core.alpha_max(gain._prepared, array, as_weights(weights, gain.n_locations), 0)
 
 
@@ -497,9 +301,9 @@ def duality_gap(
     (0.0, 5.0, 5.0)
     """
     gain = prepared(gain, n_orient)
-    array = _data(gain, data)
-    request = _request(gain, array, alpha, weights=weights, ridge=ridge)
-    return _core.duality_gap(gain._prepared, array, _x(gain, array, x, "x"), request)
+    array = sensor_data(gain, data)
+    request = make_request(gain, array, alpha, weights=weights, ridge=ridge)
+    return _core.duality_gap(gain._prepared, array, source_rows(gain, array, x, "x"), request)
 
 
 def group_soft_threshold(block: ArrayLike, threshold: float) -> Floats:

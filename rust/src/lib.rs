@@ -32,6 +32,7 @@
 mod backend_blas;
 #[cfg(not(feature = "blas"))]
 mod backend_gemm;
+mod batch;
 mod drive;
 mod eigen;
 mod error;
@@ -40,6 +41,7 @@ mod kernels;
 mod memory;
 mod mxne;
 mod panel;
+mod path;
 mod penalty;
 mod problem;
 mod products;
@@ -55,9 +57,11 @@ mod stopping;
 mod threads;
 mod working_set;
 
+pub use batch::solve_batch;
 pub use error::Error;
 pub use gain::Gain;
 pub use mxne::{alpha_max, duality_gap, solve_mxne};
+pub use path::{Path, solve_path};
 pub use penalty::group_soft_threshold;
 pub use reweighting::{Reweight, Surrogate, solve_irmxne};
 pub use setup::Options;

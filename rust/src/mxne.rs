@@ -11,6 +11,7 @@ use crate::setup::{Options, Setup, check_all, check_data, check_sources, check_w
 use crate::solution::{Certificate, Solution, Sources};
 use crate::stopping::Watch;
 use crate::threads::Threads;
+use crate::working_set::Descended;
 use ndarray::ArrayView2;
 
 /// MxNE: minimises `1/2 |M - G X|_F^2 + alpha sum_s w_s |X_s|_F + ridge/2 |X|_F^2`.
@@ -46,7 +47,12 @@ pub fn solve_mxne(
     let mut descent = setup.strategy().start(gain);
     let (mut start, goal) = (setup.start(gain, &penalty)?, setup.goal());
     let end = setup.solve(&mut descent, (gain, &penalty), &mut start, goal, &mut watch)?;
-    Ok(Solution {
+    Ok(finish(&setup, end, alpha, watch))
+}
+
+/// The answer of one convex problem in the form that is handed back.
+pub(crate) fn finish(setup: &Setup, end: Descended, alpha: f64, watch: Watch) -> Solution {
+    Solution {
         sources: setup.sources(&end.iterate),
         certificate: end.certificate,
         status: end.status,
@@ -55,7 +61,7 @@ pub fn solve_mxne(
         elapsed: watch.elapsed().as_secs_f64(),
         history: watch.history,
         reweighting: None,
-    })
+    }
 }
 
 /// The smallest alpha for which the answer is exactly zero: `max_s |G_s' M|_F / w_s`.
@@ -154,5 +160,5 @@ pub fn duality_gap(
     };
     let x = Panel::from_array(sources.coef.view())?;
     let iterate = Iterate { locations: sources.locations.clone(), x };
-    Ok(problem.certify(&iterate)?.certificate)
+    Ok(problem.certify(&iterate, None)?.certificate)
 }

@@ -28,12 +28,14 @@ pub(crate) struct Certified {
     pub certificate: Certificate,
     /// `|G_s'R - ridge X_s|_F / a_s` of the rotated problem: above 1, location s violates the dual constraint
     pub ratios: Vec<f64>,
+    /// `|G_s'R - ridge X_s|_F` of the rotated problem
+    pub norms: Vec<f64>,
     /// the part of the gap that is owed to what the rotation left out
     pub hidden: f64,
 }
 
 /// The rows of X that may be non-zero: block `i` of `x` belongs to `locations[i]`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Iterate {
     pub locations: Vec<usize>,
     pub x: Panel,
@@ -109,22 +111,17 @@ impl<'a> Problem<'a> {
     }
 
     /// The certificate of an iterate on all locations, that of the whole data.
-    pub fn certify(&self, iterate: &Iterate) -> Result<Certified, Error> {
-        let (o, width) = (self.gain.n_orient(), self.data.width);
+    ///
+    /// `known` are the norms of the correlations where they are known from an earlier look at the same iterate: they do
+    /// not depend on the penalty, and they are the only thing here that reads the whole gain.
+    pub fn certify(&self, iterate: &Iterate, known: Option<Vec<f64>>) -> Result<Certified, Error> {
         let residual = self.residual(iterate);
-        let columns = self.gain.columns();
-        let mut ratios = products::correlation_norms(columns, o, &residual, self.threads)?;
-        if self.ridge > 0.0 {
-            let mut block = vec![Lane([0.0; 8]); o * width];
-            for (i, &s) in iterate.locations.iter().enumerate() {
-                kernels().correlate(&mut block, self.gain.block(s), residual.lanes(), width);
-                add_scaled(&mut block, -self.ridge, iterate.x.block(i, o));
-                ratios[s] = kernels().energy(&block).sqrt();
-            }
-        }
-        for (ratio, a) in ratios.iter_mut().zip(&self.penalty.thresholds) {
-            *ratio /= a;
-        }
+        let norms = match known {
+            Some(norms) => norms,
+            None => self.correlation_norms(iterate, &residual)?,
+        };
+        let over = |(norm, a): (&f64, &f64)| norm / a;
+        let ratios: Vec<f64> = norms.iter().zip(&self.penalty.thresholds).map(over).collect();
         let x_energy = kernels().energy(iterate.x.lanes());
         let energies = Energies {
             residual: kernels().energy(residual.lanes()) + self.ridge * x_energy,
@@ -145,7 +142,22 @@ impl<'a> Problem<'a> {
             certificate = whole.certificate(penalty, largest, self.scale);
             hidden = certificate.gap() - rotated_gap;
         }
-        Ok(Certified { certificate, ratios, hidden })
+        Ok(Certified { certificate, ratios, norms, hidden })
+    }
+
+    fn correlation_norms(&self, iterate: &Iterate, residual: &Panel) -> Result<Vec<f64>, Error> {
+        let (o, width) = (self.gain.n_orient(), self.data.width);
+        let columns = self.gain.columns();
+        let mut norms = products::correlation_norms(columns, o, residual, self.threads)?;
+        if self.ridge > 0.0 {
+            let mut block = vec![Lane([0.0; 8]); o * width];
+            for (i, &s) in iterate.locations.iter().enumerate() {
+                kernels().correlate(&mut block, self.gain.block(s), residual.lanes(), width);
+                add_scaled(&mut block, -self.ridge, iterate.x.block(i, o));
+                norms[s] = kernels().energy(&block).sqrt();
+            }
+        }
+        Ok(norms)
     }
 
     /// The largest `sqrt(|C_s|^2 + |G_s'M2|^2) / a_s`, computed only where `|G_s'M2|^2 <= L_s |M2|^2` does not rule the

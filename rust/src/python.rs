@@ -155,7 +155,8 @@ fn solve_mxne(
 ) -> PyResult<Outcome> {
     let request = request.own(gain.gain.n_orient())?;
     let (gain, data) = (&gain.gain, owned(&data));
-    request.run(py, |options| crate::solve_mxne(gain, data.view(), request.alpha, options))
+    let solve = |options: &Options| crate::solve_mxne(gain, data.view(), request.alpha, options);
+    Ok(Outcome { solution: request.run(py, solve)? })
 }
 
 #[pyfunction]
@@ -180,9 +181,42 @@ fn solve_irmxne(
     let reweight = Reweight { n_reweights, tol_reweight, surrogate };
     let request = request.own(gain.gain.n_orient())?;
     let (gain, data) = (&gain.gain, owned(&data));
-    request.run(py, |options| {
+    let solution = request.run(py, |options| {
         crate::solve_irmxne(gain, data.view(), request.alpha, &reweight, options)
-    })
+    })?;
+    Ok(Outcome { solution })
+}
+
+#[pyfunction]
+fn solve_path(
+    py: Python<'_>,
+    gain: PyRef<'_, PyGain>,
+    data: PyReadonlyArray2<'_, f64>,
+    alphas: Vec<f64>,
+    request: Request<'_>,
+) -> PyResult<(Vec<Outcome>, Vec<f64>)> {
+    let request = request.own(gain.gain.n_orient())?;
+    let (gain, data) = (&gain.gain, owned(&data));
+    let path = request.run(py, |options| crate::solve_path(gain, data.view(), &alphas, options))?;
+    let outcomes = path.solutions.into_iter().map(|solution| Outcome { solution }).collect();
+    Ok((outcomes, path.explained_variance))
+}
+
+#[pyfunction]
+fn solve_batch(
+    py: Python<'_>,
+    gain: PyRef<'_, PyGain>,
+    data: Vec<PyReadonlyArray2<'_, f64>>,
+    alphas: Vec<f64>,
+    request: Request<'_>,
+) -> PyResult<Vec<Outcome>> {
+    let request = request.own(gain.gain.n_orient())?;
+    let gain = &gain.gain;
+    let data: Vec<Array2<f64>> = data.iter().map(owned).collect();
+    let views: Vec<_> = data.iter().map(|array| array.view()).collect();
+    let solutions =
+        request.run(py, |options| crate::solve_batch(gain, &views, &alphas, options))?;
+    Ok(solutions.into_iter().map(|solution| Outcome { solution }).collect())
 }
 
 #[pyfunction]
@@ -248,6 +282,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<Outcome>()?;
     module.add_function(wrap_pyfunction!(solve_mxne, module)?)?;
     module.add_function(wrap_pyfunction!(solve_irmxne, module)?)?;
+    module.add_function(wrap_pyfunction!(solve_path, module)?)?;
+    module.add_function(wrap_pyfunction!(solve_batch, module)?)?;
     module.add_function(wrap_pyfunction!(alpha_max, module)?)?;
     module.add_function(wrap_pyfunction!(duality_gap, module)?)?;
     module.add_function(wrap_pyfunction!(group_soft_threshold, module)?)?;

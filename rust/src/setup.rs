@@ -137,6 +137,12 @@ impl<'a> Setup<'a> {
         }
     }
 
+    /// `1 - |M - G X|^2 / |M|^2`, 0 where there are no data.
+    pub fn explained_variance(&self, gain: &Gain, penalty: &Penalty, iterate: &Iterate) -> f64 {
+        let problem = Problem { ridge: 0.0, ..self.problem(gain, penalty) };
+        if self.scale > 0.0 { 1.0 - problem.smooth(iterate) / self.scale } else { 0.0 }
+    }
+
     pub fn sources(&self, iterate: &Iterate) -> Sources {
         Sources {
             locations: iterate.locations.clone(),
@@ -157,15 +163,20 @@ pub(crate) fn check_all(
     options: &Options,
 ) -> Result<(), Error> {
     check_data(gain, data)?;
-    if !(alpha > 0.0 && alpha.is_finite()) {
-        let remedy = "give a positive number, such as a part of alpha_max";
-        return Err(Error::Parameter { name: "alpha", value: alpha, remedy });
-    }
+    check_alpha(alpha)?;
     if !(options.ridge >= 0.0 && options.ridge.is_finite()) {
         let remedy = "give zero or a positive number";
         return Err(Error::Parameter { name: "ridge", value: options.ridge, remedy });
     }
     check_weights(gain, options.weights)
+}
+
+pub(crate) fn check_alpha(alpha: f64) -> Result<(), Error> {
+    if alpha > 0.0 && alpha.is_finite() {
+        return Ok(());
+    }
+    let remedy = "give a positive number, such as a part of alpha_max";
+    Err(Error::Parameter { name: "alpha", value: alpha, remedy })
 }
 
 pub(crate) fn check_data(gain: &Gain, data: ArrayView2<f64>) -> Result<(), Error> {

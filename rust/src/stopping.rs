@@ -5,7 +5,7 @@ use crate::solution::{Certificate, Record, Status};
 use std::time::{Duration, Instant};
 
 /// How often the monitor is asked.
-const POLL: Duration = Duration::from_millis(20);
+pub(crate) const POLL: Duration = Duration::from_millis(20);
 
 /// Where a run is: what a progress line shows.
 #[derive(Debug, Clone, Copy)]

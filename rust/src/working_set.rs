@@ -37,19 +37,20 @@ pub(crate) struct Descent {
     solver: Solver,
     /// none solves on all locations
     subset: Option<Box<dyn Subset>>,
+    /// the last answer and the norms of its correlations: the next problem may start from there
+    last: Option<(Iterate, Vec<f64>)>,
 }
 
 impl Strategy {
     pub fn start(self, gain: &Gain) -> Descent {
         let subset = self.active_set_size.map(|size| -> Box<dyn Subset> {
-            let candidates = CANDIDATES.max(2 * size);
-            if gain.n_locations() > 4 * candidates {
-                Box::new(Candidates { size: candidates, strategy: self, last: Vec::new() })
+            if gain.n_locations() > 4 * CANDIDATES.max(size) {
+                Box::new(Candidates { size: 0, strategy: self, last: Vec::new() })
             } else {
                 Box::new(WorkingSet::new(size, self.solver))
             }
         });
-        Descent { solver: self.solver, subset }
+        Descent { solver: self.solver, subset, last: None }
     }
 }
 
@@ -64,7 +65,16 @@ impl Descent {
     ) -> Result<Descended, Error> {
         match &mut self.subset {
             None => solve_on_all(problem, start, self.solver, goal, watch),
-            Some(subset) => descend(problem, start, subset.as_mut(), goal, watch, true),
+            Some(subset) => {
+                subset.begin();
+                let start = start.support(problem.gain.n_orient())?;
+                let last = self.last.take().filter(|(iterate, _)| *iterate == start);
+                let known = last.map(|(_, norms)| norms);
+                let (end, norms) =
+                    descend(problem, (start, known), subset.as_mut(), goal, watch, true)?;
+                self.last = Some((end.iterate.clone(), norms));
+                Ok(end)
+            }
         }
     }
 }
@@ -80,6 +90,9 @@ pub(crate) struct Descended {
 
 /// A part of a problem that is solved in its place.
 trait Subset {
+    /// A new problem begins.
+    fn begin(&mut self);
+
     /// To which part of the gap around it a try should go.
     fn ease(&self) -> f64;
 
@@ -102,39 +115,40 @@ struct Step {
     nothing_new: bool,
 }
 
-/// Certify; if the gap is too large, improve on a subset; repeat.
+/// Certify; if the gap is too large, improve on a subset; repeat. Hands back the norms of the correlations as well.
 fn descend(
     problem: &Problem,
-    start: &Iterate,
+    (mut iterate, mut known): (Iterate, Option<Vec<f64>>),
     subset: &mut dyn Subset,
     goal: Goal,
     watch: &mut Watch,
     is_full: bool,
-) -> Result<Descended, Error> {
+) -> Result<(Descended, Vec<f64>), Error> {
     let o = problem.gain.n_orient();
-    let mut iterate = start.support(o)?;
     let (mut harder, mut stalled) = (1.0, 0);
     let mut work_first = goal.work_first;
     loop {
-        let Certified { certificate, ratios, hidden } = problem.certify(&iterate)?;
-        let end =
-            |iterate, status| Ok(Descended { iterate, certificate, status, too_coarse: false });
+        let Certified { certificate, ratios, norms, hidden } =
+            problem.certify(&iterate, known.take())?;
+        let end = |iterate, status, norms| {
+            Ok((Descended { iterate, certificate, status, too_coarse: false }, norms))
+        };
         if is_full {
             watch.record(&certificate, iterate.locations.len());
         }
         let gap = certificate.gap();
         if gap <= goal.gap && !work_first {
-            return end(iterate, Status::Converged);
+            return end(iterate, Status::Converged, norms);
         }
         if let Some(limit) = watch.spent()? {
-            return end(iterate, limit);
+            return end(iterate, limit, norms);
         }
         if stalled > MERCY {
-            return end(iterate, Status::Stalled);
+            return end(iterate, Status::Stalled, norms);
         }
         if hidden > HIDDEN * goal.gap {
             let status = Status::Stalled;
-            return Ok(Descended { iterate, certificate, status, too_coarse: true });
+            return Ok((Descended { iterate, certificate, status, too_coarse: true }, norms));
         }
         let inner = harder * (subset.ease() * gap).max(ENOUGH * goal.gap);
         let inner = Goal { gap: inner, work_first };

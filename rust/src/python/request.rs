@@ -1,7 +1,6 @@
 //! A request taken out of Python, and the run it asks for: without the GIL, answering signals.
 
-use super::Outcome;
-use crate::{Error, Options, Progress, Solution, Solver, Sources, Stopping, Threads};
+use crate::{Error, Options, Progress, Solver, Sources, Stopping, Threads};
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -97,11 +96,11 @@ impl Request<'_> {
 
 impl Owned {
     /// Runs `solve` without the GIL. The monitor takes it back to see signals and to report progress.
-    pub fn run(
+    pub fn run<T: Send>(
         &self,
         py: Python<'_>,
-        solve: impl Send + FnOnce(&Options) -> Result<Solution, Error>,
-    ) -> PyResult<Outcome> {
+        solve: impl Send + FnOnce(&Options) -> Result<T, Error>,
+    ) -> PyResult<T> {
         let raised: Mutex<Option<PyErr>> = Mutex::new(None);
         let keep = |error: PyErr| {
             if let Ok(mut slot) = raised.lock() {
@@ -142,6 +141,6 @@ impl Owned {
         {
             return Err(error);
         }
-        Ok(Outcome { solution: result? })
+        result
     }
 }

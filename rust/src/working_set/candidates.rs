@@ -13,6 +13,7 @@ const EASE_OF_CANDIDATES: f64 = 0.01;
 
 /// A few hundred locations of a large gain, copied side by side.
 pub(super) struct Candidates {
+    /// how many were chosen last
     pub size: usize,
     pub strategy: Strategy,
     /// the last choice, rising
@@ -20,6 +21,11 @@ pub(super) struct Candidates {
 }
 
 impl Subset for Candidates {
+    fn begin(&mut self) {
+        self.size = 0;
+        self.last.clear();
+    }
+
     fn ease(&self) -> f64 {
         EASE_OF_CANDIDATES
     }
@@ -32,7 +38,8 @@ impl Subset for Candidates {
         goal: Goal,
         watch: &mut Watch,
     ) -> Result<Step, Error> {
-        self.size = self.size.max(3 * iterate.locations.len());
+        let (n, least) = (problem.gain.n_locations(), 3 * iterate.locations.len());
+        self.size = (2 * self.size).max(CANDIDATES).max(least).min(n);
         let mut chosen = iterate.locations.clone();
         let is_new = |s: &usize| iterate.locations.binary_search(s).is_err();
         chosen.extend(largest(ratios, self.size, 0.0).into_iter().filter(is_new));
@@ -46,8 +53,7 @@ impl Subset for Candidates {
         let start = Iterate { locations: iterate.locations.iter().map(at).collect(), ..iterate };
         let size = self.strategy.active_set_size.unwrap_or(1).max(1);
         let mut subset = WorkingSet::new(size, self.strategy.solver);
-        let end = descend(&part, &start, &mut subset, goal, watch, false)?;
-        self.size = (2 * self.size).min(problem.gain.n_locations());
+        let (end, _) = descend(&part, (start, None), &mut subset, goal, watch, false)?;
         let locations = end.iterate.locations.iter().map(|&i| chosen[i]).collect();
         self.last = chosen;
         Ok(Step {

@@ -27,6 +27,8 @@ impl WorkingSet {
 }
 
 impl Subset for WorkingSet {
+    fn begin(&mut self) {}
+
     fn ease(&self) -> f64 {
         EASE
     }

@@ -1,0 +1,90 @@
+"""The gain, prepared once and accepted wherever an array is."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _core
+from .arrays import Floats, as_count, as_floats
+
+
+class Gain:
+    """A whitened gain, checked and prepared once, accepted wherever an array is.
+
+    Preparing copies the gain (the only copy) and computes the block Lipschitz constants. One
+    Gain may be used by many threads at once.
+
+    Parameters
+    ----------
+    gain : array_like, shape (n_sensors, n_locations * n_orient)
+        The whitened (and depth-weighted) gain; the columns of a location are neighbours.
+    n_orient : int
+        Orientations per location: 1 for fixed, 3 for loose or free orientation.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument: not real numbers, not two dimensions, empty, NaN or infinite,
+        ``n_orient`` not dividing the number of columns.
+
+    Examples
+    --------
+    >>> import numpy as np, mxne_rs
+    >>> gain = mxne_rs.Gain(np.eye(6), n_orient=3)
+    >>> gain
+    Gain(6 sensors x 2 locations x 3 orientations)
+    >>> float(mxne_rs.alpha_max(gain, np.ones((6, 4))))
+    3.4641016151377544
+    """
+
+    __slots__ = ("_prepared",)
+
+    def __init__(self, gain: ArrayLike, n_orient: int = 1) -> None:
+        array = as_floats("gain", gain, 2)
+        self._prepared = _core.Gain(array, as_count("n_orient", n_orient, 1))
+
+    @property
+    def n_sensors(self) -> int:
+        """Number of sensors."""
+        return self._prepared.n_sensors
+
+    @property
+    def n_locations(self) -> int:
+        """Number of locations."""
+        return self._prepared.n_locations
+
+    @property
+    def n_orient(self) -> int:
+        """Orientations per location."""
+        return self._prepared.n_orient
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_sensors, n_locations * n_orient)."""
+        return self._prepared.shape
+
+    @property
+    def lipschitz(self) -> Floats:
+        """Block Lipschitz constants ``|G_s'G_s|_2``, shape (n_locations,)."""
+        return self._prepared.lipschitz
+
+    def columns(self, locations: ArrayLike) -> Floats:
+        """Columns of some locations, shape (n_sensors, len(locations) * n_orient)."""
+        return self._prepared.columns([int(s) for s in np.asarray(locations).ravel()])
+
+    def __repr__(self) -> str:
+        """Sizes."""
+        return repr(self._prepared)
+
+
+def prepared(gain: Gain | ArrayLike, n_orient: int | None) -> Gain:
+    """The Gain itself, or an array prepared with ``n_orient`` (None: 1)."""
+    if not isinstance(gain, Gain):
+        return Gain(gain, 1 if n_orient is None else n_orient)
+    if n_orient is not None and as_count("n_orient", n_orient, 1) != gain.n_orient:
+        raise ValueError(
+            f"n_orient is {n_orient}, but gain was prepared with {gain.n_orient}; "
+            "leave n_orient out or prepare another Gain"
+        )
+    return gain
