@@ -11,10 +11,12 @@ use crate::stopping::{Goal, Watch};
 
 /// Epochs between two certificates.
 const GAP_EVERY: usize = 5;
-/// Certificates without any progress after which rounding is to blame.
+/// Certificates without a smaller gap after which rounding is to blame, where X stands still and where it does not. The
+/// objective is no witness: its error is the square of that of X, so it stands still long before the gap.
 const PATIENCE: usize = 20;
-/// A fall of the objective by less than this part of its value at zero is rounding.
-const ROUNDING: f64 = 4.0 * f64::EPSILON;
+const LONG_PATIENCE: usize = 400;
+/// X stands still when it moves by less than this part of itself between two certificates.
+const STILL: f64 = 1e-14;
 
 /// A problem in the form that epochs work on, without rows outside of it.
 pub(crate) struct Task<'a> {
@@ -50,6 +52,7 @@ pub(crate) fn drive(
     let mut correlations = Panel::zeros(x.rows, x.n_times)?;
     let mut last = task.certify(x, &mut correlations);
     let mut smallest = last.gap();
+    let mut before = x.clone();
     let mut last_gain = 0;
     for round in 0.. {
         if last.gap() <= goal.gap && (round > 0 || !goal.work_first) {
@@ -63,15 +66,25 @@ pub(crate) fn drive(
             watch.n_iter += 1;
         }
         let now = task.certify(x, &mut correlations);
-        if now.gap() < 0.99 * smallest || last.primal - now.primal > ROUNDING * task.scale {
+        if now.gap() < 0.99 * smallest {
             last_gain = round;
         }
+        let patience = if stands_still(x, &before) { PATIENCE } else { LONG_PATIENCE };
         smallest = smallest.min(now.gap());
         last = now;
         report(watch, &last, x);
-        if last.gap() > goal.gap && round - last_gain >= PATIENCE {
+        if last.gap() > goal.gap && round - last_gain >= patience {
             return Ok((last, Status::Stalled));
         }
+        before.lanes_mut().copy_from_slice(x.lanes());
     }
     unreachable!("the loop ends by a return")
+}
+
+fn stands_still(x: &Panel, before: &Panel) -> bool {
+    let pairs = x.values().iter().zip(before.values());
+    let (moved, size) = pairs.fold((0.0, 0.0), |(moved, size): (f64, f64), (now, old)| {
+        (moved.max((now - old).abs()), size.max(now.abs()))
+    });
+    moved <= STILL * size
 }

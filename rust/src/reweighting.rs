@@ -13,6 +13,9 @@ use ndarray::ArrayView2;
 /// Part of the largest amplitude of the first round that smooths the log surrogate.
 const LOG_EPS: f64 = 0.01;
 
+/// A rise of the objective by less than this part of it is no rise.
+const ROUNDING: f64 = 1e-14;
+
 /// The concave function of `|X_s|_F` in the place of the norm itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Surrogate {
@@ -215,7 +218,8 @@ impl Rounds<'_> {
             let objective = self.objective(&iterate)?;
             let converged = self.has_settled(&last.iterate, &iterate)?;
             let n_reweights = last.n_reweights + 1;
-            if objective > last.objective {
+            let rounding = ROUNDING * (last.objective.abs() + certificate.scale);
+            if objective > last.objective + rounding {
                 return Ok(Round { n_reweights, converged, status, ..last });
             }
             last =
