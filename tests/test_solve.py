@@ -86,6 +86,20 @@ def test_ten_digits_are_reached_on_a_smooth_gain(engine, seed):
     solve(fixed_problem().changed(gain=gain, data=data).at(0.05), 1e-10, **engine)
 
 
+@engines
+@pytest.mark.parametrize("seed", [1, 5])
+def test_slow_progress_is_not_called_a_stall(engine, seed):
+    """Neighbours 20 locations apart look alike: the gap falls by less than 1 % between looks."""
+    rng = np.random.default_rng(seed)
+    kernel = np.exp(-0.5 * (np.arange(-60, 61) / 20) ** 2)
+    rows = rng.standard_normal((40, 300))
+    gain = np.array([np.convolve(row, kernel, "same") for row in rows])
+    data = gain[:, ::100] @ rng.standard_normal((3, 20))
+    data += data.std() * rng.standard_normal(data.shape)
+    problem = fixed_problem(n_orient=1).changed(gain=gain, data=data).at(0.1)
+    solve(problem, 1e-8, **engine)
+
+
 @given(problems(), st.sampled_from([1e-1, 1e-3]))
 def test_gap_bounds_suboptimality(problem, tol):
     """P(X) - P(X*) is at most the gap, and the dual value is below P(X*)."""
