@@ -1,6 +1,7 @@
 # `make demo` and `make test` do all their set-up: a Rust toolchain, CPython >= 3.10 with venv and a C compiler are enough.
 PYTHON ?= python3
 VENV := .venv
+BENCH := target/bench-venv
 PY := $(VENV)/bin/python
 DATA := $(or $(MXNE_RS_DATA),../shared/data)
 LOCALIZE := $(VENV)/bin/mxne-rs localize --reweights 10 --tmin 0.05 --tmax 0.15 --out demo
@@ -8,7 +9,7 @@ LOCALIZE := $(VENV)/bin/mxne-rs localize --reweights 10 --tmin 0.05 --tmax 0.15 
 export PYO3_PYTHON := $(abspath $(PY))
 RUST := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock build.rs
 
-.PHONY: demo test dev format lint rust-test python-test wheel-test bench doc clean
+.PHONY: demo test dev format lint rust-test python-test wheel-test bench scaling counts doc clean
 
 $(VENV)/base: pyproject.toml
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
@@ -70,8 +71,33 @@ python-test: $(VENV)/installed
 wheel-test: $(VENV)/installed
 	$(PY) tests/with_wheel.py
 
-bench: $(VENV)/installed
-	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) benches/compare.py
+# A virtual environment of its own for the solvers that are compared; adelie without its pin on an old NumPy. A peer that
+# cannot be installed is reported by the benchmark.
+$(BENCH)/base: pyproject.toml
+	test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/pip install -q --disable-pip-version-check 'mne>=1.12' 'matplotlib>=3.7' \
+	  'scikit-learn>=1.4' threadpoolctl ipython
+	for peer in celer skglm invertmeeg '--no-deps adelie'; do \
+	  $(BENCH)/bin/pip install -q --disable-pip-version-check $$peer || echo "not installed: $$peer"; done
+	touch $@
+
+$(BENCH)/installed: $(BENCH)/base $(RUST) $(wildcard python/mxne_rs/*.py)
+	PYO3_PYTHON=$(abspath $(BENCH)/bin/python) $(BENCH)/bin/pip install -q --disable-pip-version-check \
+	  --no-deps --force-reinstall .
+	touch $@
+
+# Against MNE-Python, adelie, celer, skglm, scikit-learn, invertmeeg: writes docs/benchmarks.md and docs/benchmark.png.
+bench: $(BENCH)/installed
+	cargo bench -q --bench solvers
+	MXNE_RS_DATA=$(abspath $(DATA)) $(BENCH)/bin/python benches/compare.py --write
+
+# How cost and memory grow: its part of docs/benchmarks.md, docs/scaling.png.
+scaling: $(BENCH)/installed
+	$(BENCH)/bin/python benches/scaling.py --write
+
+# Instructions of three small problems under callgrind against benches/counts.json (needs valgrind).
+counts:
+	$(PYTHON) benches/counts.py
 
 doc:
 	cargo doc --no-deps --open

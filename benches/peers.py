@@ -1,12 +1,34 @@
-"""The solvers that are compared, each as a function from (problem, alpha, tolerance) to x."""
+"""The solvers that are compared, each as a function from (alpha, own tolerance) to x.
+
+A `Peer` says with `ladder` which tolerances of its own to try, loosest first, for a relative gap:
+peers stop by other criteria, and the comparison looks outside of the timing for the loosest that
+gives the gap asked. What a peer can prepare once (a copy in its memory order) is not in its time.
+"""
 
 from __future__ import annotations
 
-import warnings
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 import mxne_rs
+
+
+@dataclass(frozen=True)
+class Peer:
+    """What a peer can do with one problem; None where it cannot."""
+
+    name: str
+    solve: Callable
+    ladder: Callable = lambda tol: (tol, 0.3 * tol, 0.1 * tol, 0.01 * tol)
+    path: Callable | None = None  # (alphas, own tolerance) -> list of x
+
+
+def _relative(tol):
+    """Tolerances of those that stop by a gap relative to |M|^2, and by more."""
+    return (5.0 * tol, 1.5 * tol, 0.5 * tol, 0.15 * tol, 0.05 * tol)
 
 
 def _full(active, rows, n_sources):
@@ -20,65 +42,76 @@ def ours(problem, n_threads):
     gain = mxne_rs.Gain(problem.gain, problem.n_orient)
 
     def solve(alpha, tol):
-        return mxne_rs.solve_mxne(gain, problem.data, alpha, tol=tol, n_threads=n_threads)
+        return mxne_rs.solve_mxne(
+            gain, problem.data, alpha, tol=tol, n_threads=n_threads, verbose=False
+        )
 
-    return solve
+    return Peer("mxne_rs", solve)
 
 
-def mne(solver):
-    """MNE-Python's own solver, its absolute tolerance set to the same relative gap."""
+def mne_optimiser(function, problem, data, alpha, tol, **arguments):
+    """MNE's solver as (x, E), its absolute tolerance set to the same relative gap."""
+    rows, active, objectives = function(
+        data, problem.gain, alpha, maxit=10_000, tol=tol * 0.5 * (problem.data**2).sum(),
+        debias=False, n_orient=problem.n_orient, active_set_size=10, verbose=False, **arguments,
+    )  # fmt: skip
+    return _full(active, rows, problem.gain.shape[1]), objectives
 
-    def prepare(problem):
+
+def _mne(solver):
+    def prepare(problem, n_threads):
         from mne.inverse_sparse.mxne_optim import mixed_norm_solver
 
-        scale = 0.5 * (problem.data**2).sum()
+        if solver == "cd" and problem.n_orient != 1:
+            return None
 
-        def solve(alpha, tol):
-            x, active, _ = mixed_norm_solver(
-                problem.data, problem.gain, alpha, maxit=10_000, tol=tol * scale, debias=False,
-                n_orient=problem.n_orient, solver=solver, active_set_size=10, verbose=False,
-            )  # fmt: skip
-            return _full(active, x, problem.gain.shape[1])
+        def solve(alpha, tol, data=problem.data):
+            return mne_optimiser(mixed_norm_solver, problem, data, alpha, tol, solver=solver)[0]
 
-        return solve
+        return Peer(f"MNE {solver}", solve)
 
     return prepare
 
 
-def scikit_learn(problem):
-    """Coordinate descent of scikit-learn (fixed orientation only)."""
-    from sklearn.linear_model import MultiTaskLasso
+def _scikit_learn(problem, n_threads):
+    from sklearn.linear_model import MultiTaskLasso, lasso_path
 
     if problem.n_orient != 1:
         return None
-    n = problem.data.shape[0]
-    gain = np.asfortranarray(problem.gain)
+    n, gain = problem.data.shape[0], np.asfortranarray(problem.gain)
 
     def solve(alpha, tol):
-        model = MultiTaskLasso(alpha / n, tol=0.5 * tol, fit_intercept=False, max_iter=100_000)
+        model = MultiTaskLasso(alpha / n, tol=tol, fit_intercept=False, max_iter=100_000)
         return model.fit(gain, problem.data).coef_.T
 
-    return solve
+    def path(alphas, tol):
+        coefs = lasso_path(gain, problem.data, alphas=alphas / n, tol=tol, max_iter=100_000)[1]
+        return [coefs[..., i].T for i in range(alphas.size)]
+
+    return Peer("scikit-learn", solve, _relative, path)
 
 
-def celer(problem):
-    """celer's MultiTaskLasso (fixed orientation only)."""
-    from celer import MultiTaskLasso
+def _celer(problem, n_threads):
+    # Its path function, because its estimator class calls what newer scikit-learn no longer has.
+    from celer.homotopy import mtl_path
 
     if problem.n_orient != 1:
         return None
     n = problem.data.shape[0]
     gain, data = np.asfortranarray(problem.gain), np.asfortranarray(problem.data)
 
+    def path(alphas, tol):
+        coefs = mtl_path(gain, data, alphas=alphas / n, tol=tol, max_iter=1000)[1]
+        return [coefs[..., i].T if coefs.shape[0] == data.shape[1] else coefs[..., i]
+                for i in range(alphas.size)]  # fmt: skip
+
     def solve(alpha, tol):
-        model = MultiTaskLasso(alpha / n, tol=0.5 * tol, fit_intercept=False, max_iter=1000)
-        return model.fit(gain, data).coef_.T
+        return path(np.array([alpha]), tol)[0]
 
-    return solve
+    return Peer("celer", solve, _relative, path)
 
 
-def skglm(problem):
-    """skglm's block coordinate descent (fixed orientation), stopped by the subdifferential."""
+def _skglm(problem, n_threads):
     from skglm.datafits import QuadraticMultiTask
     from skglm.penalties import L2_1
     from skglm.solvers import MultiTaskBCD
@@ -89,47 +122,78 @@ def skglm(problem):
     gain, data = np.asfortranarray(problem.gain), np.asfortranarray(problem.data)
 
     def solve(alpha, tol):
-        solver = MultiTaskBCD(tol=alpha / n * tol**0.5 * 0.1, fit_intercept=False, max_iter=1000)
-        x = solver.solve(gain, data, QuadraticMultiTask(), L2_1(alpha / n))[0]
-        return np.asarray(x)
+        # It stops by the distance to the subdifferential, which scales like alpha.
+        solver = MultiTaskBCD(tol=alpha / n * tol, fit_intercept=False, max_iter=1000)
+        return np.asarray(solver.solve(gain, data, QuadraticMultiTask(), L2_1(alpha / n))[0])
 
-    return solve
+    return Peer("skglm", solve, lambda tol: tuple(tol**0.5 * 10.0 ** -(k / 2) for k in range(8)))
 
 
-def adelie(problem):
-    """adelie's group elastic net over a path of five alphas, its way to solve."""
+def _adelie(problem, n_threads):
     import adelie as ad
 
-    n, t = problem.data.shape[0], problem.data.shape[1]
-    o = problem.n_orient
+    (n, t), o = problem.data.shape, problem.n_orient
     gain = np.asfortranarray(problem.gain)
-    matrix = ad.matrix.kronecker_eye(gain, t)
+    n_threads = n_threads or os.cpu_count()
+    matrix = ad.matrix.kronecker_eye(gain, t, n_threads=n_threads)
     family = ad.glm.gaussian(np.ascontiguousarray(problem.data).ravel(), dtype=np.float64)
     groups = np.arange(0, problem.gain.shape[1] * t, o * t)
 
-    def solve(alpha, tol):
-        path = np.geomspace(100.0, alpha, 5) / (n * t)
+    def path(alphas, tol):
         state = ad.grpnet(
-            matrix, family, groups=groups, penalty=np.ones(groups.size), lmda_path=path, tol=1e-12,
-            intercept=False, progress_bar=False, n_threads=1, adev_tol=1.0, ddev_tol=0.0,
+            matrix, family, groups=groups, penalty=np.ones(groups.size), lmda_path=alphas / (n * t),
+            tol=tol, intercept=False, progress_bar=False, n_threads=n_threads, adev_tol=1.0,
+            ddev_tol=0.0, early_exit=False,
         )  # fmt: skip
-        return np.asarray(state.betas[-1].todense()).reshape(-1, t)
+        return state.betas, t
 
-    return solve
+    def solve(alpha, tol):
+        # A path is its way to solve; five steps are its cheapest.
+        betas, _ = path(np.geomspace(100.0, alpha, 5), tol)
+        return np.asarray(betas[-1].todense()).reshape(-1, t)
+
+    def dense_path(alphas, tol):
+        betas, _ = path(alphas, tol)
+        return [np.asarray(row.todense()).reshape(-1, t) for row in betas]
+
+    return Peer(
+        "adelie", solve, lambda tol: tuple(tol * 10.0**-k for k in range(4, 12)), dense_path
+    )
+
+
+def _invertmeeg(problem, n_threads):
+    # It has no function on arrays: gain and data take the place of the MNE objects in its
+    # "mxne-bcd". Depth weighting, centring, debiasing are off; Lipschitz constants are computed in
+    # every call, and so are in its time.
+    from invert import Solver
+
+    solver = Solver("mxne-bcd")
+    solver.leadfield, solver._n_orient = problem.gain, problem.n_orient
+    solver._sensor_transform = np.eye(problem.data.shape[0])
+    solver.unpack_data_obj = lambda data: data
+    solver.validate_operator_data_compatibility = lambda data: None
+    solver.source_to_object = lambda x: x
+
+    def solve(alpha, tol):
+        return solver.apply_inverse_operator(
+            problem.data, alpha=alpha / 100.0, tol=tol, maxit=100, debias=False, time_pca=False,
+            center_data=False, depth=0,
+        )  # fmt: skip
+
+    return Peer("invertmeeg", solve)
 
 
 PEERS = {
-    "MNE bcd": mne("bcd"),
-    "MNE cd": lambda problem: mne("cd")(problem) if problem.n_orient == 1 else None,
-    "adelie": adelie,
-    "celer": celer,
-    "skglm": skglm,
-    "scikit-learn": scikit_learn,
+    "MNE bcd": _mne("bcd"),
+    "MNE cd": _mne("cd"),
+    "adelie": _adelie,
+    "celer": _celer,
+    "skglm": _skglm,
+    "scikit-learn": _scikit_learn,
+    "invertmeeg": _invertmeeg,
 }
 
 
-def prepare(name, problem):
-    """The peer's solve, or None where it does not apply; raises where it is absent or broken."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return PEERS[name](problem)
+def prepare(name, problem, n_threads):
+    """The peer on this problem, or None where it does not apply; raises where absent or broken."""
+    return PEERS[name](problem, n_threads)

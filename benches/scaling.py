@@ -1,0 +1,213 @@
+"""How the cost grows with locations, sensors, samples and active locations, and the peak memory.
+
+    python benches/scaling.py [--write]
+
+Simulated problems, one thread, medians. Times are in products of the base problem, so that the
+curves show how the product itself, preparing a Gain and a solve grow. `--write` draws
+docs/scaling.png and writes the paragraph and the table of memory into docs/benchmarks.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+import mxne_rs
+import problems
+import report
+
+BASE = {"n_sensors": 306, "n_locations": 5000, "n_orient": 3, "n_times": 61, "n_active": 4}
+GROWN = {
+    "n_locations": (1000, 3000, 10_000, 30_000, 100_000),
+    "n_sensors": (32, 64, 128, 256, 512),
+    "n_times": (1, 10, 30, 100, 300, 1000),
+    "n_active": (1, 3, 10, 30, 60, 100),
+}
+NAMES = {
+    "n_locations": "locations",
+    "n_sensors": "sensors",
+    "n_times": "samples",
+    "n_active": "active locations found",
+}
+KINDS = ("solve", "one product", "preparing a Gain")
+ALPHA, LOW, TOL = 40.0, 20.0, 1e-6
+
+# Runs in a process of its own: its peak beyond what it had when the gain was loaded.
+CHILD = """
+import sys, numpy as np, mxne_rs
+def status(name):
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(name)) * 1024
+small = np.random.default_rng(0).standard_normal((20, 60))
+mxne_rs.solve_mxne(small, small[:, :3], 1.0, n_threads=1)
+gain, data = np.load(sys.argv[1]), np.load(sys.argv[2])
+before = status("VmRSS")
+solution = mxne_rs.solve_mxne(gain, data, float(sys.argv[3]), n_orient=3, n_threads=1)
+print((status("VmHWM") - before) / gain.nbytes, solution.gap)
+"""
+
+
+def measure(problem, alpha, repeats):
+    """Median seconds of a solve, a product and preparing a Gain; locations found; the gap."""
+    seconds = {kind: [] for kind in KINDS}
+    for repeat in range(repeats):
+        if repeat < max(1, repeats // 2):
+            start = time.perf_counter()
+            gain = mxne_rs.Gain(problem.gain, problem.n_orient)
+            seconds["preparing a Gain"].append(time.perf_counter() - start)
+        seconds["one product"].append(gain._prepared.product_seconds(problem.data, 1))
+        start = time.perf_counter()
+        solution = mxne_rs.solve_mxne(
+            gain, problem.data, alpha, tol=TOL, n_threads=1, verbose=False
+        )
+        seconds["solve"].append(time.perf_counter() - start)
+    medians = {kind: float(np.median(spent)) for kind, spent in seconds.items()}
+    return medians, int(solution.active_set.sum()), problem.gap(solution.x, alpha)
+
+
+def grow(name, unit, repeats):
+    """(value on the axis, medians in base products) for one way to grow."""
+    rows = []
+    for value in GROWN[name]:
+        problem = problems.simulated(**{**BASE, name: value})
+        few = 3 if value >= 100_000 else repeats
+        alpha = LOW if name == "n_active" else ALPHA
+        medians, active, gap = measure(problem, alpha, few)
+        medians = {kind: spent / unit for kind, spent in medians.items()}
+        rows.append((active if name == "n_active" else value, medians))
+        print(
+            f"  {NAMES[name]:24s} {rows[-1][0]:7d}  "
+            + "  ".join(f"{kind} {spent:8.2f}" for kind, spent in medians.items())
+            + f"  locations found {active:4d}  gap {gap:.0e}",
+            flush=True,
+        )
+    return sorted(rows, key=lambda row: row[0])
+
+
+def slope(rows, kind):
+    """Exponent of the growth, fitted on logarithms over the upper half of the axis."""
+    x = np.log([row[0] for row in rows])
+    y = np.log([row[1][kind] for row in rows])
+    upper = x >= 0.5 * (x[0] + x[-1]) - 1e-9
+    if upper.sum() < 3:
+        upper = np.arange(x.size) >= x.size - 3
+    return float(np.polyfit(x[upper], y[upper], 1)[0])
+
+
+def memory(n_locations):
+    """Peak beyond the loaded gain, in units of the gain, and the gap reported."""
+    problem = problems.simulated(**{**BASE, "n_locations": n_locations})
+    with tempfile.TemporaryDirectory() as folder:
+        gain, data = Path(folder) / "gain.npy", Path(folder) / "data.npy"
+        np.save(gain, problem.gain)
+        np.save(data, problem.data)
+        command = [sys.executable, "-c", CHILD, str(gain), str(data), str(ALPHA)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    extra, gap = map(float, done.stdout.split())
+    print(f"  {n_locations} locations: {extra:.2f} times the gain more  gap {gap:.0e}", flush=True)
+    return extra
+
+
+def say(exponent):
+    """How a person calls an exponent."""
+    if exponent < 0.15:
+        return "hardly grows"
+    if exponent < 0.85:
+        return "grows slower than linearly"
+    return "is linear" if exponent <= 1.15 else "grows faster than linearly"
+
+
+def paragraph(curves, peaks):
+    """The text of the page."""
+    base = (
+        "{n_sensors} sensors x {n_locations} locations x {n_orient} orientations, {n_times} samples"
+    )
+    lines = ["## How the cost grows", "", "![Cost against size](scaling.png)", ""]
+    lines.append(f"Simulated, {base.format(**BASE)} where not varied, one thread, gap {TOL:g}.")
+    for name, rows in curves.items():
+        fits = {kind: slope(rows, kind) for kind in KINDS}
+        lines.append(
+            f"With {NAMES[name]}, {rows[0][0]} to {rows[-1][0]}, the time of a solve "
+            f"{say(fits['solve'])} (exponent {fits['solve']:.2f} over the upper half; "
+            f"one product {fits['one product']:.2f}, preparing {fits['preparing a Gain']:.2f})."
+        )
+    low, high = curves["n_active"][0], curves["n_active"][-1]
+    lines += [
+        "What reads the whole gain (the product, preparing, the two or three reads of a solve) is "
+        "linear in locations and sensors; samples cost only as far as their rank goes, because "
+        "time is rotated onto it; active locations cost in the inner problem on their Gram matrix: "
+        f"{low[1]['solve']:.1f} products for {low[0]}, {high[1]['solve']:.1f} for {high[0]}.",
+        "",
+        "Peak memory of a process that loads a gain and solves (largest resident size beyond that "
+        "with the gain loaded), in units of the gain; at most 1.2 was promised:",
+        "",
+        "| locations | gain once more plus | |",
+        "|---|---|---|",
+    ]
+    for count, extra in peaks.items():
+        lines.append(f"| {count} | {extra:.2f} | {'met' if extra <= 1.2 else '**missed**'} |")
+    return "\n".join(lines)
+
+
+def picture(curves):
+    """One panel a way to grow."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    colours = dict(zip(KINDS, ("#d1495b", "#00798c", "#edae49"), strict=True))
+    figure, axes = plt.subplots(1, len(curves), figsize=(13, 3.9), sharey=True)
+    for axis, (name, rows) in zip(axes, curves.items(), strict=True):
+        for kind in KINDS:
+            y = [row[1][kind] for row in rows]
+            label = f"{kind}: exponent {slope(rows, kind):.2f}"
+            axis.plot(
+                [row[0] for row in rows], y, "o-", color=colours[kind], label=label,
+                lw=2.4 if kind == "solve" else 1.5, ms=4.5,
+            )  # fmt: skip
+        axis.set_xscale("log")
+        axis.set_yscale("log")
+        axis.set_xlabel(NAMES[name])
+        axis.grid(True, which="major", color="#e6e6e6", lw=0.8)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.legend(frameon=False, fontsize=7.5, loc="upper left")
+        axis.margins(y=0.25)
+    axes[0].set_ylabel("time in products of the base problem")
+    figure.suptitle("How the cost grows (one thread; exponents over the upper half)", fontsize=12)
+    figure.tight_layout()
+    figure.savefig(report.DOCS / "scaling.png", dpi=110)
+    plt.close(figure)
+
+
+def main():
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--write", action="store_true", help="docs/benchmarks.md and the picture")
+    options = parser.parse_args()
+    start = time.perf_counter()
+    with threadpool_limits(1):
+        unit = measure(problems.simulated(**BASE), ALPHA, options.repeats)[0]["one product"]
+        curves = {name: grow(name, unit, options.repeats) for name in GROWN}
+    peaks = {}
+    if Path("/proc/self/status").exists():
+        peaks = {count: memory(count) for count in (7498, 30_000)}
+    else:
+        print("  peak memory: not measured, this system has no /proc")
+    text = paragraph(curves, peaks)
+    print(f"\n{text}\n\n{(time.perf_counter() - start) / 60:.1f} minutes")
+    if options.write:
+        report.replace_section("scaling", text)
+        picture(curves)
+
+
+if __name__ == "__main__":
+    main()
