@@ -61,15 +61,13 @@ PYTHON_ORDER = [
     "command",
     "__init__",
 ]
-# Files that are one module with another: a back end belongs to the products it computes.
-PART_OF = {"backend_gemm": "products", "backend_blas": "products"}
 
 
 def rust_files():
     """Every Rust source but the crate root, with the module it belongs to."""
     paths = [path for path in sorted(RUST.rglob("*.rs")) if path.name != "lib.rs"]
     tops = [path.relative_to(RUST).parts[0].removesuffix(".rs") for path in paths]
-    return [(path, PART_OF.get(top, top)) for path, top in zip(paths, tops, strict=True)]
+    return list(zip(paths, tops, strict=True))
 
 
 def without_tests(path):
@@ -88,7 +86,7 @@ def rust_imports(path):
     text = re.sub(r"//.*", "", "\n".join(without_tests(path)))
     grouped = re.findall(r"\bcrate::\{(.*?)\};", text, flags=re.DOTALL)
     names = re.findall(r"\bcrate::(\w+)", text)
-    return {PART_OF.get(name, name) for name in names + re.findall(r"\w+", " ".join(grouped))}
+    return set(names + re.findall(r"\w+", " ".join(grouped)))
 
 
 def python_imports(path):

@@ -31,9 +31,8 @@ impl Task<'_> {
         let o = self.quadratic.n_orient();
         self.quadratic.load(x);
         self.quadratic.correlations(x, correlations);
-        let norm = |s| kernels().energy(correlations.block(s, o)).sqrt();
-        let norms: Vec<f64> = (0..self.penalty.thresholds.len()).map(norm).collect();
-        let largest = self.penalty.largest_ratio(&norms);
+        let ratio = |(s, a): (usize, &f64)| kernels().energy(correlations.block(s, o)).sqrt() / a;
+        let largest = self.penalty.thresholds.iter().enumerate().map(ratio).fold(0.0, f64::max);
         self.quadratic.energies(x).certificate(self.penalty.value(x), largest, self.scale)
     }
 }
@@ -51,7 +50,7 @@ pub(crate) fn drive(
 ) -> Result<(Certificate, Status), Error> {
     let mut correlations = Panel::zeros(x.rows, x.n_times)?;
     let mut last = task.certify(x, &mut correlations);
-    let mut smallest = last.gap();
+    let mut mark = last.gap();
     let mut before = x.clone();
     let mut last_gain = 0;
     for round in 0.. {
@@ -66,11 +65,11 @@ pub(crate) fn drive(
             watch.n_iter += 1;
         }
         let now = task.certify(x, &mut correlations);
-        if now.gap() < 0.99 * smallest {
+        if now.gap() < 0.99 * mark {
+            mark = now.gap();
             last_gain = round;
         }
         let patience = if stands_still(x, &before) { PATIENCE } else { LONG_PATIENCE };
-        smallest = smallest.min(now.gap());
         last = now;
         report(watch, &last, x);
         if last.gap() > goal.gap && round - last_gain >= patience {

@@ -28,10 +28,6 @@
 //! References: Gramfort, Kowalski and Hämäläinen, Phys. Med. Biol. 57 (2012); Strohmeier, Haueisen and Gramfort, PRNI
 //! (2014); Strohmeier, Bekhti, Haueisen and Gramfort, IEEE TMI 35 (2016).
 
-#[cfg(feature = "blas")]
-mod backend_blas;
-#[cfg(not(feature = "blas"))]
-mod backend_gemm;
 mod batch;
 mod drive;
 mod eigen;

@@ -4,13 +4,18 @@
 //! Chunks are the same whatever the number of threads, so results are too.
 
 #[cfg(feature = "blas")]
-use crate::backend_blas::gemm;
+mod backend_blas;
 #[cfg(not(feature = "blas"))]
-use crate::backend_gemm::gemm;
+mod backend_gemm;
+
 use crate::error::Error;
 use crate::kernels::kernels;
 use crate::panel::Panel;
 use crate::threads::Threads;
+#[cfg(feature = "blas")]
+use backend_blas::gemm;
+#[cfg(not(feature = "blas"))]
+use backend_gemm::gemm;
 use ndarray::{Array2, ArrayView2};
 
 /// Rows of the gain that one task multiplies.
@@ -121,13 +126,6 @@ pub(crate) fn dot(a: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<f64> {
         gemm(Target { data: &mut out, stride: n, keep: 0.0 }, 1.0, left, right);
     }
     Array2::from_shape_fn((m, n), |(i, j)| out[i * n + j])
-}
-
-/// `out = keep * out + factor * a x` for a square block `a` in row order.
-pub(crate) fn multiply_into(out: &mut Panel, keep: f64, factor: f64, a: &[f64], x: &Panel) {
-    let stride = out.stride();
-    let view = View::new(a, out.rows, x.rows, x.rows);
-    gemm(Target { data: out.values_mut(), stride, keep }, factor, view, View::panel(x));
 }
 
 /// `out[:, at..] = a b'` for rows `a` and `b` of length `n`, `out` in row order with `stride`.

@@ -153,12 +153,15 @@ fn descend(
         let inner = harder * (subset.ease() * gap).max(ENOUGH * goal.gap);
         let inner = Goal { gap: inner, work_first };
         work_first = false;
+        let epochs = watch.n_iter;
         let step = subset.improve(problem, iterate, &ratios, inner, watch)?;
         iterate = step.iterate.support(o)?;
         if step.nothing_new {
             harder *= HARDER;
-            stalled += usize::from(step.status == Status::Stalled);
         }
+        // A try that found nothing to do is as spoilt as one that could not go on.
+        let spoilt = step.nothing_new && step.status == Status::Stalled || watch.n_iter == epochs;
+        stalled += usize::from(spoilt);
     }
 }
 

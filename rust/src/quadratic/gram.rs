@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::gain::{Curvature, Gain};
 use crate::kernels::kernels;
 use crate::panel::{Lane, Panel};
-use crate::problem::Energies;
+use crate::problem::{Energies, is_zero};
 use crate::products;
 
 /// A block update costs `n_sources * n_orient * n_times` here, whatever the number of sensors.
@@ -113,7 +113,12 @@ impl Quadratic for Gram {
 
     fn load(&mut self, x: &Panel) {
         self.correlations.lanes_mut().copy_from_slice(self.linear.lanes());
-        products::multiply_into(&mut self.correlations, 1.0, -1.0, &self.hessian, x);
+        for s in 0..x.rows / self.n_orient {
+            let block = x.block(s, self.n_orient);
+            if !is_zero(block) {
+                self.advance(s, block);
+            }
+        }
     }
 
     fn advance(&mut self, s: usize, delta: &[Lane]) {

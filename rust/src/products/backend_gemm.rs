@@ -1,7 +1,7 @@
 //! Dense products by the `gemm` crate: a BLAS-3 in Rust that picks its kernels for the CPU at run time.
 #![allow(unsafe_code)]
 
-use crate::products::{Target, View};
+use super::{Target, View};
 
 /// `out = keep * out + factor * a b`, on the calling thread.
 pub(crate) fn gemm(out: Target, factor: f64, a: View, b: View) {

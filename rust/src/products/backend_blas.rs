@@ -1,7 +1,7 @@
 //! Dense products by a linked CBLAS (feature `blas`; `build.rs` finds the library).
 #![allow(unsafe_code)]
 
-use crate::products::{Target, View};
+use super::{Target, View};
 use std::ffi::c_int;
 use std::sync::Once;
 
