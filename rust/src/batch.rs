@@ -9,7 +9,8 @@ use crate::stopping::{POLL, Progress, Stopping};
 use crate::threads::Threads;
 use ndarray::ArrayView2;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 /// MxNE for every data set with its alpha, spread over the threads of the options, in the order of the data.
@@ -49,21 +50,26 @@ pub fn solve_batch(
         check_alpha(alpha)?;
     }
     let shared = Shared::new(options);
-    let mut slots: Vec<Option<Result<Solution, Error>>> = vec![None; data.len()];
+    let slots: Mutex<Vec<Option<Result<Solution, Error>>>> = Mutex::new(vec![None; data.len()]);
     let threads = &options.threads;
-    let work = |i: usize, slot: &mut Option<Result<Solution, Error>>| {
-        *slot = Some(shared.solve(gain, data[i], alphas[i]));
-        shared.done.fetch_add(1, Ordering::Relaxed);
+    let solve_all = || {
+        let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
+        threads.for_each(slots.iter_mut().collect(), |i, slot| {
+            *slot = Some(shared.solve(gain, data[i], alphas[i]));
+            shared.done.fetch_add(1, Ordering::Relaxed);
+        });
     };
     // The calling thread stays free to ask the monitor, which may only be called from there.
     std::thread::scope(|scope| {
         let (finished, wait) = channel::<()>();
-        let slots = &mut slots;
-        scope.spawn(move || {
-            threads.for_each(slots.iter_mut().collect(), work);
+        let work = move || {
+            solve_all();
             drop(finished);
-        });
-        while wait.recv_timeout(POLL) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+        };
+        if std::thread::Builder::new().spawn_scoped(scope, work).is_err() {
+            return solve_all();
+        }
+        while wait.recv_timeout(POLL) == Err(RecvTimeoutError::Timeout) {
             let n_iter = shared.done.load(Ordering::Relaxed);
             let progress = Progress { n_iter, gap: 0.0, n_active: 0 };
             if options.stopping.monitor.is_some_and(|monitor| !monitor(progress)) {
@@ -71,6 +77,7 @@ pub fn solve_batch(
             }
         }
     });
+    let slots = slots.into_inner().unwrap_or_else(PoisonError::into_inner);
     slots.into_iter().map(|slot| slot.unwrap_or(Err(Error::Interrupted))).collect()
 }
 
