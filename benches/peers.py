@@ -28,7 +28,7 @@ class Peer:
 
 def _relative(tol):
     """Tolerances of those that stop by a gap relative to |M|^2, and by more."""
-    return (5.0 * tol, 1.5 * tol, 0.5 * tol, 0.15 * tol, 0.05 * tol)
+    return tuple(tol * part for part in (5.0, 1.5, 0.5, 0.15, 0.05, 5e-3, 5e-4))
 
 
 def _full(active, rows, n_sources):

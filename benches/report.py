@@ -18,7 +18,8 @@ Written by `make bench` and `make scaling`; rerun them to see your machine. Time
 on the same threads in the same run. Two of them are what a cold certified solve costs at least,
 unless the gain is not read whole or not with all samples. All solvers run in one process,
 interleaved; medians. Every gap is computed by NumPy from the answer that came back. A peer has the
-loosest of its own tolerances that gives the gap asked.
+loosest of its own tolerances that gives the gap asked. On a shared machine "all cores" is hard on
+peers whose threads wait for each other busily (adelie, OpenBLAS): look at one thread first.
 """
 OURS = "mxne_rs"
 
@@ -151,6 +152,7 @@ def targets(sections, tol=1e-6, threads=1):
     rows = []
 
     def add(what, target, measured, met):
+        target = f"at least {target}" if isinstance(target, int) else target
         rows.append((what, target, measured, "met" if met else "**missed**"))
 
     free = _find(sections, "Convex", ("real", "loose"), tol, threads)
@@ -165,8 +167,13 @@ def targets(sections, tol=1e-6, threads=1):
         ratios = _ratios(free).get("MNE bcd", [])
         if ratios:
             mean = _mean(ratios)
-            add("the five, over MNE bcd, geometric mean", "14 (aim 20)", f"{mean:.1f}", mean >= 14)
-            add("the five, over MNE bcd, least", "8", f"{min(ratios):.1f}", min(ratios) >= 8)
+            add(
+                "the five, over MNE bcd, geometric mean",
+                "at least 14 (aim 20)",
+                f"{mean:.1f}",
+                mean >= 14,
+            )
+            add("the five, over MNE bcd, least", 8, f"{min(ratios):.1f}", min(ratios) >= 8)
     fixed = _find(sections, "Convex", ("real", "fixed"), tol, threads)
     if fixed:
         ratios = _ratios(fixed)
@@ -203,7 +210,9 @@ def targets(sections, tol=1e-6, threads=1):
         run = next(run for run in section.rows if run.extra is not None)
         measured = f"{run.extra:.2f} where plain products got {run.free:.2f}"
         what = "batch of 100, two threads over one"
-        add(what, "1.7 where the second core is free", measured, run.extra >= 0.85 * run.free)
+        add(what, "at least 1.7 where the second core is free", measured, run.extra >= 1.7)
+        if run.extra < 1.7 and run.free < 1.9:
+            rows[-1] = (*rows[-1][:3], "not judged: the second core was not free")
     section = _find(sections, "Convex", ("simulated 306", "61 samples"), tol, threads)
     if section and "MNE bcd" in _ratios(section):
         mean = _mean(_ratios(section)["MNE bcd"])
@@ -218,7 +227,9 @@ def targets(sections, tol=1e-6, threads=1):
 
 def replace_section(name, text):
     """Put `text` between the marks of `name` in the page, adding them where they are missing."""
-    page = PAGE.read_text() if PAGE.exists() else HEAD
+    page = PAGE.read_text() if PAGE.exists() else ""
+    marked = page.find("<!-- ")
+    page = f"{HEAD}\n{page[marked:] if marked >= 0 else ''}"
     start, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
     block = f"{start}\n{text.strip()}\n{end}"
     if start in page:

@@ -50,7 +50,7 @@ fn largest_alpha(bencher: Bencher, n_orient: usize) {
     bencher.bench_local(|| alpha_max(&gain, black_box(problem.data.view()), None, &threads));
 }
 
-/// The unit in which the Python benchmarks count: one product G'R.
+/// The unit in which the Python benchmarks count, G'R, made twice: the first fills the caches.
 #[divan::bench(args = ORIENTATIONS)]
 fn two_products(bencher: Bencher, n_orient: usize) {
     let problem = problem(n_orient);
