@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -631,3 +632,19 @@ def test_other_threads_run_while_it_solves():
         thread.join()
     assert end - begin > 0.5
     assert sum(begin + 0.1 < tick < end - 0.1 for tick in ticks) > 10
+
+
+@pytest.mark.parametrize("fraction", [0.5, 0.2, 0.05])
+def test_a_coarse_approach_over_time_changes_nothing_certified(fraction):
+    """Three strong courses in weak white noise: first solved on a few columns of time, then on all."""
+    rng = np.random.default_rng(0)
+    gain = rng.standard_normal((30, 600))
+    courses = np.sin(np.outer([1, 2, 3], np.linspace(0, 6, 60)))
+    data = gain[:, [30, 150, 330]] @ courses + 0.01 * rng.standard_normal((30, 60))
+    alpha = fraction * reference.alpha_max(gain, data, 3, None)
+    solution = mxne_rs.solve_mxne(gain, data, alpha, n_orient=3, tol=1e-8)
+    assert reference.duality_gap(gain, data, solution.x, alpha, 3)[0] <= 1e-8
+    assert all(after.n_iter >= before.n_iter for before, after in pairwise(solution.history))
+    plain = mxne_rs.solve_mxne(gain, data, alpha, n_orient=3, tol=1e-8, active_set_size=None)
+    assert abs(solution.primal - plain.primal) <= 1e-8 * np.sum(data**2)
+    assert (solution.active_set == plain.active_set).all()

@@ -15,6 +15,8 @@ use ndarray::ArrayView2;
 
 /// The energy of the time columns left out, in units of the tolerance.
 const SLACK: f64 = 0.1;
+/// The part of the energy that a first approach may leave out.
+const COARSE: f64 = 1e-3;
 
 /// How a problem is to be solved. `Options::default()` is a good start.
 #[derive(Debug, Clone)]
@@ -88,6 +90,9 @@ impl<'a> Setup<'a> {
         goal: Goal,
         watch: &mut Watch,
     ) -> Result<Descended, Error> {
+        if start.locations.is_empty() {
+            *start = self.approach(gain, penalty, watch)?;
+        }
         let end = descent.solve(&self.problem(gain, penalty), start, goal, watch)?;
         if !end.too_coarse {
             return Ok(end);
@@ -141,6 +146,32 @@ impl<'a> Setup<'a> {
     pub fn explained_variance(&self, gain: &Gain, penalty: &Penalty, iterate: &Iterate) -> f64 {
         let problem = Problem { ridge: 0.0, ..self.problem(gain, penalty) };
         if self.scale > 0.0 { 1.0 - problem.smooth(iterate) / self.scale } else { 0.0 }
+    }
+
+    /// A start from the few time columns that carry nearly all of the data, where they are few enough to be cheap: the
+    /// gain is ranked and most epochs are made on a part of the samples. Its certificates are not those of the problem.
+    fn approach(
+        &self,
+        gain: &Gain,
+        penalty: &Penalty,
+        watch: &mut Watch,
+    ) -> Result<Iterate, Error> {
+        let zero = Iterate::zero(self.data.n_times);
+        if self.options.active_set_size.is_none() || COARSE <= self.options.stopping.tol {
+            return zero;
+        }
+        let (data, rotation) = Rotation::new(self.unrotated, COARSE)?;
+        if 2 * data.width > self.data.width {
+            return zero;
+        }
+        let problem = Problem { data: &data, left_out: None, ..self.problem(gain, penalty) };
+        let goal = Goal { gap: SLACK * COARSE * self.scale, work_first: false };
+        let seen = watch.history.len();
+        let start = Iterate::zero(data.n_times)?;
+        let end = self.strategy().start(gain).solve(&problem, &start, goal, watch)?.iterate;
+        watch.history.truncate(seen);
+        let x = self.rotation.forward(rotation.back(&end.x).view())?;
+        Ok(Iterate { x, ..end })
     }
 
     pub fn sources(&self, iterate: &Iterate) -> Sources {
