@@ -636,7 +636,7 @@ def test_other_threads_run_while_it_solves():
 
 @pytest.mark.parametrize("fraction", [0.5, 0.2, 0.05])
 def test_a_coarse_approach_over_time_changes_nothing_certified(fraction):
-    """Three strong courses in weak white noise: first solved on a few columns of time, then on all."""
+    """Three strong courses in weak noise: solved on a few columns of time, then on all."""
     rng = np.random.default_rng(0)
     gain = rng.standard_normal((30, 600))
     courses = np.sin(np.outer([1, 2, 3], np.linspace(0, 6, 60)))
