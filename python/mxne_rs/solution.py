@@ -136,7 +136,9 @@ class Solution:
         )
 
 
-def solution_of(gain: Gain, outcome: _core.Outcome, alpha: float, tol: float) -> Solution:
+def solution_of(
+    gain: Gain, outcome: _core.Outcome, alpha: float, tol: float, which: str = ""
+) -> Solution:
     """The outcome of a solve as a Solution, with the warning where it fell short."""
     active_set = np.zeros(gain.n_locations, dtype=bool)
     active_set[outcome.locations] = True
@@ -168,7 +170,7 @@ def solution_of(gain: Gain, outcome: _core.Outcome, alpha: float, tol: float) ->
             "stalled": "where rounding ends all progress (raise tol)",
         }
         warnings.warn(
-            f"alpha {alpha:.4g}: stopped {causes[solution.status]} at a relative duality gap of "
+            f"{which}stopped {causes[solution.status]} at a relative duality gap of "
             f"{gap:.3g}, above the tolerance {tol:.3g}",
             ConvergenceWarning,
             stacklevel=3,

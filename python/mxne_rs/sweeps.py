@@ -159,7 +159,10 @@ def solve_path(
             gain._prepared, array, grid.tolist(), request._replace(progress=progress)
         )
     pairs = zip(outcomes, grid.tolist(), strict=True)
-    solutions = tuple(solution_of(gain, outcome, alpha, request.tol) for outcome, alpha in pairs)
+    solutions = tuple(
+        solution_of(gain, outcome, alpha, request.tol, f"alpha {alpha:.4g}: ")
+        for outcome, alpha in pairs
+    )
     return Path(np.ascontiguousarray(grid), solutions, np.array(explained))
 
 
@@ -240,8 +243,10 @@ def solve_batch(
         outcomes = _core.solve_batch(
             gain._prepared, arrays, alphas, request._replace(progress=progress)
         )
-    pairs = zip(outcomes, alphas, strict=True)
-    return [solution_of(gain, outcome, one, request.tol) for outcome, one in pairs]
+    pairs = enumerate(zip(outcomes, alphas, strict=True))
+    return [
+        solution_of(gain, outcome, one, request.tol, f"data[{i}]: ") for i, (outcome, one) in pairs
+    ]
 
 
 def _alphas(alpha: Any, count: int) -> list[float]:
