@@ -17,6 +17,7 @@ use backend_blas::gemm;
 #[cfg(not(feature = "blas"))]
 use backend_gemm::gemm;
 use ndarray::{Array2, ArrayView2};
+use std::sync::{Mutex, PoisonError};
 
 /// Rows of the gain that one task multiplies.
 const CHUNK: usize = 768;
@@ -87,20 +88,25 @@ pub(crate) fn correlation_norms(
     let n_locations = columns.len() / (n * n_orient);
     let mut norms = vec![0.0; n_locations];
     let per_task = (CHUNK / n_orient).max(1);
-    let mut tasks = Vec::new();
     let chunks = columns.chunks(per_task * n_orient * n);
-    for (norms, columns) in norms.chunks_mut(per_task).zip(chunks) {
-        tasks.push((norms, columns, Panel::zeros(columns.len() / n, residual.n_times)?));
-    }
-    threads.for_each(tasks, |_, (norms, columns, mut product)| {
-        let stride = product.stride();
-        let view = View::new(columns, product.rows, n, n);
-        let target = Target { data: product.values_mut(), stride, keep: 0.0 };
-        gemm(target, 1.0, view, View::panel(residual));
-        for (s, norm) in norms.iter_mut().enumerate() {
-            *norm = kernels().energy(product.block(s, n_orient)).sqrt();
+    let tasks: Vec<_> = norms.chunks_mut(per_task).zip(chunks).collect();
+    let failed = Mutex::new(None);
+    let scratch = || Panel::zeros(per_task * n_orient, residual.n_times);
+    threads.for_each_with(tasks, scratch, |product, _, (norms, columns)| match product {
+        Ok(product) => {
+            let stride = product.stride();
+            let view = View::new(columns, columns.len() / n, n, n);
+            let target = Target { data: product.values_mut(), stride, keep: 0.0 };
+            gemm(target, 1.0, view, View::panel(residual));
+            for (s, norm) in norms.iter_mut().enumerate() {
+                *norm = kernels().energy(product.block(s, n_orient)).sqrt();
+            }
         }
+        Err(error) => *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone()),
     });
+    if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        return Err(error);
+    }
     Ok(norms)
 }
 

@@ -37,12 +37,26 @@ impl Threads {
         I: Send,
         F: Fn(usize, I) + Sync,
     {
+        self.for_each_with(items, || (), |(), i, item| work(i, item));
+    }
+
+    /// Calls `work(scratch, i, item)` for every item; a few scratches are made and used again and again.
+    pub(crate) fn for_each_with<I, S, N, F>(&self, items: Vec<I>, scratch: N, work: F)
+    where
+        I: Send,
+        N: Fn() -> S + Sync + Send,
+        F: Fn(&mut S, usize, I) + Sync + Send,
+    {
         use rayon::prelude::*;
         match &self.0 {
-            Some(pool) if items.len() > 1 => {
-                pool.install(|| items.into_par_iter().enumerate().for_each(|(i, x)| work(i, x)));
+            Some(pool) if items.len() > 1 => pool.install(|| {
+                let items = items.into_par_iter().enumerate();
+                items.for_each_init(scratch, |scratch, (i, item)| work(scratch, i, item));
+            }),
+            _ => {
+                let mut scratch = scratch();
+                items.into_iter().enumerate().for_each(|(i, item)| work(&mut scratch, i, item));
             }
-            _ => items.into_iter().enumerate().for_each(|(i, x)| work(i, x)),
         }
     }
 }
