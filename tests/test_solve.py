@@ -348,6 +348,16 @@ def test_gain_is_the_array_it_was_made_of():
     )
 
 
+def test_gain_gives_columns_by_index_or_mask_and_refuses_the_rest():
+    gain = np.arange(24.0).reshape(2, 12)
+    prepared = mxne_rs.Gain(gain, 3)
+    np.testing.assert_array_equal(prepared.columns([2]), gain[:, 6:9])
+    np.testing.assert_array_equal(prepared.columns([False, False, True, False]), gain[:, 6:9])
+    for bad, error in (([0.5], TypeError), ([True, False], TypeError), ([-1], ValueError)):
+        with pytest.raises(error, match="locations"):
+            prepared.columns(bad)
+
+
 def test_gain_keeps_its_own_copy():
     """What the caller does to the array afterwards is not seen."""
     problem = fixed_problem()

@@ -70,8 +70,21 @@ class Gain:
         return self._prepared.lipschitz
 
     def columns(self, locations: ArrayLike) -> Floats:
-        """Columns of some locations, shape (n_sensors, len(locations) * n_orient)."""
-        return self._prepared.columns([int(s) for s in np.asarray(locations).ravel()])
+        """Columns of some locations (indices or a mask), (n_sensors, n_chosen * n_orient)."""
+        chosen = np.asarray(locations)
+        if chosen.dtype == bool and chosen.shape == (self.n_locations,):
+            chosen = np.flatnonzero(chosen)
+        if chosen.ndim != 1 or (chosen.size and chosen.dtype.kind not in "iu"):
+            raise TypeError(
+                f"locations is an array of {chosen.dtype} with shape {chosen.shape}; "
+                f"give indices, or a mask of length {self.n_locations}"
+            )
+        if chosen.size and not 0 <= chosen.min() <= chosen.max() < self.n_locations:
+            raise ValueError(
+                f"locations reaches from {chosen.min()} to {chosen.max()}; "
+                f"give indices from 0 to {self.n_locations - 1}"
+            )
+        return self._prepared.columns([int(s) for s in chosen])
 
     def __repr__(self) -> str:
         """Sizes."""

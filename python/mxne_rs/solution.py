@@ -129,6 +129,8 @@ class Solution:
         """One line: what was found, how well, how fast."""
         n_active, n_locations = int(self.active_set.sum()), self.active_set.size
         rounds = "" if self.n_reweights is None else f", {self.n_reweights} reweightings"
+        if self.reweighting_converged is False:
+            rounds += " (not settled)"
         return (
             f"<Solution: {n_active} of {n_locations} locations, alpha {self.alpha:.4g}, "
             f"{self.status}, relative gap {self.gap:.1e} (tol {self.tol:.0e}), "
