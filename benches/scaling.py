@@ -171,6 +171,9 @@ def picture(curves):
             )  # fmt: skip
         axis.set_xscale("log")
         axis.set_yscale("log")
+        axis.set_xticks([row[0] for row in rows], [f"{row[0]:,}".replace(",", " ") for row in rows])
+        axis.minorticks_off()
+        axis.tick_params(axis="x", labelsize=8)
         axis.set_xlabel(NAMES[name])
         axis.grid(True, which="major", color="#e6e6e6", lw=0.8)
         axis.spines[["top", "right"]].set_visible(False)
