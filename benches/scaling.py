@@ -28,7 +28,7 @@ GROWN = {
     "n_locations": (1000, 3000, 10_000, 30_000, 100_000),
     "n_sensors": (32, 64, 128, 256, 512),
     "n_times": (1, 10, 30, 100, 300, 1000),
-    "n_active": (60.0, 40.0, 25.0, 15.0, 10.0, 7.0),  # alphas, with MANY sources
+    "n_active": (60.0, 40.0, 25.0, 15.0, 8.0),  # alphas, with MANY sources
 }
 NAMES = {
     "n_locations": "locations",
