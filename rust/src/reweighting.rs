@@ -9,6 +9,7 @@ use crate::solution::{Certificate, Reweighting, Solution, Status};
 use crate::stopping::{Goal, Watch};
 use crate::working_set::{Descended, Descent};
 use ndarray::ArrayView2;
+use std::borrow::Cow;
 
 /// Part of the largest amplitude of the first round that smooths the log surrogate.
 const LOG_EPS: f64 = 0.01;
@@ -94,8 +95,8 @@ pub fn solve_irmxne(
     };
     let mut rounds = Rounds {
         part: match reweight.surrogate {
-            Surrogate::Sqrt => gain.select(&within)?,
-            Surrogate::Log => gain.clone(),
+            Surrogate::Sqrt => Cow::Owned(gain.select(&within)?),
+            Surrogate::Log => Cow::Borrowed(gain),
         },
         base: within.iter().map(|&s| base[s]).collect(),
         alpha,
@@ -109,7 +110,7 @@ pub fn solve_irmxne(
     let at = |s: &usize| within.partition_point(|c| c < s);
     let iterate = Iterate { locations: first.locations.iter().map(at).collect(), x: first.x };
     let weights = rounds.base.clone();
-    let objective = rounds.objective(&iterate)?;
+    let objective = rounds.objective(&iterate);
     let n_reweights = 1;
     let converged = iterate.locations.is_empty();
     let start = Round { iterate, certificate, status, weights, objective, n_reweights, converged };
@@ -190,7 +191,7 @@ struct Round {
 
 struct Rounds<'a> {
     /// the gain of the locations that may be non-zero
-    part: Gain,
+    part: Cow<'a, Gain>,
     /// the user's weights there
     base: Vec<f64>,
     alpha: f64,
@@ -212,11 +213,11 @@ impl Rounds<'_> {
         while last.n_reweights < limit && !last.converged && last.status == Status::Converged {
             let weights = self.weights(&last.iterate);
             let penalty = Penalty::new(self.alpha, Some(&weights), weights.len());
-            let part = (&self.part, &penalty);
+            let part = (self.part.as_ref(), &penalty);
             let Descended { iterate, certificate, status, .. } =
                 self.setup.solve(descent, part, &mut last.iterate, goal, watch)?;
-            let objective = self.objective(&iterate)?;
-            let converged = self.has_settled(&last.iterate, &iterate)?;
+            let objective = self.objective(&iterate);
+            let converged = self.has_settled(&last.iterate, &iterate);
             let n_reweights = last.n_reweights + 1;
             let rounding = ROUNDING * (last.objective.abs() + certificate.scale);
             if objective > last.objective + rounding {
@@ -243,24 +244,24 @@ impl Rounds<'_> {
     }
 
     /// The non-convex objective.
-    fn objective(&self, iterate: &Iterate) -> Result<f64, Error> {
+    fn objective(&self, iterate: &Iterate) -> f64 {
         let none = Penalty { thresholds: vec![f64::INFINITY; self.base.len()] };
         let problem: Problem = self.setup.problem(&self.part, &none);
         let norms = self.norms(iterate);
         let allowed = self.base.iter().zip(&norms).filter(|(base, _)| base.is_finite());
         let penalty: f64 = allowed.map(|(base, &norm)| base * self.concave.value(norm)).sum();
-        Ok(problem.smooth(iterate) + self.alpha * penalty)
+        problem.smooth(iterate) + self.alpha * penalty
     }
 
     /// Same support, and no amplitude moved by more than the tolerance.
-    fn has_settled(&self, before: &Iterate, after: &Iterate) -> Result<bool, Error> {
+    fn has_settled(&self, before: &Iterate, after: &Iterate) -> bool {
         if before.locations != after.locations {
-            return Ok(false);
+            return false;
         }
         let o = self.part.n_orient();
         let mut moved = after.clone();
         crate::problem::add_scaled(moved.x.lanes_mut(), -1.0, before.x.lanes());
         let largest = |iterate: &Iterate| iterate.norms(o).into_iter().fold(0.0, f64::max);
-        Ok(largest(&moved) <= self.tol * largest(after))
+        largest(&moved) <= self.tol * largest(after)
     }
 }
