@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from ._core import __version__
+from .curve import SureCurve
 from .debiasing import debias
 from .gain import Gain
-from .inverse import mixed_norm
+from .inverse import mixed_norm, mixed_norm_epochs, mixed_norm_raw
 from .solution import ConvergenceWarning, Record, Solution
 from .solve import alpha_max, duality_gap, group_soft_threshold, solve_irmxne, solve_mxne
+from .sure import solve_sure
 from .sweeps import Path, solve_batch, solve_path
 from .whitening import whitener
 
@@ -17,15 +19,19 @@ __all__ = [
     "Path",
     "Record",
     "Solution",
+    "SureCurve",
     "__version__",
     "alpha_max",
     "debias",
     "duality_gap",
     "group_soft_threshold",
     "mixed_norm",
+    "mixed_norm_epochs",
+    "mixed_norm_raw",
     "solve_batch",
     "solve_irmxne",
     "solve_mxne",
     "solve_path",
+    "solve_sure",
     "whitener",
 ]

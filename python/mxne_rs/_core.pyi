@@ -5,7 +5,7 @@ from typing import final
 import numpy as np
 from numpy.typing import NDArray
 
-from .request import Request
+from .request import Request, Rounds
 
 __all__ = [
     "Gain",
@@ -19,6 +19,7 @@ __all__ = [
     "solve_irmxne",
     "solve_mxne",
     "solve_path",
+    "solve_paths",
 ]
 
 __version__: str
@@ -51,6 +52,8 @@ class Outcome:
     @property
     def status(self) -> str: ...
     @property
+    def explained_variance(self) -> float: ...
+    @property
     def n_iter(self) -> int: ...
     @property
     def elapsed(self) -> float: ...
@@ -61,18 +64,28 @@ class Outcome:
 
 def solve_mxne(gain: Gain, data: NDArray[np.float64], request: Request) -> Outcome: ...
 def solve_irmxne(
-    gain: Gain,
-    data: NDArray[np.float64],
-    request: Request,
-    n_reweights: int,
-    tol_reweight: float,
-    surrogate: str,
+    gain: Gain, data: NDArray[np.float64], request: Request, rounds: Rounds
 ) -> Outcome: ...
 def solve_path(
-    gain: Gain, data: NDArray[np.float64], alphas: list[float], request: Request
-) -> tuple[list[Outcome], list[float]]: ...
+    gain: Gain,
+    data: NDArray[np.float64],
+    alphas: list[float],
+    request: Request,
+    rounds: Rounds | None,
+) -> tuple[list[Outcome], list[Outcome]]: ...
+def solve_paths(
+    gain: Gain,
+    data: list[NDArray[np.float64]],
+    alphas: list[float],
+    request: Request,
+    rounds: Rounds | None,
+) -> list[tuple[list[Outcome], list[Outcome]]]: ...
 def solve_batch(
-    gain: Gain, data: list[NDArray[np.float64]], alphas: list[float], request: Request
+    gain: Gain,
+    data: list[NDArray[np.float64]],
+    alphas: list[float],
+    request: Request,
+    rounds: Rounds | None,
 ) -> list[Outcome]: ...
 def alpha_max(
     gain: Gain, data: NDArray[np.float64], weights: NDArray[np.float64] | None, n_threads: int

@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from .inverse import Localization, localize
+from .localization import Localization
+from .localize import localize
 from .picture import draw
 from .simulate import write_simulation
 from .table import format_table, source_table, write_table

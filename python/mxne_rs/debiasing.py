@@ -95,7 +95,7 @@ def debias(gain: Any, data: Any, x: Any, *, n_orient: int | None = None) -> Arra
     if len(support):
         columns = _columns(gain, prepared, support, n_orient)
         rows = blocks[support].reshape(len(support) * n_orient, -1)
-        factors[support] = _bounded_factors(columns, measured, rows, n_orient)
+        factors[support] = bounded_factors(columns, measured, rows, n_orient)
     return factors
 
 
@@ -125,7 +125,7 @@ def _columns(gain: Any, prepared: Array | None, support: NDArray[np.intp], n_ori
     return prepared[:, index.ravel()]
 
 
-def _bounded_factors(gain: Array, data: Array, x: Array, n_orient: int) -> Array:
+def bounded_factors(gain: Array, data: Array, x: Array, n_orient: int) -> Array:
     """Return d >= 1 (n_sources,) for the columns and rows of the support."""
     n_sources = len(x) // n_orient
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .inverse import Localization
+from .localization import Localization
 from .table import SourceRow, _in_head, source_table
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def draw(
 
     Examples
     --------
-    >>> from mxne_rs.inverse import localize
+    >>> from mxne_rs.localize import localize
     >>> from mxne_rs.picture import draw
     >>> from mxne_rs.simulate import simulate_auditory
     >>> found = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)

@@ -13,6 +13,7 @@ from .gain import Gain
 from .solution import Solution
 
 SOLVERS = ("bcd", "fista")
+SURROGATES = ("sqrt", "log")
 
 
 class Request(NamedTuple):
@@ -29,6 +30,25 @@ class Request(NamedTuple):
     active_set_size: int | None
     n_threads: int
     progress: Callable[[int, float, int], None] | None
+
+
+class Rounds(NamedTuple):
+    """How to reweight."""
+
+    n_reweights: int
+    tol_reweight: float
+    surrogate: str
+
+
+def make_rounds(n_reweights: Any, tol_reweight: Any, surrogate: Any) -> Rounds:
+    """How to reweight, checked."""
+    return Rounds(
+        n_reweights=as_count("n_reweights", n_reweights, 1),
+        tol_reweight=as_number(
+            "tol_reweight", tol_reweight, "give zero or a small number", zero=True
+        ),
+        surrogate=as_choice("surrogate", surrogate, SURROGATES),
+    )
 
 
 def sensor_data(gain: Gain, data: ArrayLike, name: str = "data") -> Floats:

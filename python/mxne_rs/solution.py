@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from . import _core
 from .arrays import Floats
+from .curve import SureCurve
 from .gain import Gain
 from .progress import logger
 
@@ -68,6 +69,8 @@ class Solution:
         The values that enclose the minimum.
     alpha, tol : float
         The regularisation and the tolerance asked for.
+    explained_variance : float
+        ``1 - |M - G X|^2 / |M|^2``.
     status : str
         "converged", "iteration_limit", "time_limit" or "stalled" (by rounding).
     n_iter : int
@@ -85,6 +88,8 @@ class Solution:
         After reweighting, the convex problems solved.
     reweighting_converged : bool | None
         After reweighting, whether support and amplitudes had stopped changing.
+    sure : SureCurve | None
+        Where alpha was chosen by SURE, the curve it was chosen on.
 
     Examples
     --------
@@ -104,6 +109,7 @@ class Solution:
     dual: float
     alpha: float
     tol: float
+    explained_variance: float
     status: str
     n_iter: int
     elapsed: float
@@ -112,6 +118,7 @@ class Solution:
     weights: Floats | None = None
     n_reweights: int | None = None
     reweighting_converged: bool | None = None
+    sure: SureCurve | None = None
 
     @property
     def converged(self) -> bool:
@@ -155,6 +162,7 @@ def solution_of(
         dual=dual,
         alpha=alpha,
         tol=tol,
+        explained_variance=outcome.explained_variance,
         status=outcome.status,
         n_iter=outcome.n_iter,
         elapsed=outcome.elapsed,

@@ -5,13 +5,11 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 
 from . import _core
-from .arrays import Floats, as_choice, as_count, as_matrix, as_number, as_weights
+from .arrays import Floats, as_matrix, as_number, as_weights
 from .gain import Gain, prepared
 from .progress import Progress
-from .request import make_request, sensor_data, source_rows
+from .request import make_request, make_rounds, sensor_data, source_rows
 from .solution import Solution, solution_of
-
-SURROGATES = ("sqrt", "log")
 
 
 def solve_mxne(
@@ -199,12 +197,10 @@ def solve_irmxne(
         time_limit=time_limit, init=init, solver=solver, active_set_size=active_set_size,
         n_threads=n_threads,
     )  # fmt: skip
-    rounds = as_count("n_reweights", n_reweights, 1)
-    settle = as_number("tol_reweight", tol_reweight, "give zero or a small number", zero=True)
-    name = as_choice("surrogate", surrogate, SURROGATES)
+    rounds = make_rounds(n_reweights, tol_reweight, surrogate)
     with Progress("irMxNE", request.tol, verbose) as progress:
         outcome = _core.solve_irmxne(
-            gain._prepared, array, request._replace(progress=progress), rounds, settle, name
+            gain._prepared, array, request._replace(progress=progress), rounds
         )
     return solution_of(gain, outcome, request.alpha, request.tol)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from . import _core
 from .arrays import Floats, as_count, as_floats, as_number
 from .gain import Gain, prepared
 from .progress import Progress
-from .request import make_request, sensor_data
+from .request import make_request, make_rounds, sensor_data
 from .solution import Solution, solution_of
 from .solve import alpha_max
 
@@ -27,9 +27,10 @@ class Path:
     alphas : array, shape (n_alphas,)
         Absolute, falling.
     solutions : tuple of Solution
-        One per alpha.
-    explained_variance : array, shape (n_alphas,)
-        ``1 - |M - G X|^2 / |M|^2`` of each.
+        One per alpha: MxNE, or irMxNE where reweighting was asked for.
+    convex : tuple of Solution
+        The MxNE of each alpha, from which reweighting began; without it the same as
+        ``solutions``.
 
     Examples
     --------
@@ -39,11 +40,18 @@ class Path:
     array([1, 2, 3])
     >>> bool((path.gaps <= 1e-6).all())
     True
+    >>> [round(solution.alpha, 1) for solution in path]
+    [2.5, 1.5, 0.5]
     """
 
     alphas: Floats
     solutions: tuple[Solution, ...]
-    explained_variance: Floats
+    convex: tuple[Solution, ...]
+
+    @property
+    def explained_variance(self) -> Floats:
+        """``1 - |M - G X|^2 / |M|^2`` of each answer."""
+        return np.array([solution.explained_variance for solution in self.solutions])
 
     @property
     def gaps(self) -> Floats:
@@ -58,6 +66,14 @@ class Path:
     def __len__(self) -> int:
         """Return the number of alphas."""
         return len(self.solutions)
+
+    def __iter__(self) -> Iterator[Solution]:
+        """Iterate over the answers, from the largest alpha down."""
+        return iter(self.solutions)
+
+    def __getitem__(self, index: int) -> Solution:
+        """Return the answer at a position."""
+        return self.solutions[index]
 
     def __repr__(self) -> str:
         """One line: the range, what was found, how well."""
@@ -78,6 +94,9 @@ def solve_path(
     *,
     n_alphas: int = 20,
     eps: float = 0.1,
+    n_reweights: int = 1,
+    tol_reweight: float = 1e-6,
+    surrogate: str = "sqrt",
     n_orient: int | None = None,
     weights: ArrayLike | None = None,
     ridge: float = 0.0,
@@ -90,7 +109,7 @@ def solve_path(
     n_threads: int = 0,
     verbose: bool | str | int | None = None,
 ) -> Path:
-    """MxNE for decreasing alphas, each started from the last answer.
+    """MxNE or irMxNE for decreasing alphas, each started from the last answer.
 
     An alpha costs about one product with the gain: the certificate of one answer is the first
     look at the next problem.
@@ -100,12 +119,15 @@ def solve_path(
     gain, data
         As for :func:`solve_mxne`.
     alphas : array_like, shape (n_alphas,) | None
-        Absolute; solved from the largest to the smallest. None takes ``n_alphas`` values from
-        ``alpha_max`` down to ``eps * alpha_max``, evenly spaced in their logarithm.
+        Absolute; solved from the largest to the smallest, equal ones once. None takes
+        ``n_alphas`` values from ``alpha_max`` down to ``eps * alpha_max``, evenly spaced in
+        their logarithm.
     n_alphas : int
         Number of alphas where none are given.
     eps : float
         Smallest alpha as a part of ``alpha_max`` where none are given.
+    n_reweights, tol_reweight, surrogate
+        As for :func:`solve_irmxne`; 1 is MxNE. Reweighting begins at each alpha's MxNE.
     n_orient, weights, ridge, tol, init, solver, active_set_size, n_threads, verbose
         As for :func:`solve_mxne`.
     max_iter : int
@@ -139,31 +161,52 @@ def solve_path(
     """
     gain = prepared(gain, n_orient)
     array = sensor_data(gain, data)
-    if alphas is None:
-        part = as_number("eps", eps, "give a number between 0 and 1")
-        if part >= 1:
-            raise ValueError(f"eps is {eps}; give a number between 0 and 1")
-        largest = alpha_max(gain, array, weights=weights)
-        if largest == 0:
-            raise ValueError("alphas cannot be chosen: data are zero or orthogonal to the gain")
-        grid = largest * np.geomspace(1.0, part, as_count("n_alphas", n_alphas, 1))
-    else:
-        grid = np.unique(as_floats("alphas", alphas, 1))[::-1]
+    grid = falling_alphas(gain, array, alphas, n_alphas, eps, weights)
     request = make_request(
         gain, array, grid[0], weights=weights, ridge=ridge, tol=tol, max_iter=max_iter,
         time_limit=time_limit, init=init, solver=solver, active_set_size=active_set_size,
         n_threads=n_threads,
     )  # fmt: skip
+    rounds = make_rounds(n_reweights, tol_reweight, surrogate)
     with Progress("path", request.tol, verbose) as progress:
-        outcomes, explained = _core.solve_path(
-            gain._prepared, array, grid.tolist(), request._replace(progress=progress)
+        outcomes = _core.solve_path(
+            gain._prepared, array, grid.tolist(), request._replace(progress=progress),
+            rounds if rounds.n_reweights > 1 else None,
+        )  # fmt: skip
+    return path_of(gain, outcomes, grid, request.tol, lambda alpha: f"alpha {alpha:.4g}: ")
+
+
+def falling_alphas(
+    gain: Gain, data: Floats, alphas: Any, n_alphas: Any, eps: Any, weights: Any
+) -> Floats:
+    """The alphas given, from the largest down; or ``n_alphas`` from alpha_max to a part of it."""
+    if alphas is not None:
+        return np.ascontiguousarray(np.unique(as_floats("alphas", alphas, 1))[::-1])
+    part = as_number("eps", eps, "give a number between 0 and 1")
+    if part >= 1:
+        raise ValueError(f"eps is {eps}; give a number between 0 and 1")
+    largest = alpha_max(gain, data, weights=weights)
+    if largest == 0:
+        raise ValueError("alphas cannot be chosen: data are zero or orthogonal to the gain")
+    return largest * np.geomspace(1.0, part, as_count("n_alphas", n_alphas, 1))
+
+
+def path_of(
+    gain: Gain,
+    outcomes: tuple[list[_core.Outcome], list[_core.Outcome]],
+    grid: Floats,
+    tol: float,
+    label: Callable[[float], str],
+) -> Path:
+    """The outcomes along a grid as a Path; ``label`` names an alpha in warnings."""
+    convex, reweighted = (
+        tuple(
+            solution_of(gain, outcome, alpha, tol, label(alpha))
+            for outcome, alpha in zip(kind, grid.tolist(), strict=bool(kind))
         )
-    pairs = zip(outcomes, grid.tolist(), strict=True)
-    solutions = tuple(
-        solution_of(gain, outcome, alpha, request.tol, f"alpha {alpha:.4g}: ")
-        for outcome, alpha in pairs
+        for kind in outcomes
     )
-    return Path(np.ascontiguousarray(grid), solutions, np.array(explained))
+    return Path(grid, reweighted or convex, convex)
 
 
 def solve_batch(
@@ -171,6 +214,9 @@ def solve_batch(
     data: Iterable[ArrayLike],
     alpha: float | ArrayLike,
     *,
+    n_reweights: int = 1,
+    tol_reweight: float = 1e-6,
+    surrogate: str = "sqrt",
     n_orient: int | None = None,
     weights: ArrayLike | None = None,
     ridge: float = 0.0,
@@ -182,10 +228,11 @@ def solve_batch(
     n_threads: int = 0,
     verbose: bool | str | int | None = None,
 ) -> list[Solution]:
-    """MxNE of many data sets on one gain, one thread each.
+    """MxNE or irMxNE of many data sets on one gain, one thread each.
 
-    The answers are those of :func:`solve_mxne`, in the order of the data, whatever the number
-    of threads. An answer holds its active rows only: memory grows with what is found.
+    The answers are those of :func:`solve_mxne` or :func:`solve_irmxne`, in the order of the
+    data, whatever the number of threads. An answer holds its active rows only: memory grows
+    with what is found.
 
     Parameters
     ----------
@@ -195,6 +242,8 @@ def solve_batch(
         The data sets (a 3-D array, or a list whose members may differ in their times).
     alpha : float | array_like, shape (n_data,)
         Regularisation, absolute, for all or for each data set.
+    n_reweights, tol_reweight, surrogate
+        As for :func:`solve_irmxne`; 1 is MxNE.
     n_orient, weights, ridge, tol, solver, active_set_size, verbose
         As for :func:`solve_mxne`.
     max_iter : int
@@ -239,10 +288,12 @@ def solve_batch(
         time_limit=time_limit, solver=solver, active_set_size=active_set_size,
         n_threads=n_threads,
     )  # fmt: skip
-    with Progress(f"batch of {len(arrays)}", request.tol, verbose) as progress:
+    rounds = make_rounds(n_reweights, tol_reweight, surrogate)
+    with Progress("batch", request.tol, verbose, len(arrays)) as progress:
         outcomes = _core.solve_batch(
-            gain._prepared, arrays, alphas, request._replace(progress=progress)
-        )
+            gain._prepared, arrays, alphas, request._replace(progress=progress),
+            rounds if rounds.n_reweights > 1 else None,
+        )  # fmt: skip
     pairs = enumerate(zip(outcomes, alphas, strict=True))
     return [
         solution_of(gain, outcome, one, request.tol, f"data[{i}]: ") for i, (outcome, one) in pairs

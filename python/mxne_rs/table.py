@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .inverse import Localization
+from .localization import Localization
 
 __all__ = ["SourceRow", "format_table", "source_table", "write_table"]
 
@@ -86,7 +86,7 @@ def source_table(
 
     Examples
     --------
-    >>> from mxne_rs.inverse import localize
+    >>> from mxne_rs.localize import localize
     >>> from mxne_rs.simulate import simulate_auditory
     >>> from mxne_rs.table import source_table
     >>> found = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)

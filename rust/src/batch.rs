@@ -3,6 +3,8 @@
 use crate::error::Error;
 use crate::gain::Gain;
 use crate::mxne::solve_mxne;
+use crate::path::{Path, check_falling, walk};
+use crate::reweighting::{Reweight, solve_irmxne};
 use crate::setup::{Options, check_alpha, check_data};
 use crate::solution::Solution;
 use crate::stopping::{POLL, Progress, Stopping};
@@ -11,9 +13,10 @@ use ndarray::ArrayView2;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// MxNE for every data set with its alpha, spread over the threads of the options, in the order of the data.
+/// MxNE (with `reweight`, irMxNE) for every data set with its alpha, spread over the threads of the options, in the order
+/// of the data.
 ///
 /// Every problem is solved on one thread, so the answers are those of [`solve_mxne`], whatever the number of threads. An
 /// answer holds its active rows only, so memory grows with what is found. `max_iter` is for each data set, `time_limit`
@@ -29,7 +32,7 @@ use std::time::Instant;
 /// let gain = Gain::new(array![[1.0, 0.0], [0.0, 1.0]].view(), 1)?;
 /// let (one, two) = (array![[3.0, 4.0], [1.0, 0.0]], array![[0.0], [2.0]]);
 /// let data = [one.view(), two.view()];
-/// let solutions = solve_batch(&gain, &data, &[2.0, 1.0], &Options::default())?;
+/// let solutions = solve_batch(&gain, &data, &[2.0, 1.0], None, &Options::default())?;
 /// assert_eq!(solutions[0].sources.locations, [0]);
 /// assert_eq!(solutions[1].sources.locations, [1]);
 /// # Ok::<(), mxne_rs::Error>(())
@@ -38,6 +41,7 @@ pub fn solve_batch(
     gain: &Gain,
     data: &[ArrayView2<f64>],
     alphas: &[f64],
+    reweight: Option<&Reweight>,
     options: &Options,
 ) -> Result<Vec<Solution>, Error> {
     if alphas.len() != data.len() {
@@ -49,14 +53,62 @@ pub fn solve_batch(
         check_data(gain, *data)?;
         check_alpha(alpha)?;
     }
+    spread(data.len(), options, |i, options, done| {
+        let solution = match reweight {
+            None => solve_mxne(gain, data[i], alphas[i], options),
+            Some(reweight) => solve_irmxne(gain, data[i], alphas[i], reweight, options),
+        };
+        done.fetch_add(1, Ordering::Relaxed);
+        solution
+    })
+}
+
+/// [`solve_path`](crate::solve_path) for every data set, spread over the threads of the options, in the order of the data.
+///
+/// `max_iter` is for each alpha of each data set, `time_limit` for all together. The monitor's progress counts alphas.
+///
+/// # Errors
+/// Those of [`solve_path`](crate::solve_path); of several the first data set's.
+///
+/// ```
+/// use mxne_rs::{Gain, Options, solve_paths};
+/// use ndarray::array;
+///
+/// let gain = Gain::new(array![[1.0, 0.0], [0.0, 1.0]].view(), 1)?;
+/// let (one, two) = (array![[3.0, 4.0], [1.0, 0.0]], array![[0.0], [2.0]]);
+/// let paths = solve_paths(&gain, &[one.view(), two.view()], &[2.0, 0.5], None, &Options::default())?;
+/// assert_eq!(paths[0].solutions[1].sources.locations, [0, 1]);
+/// assert_eq!(paths[1].solutions[1].sources.locations, [1]);
+/// # Ok::<(), mxne_rs::Error>(())
+/// ```
+pub fn solve_paths(
+    gain: &Gain,
+    data: &[ArrayView2<f64>],
+    alphas: &[f64],
+    reweight: Option<&Reweight>,
+    options: &Options,
+) -> Result<Vec<Path>, Error> {
+    check_falling(alphas)?;
+    data.iter().try_for_each(|data| check_data(gain, *data))?;
+    spread(data.len(), options, |i, options, done| {
+        let passed = || _ = done.fetch_add(1, Ordering::Relaxed);
+        walk(gain, data[i], alphas, reweight, options, &passed)
+    })
+}
+
+/// Runs `work(i, options, done)` for every i below `n`, one thread each; the monitor is shown how far `done` has got.
+fn spread<T: Send>(
+    n: usize,
+    options: &Options,
+    work: impl Fn(usize, &Options, &AtomicUsize) -> Result<T, Error> + Sync,
+) -> Result<Vec<T>, Error> {
     let shared = Shared::new(options);
-    let slots: Mutex<Vec<Option<Result<Solution, Error>>>> = Mutex::new(vec![None; data.len()]);
+    let slots: Mutex<Vec<Option<Result<T, Error>>>> = Mutex::new((0..n).map(|_| None).collect());
     let threads = &options.threads;
     let solve_all = || {
         let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
         threads.for_each(slots.iter_mut().collect(), |i, slot| {
-            *slot = Some(shared.solve(gain, data[i], alphas[i]));
-            shared.done.fetch_add(1, Ordering::Relaxed);
+            *slot = Some(shared.with_options(|options| work(i, options, &shared.done)));
         });
     };
     // The calling thread stays free to ask the monitor, which may only be called from there.
@@ -87,7 +139,7 @@ struct Shared<'a> {
     ridge: f64,
     tol: f64,
     max_iter: usize,
-    time_limit: Option<std::time::Duration>,
+    time_limit: Option<Duration>,
     solver: crate::solver::Solver,
     active_set_size: Option<usize>,
     begin: Instant,
@@ -112,20 +164,24 @@ impl<'a> Shared<'a> {
         }
     }
 
-    fn solve(&self, gain: &Gain, data: ArrayView2<f64>, alpha: f64) -> Result<Solution, Error> {
+    /// Calls `solve` with the options of one problem: one thread, and the time that is left.
+    fn with_options<T>(
+        &self,
+        solve: impl FnOnce(&Options) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         if self.stop.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
         let goes_on = |_| !self.stop.load(Ordering::Relaxed);
-        let nothing = std::time::Duration::from_nanos(1);
-        let left = |limit: std::time::Duration| limit.saturating_sub(self.begin.elapsed());
+        let nothing = Duration::from_nanos(1);
+        let left = |limit: Duration| limit.saturating_sub(self.begin.elapsed());
         let stopping = Stopping {
             tol: self.tol,
             max_iter: self.max_iter,
             time_limit: self.time_limit.map(|limit| left(limit).max(nothing)),
             monitor: Some(&goes_on),
         };
-        let options = Options {
+        solve(&Options {
             weights: self.weights,
             ridge: self.ridge,
             stopping,
@@ -133,7 +189,6 @@ impl<'a> Shared<'a> {
             active_set_size: self.active_set_size,
             init: None,
             threads: Threads::new(1),
-        };
-        solve_mxne(gain, data, alpha, &options)
+        })
     }
 }

@@ -53,7 +53,7 @@ mod stopping;
 mod threads;
 mod working_set;
 
-pub use batch::solve_batch;
+pub use batch::{solve_batch, solve_paths};
 pub use error::Error;
 pub use gain::Gain;
 pub use mxne::{alpha_max, duality_gap, solve_mxne};

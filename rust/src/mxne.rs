@@ -47,19 +47,26 @@ pub fn solve_mxne(
     let mut descent = setup.strategy().start(gain);
     let (mut start, goal) = (setup.start(gain, &penalty)?, setup.goal());
     let end = setup.solve(&mut descent, (gain, &penalty), &mut start, goal, &mut watch)?;
-    Ok(finish(&setup, end, alpha, watch))
+    Ok(finish(&setup, gain, &end, alpha, &watch))
 }
 
 /// The answer of one convex problem in the form that is handed back.
-pub(crate) fn finish(setup: &Setup, end: Descended, alpha: f64, watch: Watch) -> Solution {
+pub(crate) fn finish(
+    setup: &Setup,
+    gain: &Gain,
+    end: &Descended,
+    alpha: f64,
+    watch: &Watch,
+) -> Solution {
     Solution {
         sources: setup.sources(&end.iterate),
         certificate: end.certificate,
         status: end.status,
         alpha,
+        explained_variance: setup.explained_variance(gain, &end.iterate),
         n_iter: watch.n_iter,
         elapsed: watch.elapsed().as_secs_f64(),
-        history: watch.history,
+        history: watch.history.clone(),
         reweighting: None,
     }
 }

@@ -4,52 +4,97 @@ use crate::error::Error;
 use crate::gain::Gain;
 use crate::mxne::finish;
 use crate::penalty::Penalty;
+use crate::reweighting::{Reweight, reweighted};
 use crate::setup::{Options, Setup, check_alpha};
 use crate::solution::Solution;
 use crate::stopping::{Stopping, Watch};
 use ndarray::ArrayView2;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The answers along decreasing alphas.
 #[derive(Debug, Clone, PartialEq)]
 #[must_use]
 pub struct Path {
-    /// one answer per alpha, in the order of the alphas
+    /// one MxNE per alpha, in the order of the alphas
     pub solutions: Vec<Solution>,
-    /// `1 - |M - G X|^2 / |M|^2` of each
-    pub explained_variance: Vec<f64>,
+    /// one irMxNE per alpha, started from that alpha's MxNE, where reweighting was asked for
+    pub reweighted: Vec<Solution>,
 }
 
-/// MxNE for every alpha of a falling sequence: one rotation, one gain, every answer the start of the next.
+/// MxNE for every alpha of a falling sequence: one rotation, one gain, every answer the start of the next; with
+/// `reweight`, irMxNE from each of them.
 ///
 /// The last certificate of one alpha is the first look at the next one, so that an alpha costs one product with the gain
-/// where nothing unforeseen enters. `max_iter` is for each alpha, `time_limit` for all together: answers that are out of
-/// time say so.
+/// where nothing unforeseen enters; its reweighting (square root) none. `max_iter` is for each alpha, `time_limit` for all
+/// together: answers that are out of time say so.
 ///
 /// # Errors
 /// Input that cannot be solved, alphas that are none or not falling, or [`Error::Interrupted`].
 ///
 /// ```
-/// use mxne_rs::{Gain, Options, solve_path};
+/// use mxne_rs::{Gain, Options, Reweight, solve_path};
 /// use ndarray::array;
 ///
 /// let gain = Gain::new(array![[1.0, 0.0], [0.0, 1.0]].view(), 1)?;
 /// let data = array![[3.0, 4.0], [1.0, 0.0]];
-/// let path = solve_path(&gain, data.view(), &[5.0, 2.0, 0.5], &Options::default())?;
+/// let reweight = Reweight::default();
+/// let path = solve_path(&gain, data.view(), &[5.0, 2.0, 0.5], Some(&reweight), &Options::default())?;
 /// let counts: Vec<_> = path.solutions.iter().map(|s| s.sources.locations.len()).collect();
 /// assert_eq!(counts, [0, 1, 2]);
-/// assert!(path.explained_variance.is_sorted());
+/// assert!(path.solutions.is_sorted_by_key(|s| s.explained_variance));
+/// assert_eq!(path.reweighted[1].sources.locations, [0]);
 /// # Ok::<(), mxne_rs::Error>(())
 /// ```
 pub fn solve_path(
     gain: &Gain,
     data: ArrayView2<f64>,
     alphas: &[f64],
+    reweight: Option<&Reweight>,
     options: &Options,
 ) -> Result<Path, Error> {
-    let Some(&first) = alphas.first() else {
+    walk(gain, data, alphas, reweight, options, &|| ())
+}
+
+/// The path; `passed` is called after each alpha.
+pub(crate) fn walk(
+    gain: &Gain,
+    data: ArrayView2<f64>,
+    alphas: &[f64],
+    reweight: Option<&Reweight>,
+    options: &Options,
+    passed: &dyn Fn(),
+) -> Result<Path, Error> {
+    check_falling(alphas)?;
+    reweight.map_or(Ok(()), Reweight::check)?;
+    let begin = Instant::now();
+    let mut setup = Setup::new(gain, data, alphas[0], options)?;
+    let mut descent = setup.strategy().start(gain);
+    let goal = setup.goal();
+    let penalty = |alpha| Penalty::new(alpha, options.weights, gain.n_locations());
+    let mut start = setup.start(gain, &penalty(alphas[0]))?;
+    let mut path = Path { solutions: Vec::new(), reweighted: Vec::new() };
+    for &alpha in alphas {
+        let left = |limit: Duration| limit.saturating_sub(begin.elapsed());
+        let time_limit = options.stopping.time_limit.map(left);
+        let mut watch = Watch::start(Stopping { time_limit, ..options.stopping });
+        let problem = (gain, &penalty(alpha));
+        let end = setup.solve(&mut descent, problem, &mut start, goal, &mut watch)?;
+        start = end.iterate.clone();
+        path.solutions.push(finish(&setup, gain, &end, alpha, &watch));
+        if let Some(reweight) = reweight {
+            // A rotation that reweighting finds too coarse stays its own: the path goes on with the one it has.
+            let own = (setup.clone(), setup.strategy().start(gain));
+            path.reweighted.push(reweighted(own, gain, end, alpha, reweight, &mut watch)?);
+        }
+        passed();
+    }
+    Ok(path)
+}
+
+pub(crate) fn check_falling(alphas: &[f64]) -> Result<(), Error> {
+    if alphas.is_empty() {
         return Err(Error::Empty { name: "alphas", rows: 0, columns: 1 });
-    };
+    }
     for pair in alphas.windows(2) {
         check_alpha(pair[1])?;
         if pair[1] >= pair[0] {
@@ -57,21 +102,5 @@ pub fn solve_path(
             return Err(Error::Parameter { name: "alphas", value: pair[1], remedy });
         }
     }
-    let begin = Instant::now();
-    let mut setup = Setup::new(gain, data, first, options)?;
-    let mut descent = setup.strategy().start(gain);
-    let goal = setup.goal();
-    let mut start = setup.start(gain, &Penalty::new(first, options.weights, gain.n_locations()))?;
-    let mut path = Path { solutions: Vec::new(), explained_variance: Vec::new() };
-    for &alpha in alphas {
-        let penalty = Penalty::new(alpha, options.weights, gain.n_locations());
-        let left = |limit: std::time::Duration| limit.saturating_sub(begin.elapsed());
-        let time_limit = options.stopping.time_limit.map(left);
-        let mut watch = Watch::start(Stopping { time_limit, ..options.stopping });
-        let end = setup.solve(&mut descent, (gain, &penalty), &mut start, goal, &mut watch)?;
-        start = end.iterate.clone();
-        path.explained_variance.push(setup.explained_variance(gain, &penalty, &start));
-        path.solutions.push(finish(&setup, end, alpha, watch));
-    }
-    Ok(path)
+    Ok(())
 }

@@ -4,14 +4,16 @@
 //! released, and are never written to.
 #![allow(missing_docs)]
 
+mod outcome;
 mod request;
 
-use crate::{Certificate, Error, Gain, Options, Reweight, Solution, Sources, Surrogate, Threads};
+use crate::{Certificate, Error, Gain, Options, Solution, Sources, Threads};
 use ndarray::Array2;
 use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, ToPyArray};
+use outcome::Outcome;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use request::{Request, detached};
+use request::{Request, Rounds, detached};
 
 #[pyclass(name = "Gain", frozen, module = "mxne_rs._core")]
 struct PyGain {
@@ -85,59 +87,6 @@ impl PyGain {
     }
 }
 
-#[pyclass(frozen, module = "mxne_rs._core")]
-struct Outcome {
-    solution: Solution,
-}
-
-#[pymethods]
-impl Outcome {
-    #[getter]
-    fn locations(&self) -> Vec<usize> {
-        self.solution.sources.locations.clone()
-    }
-
-    #[getter]
-    fn sources<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray2<f64>> {
-        self.solution.sources.coef.to_pyarray(py)
-    }
-
-    #[getter]
-    fn certificate(&self) -> (f64, f64, f64) {
-        flat(&self.solution.certificate)
-    }
-
-    #[getter]
-    fn status(&self) -> &'static str {
-        self.solution.status.name()
-    }
-
-    #[getter]
-    fn n_iter(&self) -> usize {
-        self.solution.n_iter
-    }
-
-    #[getter]
-    fn elapsed(&self) -> f64 {
-        self.solution.elapsed
-    }
-
-    #[getter]
-    fn history(&self) -> Vec<(usize, f64, f64, usize)> {
-        let history = &self.solution.history;
-        history.iter().map(|r| (r.n_iter, r.primal, r.gap, r.n_active)).collect()
-    }
-
-    #[getter]
-    fn reweighting<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> Option<(f64, Bound<'py, PyArray1<f64>>, usize, bool)> {
-        let r = self.solution.reweighting.as_ref()?;
-        Some((r.objective, r.weights.to_pyarray(py), r.n_reweights, r.converged))
-    }
-}
-
 fn flat(certificate: &Certificate) -> (f64, f64, f64) {
     (certificate.relative_gap(), certificate.primal, certificate.dual)
 }
@@ -160,25 +109,14 @@ fn solve_mxne(
 }
 
 #[pyfunction]
-#[pyo3(signature = (gain, data, request, n_reweights, tol_reweight, surrogate))]
 fn solve_irmxne(
     py: Python<'_>,
     gain: PyRef<'_, PyGain>,
     data: PyReadonlyArray2<'_, f64>,
     request: Request<'_>,
-    n_reweights: usize,
-    tol_reweight: f64,
-    surrogate: &str,
+    rounds: Rounds,
 ) -> PyResult<Outcome> {
-    let surrogate = match surrogate {
-        "sqrt" => Surrogate::Sqrt,
-        "log" => Surrogate::Log,
-        other => {
-            let message = format!("surrogate is {other:?}; give \"sqrt\" or \"log\"");
-            return Err(PyValueError::new_err(message));
-        }
-    };
-    let reweight = Reweight { n_reweights, tol_reweight, surrogate };
+    let reweight = rounds.own()?;
     let request = request.own(gain.gain.n_orient())?;
     let (gain, data) = (&gain.gain, owned(&data));
     let solution = request.run(py, |options| {
@@ -187,35 +125,72 @@ fn solve_irmxne(
     Ok(Outcome { solution })
 }
 
+/// A path as two lists: MxNE, and irMxNE where it was asked for.
+type Outcomes = (Vec<Outcome>, Vec<Outcome>);
+
+fn outcomes(path: crate::Path) -> Outcomes {
+    let list = |solutions: Vec<Solution>| {
+        solutions.into_iter().map(|solution| Outcome { solution }).collect()
+    };
+    (list(path.solutions), list(path.reweighted))
+}
+
 #[pyfunction]
+#[pyo3(signature = (gain, data, alphas, request, rounds))]
 fn solve_path(
     py: Python<'_>,
     gain: PyRef<'_, PyGain>,
     data: PyReadonlyArray2<'_, f64>,
     alphas: Vec<f64>,
     request: Request<'_>,
-) -> PyResult<(Vec<Outcome>, Vec<f64>)> {
+    rounds: Option<Rounds>,
+) -> PyResult<Outcomes> {
+    let reweight = rounds.map(Rounds::own).transpose()?;
     let request = request.own(gain.gain.n_orient())?;
     let (gain, data) = (&gain.gain, owned(&data));
-    let path = request.run(py, |options| crate::solve_path(gain, data.view(), &alphas, options))?;
-    let outcomes = path.solutions.into_iter().map(|solution| Outcome { solution }).collect();
-    Ok((outcomes, path.explained_variance))
+    let path = request.run(py, |options| {
+        crate::solve_path(gain, data.view(), &alphas, reweight.as_ref(), options)
+    })?;
+    Ok(outcomes(path))
 }
 
 #[pyfunction]
+#[pyo3(signature = (gain, data, alphas, request, rounds))]
+fn solve_paths(
+    py: Python<'_>,
+    gain: PyRef<'_, PyGain>,
+    data: Vec<PyReadonlyArray2<'_, f64>>,
+    alphas: Vec<f64>,
+    request: Request<'_>,
+    rounds: Option<Rounds>,
+) -> PyResult<Vec<Outcomes>> {
+    let reweight = rounds.map(Rounds::own).transpose()?;
+    let request = request.own(gain.gain.n_orient())?;
+    let gain = &gain.gain;
+    let data: Vec<Array2<f64>> = data.iter().map(owned).collect();
+    let views: Vec<_> = data.iter().map(|array| array.view()).collect();
+    let paths = request
+        .run(py, |options| crate::solve_paths(gain, &views, &alphas, reweight.as_ref(), options))?;
+    Ok(paths.into_iter().map(outcomes).collect())
+}
+
+#[pyfunction]
+#[pyo3(signature = (gain, data, alphas, request, rounds))]
 fn solve_batch(
     py: Python<'_>,
     gain: PyRef<'_, PyGain>,
     data: Vec<PyReadonlyArray2<'_, f64>>,
     alphas: Vec<f64>,
     request: Request<'_>,
+    rounds: Option<Rounds>,
 ) -> PyResult<Vec<Outcome>> {
+    let reweight = rounds.map(Rounds::own).transpose()?;
     let request = request.own(gain.gain.n_orient())?;
     let gain = &gain.gain;
     let data: Vec<Array2<f64>> = data.iter().map(owned).collect();
     let views: Vec<_> = data.iter().map(|array| array.view()).collect();
-    let solutions =
-        request.run(py, |options| crate::solve_batch(gain, &views, &alphas, options))?;
+    let solutions = request
+        .run(py, |options| crate::solve_batch(gain, &views, &alphas, reweight.as_ref(), options))?;
     Ok(solutions.into_iter().map(|solution| Outcome { solution }).collect())
 }
 
@@ -283,6 +258,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(solve_mxne, module)?)?;
     module.add_function(wrap_pyfunction!(solve_irmxne, module)?)?;
     module.add_function(wrap_pyfunction!(solve_path, module)?)?;
+    module.add_function(wrap_pyfunction!(solve_paths, module)?)?;
     module.add_function(wrap_pyfunction!(solve_batch, module)?)?;
     module.add_function(wrap_pyfunction!(alpha_max, module)?)?;
     module.add_function(wrap_pyfunction!(duality_gap, module)?)?;

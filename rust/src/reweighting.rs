@@ -74,15 +74,26 @@ pub fn solve_irmxne(
 ) -> Result<Solution, Error> {
     reweight.check()?;
     let mut setup = Setup::new(gain, data, alpha, options)?;
-    let n_locations = gain.n_locations();
-    let base = options.weights.map_or_else(|| vec![1.0; n_locations], <[f64]>::to_vec);
-    let penalty = Penalty::new(alpha, Some(&base), n_locations);
+    let penalty = Penalty::new(alpha, options.weights, gain.n_locations());
     let mut watch = Watch::start(options.stopping);
     let mut descent = setup.strategy().start(gain);
     let (mut start, goal) = (setup.start(gain, &penalty)?, setup.goal());
     let first = setup.solve(&mut descent, (gain, &penalty), &mut start, goal, &mut watch)?;
-    let (certificate, status, first) = (first.certificate, first.status, first.iterate);
+    reweighted((setup, descent), gain, first, alpha, reweight, &mut watch)
+}
 
+/// The rounds after the first one, whose answer is `first`.
+pub(crate) fn reweighted<'a>(
+    (setup, mut descent): (Setup<'a>, Descent),
+    gain: &'a Gain,
+    first: Descended,
+    alpha: f64,
+    reweight: &Reweight,
+    watch: &mut Watch,
+) -> Result<Solution, Error> {
+    let n_locations = gain.n_locations();
+    let base = setup.weights().map_or_else(|| vec![1.0; n_locations], <[f64]>::to_vec);
+    let (certificate, status, first) = (first.certificate, first.status, first.iterate);
     let norms = first.norms(gain.n_orient());
     let concave = Concave {
         surrogate: reweight.surrogate,
@@ -114,7 +125,7 @@ pub fn solve_irmxne(
     let n_reweights = 1;
     let converged = iterate.locations.is_empty();
     let start = Round { iterate, certificate, status, weights, objective, n_reweights, converged };
-    let end = rounds.run(start, reweight.n_reweights, &mut descent, &mut watch)?;
+    let end = rounds.run(start, reweight.n_reweights, &mut descent, watch)?;
 
     let mut weights = vec![f64::INFINITY; n_locations];
     if end.n_reweights == 1 {
@@ -122,15 +133,17 @@ pub fn solve_irmxne(
     } else {
         within.iter().zip(&end.weights).for_each(|(&s, &w)| weights[s] = w);
     }
+    let explained_variance = rounds.setup.explained_variance(&rounds.part, &end.iterate);
     let locations = end.iterate.locations.iter().map(|&i| within[i]).collect();
     Ok(Solution {
         sources: rounds.setup.sources(&Iterate { locations, x: end.iterate.x }),
         certificate: end.certificate,
         status: end.status,
         alpha,
+        explained_variance,
         n_iter: watch.n_iter,
         elapsed: watch.elapsed().as_secs_f64(),
-        history: watch.history,
+        history: watch.history.clone(),
         reweighting: Some(Reweighting {
             objective: end.objective,
             weights,
@@ -141,7 +154,7 @@ pub fn solve_irmxne(
 }
 
 impl Reweight {
-    fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<(), Error> {
         if self.n_reweights == 0 {
             let remedy = "give at least one convex problem (1 is MxNE)";
             return Err(Error::Parameter { name: "n_reweights", value: 0.0, remedy });

@@ -51,7 +51,8 @@ impl Default for Options<'_> {
     }
 }
 
-/// Checked input in the form that solving needs: what `solve_mxne` and `solve_irmxne` share.
+/// Checked input in the form that solving needs: what the verbs share.
+#[derive(Clone)]
 pub(crate) struct Setup<'a> {
     options: &'a Options<'a>,
     n_orient: usize,
@@ -105,6 +106,11 @@ impl<'a> Setup<'a> {
         descent.solve(&self.problem(gain, penalty), &warm, goal, watch)
     }
 
+    /// The user's weights.
+    pub fn weights(&self) -> Option<&'a [f64]> {
+        self.options.weights
+    }
+
     pub fn strategy(&self) -> Strategy {
         let active_set_size = self.options.active_set_size.map(|size| size.max(1));
         Strategy { solver: self.options.solver, active_set_size }
@@ -143,8 +149,9 @@ impl<'a> Setup<'a> {
     }
 
     /// `1 - |M - G X|^2 / |M|^2`, 0 where there are no data.
-    pub fn explained_variance(&self, gain: &Gain, penalty: &Penalty, iterate: &Iterate) -> f64 {
-        let problem = Problem { ridge: 0.0, ..self.problem(gain, penalty) };
+    pub fn explained_variance(&self, gain: &Gain, iterate: &Iterate) -> f64 {
+        let none = Penalty { thresholds: Vec::new() };
+        let problem = Problem { ridge: 0.0, ..self.problem(gain, &none) };
         if self.scale > 0.0 { 1.0 - problem.smooth(iterate) / self.scale } else { 0.0 }
     }
 

@@ -131,6 +131,8 @@ pub struct Solution {
     pub status: Status,
     /// the regularisation used
     pub alpha: f64,
+    /// `1 - |M - G X|^2 / |M|^2`, 0 where there are no data
+    pub explained_variance: f64,
     /// epochs of the inner solver, in all
     pub n_iter: usize,
     /// seconds

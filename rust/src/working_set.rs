@@ -80,6 +80,7 @@ impl Descent {
 }
 
 /// Where a descent ended.
+#[derive(Clone)]
 pub(crate) struct Descended {
     pub iterate: Iterate,
     pub certificate: Certificate,

@@ -1,6 +1,6 @@
 //! A request taken out of Python, and the run it asks for: without the GIL, answering signals.
 
-use crate::{Error, Options, Progress, Solver, Sources, Stopping, Threads};
+use crate::{Error, Options, Progress, Reweight, Solver, Sources, Stopping, Surrogate, Threads};
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -44,6 +44,29 @@ pub(super) struct Request<'py> {
     active_set_size: Option<usize>,
     n_threads: usize,
     progress: Option<Py<PyAny>>,
+}
+
+/// How to reweight, gathered by `mxne_rs.request`.
+#[derive(FromPyObject)]
+pub(super) struct Rounds {
+    n_reweights: usize,
+    tol_reweight: f64,
+    surrogate: String,
+}
+
+impl Rounds {
+    pub fn own(self) -> PyResult<Reweight> {
+        let surrogate = match self.surrogate.as_str() {
+            "sqrt" => Surrogate::Sqrt,
+            "log" => Surrogate::Log,
+            other => {
+                let message = format!("surrogate is {other:?}; give \"sqrt\" or \"log\"");
+                return Err(PyValueError::new_err(message));
+            }
+        };
+        let Rounds { n_reweights, tol_reweight, .. } = self;
+        Ok(Reweight { n_reweights, tol_reweight, surrogate })
+    }
 }
 
 /// A request copied out of Python.

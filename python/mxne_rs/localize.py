@@ -1,0 +1,264 @@
+"""Solving on MNE objects: a Model, data and Settings in, a Localization out."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .arrays import Floats
+from .debiasing import debias as find_factors
+from .localization import Localization
+from .measurement import as_evokeds
+from .model import Model, prepare_model, will_be_fixed
+from .settings import Settings, make_settings, warn_of_free_cd
+from .solution import Solution
+from .solve import alpha_max, solve_irmxne, solve_mxne
+from .sure import solve_sure
+from .sweeps import solve_batch
+
+__all__ = ["localize"]
+
+
+def localize(
+    evoked: Any,
+    forward: Any,
+    noise_cov: Any,
+    alpha: Any = "sure",
+    *,
+    loose: Any = "auto",
+    depth: Any = 0.8,
+    weights: Any = None,
+    weights_min: Any = 0.0,
+    rank: Any = None,
+    pick_ori: str | None = None,
+    verbose: bool | str | int | None = None,
+    **how: Any,
+) -> Localization:
+    """Solve once and keep everything that estimates, dipoles, residuals and pictures are made from.
+
+    Parameters are those of `mixed_norm` without the ``return_...`` ones, as are the errors and
+    warnings.
+
+    Returns
+    -------
+    Localization
+
+    Notes
+    -----
+    irMxNE depends on the unit of the amplitudes. MNE chooses it by dividing the whitened gain by k
+    = alpha_max / 100, so that alpha_max becomes 100. Here the data are multiplied by k instead and
+    alpha by k squared. With Y the amplitudes in MNE's unit,
+
+        1/2 |k M - G Y|^2 + k^2 alpha sum_s w_s |Y_s| = k^2 (1/2 |M - (G / k) Y|^2 + alpha sum_s
+        w_s |Y_s|),
+
+    the same amplitudes and the same relative gap, with no second copy of the gain.
+
+    Examples
+    --------
+    >>> from mxne_rs.localize import localize
+    >>> from mxne_rs.simulate import simulate_auditory
+    >>> found = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)
+    >>> int(found.active.sum()), bool(found.relative_gap <= 2e-4)
+    (2, True)
+    """
+    mne = import_mne()
+    settings = make_settings(alpha, verbose=verbose, **how)
+    evokeds = as_evokeds(evoked)
+    with mne.utils.use_log_level(verbose):
+        model = prepare_model(
+            evokeds[0].info, forward, noise_cov, loose=loose, depth=depth, rank=rank,
+            weights=weights, weights_min=weights_min, pick_ori=pick_ori,
+        )  # fmt: skip
+        warn_of_free_cd(how.get("solver"), will_be_fixed(forward, loose))
+        localization = solve_jointly(model, evokeds, settings)
+        solution = localization.solution
+        mne.utils.logger.info(
+            f"{int(localization.active.sum())} sources explain "
+            f"{localization.explained_variance:.1f}% of the whitened data at alpha "
+            f"{solution.alpha:.3g}%; {solution.status}, relative gap {solution.gap:.1e}"
+        )
+    return localization
+
+
+def import_mne() -> Any:
+    """MNE-Python, or the error that names the extra."""
+    try:
+        import mne
+        import mne.inverse_sparse
+    except ImportError as error:
+        raise ImportError("mixed_norm needs MNE-Python: pip install 'mxne-rs[mne]'") from error
+    return mne
+
+
+def solve_jointly(model: Model, evokeds: Sequence[Any], settings: Settings) -> Localization:
+    """One problem of all the data, one after the other in time."""
+    data = np.hstack([model.whiten(one) for one in evokeds])
+    reduced, basis = _truncate(data, settings.n_components)
+    unit = _unit(model, reduced, settings)
+    scaled, square = unit * reduced, unit**2
+    common = _common(settings)
+    if settings.percent is None and data.any():
+        levels = _noise_levels(evokeds, basis, settings)
+        solution = solve_sure(
+            model.gain, scaled, square * settings.grid, sigma=unit * levels, rng=settings.rng,
+            n_directions=settings.sure_directions, debias=settings.debias,
+            n_reweights=settings.n_mxne_iter, surrogate=settings.surrogate,
+            max_iter=settings.maxit * settings.n_mxne_iter, verbose=settings.verbose, **common,
+        )  # fmt: skip
+    else:
+        alpha = square * (settings.percent or 100.0)
+        if settings.n_mxne_iter == 1:
+            solution = solve_mxne(
+                model.gain, scaled, alpha, max_iter=settings.maxit, verbose=settings.verbose,
+                **common,
+            )  # fmt: skip
+        else:
+            # MNE limits each problem, the array level all of them together.
+            solution = solve_irmxne(
+                model.gain, scaled, alpha, n_reweights=settings.n_mxne_iter,
+                surrogate=settings.surrogate, max_iter=settings.maxit * settings.n_mxne_iter,
+                verbose=settings.verbose, **common,
+            )  # fmt: skip
+    return _localization(model, evokeds, (reduced, basis), solution, unit, settings)
+
+
+def solve_each(model: Model, evokeds: Sequence[Any], settings: Settings) -> list[Localization]:
+    """One problem for each of the data, side by side on one gain where alpha is given."""
+    if settings.percent is None:
+        return [solve_jointly(model, [one], settings) for one in evokeds]
+    reduced = [_truncate(model.whiten(one), settings.n_components) for one in evokeds]
+    units = [_unit(model, data, settings) for data, _ in reduced]
+    solutions = solve_batch(
+        model.gain,
+        [unit * data for unit, (data, _) in zip(units, reduced, strict=True)],
+        [unit**2 * settings.percent for unit in units],
+        n_reweights=settings.n_mxne_iter,
+        surrogate=settings.surrogate,
+        max_iter=settings.maxit * settings.n_mxne_iter,
+        verbose=False,
+        **_common(settings),
+    )
+    return [
+        _localization(model, [one], data, solution, unit, settings)
+        for one, data, solution, unit in zip(evokeds, reduced, solutions, units, strict=True)
+    ]
+
+
+def _common(settings: Settings) -> dict[str, Any]:
+    """What every verb takes."""
+    return {
+        "tol": 2 * settings.tol,
+        "time_limit": settings.time_limit,
+        "solver": settings.solver,
+        "active_set_size": settings.active_set_size,
+        "n_threads": settings.n_threads,
+    }
+
+
+def _unit(model: Model, data: Floats, settings: Settings) -> float:
+    """A hundredth of alpha_max; 1 where there are no data, or none that a source could produce."""
+    return 0.01 * alpha_max(model.gain, data) or 1.0
+
+
+def _noise_levels(evokeds: Sequence[Any], basis: Floats | None, settings: Settings) -> Floats:
+    """Standard deviation of the whitened noise in each column that is solved for.
+
+    The whitener is that of a single trial: the noise of an average is smaller by sqrt(nave).
+    """
+    levels = np.concatenate(
+        [
+            np.full(len(one.times), settings.sure_sigma or max(one.nave, 1) ** -0.5)
+            for one in evokeds
+        ]
+    )
+    return levels if basis is None else np.sqrt(basis**2 @ levels**2)
+
+
+def _localization(
+    model: Model,
+    evokeds: Sequence[Any],
+    data: tuple[Floats, Floats | None],
+    solution: Solution,
+    unit: float,
+    settings: Settings,
+) -> Localization:
+    (reduced, basis), n_orient = data, model.n_orient
+    columns = np.repeat(solution.active_set, n_orient)
+    amplitudes = np.array(solution.sources, dtype=np.float64)
+    gain = model.gain.columns(solution.active_set)
+    factors = np.ones(int(solution.active_set.sum()))
+    if settings.debias and len(factors):
+        factors = find_factors(gain, unit * reduced, amplitudes, n_orient=n_orient)
+        amplitudes *= np.repeat(factors, n_orient)[:, np.newaxis]
+    if basis is not None:
+        amplitudes, reduced = amplitudes @ basis, reduced @ basis
+    weighting = model.weighting[columns]
+    solution = _in_percent(model, solution, unit)
+    _warn_if_empty(solution, bool(reduced.any()))
+    return Localization(
+        evokeds=list(evokeds),
+        forward=model.forward,
+        info=model.info,
+        solution=solution,
+        active=solution.active_set,
+        n_orient=n_orient,
+        amplitudes=amplitudes * (weighting / unit)[:, np.newaxis],
+        factors=factors,
+        # An orientation that `loose` forbids has weight 0: its column is zero and stays so.
+        gain=gain / np.where(weighting == 0, 1, weighting),
+        data=reduced,
+        left_out=model.left_out,
+    )
+
+
+def _in_percent(model: Model, solution: Solution, unit: float) -> Solution:
+    """The same answer to the problem that MNE writes: see `localize`, divided by k squared."""
+    square = unit**2
+    sure = solution.sure
+    weights = solution.weights
+    if weights is not None:
+        spread = np.full(int(model.forward["nsource"]), np.inf)
+        spread[model.kept] = weights
+        weights = spread
+    return replace(
+        solution,
+        active_set=model.locations(solution.active_set),
+        alpha=solution.alpha / square,
+        primal=solution.primal / square,
+        dual=solution.dual / square,
+        history=tuple(one._replace(primal=one.primal / square) for one in solution.history),
+        objective=None if solution.objective is None else solution.objective / square,
+        weights=weights,
+        sure=sure
+        and replace(
+            sure,
+            alphas=sure.alphas / square,
+            values=sure.values / square,
+            sigma=sure.sigma / unit,
+        ),
+    )
+
+
+def _warn_if_empty(solution: Solution, has_data: bool) -> None:
+    if solution.active_set.any():
+        return
+    warnings.warn(
+        f"No active dipoles found. alpha is too big (alpha={solution.alpha:g})."
+        if has_data
+        else "No active dipoles found. The data are zero.",
+        RuntimeWarning,
+        stacklevel=5,
+    )
+
+
+def _truncate(data: Floats, n_components: int | None) -> tuple[Floats, Floats | None]:
+    """Return (data, None), or (reduced, basis) with data ~ reduced @ basis."""
+    if n_components is None:
+        return data, None
+    left, values, right = np.linalg.svd(data, full_matrices=False)
+    return left[:, :n_components] * values[:n_components], right[:n_components]

@@ -1,0 +1,248 @@
+"""Choosing alpha by Stein's unbiased risk estimate, along the warm-started path."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _core
+from .arrays import Floats, as_count, as_floats, as_number
+from .curve import SureCurve
+from .debiasing import bounded_factors
+from .gain import Gain, prepared
+from .progress import Progress
+from .request import make_request, make_rounds, sensor_data
+from .solution import Solution
+from .sweeps import Path, falling_alphas, path_of
+
+
+def solve_sure(
+    gain: Gain | ArrayLike,
+    data: ArrayLike,
+    alphas: ArrayLike | None = None,
+    *,
+    n_alphas: int = 15,
+    eps: float = 0.1,
+    sigma: float | ArrayLike = 1.0,
+    n_directions: int = 1,
+    rng: Any = None,
+    debias: bool = False,
+    n_reweights: int = 1,
+    tol_reweight: float = 1e-6,
+    surrogate: str = "sqrt",
+    n_orient: int | None = None,
+    weights: ArrayLike | None = None,
+    tol: float = 1e-6,
+    max_iter: int = 10_000,
+    time_limit: float | None = None,
+    solver: str = "bcd",
+    active_set_size: int | None = 10,
+    n_threads: int = 0,
+    verbose: bool | str | int | None = None,
+) -> Solution:
+    """MxNE or irMxNE with the alpha whose estimated risk is smallest.
+
+    The risk ``|G X - G X_true|^2`` is estimated without the truth [1]_ [2]_:
+    ``|M - G X|^2 - n sum_t sigma_t^2 + 2 sum_t sigma_t^2 dof_t``. The degrees of freedom are
+    ``dof_t = <d_t, (G X(M + e d) - G X(M))_t> / e_t`` with d of standard normal numbers and
+    ``e_t = 2 sigma_t / n_sensors^0.3``. The data and the perturbed data are solved side by side,
+    each along one warm-started path; reweighting begins at the MxNE of each alpha. The estimate
+    has no meaning where the noise is not white, or not of the level given; with plain MxNE it
+    tends to small alphas, because shrinkage is what it sees first.
+
+    Parameters
+    ----------
+    gain, data
+        As for :func:`solve_mxne`.
+    alphas : array_like, shape (n_alphas,) | None
+        Absolute. None takes ``n_alphas`` values from ``alpha_max`` down to ``eps * alpha_max``,
+        evenly spaced in their logarithm.
+    n_alphas, eps
+        As for :func:`solve_path`.
+    sigma : float | array_like, shape (n_times,)
+        Standard deviation of the noise in the whitened data, of all samples or of each: 1 for
+        single trials, ``nave ** -0.5`` for an average.
+    n_directions : int
+        Random directions d to average over; each costs one more path.
+    rng : None | int | numpy.random.Generator | numpy.random.RandomState
+        Where the directions are drawn from; an integer is a seed.
+    debias : bool
+        Estimate the risk of the debiased answers. The solution returned is never debiased: see
+        :func:`debias`.
+    n_reweights, tol_reweight, surrogate
+        As for :func:`solve_irmxne`; 1 is MxNE.
+    n_orient, weights, tol, solver, active_set_size, verbose
+        As for :func:`solve_mxne`.
+    max_iter : int
+        Epochs allowed for each alpha.
+    time_limit : float | None
+        Seconds allowed for everything.
+    n_threads : int
+        Paths walked at a time.
+
+    Returns
+    -------
+    solution : Solution
+        That of the chosen alpha; its ``sure`` is the curve.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what it is, and what to give instead.
+
+    Warns
+    -----
+    ConvergenceWarning
+        For each alpha and data set whose gap was not reached.
+    RuntimeWarning
+        Where the smallest value lies at an end of the grid.
+
+    References
+    ----------
+    .. [1] Deledalle, Vaiter, Fadili and Peyré, SIAM J. Imaging Sci. 7 (2014).
+    .. [2] Bannier, Bertrand, Salmon and Gramfort, arXiv:2112.12178 (2021).
+
+    Examples
+    --------
+    >>> import numpy as np, mxne_rs
+    >>> rng = np.random.default_rng(0)
+    >>> gain = rng.standard_normal((30, 100))
+    >>> data = gain[:, [20, 60]] @ rng.standard_normal((2, 50)) + rng.standard_normal((30, 50))
+    >>> solution = mxne_rs.solve_sure(gain, data, n_reweights=10, rng=0)
+    >>> np.flatnonzero(solution.active_set), solution.sure.at_edge
+    (array([20, 60]), False)
+    """
+    gain = prepared(gain, n_orient)
+    array = sensor_data(gain, data)
+    grid = falling_alphas(gain, array, alphas, n_alphas, eps, weights)
+    request = make_request(
+        gain, array, grid[0], weights=weights, tol=tol, max_iter=max_iter, time_limit=time_limit,
+        solver=solver, active_set_size=active_set_size, n_threads=n_threads,
+    )  # fmt: skip
+    rounds = make_rounds(n_reweights, tol_reweight, surrogate)
+    levels = _levels(sigma, array.shape[1])
+    steps = 2 * levels / array.shape[0] ** 0.3
+    draws = random_stream(rng)
+    directions = [
+        draws.standard_normal(array.shape) for _ in range(as_count("n_directions", n_directions, 1))
+    ]
+    data_sets = [array, *(array + steps * direction for direction in directions)]
+    with Progress("SURE", request.tol, verbose, len(data_sets) * len(grid)) as progress:
+        outcomes = _core.solve_paths(
+            gain._prepared, data_sets, grid.tolist(), request._replace(progress=progress),
+            rounds if rounds.n_reweights > 1 else None,
+        )  # fmt: skip
+    paths = [
+        path_of(gain, one, grid, request.tol, _label(number, grid[0]))
+        for number, one in enumerate(outcomes)
+    ]
+    curve = _curve(gain, data_sets, paths, directions, (levels, steps), debias)
+    solution = replace(paths[0].solutions[curve.index], sure=curve)
+    if curve.at_edge:
+        _warn_of_edge(solution)
+    return solution
+
+
+def random_stream(rng: Any) -> Any:
+    """Return what ``standard_normal`` is drawn from."""
+    if isinstance(rng, np.random.RandomState):
+        return rng
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"rng is {rng!r}; give None, a seed, a Generator or a RandomState"
+        ) from None
+
+
+def _levels(sigma: Any, n_times: int) -> Floats:
+    """The noise level of every sample."""
+    remedy = "give the standard deviation of the noise in the whitened data, above zero"
+    if np.ndim(sigma) == 0:
+        return np.full(n_times, as_number("sigma", sigma, remedy))
+    levels = as_floats("sigma", sigma, 1)
+    if levels.shape != (n_times,):
+        raise ValueError(f"sigma has {levels.size} entries, but data has {n_times} times")
+    for level in levels.tolist():
+        as_number("sigma", level, remedy)
+    return levels
+
+
+def _label(number: int, largest: float) -> Callable[[float], str]:
+    """Name an alpha and a data set in a warning."""
+    where = "" if number == 0 else f" on perturbed data {number}"
+    return lambda alpha: (
+        f"alpha {alpha:.4g} ({100 * alpha / largest:.3g} % of the largest){where}: "
+    )
+
+
+def _curve(
+    gain: Gain,
+    data_sets: Sequence[Floats],
+    paths: Sequence[Path],
+    directions: Sequence[Floats],
+    noise: tuple[Floats, Floats],
+    debias: bool,
+) -> SureCurve:
+    levels, steps = noise
+    variance = levels**2
+    n_alphas = len(paths[0])
+    values, dof = np.empty(n_alphas), np.empty(n_alphas)
+    for i in range(n_alphas):
+        fits = [
+            _fit(gain, data, path.solutions[i], debias)
+            for data, path in zip(data_sets, paths, strict=True)
+        ]
+        # <d_t, fit(M + e d) - fit(M)> / e_t, averaged over directions.
+        follows = np.mean(
+            [
+                np.sum(direction * (fit - fits[0]), axis=0) / steps
+                for direction, fit in zip(directions, fits[1:], strict=True)
+            ],
+            axis=0,
+        )
+        dof[i] = follows.sum()
+        residual = float(np.sum((data_sets[0] - fits[0]) ** 2))
+        values[i] = (
+            residual - gain.n_sensors * variance.sum() + 2 * float((variance * follows).sum())
+        )
+    path = paths[0]
+    return SureCurve(
+        alphas=path.alphas,
+        values=values,
+        dof=dof,
+        n_active=path.n_active,
+        gaps=path.gaps,
+        explained_variance=path.explained_variance,
+        sigma=levels,
+        index=int(np.argmin(values)),
+    )
+
+
+def _fit(gain: Gain, data: Floats, solution: Solution, debias: bool) -> Floats:
+    """G X, of the active rows."""
+    columns, x = gain.columns(solution.active_set), solution.sources
+    if debias and len(x):
+        factors = bounded_factors(columns, data, x, gain.n_orient)
+        x = x * np.repeat(factors, gain.n_orient)[:, np.newaxis]
+    return np.asarray(columns @ x)
+
+
+def _warn_of_edge(solution: Solution) -> None:
+    curve = solution.sure
+    assert curve is not None
+    share = 100 * solution.alpha / curve.alphas[0]
+    if curve.index == 0:
+        advice = "no smaller alpha does better: the noise level (sigma) may be too high"
+    else:
+        advice = "a smaller alpha may do better: extend the grid, or check the noise level (sigma)"
+    warnings.warn(
+        f"SURE is smallest at the end of the grid ({share:.3g} % of its largest alpha): {advice}",
+        RuntimeWarning,
+        stacklevel=3,
+    )
