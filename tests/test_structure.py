@@ -62,6 +62,8 @@ PYTHON_ORDER = [
     "model",
     "localization",
     "localize",
+    "dipoles",
+    "in_mne",
     "inverse",
     "table",
     "picture",

@@ -5,7 +5,9 @@ from __future__ import annotations
 from ._core import __version__
 from .curve import SureCurve
 from .debiasing import debias
+from .dipoles import make_stc_from_dipoles
 from .gain import Gain
+from .in_mne import use_in_mne
 from .inverse import mixed_norm, mixed_norm_epochs, mixed_norm_raw
 from .solution import ConvergenceWarning, Record, Solution
 from .solve import alpha_max, duality_gap, group_soft_threshold, solve_irmxne, solve_mxne
@@ -25,6 +27,7 @@ __all__ = [
     "debias",
     "duality_gap",
     "group_soft_threshold",
+    "make_stc_from_dipoles",
     "mixed_norm",
     "mixed_norm_epochs",
     "mixed_norm_raw",
@@ -33,5 +36,6 @@ __all__ = [
     "solve_mxne",
     "solve_path",
     "solve_sure",
+    "use_in_mne",
     "whitener",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from .localization import Localization
-from .localize import import_mne, localize, solve_each
+from .localize import import_mne, localize, log_level, solve_each
 from .measurement import evoked_of_raw, evokeds_of_epochs
 from .model import prepare_model, will_be_fixed
 from .settings import make_settings, warn_of_free_cd
@@ -184,7 +184,7 @@ def mixed_norm(
         time_limit=time_limit, sure_sigma=sure_sigma, sure_directions=sure_directions,
     )  # fmt: skip
     wanted = Wanted(pick_ori, return_residual, return_as_dipoles, return_solution)
-    with import_mne().utils.use_log_level(verbose):
+    with log_level(verbose):
         return wanted.of(localization)
 
 
@@ -263,7 +263,7 @@ def mixed_norm_epochs(
     if not isinstance(epochs, mne.BaseEpochs):
         raise TypeError(f"epochs is a {type(epochs).__name__}, not mne.Epochs; see mixed_norm")
     settings = make_settings(alpha, verbose=verbose, **how)
-    with mne.utils.use_log_level(verbose):
+    with log_level(verbose):
         model = prepare_model(
             epochs.info, forward, noise_cov, loose=loose, depth=depth, rank=rank,
             weights=weights, weights_min=weights_min, pick_ori=pick_ori,
@@ -280,7 +280,7 @@ def mixed_norm_epochs(
                 bar.update(start + len(found))
             for one in found:
                 # Not around the yield: the log level is the caller's there.
-                with mne.utils.use_log_level(verbose):
+                with log_level(verbose):
                     item = wanted.of(one)
                 yield item
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -69,7 +70,7 @@ def localize(
     mne = import_mne()
     settings = make_settings(alpha, verbose=verbose, **how)
     evokeds = as_evokeds(evoked)
-    with mne.utils.use_log_level(verbose):
+    with log_level(verbose):
         model = prepare_model(
             evokeds[0].info, forward, noise_cov, loose=loose, depth=depth, rank=rank,
             weights=weights, weights_min=weights_min, pick_ori=pick_ori,
@@ -93,6 +94,14 @@ def import_mne() -> Any:
     except ImportError as error:
         raise ImportError("mixed_norm needs MNE-Python: pip install 'mxne-rs[mne]'") from error
     return mne
+
+
+def log_level(verbose: bool | str | int | None) -> AbstractContextManager[Any]:
+    """MNE's log level for a while; None leaves it as it is (in MNE 1.11 it would reset it)."""
+    if verbose is None:
+        return nullcontext()
+    manager: AbstractContextManager[Any] = import_mne().utils.use_log_level(verbose)
+    return manager
 
 
 def solve_jointly(model: Model, evokeds: Sequence[Any], settings: Settings) -> Localization:

@@ -69,8 +69,8 @@ def simulate_auditory(
     """Simulate an auditory evoked field: two dipoles, 306 MEG channels, correlated noise.
 
     The head is a sphere fitted to the inner skull of fsaverage; the source space is an uneven grid
-    inside that skull, with three free orientations; the helmet is the Vectorview array. All of
-    them come with MNE-Python.
+    inside that skull, with three free orientations; the helmet is the Vectorview array (with MNE
+    older than 1.12 as many sensors spread over the same helmet). All of them come with MNE-Python.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def simulate_auditory(
     Raises
     ------
     ImportError
-        Where MNE-Python is not installed, or is older than 1.12.
+        Where MNE-Python is not installed.
     ValueError
         Where an argument is not positive.
 
@@ -215,19 +215,38 @@ def _import_mne() -> Any:
         import mne
     except ImportError as error:
         raise ImportError("the simulation needs MNE-Python: pip install 'mxne-rs[mne]'") from error
-    if not hasattr(mne.channels, "read_meg_canonical_info"):
-        raise ImportError(
-            f"the simulation needs MNE-Python 1.12 or later, this is {mne.__version__}"
-        )
     return mne
 
 
 def _helmet(mne: Any) -> Any:
     """Return the info of the Vectorview array, with the head in the middle of the helmet."""
-    info = mne.channels.read_meg_canonical_info("neuromag", verbose="ERROR")
+    if hasattr(mne.channels, "read_meg_canonical_info"):  # MNE 1.12
+        info = mne.channels.read_meg_canonical_info("neuromag", verbose="ERROR")
+    else:
+        info = _spread_sensors(mne)
     to_head = np.eye(4)
     to_head[:3, 3] = [0.0, -0.01, 0.055]
     info["dev_head_t"] = mne.transforms.Transform("meg", "head", to_head)
+    return info
+
+
+def _spread_sensors(mne: Any) -> Any:
+    """Return the info of 102 triplets of sensors spread evenly over the Vectorview helmet."""
+    names = [f"MEG {site:03d}{kind}" for site in range(102) for kind in (3, 2, 1)]
+    info = mne.create_info(names, 1000.0, 102 * ["grad", "grad", "mag"], verbose="ERROR")
+    info["dev_head_t"] = mne.transforms.Transform("meg", "head")
+    helmet = mne.surface.get_meg_helmet_surf(info, verbose="ERROR")
+    sites = [0]
+    while len(sites) < 102:  # the vertex that is farthest from all sites
+        apart = helmet["rr"][:, np.newaxis] - helmet["rr"][sites]
+        sites.append(int(np.argmax(np.linalg.norm(apart, axis=2).min(axis=1))))
+    for index, channel in enumerate(info["chs"]):
+        site = sites[index // 3]
+        normal = helmet["nn"][site]
+        along, across = np.linalg.svd(normal[np.newaxis])[2][1:]
+        # The two gradiometers of a triplet are orthogonal; a magnetometer has no such direction.
+        axes = (across, along) if index % 3 == 1 else (along, across)
+        channel["loc"][:] = np.concatenate([helmet["rr"][site], *axes, normal])
     return info
 
 

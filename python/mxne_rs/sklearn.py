@@ -1,0 +1,230 @@
+"""`MixedNorm`: MxNE and irMxNE as a scikit-learn estimator; needs the extra ``[sklearn]``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .arrays import Floats, as_count, as_number
+from .gain import Gain
+from .solve import alpha_max, solve_irmxne, solve_mxne
+
+try:
+    from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+    from sklearn.utils.validation import check_is_fitted, validate_data
+except ImportError as error:
+    raise ImportError(
+        "mxne_rs.sklearn needs scikit-learn 1.6 or later: pip install 'mxne-rs[sklearn]'"
+    ) from error
+
+__all__ = ["MixedNorm"]
+
+
+class MixedNorm(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """Mixed-norm estimate as a multi-output linear model: few locations, shared by all targets.
+
+    Minimises ``1/2 |y - X W|^2 + alpha_ sum_s w_s |W_s|`` (Frobenius norms; ``W_s`` are the
+    ``n_orient`` rows of location s, and ``coef_`` is W transposed) to a certified duality gap, or
+    its reweighted, non-convex form. Samples are sensors, features the columns of the gain and
+    targets the times. With ``n_orient=1`` it is scikit-learn's ``MultiTaskLasso`` at the alpha
+    ``alpha_ / n_samples``.
+
+    Parameters
+    ----------
+    alpha : float
+        Regularisation as a part of ``alpha_max_``, above which nothing is left: in (0, 1), and
+        from 1 on all coefficients are zero. Relative, because an absolute value means nothing
+        without the units of X and y: one grid of parts serves every gain, recording and fold
+        of a cross-validation.
+    n_orient : int
+        Features per location; the features of a location are neighbours.
+    n_reweights : int
+        Convex problems at most: 1 is MxNE, more is irMxNE with the square root (see Notes).
+    weights : array_like, shape (n_features / n_orient,) | None
+        Factors on the penalty of each location: bigger is more penalised, infinity excludes.
+    fit_intercept : bool
+        Centre X and y, and fit an intercept. Whitened data have none.
+    tol : float
+        Relative duality gap to reach, in units of ``|y|^2 / 2`` (of the centred y).
+    max_iter : int
+        Epochs of the solver allowed, in all.
+    warm_start : bool
+        Start from ``coef_`` of the last fit where its shape is the same.
+    n_threads : int
+        Threads for products with X; 0 means RAYON_NUM_THREADS where it is a positive integer,
+        else all cores. Give 1 where ``n_jobs`` runs many fits at a time.
+
+    Attributes
+    ----------
+    coef_ : array, shape (n_features,) or (n_targets, n_features)
+        Coefficients, in the units of y over X; one dimension where y has one.
+    intercept_ : float or array, shape (n_targets,)
+        0.0 without `fit_intercept`.
+    alpha_max_ : float
+        Smallest absolute alpha that leaves nothing, ``max_s |X_s'y| / w_s``.
+    alpha_ : float
+        The absolute alpha, ``alpha * alpha_max_`` (`alpha` itself where that is 0).
+    dual_gap_ : float
+        The relative duality gap, in units of ``|y|^2 / 2``; scikit-learn's is absolute.
+    n_iter_ : int
+        Epochs of the solver.
+    solution_ : Solution
+        The answer with its certificate and active set.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : array of str, shape (n_features,)
+        Names of the features, where X has them.
+
+    Notes
+    -----
+    irMxNE depends on the unit of the coefficients. As in `mixed_norm` and in MNE-Python it is the
+    one in which ``alpha_max_`` is 100, so that the unit of X does not matter and y is taken as
+    whitened: in units of its noise. There `solution_` is that of y times ``k = alpha_max_ / 100``:
+    its x is W times k, its alpha ``alpha_`` times k.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mxne_rs.sklearn import MixedNorm
+    >>> rng = np.random.default_rng(0)
+    >>> gain = rng.standard_normal((30, 300))  # 100 locations x 3 orientations
+    >>> data = gain[:, [60]] * np.sin(np.arange(50) / 5)
+    >>> model = MixedNorm(alpha=0.3, n_orient=3).fit(gain, data)
+    >>> model.coef_.shape, np.flatnonzero(model.solution_.active_set)
+    ((50, 300), array([20]))
+    >>> model.dual_gap_ <= 1e-6, model.score(gain, data) > 0.8
+    (True, True)
+    """
+
+    def __init__(
+        self,
+        alpha: float = 0.1,
+        *,
+        n_orient: int = 1,
+        n_reweights: int = 1,
+        weights: ArrayLike | None = None,
+        fit_intercept: bool = False,
+        tol: float = 1e-6,
+        max_iter: int = 10_000,
+        warm_start: bool = False,
+        n_threads: int = 0,
+    ) -> None:
+        self.alpha = alpha
+        self.n_orient = n_orient
+        self.n_reweights = n_reweights
+        self.weights = weights
+        self.fit_intercept = fit_intercept
+        self.tol = tol
+        self.max_iter = max_iter
+        self.warm_start = warm_start
+        self.n_threads = n_threads
+
+    def fit(self, X: ArrayLike, y: ArrayLike) -> MixedNorm:
+        """Solve for the coefficients.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_samples, n_features)
+            Whitened gain: sensors by columns of the gain.
+        y : array_like, shape (n_samples,) or (n_samples, n_targets)
+            Whitened data: sensors by times.
+
+        Returns
+        -------
+        self : MixedNorm
+            The fitted estimator.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming the argument, what it is, and what to give instead.
+
+        Warns
+        -----
+        ConvergenceWarning
+            Where the gap asked for was not reached (the category of this package).
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mxne_rs.sklearn import MixedNorm
+        >>> MixedNorm(alpha=0.5).fit(np.eye(3), [4.0, 2.0, 1.0]).coef_
+        array([2., 0., 0.])
+        """
+        x, targets = validate_data(self, X, y, dtype=np.float64, multi_output=True)
+        part = as_number("alpha", self.alpha, "give a part of alpha_max, between 0 and 1")
+        rounds = as_count("n_reweights", self.n_reweights, 1)
+        data = np.asarray(targets, dtype=np.float64).reshape(len(targets), -1)
+        if self.fit_intercept:
+            x_mean, y_mean = x.mean(axis=0), data.mean(axis=0)
+            x, data = x - x_mean, data - y_mean
+
+        gain = Gain(x, self.n_orient)
+        self.alpha_max_ = alpha_max(gain, data, weights=self.weights)
+        # Where alpha_max_ is 0 any alpha leaves nothing; the solver wants a positive one.
+        self.alpha_ = part * self.alpha_max_ or part
+        unit = self.alpha_max_ / 100 if rounds > 1 and self.alpha_max_ > 0 else 1.0
+        init = self._last_coefficients((gain.shape[1], data.shape[1]))
+        options: dict[str, Any] = {
+            "weights": self.weights,
+            "tol": self.tol,
+            "max_iter": self.max_iter,
+            "init": None if init is None else init * unit,
+            "n_threads": self.n_threads,
+            "verbose": False,
+        }
+        if rounds == 1:
+            self.solution_ = solve_mxne(gain, data, self.alpha_, **options)
+        else:
+            # Data times k and alpha times k^2 (of which one k is in alpha_) are MNE's gain over k.
+            options["n_reweights"] = rounds
+            self.solution_ = solve_irmxne(gain, data * unit, self.alpha_ * unit, **options)
+
+        self.dual_gap_, self.n_iter_ = self.solution_.gap, self.solution_.n_iter
+        coef = self.solution_.x.T / unit
+        self.coef_ = coef if targets.ndim == 2 else coef[0]
+        self.intercept_: Any = 0.0
+        if self.fit_intercept:
+            intercept = y_mean - coef @ x_mean
+            self.intercept_ = intercept if targets.ndim == 2 else float(intercept[0])
+        return self
+
+    def predict(self, X: ArrayLike) -> Floats:
+        """Return ``X coef_' + intercept_``.
+
+        Parameters
+        ----------
+        X : array_like, shape (n_samples, n_features)
+            As in `fit`, with the same features.
+
+        Returns
+        -------
+        y : array, shape (n_samples,) or (n_samples, n_targets)
+            In the units of the y that was fitted.
+
+        Raises
+        ------
+        sklearn.exceptions.NotFittedError
+            Before `fit`.
+        ValueError
+            Where X has not the features that were fitted.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from mxne_rs.sklearn import MixedNorm
+        >>> MixedNorm(alpha=0.5).fit(np.eye(3), [4.0, 2.0, 1.0]).predict([[1.0, 1.0, 1.0]])
+        array([2.])
+        """
+        check_is_fitted(self)
+        x = validate_data(self, X, reset=False)
+        return np.asarray(x @ self.coef_.T + self.intercept_)
+
+    def _last_coefficients(self, shape: tuple[int, int]) -> Floats | None:
+        """Return W of the last fit, shape (n_features, n_targets), to start from."""
+        if not self.warm_start or not hasattr(self, "coef_"):
+            return None
+        last = np.atleast_2d(self.coef_).T
+        return last if last.shape == shape else None
