@@ -62,6 +62,8 @@ PYTHON_ORDER = [
     "model",
     "localization",
     "localize",
+    "relatives",
+    "solvers",
     "dipoles",
     "in_mne",
     "inverse",

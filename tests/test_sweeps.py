@@ -107,3 +107,51 @@ def test_bad_sweeps_are_refused_by_name(call, words):
     gain, data = cortex(2)
     with pytest.raises(ValueError, match=words):
         call(mxne_rs.Gain(gain, 3), data)
+
+
+@pytest.mark.parametrize("surrogate", ["sqrt", "log"])
+def test_reweighted_path_is_a_sequence_of_irmxne(surrogate):
+    """Each alpha's irMxNE is that of a single solve, and begins at the path's MxNE."""
+    gain, (data,) = cortex()
+    top = mxne_rs.alpha_max(gain, data, n_orient=3)
+    alphas = top * np.array([0.7, 0.5, 0.35])
+    path = mxne_rs.solve_path(
+        gain, data, alphas, n_orient=3, n_reweights=5, surrogate=surrogate, tol=1e-9
+    )
+    plain = mxne_rs.solve_path(gain, data, alphas, n_orient=3, tol=1e-9)
+    assert len(path.convex) == len(path.solutions) == 3
+    for alpha, solution, convex, mxne in zip(alphas, path, path.convex, plain, strict=True):
+        np.testing.assert_array_equal(convex.sources, mxne.sources)
+        single = mxne_rs.solve_irmxne(
+            gain, data, alpha, n_orient=3, n_reweights=5, surrogate=surrogate, tol=1e-9
+        )
+        np.testing.assert_array_equal(solution.active_set, single.active_set)
+        atol = 1e-4 * abs(single.x).max()
+        np.testing.assert_allclose(solution.x, single.x, rtol=0, atol=atol)
+        assert solution.n_reweights == single.n_reweights
+    assert plain.convex == plain.solutions
+    assert path[0] is path.solutions[0]
+
+
+def test_reweighted_batch_is_a_batch_of_irmxne():
+    gain, data = cortex(n_data=3)
+    top = mxne_rs.alpha_max(gain, data[0], n_orient=3)
+    batch = mxne_rs.solve_batch(gain, data, 0.4 * top, n_orient=3, n_reweights=4)
+    for one, solution in zip(data, batch, strict=True):
+        single = mxne_rs.solve_irmxne(gain, one, 0.4 * top, n_orient=3, n_reweights=4, n_threads=1)
+        np.testing.assert_array_equal(solution.sources, single.sources)
+        assert solution.n_reweights == single.n_reweights > 1
+
+
+def test_explained_variance_is_that_of_the_answer():
+    """Of MxNE, with time left out and without, and of irMxNE."""
+    gain, (data,) = cortex()
+    top = mxne_rs.alpha_max(gain, data, n_orient=3)
+    for solution in (
+        mxne_rs.solve_mxne(gain, data, 0.4 * top, n_orient=3, tol=1e-3),
+        mxne_rs.solve_mxne(gain, data, 0.4 * top, n_orient=3, active_set_size=None),
+        mxne_rs.solve_irmxne(gain, data, 0.4 * top, n_orient=3),
+    ):
+        residual = data - gain @ solution.x
+        expected = 1 - np.sum(residual**2) / np.sum(data**2)
+        assert solution.explained_variance == pytest.approx(expected, abs=1e-12)

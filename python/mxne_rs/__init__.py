@@ -11,6 +11,7 @@ from .in_mne import use_in_mne
 from .inverse import mixed_norm, mixed_norm_epochs, mixed_norm_raw
 from .solution import ConvergenceWarning, Record, Solution
 from .solve import alpha_max, duality_gap, group_soft_threshold, solve_irmxne, solve_mxne
+from .solvers import Solver, list_solvers
 from .sure import solve_sure
 from .sweeps import Path, solve_batch, solve_path
 from .whitening import whitener
@@ -21,12 +22,14 @@ __all__ = [
     "Path",
     "Record",
     "Solution",
+    "Solver",
     "SureCurve",
     "__version__",
     "alpha_max",
     "debias",
     "duality_gap",
     "group_soft_threshold",
+    "list_solvers",
     "make_stc_from_dipoles",
     "mixed_norm",
     "mixed_norm_epochs",

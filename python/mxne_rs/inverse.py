@@ -9,6 +9,7 @@ from .localization import Localization
 from .localize import import_mne, localize, log_level, solve_each
 from .measurement import evoked_of_raw, evokeds_of_epochs
 from .model import prepare_model, will_be_fixed
+from .progress import Progress
 from .settings import make_settings, warn_of_free_cd
 
 __all__ = ["mixed_norm", "mixed_norm_epochs", "mixed_norm_raw"]
@@ -273,16 +274,17 @@ def mixed_norm_epochs(
     wanted = Wanted(pick_ori, return_residual, return_as_dipoles, return_solution)
 
     def each() -> Iterator[Any]:
-        bar = mne.utils.ProgressBar(len(evokeds)) if settings.verbose else None
-        for start in range(0, len(evokeds), CHUNK):
-            found = solve_each(model, evokeds[start : start + CHUNK], settings)
-            if bar is not None:
-                bar.update(start + len(found))
-            for one in found:
-                # Not around the yield: the log level is the caller's there.
-                with log_level(verbose):
-                    item = wanted.of(one)
-                yield item
+        with Progress("epochs", settings.tol, settings.verbose, len(evokeds)) as progress:
+            for start in range(0, len(evokeds), CHUNK):
+                found = solve_each(model, evokeds[start : start + CHUNK], settings)
+                if progress is not None:
+                    progress(start + len(found), 0.0, 0)
+                for one in found:
+                    # Not around the yield, where the log level is the caller's; and without a line
+                    # of log for each epoch.
+                    with log_level("WARNING"):
+                        item = wanted.of(one)
+                    yield item
 
     return each() if return_generator else list(each())
 

@@ -137,8 +137,9 @@ def solve_sure(
             gain._prepared, data_sets, grid.tolist(), request._replace(progress=progress),
             rounds if rounds.n_reweights > 1 else None,
         )  # fmt: skip
+    largest = _core.alpha_max(gain._prepared, array, request.weights, request.n_threads)
     paths = [
-        path_of(gain, one, grid, request.tol, _label(number, grid[0]))
+        path_of(gain, one, grid, request.tol, _label(number, largest))
         for number, one in enumerate(outcomes)
     ]
     curve = _curve(gain, data_sets, paths, directions, (levels, steps), debias)
@@ -176,9 +177,7 @@ def _levels(sigma: Any, n_times: int) -> Floats:
 def _label(number: int, largest: float) -> Callable[[float], str]:
     """Name an alpha and a data set in a warning."""
     where = "" if number == 0 else f" on perturbed data {number}"
-    return lambda alpha: (
-        f"alpha {alpha:.4g} ({100 * alpha / largest:.3g} % of the largest){where}: "
-    )
+    return lambda alpha: f"alpha {alpha:.4g} ({100 * alpha / largest:.3g} % of alpha_max){where}: "
 
 
 def _curve(
