@@ -14,7 +14,7 @@ from .solution import Solution
 __all__ = ["Localization"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Localization:
     """One solve on MNE objects, and what every output is made from.
 
@@ -146,6 +146,14 @@ class Localization:
             )
             for evoked, times in self._slices()
         ]
+
+    def __repr__(self) -> str:
+        """One line: what was found, and how well."""
+        return (
+            f"<Localization: {int(self.active.sum())} sources explain "
+            f"{self.explained_variance:.1f}%, alpha {self.alpha:.3g}, {self.solution.status}, "
+            f"relative gap {self.relative_gap:.1e}>"
+        )
 
     @property
     def _active_columns(self) -> NDArray[np.bool_]:

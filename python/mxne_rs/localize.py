@@ -208,7 +208,7 @@ def _localization(
         amplitudes, reduced = amplitudes @ basis, reduced @ basis
     weighting = model.weighting[columns]
     solution = _in_percent(model, solution, unit)
-    _warn_if_empty(solution, bool(reduced.any()))
+    warn_if_empty(solution, bool(reduced.any()))
     return Localization(
         evokeds=list(evokeds),
         forward=model.forward,
@@ -253,7 +253,8 @@ def _in_percent(model: Model, solution: Solution, unit: float) -> Solution:
     )
 
 
-def _warn_if_empty(solution: Solution, has_data: bool) -> None:
+def warn_if_empty(solution: Solution, has_data: bool) -> None:
+    """Warn where there is no source, as MNE does (whatever its log level)."""
     if solution.active_set.any():
         return
     warnings.warn(

@@ -12,6 +12,7 @@ from .arrays import Floats, as_count, as_number
 from .debiasing import debias as find_factors
 from .gain import Gain
 from .localization import Localization
+from .localize import warn_if_empty
 from .model import Model
 from .solution import Solution
 from .solve import alpha_max, solve_mxne
@@ -186,6 +187,7 @@ def _localization(
     amplitudes: Floats,
 ) -> Localization:
     solution = replace(solution, active_set=model.locations(solution.active_set))
+    warn_if_empty(solution, bool(data.any()))
     return Localization(
         evokeds=list(evokeds),
         forward=model.forward,
