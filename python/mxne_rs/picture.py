@@ -136,15 +136,20 @@ def draw(
 
 
 def _summary(localization: Localization, n_sources: int) -> str:
-    n_reweights = getattr(localization.solution, "n_reweights", None)
-    method = f"irMxNE, {n_reweights} rounds" if n_reweights and n_reweights > 1 else "MxNE"
+    n_reweights = localization.solution.n_reweights
+    method = "MxNE" if n_reweights is None else f"irMxNE, {n_reweights} rounds"
+    if localization.solution.reweighting_converged is False:
+        method += " (not settled)"
     status = localization.solution.status.replace("_", " ")
     plural = "source" if n_sources == 1 else "sources"
-    return (
-        f"{method}   ·   alpha {localization.alpha:g} % of its maximum   ·   "
-        f"{n_sources} {plural}   ·   "
-        f"{localization.explained_variance:.1f} % of whitened variance explained   ·   "
-        f"{status}, relative gap {localization.relative_gap:.1e}"
+    return "   ·   ".join(
+        (
+            method,
+            f"alpha {localization.alpha:.4g} %",
+            f"{n_sources} {plural}",
+            f"{localization.explained_variance:.1f} % of whitened variance explained",
+            f"{status}, relative gap {localization.relative_gap:.1e}",
+        )
     )
 
 

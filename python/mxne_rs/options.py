@@ -1,0 +1,363 @@
+"""The options of the command line: what they are called, what they mean, what they may be."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from ._core import __version__
+from .values import (
+    COARSEST,
+    FINEST,
+    Grid,
+    count,
+    exponent,
+    orientation,
+    percent_or_sure,
+    positive,
+    seconds,
+    seconds_or_none,
+    spacing,
+)
+from .wording import WrongInput
+
+__all__ = ["parse"]
+
+#: Percentages that SURE chooses from, and that a path is solved at: ends and number.
+SURE_GRID, PATH_GRID = (100.0, 10.0, 15), (100.0, 10.0, 20)
+
+EXAMPLES = """\
+try it without data of your own:
+  mxne-rs simulate --out demo
+  mxne-rs localize --evoked demo/simulated-ave.fif --forward demo/simulated-fwd.fif \\
+      --noise-cov demo/simulated-cov.fif --tmin 0.06 --tmax 0.15 --alpha sure \\
+      --report --out demo/results
+
+'mxne-rs COMMAND --help' lists the options of a command, with examples.
+
+exit code:
+  0  it worked
+  1  no source is active: nothing is written; lower --alpha
+  2  an option, a file or a channel set has to be changed: one line says how
+  3  the results are written, but the solver stopped before the gap of --tol was reached
+  130  interrupted
+"""
+LOCALIZE_EXAMPLES = """\
+examples:
+  mxne-rs localize --evoked auditory-ave.fif --condition "Left Auditory" --tmin 0.05 --tmax 0.15 \\
+      --forward cortex-fwd.fif --noise-cov noise-cov.fif --alpha 60 --out results
+  mxne-rs localize --epochs faces-epo.fif --condition famous --baseline none 0 \\
+      --forward cortex-fwd.fif --noise-cov noise-cov.fif --alpha sure --report --out results
+  mxne-rs localize --raw spike_raw.fif --tmin 12.3 --tmax 12.5 --loose 0 \\
+      --forward cortex-fwd.fif --noise-cov noise-cov.fif --alpha 50 --out results
+
+written to DIR:
+  the source estimate (sources-*), dipoles/, residual-ave.fif, sources.tsv, localization.png and,
+  with --report, report.html
+
+exit code: see 'mxne-rs --help'
+"""
+PATH_EXAMPLES = """\
+example:
+  mxne-rs path --evoked auditory-ave.fif --condition "Left Auditory" --tmin 0.05 --tmax 0.15 \\
+      --forward cortex-fwd.fif --noise-cov noise-cov.fif --alphas 90 20 15 --out results
+
+written to DIR:
+  path.png           number of sources, explained variance, and peak amplitude of each source
+  path.tsv           a line per alpha
+  path-sources.tsv   a line per alpha and source
+
+exit code: see 'mxne-rs --help'
+"""
+SIMULATE_EXAMPLES = """\
+example:
+  mxne-rs simulate --spacing 12 --out demo
+"""
+
+
+def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the arguments of a command line.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        Arguments without the name of the program. Default: those of the process.
+
+    Returns
+    -------
+    argparse.Namespace
+        ``command`` is the name of the command; the others are named as their options.
+
+    Raises
+    ------
+    WrongInput
+        Where they do not make sense.
+    SystemExit
+        With ``--help`` and ``--version``, which argparse answers itself.
+
+    Examples
+    --------
+    >>> from mxne_rs.options import parse
+    >>> options = parse(["simulate", "--out", "demo"])
+    >>> options.command, options.out, options.spacing
+    ('simulate', 'demo', 8.0)
+    """
+    options = _parser().parse_args(argv)
+    if options.command == "localize":
+        _check_sure(options)
+    return options
+
+
+def _check_sure(options: argparse.Namespace) -> None:
+    """Fill in what SURE goes by, or refuse it where there is no SURE."""
+    if options.alpha == "sure":
+        options.alphas = options.alphas or SURE_GRID
+        options.seed = options.seed or 0
+        return
+    for name in ("alphas", "sure_sigma", "seed"):
+        if getattr(options, name) is not None:
+            raise WrongInput(
+                f"--{name.replace('_', '-')} goes with --alpha sure, "
+                f"but --alpha is {options.alpha:g}"
+            )
+
+
+class Parser(argparse.ArgumentParser):
+    """One whose complaints are single lines, like all others of this program."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing the usage and leaving."""
+        raise WrongInput(f"{message.removeprefix('argument ')}; see '{self.prog} --help'")
+
+
+def _parser() -> Parser:
+    parser = Parser(
+        prog="mxne-rs",
+        description="Sparse M/EEG source imaging: MxNE and irMxNE with a certified duality gap.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"mxne-rs {__version__}")
+    commands = parser.add_subparsers(
+        title="commands", required=True, metavar="COMMAND", dest="command"
+    )
+
+    def command(name: str, summary: str, description: str, epilog: str) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=summary,
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    one = command(
+        "localize",
+        "find the sources of an evoked response, of epochs or of a recording",
+        "Find the few sources that explain measured data; write them as source estimate,\n"
+        "dipoles, table and picture, with the residual.",
+        LOCALIZE_EXAMPLES,
+    )
+    files = _add_files(one)
+    files.add_argument(
+        "--report",
+        nargs="?",
+        const="",
+        metavar="FILE",
+        help="also write an HTML report of data, sources, residual, certificate, settings and "
+        "versions (default FILE: DIR/report.html)",
+    )
+    _add_data(one)
+    _add_model(one, with_alpha=True)
+    sure = one.add_argument_group("with --alpha sure")
+    _add_grid(sure, "percentages that are chosen from", SURE_GRID)
+    sure.add_argument(
+        "--sure-sigma",
+        type=positive("a positive number, such as 1 for a single trial"),
+        metavar="SD",
+        help="standard deviation of the noise in the whitened data; higher chooses fewer sources "
+        "(default: 1 / sqrt(number of averages))",
+    )
+    sure.add_argument(
+        "--seed", type=count(0), metavar="N", help="seed of the random directions (default: 0)"
+    )
+    _add_solver(one)
+
+    two = command(
+        "path",
+        "draw sources against alpha, to choose it",
+        "Localize at falling values of alpha, the regularisation; draw number of sources,\n"
+        "explained variance and amplitudes against it.",
+        PATH_EXAMPLES,
+    )
+    _add_files(two)
+    _add_data(two)
+    _add_grid(
+        _add_model(two, with_alpha=False),
+        "values of alpha, in percent of the one that leaves no source",
+        PATH_GRID,
+    )
+    two.set_defaults(alphas=PATH_GRID)
+    _add_solver(two)
+
+    three = command(
+        "simulate",
+        "write an auditory response with known sources",
+        "Write a simulated auditory evoked field, with its forward solution and noise\n"
+        "covariance, to try 'localize' on.",
+        SIMULATE_EXAMPLES,
+    )
+    _add_out(three)
+    three.add_argument(
+        "--spacing",
+        type=spacing,
+        default=8.0,
+        metavar="MM",
+        help=f"mean distance between locations in mm, {FINEST:g} to {COARSEST:g} "
+        "(default: %(default)g)",
+    )
+    three.add_argument(
+        "--seed", type=count(0), default=0, metavar="N", help="seed of the noise (default: 0)"
+    )
+    three.set_defaults(verbose=False)
+    return parser
+
+
+def _add_out(group: Any) -> None:
+    group.add_argument(
+        "--out", required=True, metavar="DIR", help="folder for the results, made if need be"
+    )
+
+
+def _add_files(parser: argparse.ArgumentParser) -> Any:
+    data = parser.add_argument_group("data (one of them)")
+    measured = data.add_mutually_exclusive_group(required=True)
+    measured.add_argument("--evoked", metavar="FILE", help="evoked responses (-ave.fif)")
+    measured.add_argument(
+        "--epochs", metavar="FILE", help="epochs (-epo.fif); their average is localized"
+    )
+    measured.add_argument(
+        "--raw",
+        metavar="FILE",
+        help="continuous recording in any format that MNE reads; give --tmin and --tmax",
+    )
+    files = parser.add_argument_group("other files")
+    files.add_argument(
+        "--forward", required=True, metavar="FILE", help="forward solution (-fwd.fif)"
+    )
+    files.add_argument(
+        "--noise-cov", required=True, metavar="FILE", help="noise covariance (-cov.fif)"
+    )
+    _add_out(files)
+    return files
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    data = parser.add_argument_group("part of the data")
+    data.add_argument(
+        "--condition",
+        metavar="NAME",
+        help="condition of --evoked, by name or number (from 0); event of --epochs, by name",
+    )
+    for name, which in (("--tmin", "first"), ("--tmax", "last")):
+        data.add_argument(
+            name, type=seconds, metavar="S", help=f"{which} time in s (default: all of the data)"
+        )
+    data.add_argument(
+        "--baseline",
+        nargs=2,
+        type=seconds_or_none,
+        metavar=("S", "S"),
+        help="subtract the mean between these times in s, 'none' for an end of the data (default: "
+        "as it is in the file)",
+    )
+
+
+def _add_model(parser: argparse.ArgumentParser, *, with_alpha: bool) -> Any:
+    model = parser.add_argument_group("model")
+    if with_alpha:
+        model.add_argument(
+            "--alpha",
+            type=percent_or_sure,
+            default=60.0,
+            metavar="PERCENT",
+            help="regularisation in percent of the value that leaves no source: smaller gives more "
+            "sources; 'sure' chooses it by Stein's unbiased risk estimate (default: 60)",
+        )
+    model.add_argument(
+        "--reweights",
+        type=count(1),
+        default=20,
+        metavar="N",
+        help="convex problems at most: 1 is MxNE, more is irMxNE, which finds fewer and stronger "
+        "sources (default: %(default)s)",
+    )
+    model.add_argument(
+        "--loose",
+        type=orientation,
+        default="auto",
+        metavar="NUMBER",
+        help="orientation of the sources, from 0 (perpendicular to the cortex) to 1 (free); 'auto' "
+        "is 0.2 on a cortex, else 1 (default: %(default)s)",
+    )
+    model.add_argument(
+        "--depth",
+        type=exponent,
+        default=0.8,
+        metavar="NUMBER",
+        help="how far deep sources are favoured, from 0 (not) to 1 (default: %(default)s)",
+    )
+    model.add_argument(
+        "--no-debias", action="store_true", help="leave amplitudes as the penalty shrinks them"
+    )
+    return model
+
+
+def _add_grid(group: Any, what: str, default: tuple[float, float, int]) -> None:
+    largest, smallest, number = default
+    group.add_argument(
+        "--alphas",
+        nargs=3,
+        action=Grid,
+        metavar=("FROM", "TO", "N"),
+        help=f"{what}: N of them, evenly spaced in their logarithm "
+        f"(default: {largest:g} {smallest:g} {number})",
+    )
+
+
+def _add_solver(parser: argparse.ArgumentParser) -> None:
+    solver = parser.add_argument_group("solver")
+    solver.add_argument(
+        "--solver",
+        choices=["bcd", "fista"],
+        default="bcd",
+        help="block coordinate descent or FISTA: the same answer, bcd is faster (default: "
+        "%(default)s)",
+    )
+    solver.add_argument(
+        "--tol",
+        type=positive("a small positive number such as 1e-6"),
+        default=1e-6,
+        metavar="GAP",
+        help="relative duality gap to reach: how far the answer may be from the best one, as a "
+        "part of what no sources at all would cost (default: %(default)g)",
+    )
+    solver.add_argument(
+        "--maxit",
+        type=count(1),
+        default=10000,
+        metavar="N",
+        help="epochs of the solver at most, per convex problem: with --reweights 20 an alpha may "
+        "take 20 times as many in all (default: %(default)s)",
+    )
+    solver.add_argument(
+        "--time-limit",
+        type=positive("a positive number of seconds"),
+        metavar="S",
+        help="seconds that the solver may take in all; what it has by then is written (default: "
+        "no limit)",
+    )
+    parser.add_argument("--verbose", action="store_true", help="show what is done, and progress")

@@ -1,0 +1,277 @@
+"""The report of a localization: an HTML file with everything that is needed to judge it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ._core import __version__
+from .curve import SureCurve
+from .localization import Localization
+from .picture import CHANNEL_TYPES, GREY, _draw_time_courses, _plain, draw
+from .table import COLUMNS, _cells, source_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["write_report"]
+
+#: Names of left-out channels that are listed before the rest is only counted.
+N_NAMES = 20
+
+
+def write_report(
+    localization: Localization,
+    path: str | os.PathLike[str],
+    *,
+    settings: Mapping[str, Any] | None = None,
+) -> None:
+    """Write an `mne.Report` of a localization; of several conditions, of the first.
+
+    Parameters
+    ----------
+    localization : Localization
+        What was found.
+    path : path
+        The HTML file; replaced where it exists. It holds its pictures and needs no network.
+    settings : dict, optional
+        What was asked for, by name, to be listed.
+
+    Raises
+    ------
+    ImportError
+        Where matplotlib is not installed.
+
+    Notes
+    -----
+    Data and residual are drawn to the same scale. No browser is opened.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from mxne_rs.localize import localize
+    >>> from mxne_rs.report import write_report
+    >>> from mxne_rs.simulate import simulate_auditory
+    >>> found = localize(*simulate_auditory(spacing=20.0), alpha=20, verbose=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder) / "report.html"
+    ...     write_report(found, file, settings={"alpha": 20})
+    ...     "Certificate" in file.read_text(encoding="utf-8")
+    True
+    """
+    import mne
+
+    evoked = localization.evokeds[0]
+    dipoles, residual = localization.dipoles()[0], localization.residuals()[0]
+    measured = evoked.copy().pick(residual.ch_names)
+    rows = source_table(localization, dipoles)
+    scale = _scale(measured)
+    picture = draw(localization, dipoles=dipoles, residual=residual)
+    report = mne.Report(
+        title=f"{evoked.comment or 'evoked'}: sparse sources", img_max_width=1150, verbose="ERROR"
+    )
+
+    report.add_html(_table(_summary(localization)), "Result", tags=("result",))
+    report.add_figure(
+        _butterfly(measured, scale),
+        "Data",
+        caption=f"{len(measured.ch_names)} channels, average of {evoked.nave}",
+        tags=("data",),
+    )
+    report.add_figure(picture, "Sources", tags=("sources",))
+    headings = [heading for heading, _ in COLUMNS]
+    report.add_html(
+        _table((_cells(row) for row in rows), headings)
+        + "<p>Positions in mm, head coordinates (x right, y front, z up), peaks in nAm.</p>",
+        "Table of sources",
+        tags=("sources",),
+    )
+    report.add_figure(_amplitudes(dipoles, rows), "Amplitudes", tags=("sources",))
+    report.add_figure(
+        _butterfly(residual, scale),
+        "Residual",
+        caption="Data without what the sources explain, to the scale of the data",
+        tags=("residual",),
+    )
+    curve = localization.solution.sure
+    if curve is not None:
+        report.add_figure(
+            _alpha_curve(curve),
+            "Choice of alpha",
+            caption="Stein's unbiased risk estimate: the smallest is chosen",
+            tags=("alpha",),
+        )
+    report.add_html(_table(_certificate(localization)), "Certificate", tags=("certificate",))
+    report.add_html(
+        _table(_left_out(localization), ["reason", "number", "channels"]) or "<p>None.</p>",
+        "Channels left out",
+        tags=("data",),
+    )
+    if settings:
+        report.add_html(
+            _table((name, _plainly(value)) for name, value in settings.items()),
+            "Settings",
+            tags=("settings",),
+        )
+    report.add_html(_table(_versions()), "Versions", tags=("settings",))
+    report.save(path, open_browser=False, overwrite=True, verbose="ERROR")
+
+
+def _table(rows: Iterable[Sequence[str]], headings: Sequence[str] = ()) -> str:
+    """An HTML table in the style that mne.Report brings along; nothing where there are no rows."""
+    # A wide table is one of numbers.
+    side = ' class="text-end px-3"' if len(headings) > 3 else ' class="pe-4"'
+    body = "".join(
+        "<tr>" + "".join(f"<td{side}>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+    )
+    if not body:
+        return ""
+    cells = "".join(f"<th{side}>{escape(heading)}</th>" for heading in headings)
+    head = f"<thead><tr>{cells}</tr></thead>" if headings else ""
+    return f'<table class="table table-hover table-sm w-auto">{head}<tbody>{body}</tbody></table>'
+
+
+def _plainly(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "-", False: "no", True: "yes"}[value]
+    if isinstance(value, tuple | list):
+        return " ".join(_plainly(one) for one in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _method(localization: Localization) -> str:
+    rounds = localization.solution.n_reweights
+    return "MxNE" if rounds is None else f"irMxNE, {rounds} rounds"
+
+
+def _summary(localization: Localization) -> list[tuple[str, str]]:
+    times = localization.evokeds[0].times
+    chosen = "" if localization.solution.sure is None else ", chosen by SURE"
+    return [
+        ("times", f"{1000 * times[0]:.0f} to {1000 * times[-1]:.0f} ms ({len(times)} samples)"),
+        ("method", _method(localization)),
+        ("alpha", f"{localization.alpha:.4g} % of the value that leaves no source{chosen}"),
+        ("sources", f"{int(localization.active.sum())} of {localization.active.size} locations"),
+        (
+            "explained",
+            f"{localization.explained_variance:.1f} % of the whitened data's power",
+        ),
+        ("status", _status(localization)),
+    ]
+
+
+def _status(localization: Localization) -> str:
+    status = localization.solution.status.replace("_", " ")
+    if localization.solution.reweighting_converged is False:
+        return f"{status}, but reweighting had not settled"
+    return status
+
+
+def _certificate(localization: Localization) -> list[tuple[str, str]]:
+    solution = localization.solution
+    settled = {None: "no reweighting", True: "yes", False: "no"}[solution.reweighting_converged]
+    of = "" if solution.n_reweights is None else " (of the last convex problem)"
+    return [
+        ("status", solution.status.replace("_", " ")),
+        ("relative duality gap", f"{solution.gap:.2e}{of}"),
+        ("gap asked for", f"{solution.tol:.2e}"),
+        ("primal value", f"{solution.primal:.8g}"),
+        ("dual value", f"{solution.dual:.8g}"),
+        ("epochs", str(solution.n_iter)),
+        ("convex problems", str(solution.n_reweights or 1)),
+        ("reweighting settled", settled),
+        ("time of the solver", f"{solution.elapsed:.3g} s"),
+    ]
+
+
+def _left_out(localization: Localization) -> list[tuple[str, str, str]]:
+    return [
+        (
+            reason,
+            str(len(names)),
+            ", ".join(names[:N_NAMES])
+            + (f" and {len(names) - N_NAMES} more" if len(names) > N_NAMES else ""),
+        )
+        for reason, names in localization.left_out.items()
+    ]
+
+
+def _versions() -> list[tuple[str, str]]:
+    import mne
+
+    return [
+        ("mxne_rs", __version__),
+        ("mne", mne.__version__),
+        ("numpy", np.__version__),
+        ("python", platform.python_version()),
+        ("platform", platform.platform()),
+    ]
+
+
+def _figure(width: float, height: float) -> Figure:
+    """A figure that no window system hears of."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=150, facecolor="white", layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _scale(measured: Any) -> dict[str, list[float]]:
+    """Limits of the amplitude of each type of channel, in the units that MNE plots in."""
+    types = np.array(measured.get_channel_types())
+    return {
+        kind: [-reach, reach]
+        for kind, (_, factor, _) in CHANNEL_TYPES.items()
+        if kind in types
+        and (reach := 1.1 * factor * float(np.abs(measured.data[types == kind]).max())) > 0
+    }
+
+
+def _butterfly(evoked: Any, scale: dict[str, list[float]]) -> Figure:
+    """All channels over each other, coloured by their place, by MNE."""
+    kinds = [kind for kind in CHANNEL_TYPES if kind in evoked.get_channel_types()]
+    figure = _figure(10.5, 0.6 + 2.2 * len(kinds))
+    axes = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
+    evoked.plot(axes=list(axes), ylim=scale, spatial_colors=True, show=False, verbose="ERROR")
+    return figure
+
+
+def _amplitudes(dipoles: Sequence[Any], rows: Any) -> Figure:
+    figure = _figure(10.5, 4.0)
+    axes = figure.subplots()
+    _draw_time_courses(axes, dipoles, rows)
+    axes.set_title("")
+    return figure
+
+
+def _alpha_curve(curve: SureCurve) -> Figure:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    figure = _figure(10.5, 5.0)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[1.5, 1.0])
+    upper.plot(curve.alphas, curve.values, "o-", color="0.25", markersize=4, linewidth=1.2)
+    upper.set_ylabel("estimated risk", color=GREY)
+    lower.plot(curve.alphas, curve.n_active, "o-", color="0.25", markersize=4, linewidth=1.2)
+    lower.set_ylabel("sources", color=GREY)
+    lower.set_ylim(bottom=0)
+    lower.yaxis.get_major_locator().set_params(integer=True)
+    lower.set_xscale("log")
+    lower.invert_xaxis()
+    lower.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 4, 5, 7)))
+    lower.xaxis.set_major_formatter("{x:g}")
+    lower.xaxis.set_minor_formatter(NullFormatter())
+    lower.set_xlabel("alpha (% of the value that leaves no source)", color=GREY)
+    chosen = curve.alphas[curve.index]
+    for axes in (upper, lower):
+        axes.axvline(chosen, color="#D55E00", linewidth=1.2, linestyle="--")
+        _plain(axes)
+    upper.plot(chosen, curve.values[curve.index], "o", color="#D55E00", markersize=7)
+    upper.set_title(f"chosen: {chosen:.3g} %, {curve.n_active[curve.index]} sources", fontsize=11)
+    return figure

@@ -1,0 +1,137 @@
+"""What the command line says where something is wrong, in the words of its options."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .localization import Localization
+
+__all__ = ["WrongInput", "edge_line", "one_line", "shortfall_line", "unsettled_line"]
+
+
+class WrongInput(Exception):
+    """Something the user can put right; its text is one line that says how.
+
+    Examples
+    --------
+    >>> from mxne_rs.wording import WrongInput
+    >>> str(WrongInput("--tmin 0.4 is after --tmax 0.1: exchange them"))
+    '--tmin 0.4 is after --tmax 0.1: exchange them'
+    """
+
+
+def one_line(message: object) -> str:
+    """Text of an error or a warning, without its line breaks.
+
+    Examples
+    --------
+    >>> from mxne_rs.wording import one_line
+    >>> one_line("first\\n   second"), one_line(AssertionError())
+    ('first second', 'AssertionError')
+    """
+    return " ".join(str(message).split()) or type(message).__name__
+
+
+def shortfall_line(found: Sequence[Localization], options: Any) -> str | None:
+    """Say where the gap asked for was not reached, and which option helps; None where it was.
+
+    Parameters
+    ----------
+    found : list of Localization
+        One, or those of a path.
+    options : argparse.Namespace
+        With ``maxit``, ``time_limit`` and ``tol`` of the command line.
+
+    Examples
+    --------
+    >>> from argparse import Namespace
+    >>> from mxne_rs.localize import localize
+    >>> from mxne_rs.simulate import simulate_auditory
+    >>> from mxne_rs.wording import shortfall_line
+    >>> found = localize(*simulate_auditory(spacing=20.0), alpha=20, verbose=False)
+    >>> shortfall_line([found], Namespace(maxit=3000, time_limit=None, tol=1e-4)) is None
+    True
+    """
+    short = [one for one in found if not one.solution.converged]
+    if not short:
+        return _curve_shortfall(found[0], options)
+    worst = max(short, key=lambda one: one.relative_gap)
+    # Where a path breaks off for several reasons, the limit on its time is the one to raise.
+    causes = [one.solution.status for one in short]
+    cause = "time_limit" if "time_limit" in causes else worst.solution.status
+    at = f" at {len(short)} of {len(found)} alphas" if len(found) > 1 else ""
+    return (
+        f"not converged{at}: {_stopped(cause, options)}, with a relative gap of "
+        f"{worst.relative_gap:.1e} where --tol asks for {options.tol:g}; {_remedy(cause)}"
+    )
+
+
+def _curve_shortfall(found: Localization, options: Any) -> str | None:
+    """Say that an alpha was chosen by SURE among answers that fell short."""
+    curve = found.solution.sure
+    if curve is None or not (curve.gaps > found.solution.tol).any():
+        return None
+    count = int((curve.gaps > found.solution.tol).sum())
+    return (
+        f"not converged at {count} of the {len(curve.gaps)} alphas that SURE chose from, with a "
+        f"relative gap of up to {curve.gaps.max():.1e} where --tol asks for {options.tol:g}; raise "
+        "--maxit or --time-limit"
+    )
+
+
+def _stopped(cause: str, options: Any) -> str:
+    return {
+        "iteration_limit": f"stopped by --maxit {options.maxit}",
+        "time_limit": f"stopped by --time-limit {options.time_limit or 0:g} s",
+        "stalled": "rounding ended all progress",
+    }[cause]
+
+
+def _remedy(cause: str) -> str:
+    options = {"iteration_limit": "--maxit", "time_limit": "--time-limit", "stalled": "--tol"}
+    return f"raise {options[cause]}"
+
+
+def edge_line(found: Localization) -> str | None:
+    """Say that SURE chose an end of its grid, and what to do; None where it did not.
+
+    Examples
+    --------
+    >>> from mxne_rs.localize import localize
+    >>> from mxne_rs.simulate import simulate_auditory
+    >>> from mxne_rs.wording import edge_line
+    >>> edge_line(localize(*simulate_auditory(spacing=20.0), alpha=20, verbose=False)) is None
+    True
+    """
+    curve = found.solution.sure
+    if curve is None or not curve.at_edge:
+        return None
+    end = f"SURE chose the end of its grid, alpha {found.alpha:.3g} %"
+    if curve.index == 0:
+        return f"{end}: nothing smaller does better, so --sure-sigma may be too high"
+    return f"{end}: extend it with --alphas, or give a higher --sure-sigma"
+
+
+def unsettled_line(found: Sequence[Localization]) -> str | None:
+    """Say that reweighting was cut off; None where it was not.
+
+    Examples
+    --------
+    >>> from mxne_rs.localize import localize
+    >>> from mxne_rs.simulate import simulate_auditory
+    >>> from mxne_rs.wording import unsettled_line
+    >>> data = simulate_auditory(spacing=20.0)
+    >>> unsettled_line([localize(*data, alpha=20, n_mxne_iter=2, verbose=False)])
+    'reweighting had not settled: more --reweights may change the answer'
+    """
+    # Where the solver was stopped, more rounds are not what is missing.
+    cut = [
+        one
+        for one in found
+        if one.solution.converged and one.solution.reweighting_converged is False
+    ]
+    if not cut:
+        return None
+    at = f" at {len(cut)} of {len(found)} alphas" if len(found) > 1 else ""
+    return f"reweighting had not settled{at}: more --reweights may change the answer"
