@@ -20,8 +20,10 @@ pub(crate) trait Quadratic {
     fn load(&mut self, x: &Panel);
     /// The state moves by `delta` in location `s`.
     fn advance(&mut self, s: usize, delta: &[Lane]);
+    /// Makes up for what [`advance`](Quadratic::advance) may have put off: due after a sweep.
+    fn settle(&mut self) {}
     /// `C_s`; `block` is X_s at the state.
-    fn correlation(&self, s: usize, block: &[Lane], out: &mut [Lane]);
+    fn correlation(&mut self, s: usize, block: &[Lane], out: &mut [Lane]);
     /// `C`; `x` is the state.
     fn correlations(&self, x: &Panel, out: &mut Panel);
     /// The energies at the state `x`.

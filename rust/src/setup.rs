@@ -15,6 +15,9 @@ use ndarray::ArrayView2;
 
 /// The energy of the time columns left out, in units of the tolerance.
 const SLACK: f64 = 0.1;
+/// Where what was left out matters, this part of it may be left out instead, and nothing once that is tiny.
+const FINER: f64 = 0.03;
+const LEAST_SLACK: f64 = 1e-12;
 /// The part of the energy that a first approach may leave out.
 const COARSE: f64 = 1e-3;
 
@@ -58,6 +61,8 @@ pub(crate) struct Setup<'a> {
     n_orient: usize,
     unrotated: ArrayView2<'a, f64>,
     rotation: Rotation,
+    /// the part of the energy that the rotation may leave out
+    slack: f64,
     data: Panel,
     scale: f64,
 }
@@ -78,10 +83,10 @@ impl<'a> Setup<'a> {
         let slack = options.active_set_size.map_or(0.0, |_| SLACK * options.stopping.tol);
         let (rotated, rotation) = Rotation::new(data, slack)?;
         let (n_orient, scale) = (gain.n_orient(), 0.5 * energy(data));
-        Ok(Setup { options, n_orient, unrotated: data, rotation, data: rotated, scale })
+        Ok(Setup { options, n_orient, unrotated: data, rotation, slack, data: rotated, scale })
     }
 
-    /// Solves; where what the rotation left out turns out to matter, once more with nothing left out. `start` follows
+    /// Solves; where what the rotation left out turns out to matter, again with less left out. `start` follows
     /// the rotation.
     pub fn solve(
         &mut self,
@@ -94,16 +99,18 @@ impl<'a> Setup<'a> {
         if start.locations.is_empty() {
             *start = self.approach(gain, penalty, watch)?;
         }
-        let end = descent.solve(&self.problem(gain, penalty), start, goal, watch)?;
-        if !end.too_coarse {
-            return Ok(end);
+        let mut end = descent.solve(&self.problem(gain, penalty), start, goal, watch)?;
+        while end.too_coarse {
+            let (old, old_start) =
+                (self.rotation.back(&end.iterate.x), self.rotation.back(&start.x));
+            self.slack = if self.slack > LEAST_SLACK { FINER * self.slack } else { 0.0 };
+            (self.data, self.rotation) = Rotation::new(self.unrotated, self.slack)?;
+            start.x = self.rotation.forward(old_start.view())?;
+            let warm = Iterate { x: self.rotation.forward(old.view())?, ..end.iterate };
+            *descent = self.strategy().start(gain);
+            end = descent.solve(&self.problem(gain, penalty), &warm, goal, watch)?;
         }
-        let (old, old_start) = (self.rotation.back(&end.iterate.x), self.rotation.back(&start.x));
-        (self.data, self.rotation) = Rotation::new(self.unrotated, 0.0)?;
-        start.x = self.rotation.forward(old_start.view())?;
-        let warm = Iterate { x: self.rotation.forward(old.view())?, ..end.iterate };
-        *descent = self.strategy().start(gain);
-        descent.solve(&self.problem(gain, penalty), &warm, goal, watch)
+        Ok(end)
     }
 
     /// The user's weights.

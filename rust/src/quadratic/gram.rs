@@ -3,10 +3,14 @@
 use super::Quadratic;
 use crate::error::Error;
 use crate::gain::{Curvature, Gain};
-use crate::kernels::kernels;
+use crate::kernels::{MANY, kernels};
 use crate::panel::{Lane, Panel};
 use crate::problem::{Energies, is_zero};
 use crate::products;
+
+/// Correlations of more lanes than this do not stay in a core's cache from one block to the next: they are updated for
+/// several blocks at a time.
+const LARGE: usize = 8192;
 
 /// A block update costs `n_sources * n_orient * n_times` here, whatever the number of sensors.
 pub(crate) struct Gram {
@@ -24,6 +28,20 @@ pub(crate) struct Gram {
     /// G'M - (G'G + ridge) X
     correlations: Panel,
     curvature: Curvature,
+    late: Late,
+    /// lanes of `correlations` from which updates are put off
+    large: usize,
+}
+
+/// Moves in a window of neighbouring locations that the correlations outside of the window have not seen yet.
+#[derive(Default)]
+struct Late {
+    window: usize,
+    moved: Vec<usize>,
+    /// by how much, a block of rows each
+    deltas: Vec<Lane>,
+    /// their rows of H, as far as they are needed
+    rows: Vec<f64>,
 }
 
 impl Gram {
@@ -38,6 +56,8 @@ impl Gram {
             linear: Panel::zeros(0, data.n_times)?,
             correlations: Panel::zeros(0, data.n_times)?,
             curvature: Curvature::default(),
+            late: Late::default(),
+            large: LARGE,
         })
     }
 
@@ -94,7 +114,35 @@ impl Gram {
             linear: self.linear.select(kept, o)?,
             correlations: self.correlations.select(kept, o)?,
             curvature: self.curvature.select(kept),
+            late: Late::default(),
+            large: self.large,
         })
+    }
+
+    fn window_rows(&self) -> std::ops::Range<usize> {
+        let (o, size) = (self.n_orient, self.window());
+        let first = self.late.window * size * o;
+        first..(first + size * o).min(self.linear.rows)
+    }
+
+    fn is_large(&self) -> bool {
+        self.correlations.lanes().len() > self.large
+    }
+
+    /// Locations that make a window.
+    fn window(&self) -> usize {
+        (MANY / self.n_orient).max(1)
+    }
+
+    /// `correlations -= H_moved' deltas` on the rows given.
+    fn subtract(&mut self, rows: std::ops::Range<usize>, moved: &[usize], deltas: &[Lane]) {
+        let (o, p, width) = (self.n_orient, self.linear.rows, self.linear.width);
+        self.late.rows.clear();
+        for i in moved.iter().flat_map(|s| s * o..(s + 1) * o) {
+            self.late.rows.extend_from_slice(&self.hessian[i * p + rows.start..i * p + rows.end]);
+        }
+        let target = &mut self.correlations.lanes_mut()[rows.start * width..rows.end * width];
+        kernels().subtract_outer(target, &self.late.rows, deltas, width);
     }
 }
 
@@ -112,22 +160,60 @@ impl Quadratic for Gram {
     }
 
     fn load(&mut self, x: &Panel) {
+        let o = self.n_orient;
+        self.late.moved.clear();
+        self.late.deltas.clear();
         self.correlations.lanes_mut().copy_from_slice(self.linear.lanes());
-        for s in 0..x.rows / self.n_orient {
-            let block = x.block(s, self.n_orient);
-            if !is_zero(block) {
-                self.advance(s, block);
+        let alive = (0..x.rows / o).filter(|&s| !is_zero(x.block(s, o)));
+        if self.is_large() {
+            let alive: Vec<usize> = alive.collect();
+            let deltas: Vec<Lane> = alive.iter().flat_map(|&s| x.block(s, o)).copied().collect();
+            self.subtract(0..self.linear.rows, &alive, &deltas);
+        } else {
+            let (p, width) = (self.linear.rows, self.linear.width);
+            for s in alive {
+                let rows = &self.hessian[s * o * p..(s + 1) * o * p];
+                kernels().subtract_outer(self.correlations.lanes_mut(), rows, x.block(s, o), width);
             }
         }
     }
 
     fn advance(&mut self, s: usize, delta: &[Lane]) {
         let (o, p, width) = (self.n_orient, self.linear.rows, self.linear.width);
-        let rows = &self.hessian[s * o * p..(s + 1) * o * p];
-        kernels().subtract_outer(self.correlations.lanes_mut(), rows, delta, width);
+        if !self.is_large() {
+            let rows = &self.hessian[s * o * p..(s + 1) * o * p];
+            kernels().subtract_outer(self.correlations.lanes_mut(), rows, delta, width);
+            return;
+        }
+        let window = s / self.window();
+        if window != self.late.window {
+            self.settle();
+            self.late.window = window;
+        }
+        self.subtract(self.window_rows(), &[s], delta);
+        self.late.moved.push(s);
+        self.late.deltas.extend_from_slice(delta);
     }
 
-    fn correlation(&self, s: usize, _block: &[Lane], out: &mut [Lane]) {
+    /// What moved in the window reaches the correlations before and after it.
+    fn settle(&mut self) {
+        if self.late.moved.is_empty() {
+            return;
+        }
+        let (moved, deltas) =
+            (std::mem::take(&mut self.late.moved), std::mem::take(&mut self.late.deltas));
+        let inside = self.window_rows();
+        self.subtract(0..inside.start, &moved, &deltas);
+        self.subtract(inside.end..self.linear.rows, &moved, &deltas);
+        (self.late.moved, self.late.deltas) = (moved, deltas);
+        self.late.moved.clear();
+        self.late.deltas.clear();
+    }
+
+    fn correlation(&mut self, s: usize, _block: &[Lane], out: &mut [Lane]) {
+        if s / self.window() != self.late.window {
+            self.settle();
+        }
         out.copy_from_slice(self.correlations.block(s, self.n_orient));
     }
 
@@ -140,5 +226,52 @@ impl Quadratic for Gram {
         let against_data = self.data_energy - kernels().dot(x.lanes(), self.linear.lanes());
         let residual = against_data - kernels().dot(x.lanes(), self.correlations.lanes());
         Energies { residual: residual.max(0.0), against_data }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array2;
+
+    /// Putting updates off changes nothing but the rounding.
+    #[test]
+    fn late_updates_are_the_same() -> Result<(), Error> {
+        for (n_orient, n_locations) in [(1, 40), (3, 11), (5, 7)] {
+            let wave = |i: usize, j: usize| ((i * 31 + j * 17) as f64).sin();
+            let gain = Array2::from_shape_fn((9, n_locations * n_orient), |(i, j)| wave(i, j));
+            let gain = Gain::new(gain.view(), n_orient)?;
+            let data =
+                Panel::from_array(Array2::from_shape_fn((9, 20), |(i, j)| wave(j, i)).view())?;
+            let all: Vec<usize> = (0..n_locations).collect();
+            let (mut now, mut late) =
+                (Gram::empty(&gain, &data, 0.3)?, Gram::empty(&gain, &data, 0.3)?);
+            late.large = 0;
+            let x = Array2::from_shape_fn((n_locations * n_orient, 20), |(i, j)| {
+                if i / n_orient % 3 == 1 { 0.0 } else { wave(i + j, j) }
+            });
+            let x = Panel::from_array(x.view())?;
+            let mut out = (
+                vec![Lane([0.0; 8]); n_orient * x.width],
+                vec![Lane([0.0; 8]); n_orient * x.width],
+            );
+            for gram in [&mut now, &mut late] {
+                gram.extend(&gain, &all, &data)?;
+                gram.load(&x);
+            }
+            for s in [0, 1, 2, 6, 3, 1, n_locations - 1, 0] {
+                now.advance(s, x.block((s + 2) % n_locations, n_orient));
+                late.advance(s, x.block((s + 2) % n_locations, n_orient));
+                now.correlation((s + 1) % n_locations, &[], &mut out.0);
+                late.correlation((s + 1) % n_locations, &[], &mut out.1);
+                let close =
+                    |(a, b): (&Lane, &Lane)| (0..8).all(|i| (a.0[i] - b.0[i]).abs() < 1e-11);
+                assert!(out.0.iter().zip(&out.1).all(close));
+            }
+            late.settle();
+            let pairs = now.correlations.values().iter().zip(late.correlations.values());
+            assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-11));
+        }
+        Ok(())
     }
 }

@@ -52,7 +52,7 @@ impl Quadratic for Sensors<'_> {
         kernels().subtract_outer(self.residual.lanes_mut(), self.gain.block(s), delta, width);
     }
 
-    fn correlation(&self, s: usize, block: &[Lane], out: &mut [Lane]) {
+    fn correlation(&mut self, s: usize, block: &[Lane], out: &mut [Lane]) {
         let width = self.data.width;
         kernels().correlate(out, self.gain.block(s), self.residual.lanes(), width);
         add_scaled(out, -self.ridge, block);

@@ -36,6 +36,7 @@ impl Epoch for Bcd {
         for (s, &a) in penalty.thresholds.iter().enumerate() {
             blocks.update(quadratic, s, a, x.block_mut(s, o));
         }
+        quadratic.settle();
         self.anderson.visit(quadratic, penalty, x)
     }
 }
