@@ -187,7 +187,7 @@ GAIN, MEASURED, X = np.ones((3, 4)), np.ones((3, 2)), np.ones((4, 2))
         ((GAIN, MEASURED, X * np.nan), 1, ValueError, "x "),
         ((GAIN[0], MEASURED, X), 1, ValueError, "gain"),
         ((GAIN, MEASURED[:2], X), 1, ValueError, "sensors"),
-        ((GAIN, MEASURED, X[:3]), 1, ValueError, "x must have"),
+        ((GAIN, MEASURED, X[:3]), 1, ValueError, "x has shape"),
         ((GAIN, MEASURED[:, :1], X), 1, ValueError, "times"),
         ((GAIN, MEASURED, X), 3, ValueError, "n_orient"),
         ((GAIN, MEASURED, X), 0, ValueError, "n_orient"),
@@ -203,3 +203,19 @@ def test_refuses(
     """Every wrong argument is refused by name."""
     with pytest.raises(error, match=words):
         debias(*arguments, n_orient=n_orient)
+
+
+def test_a_solution_is_taken_as_it_is() -> None:
+    """debias and duality_gap take a Solution; one of another gain is refused by its sizes."""
+    rng = np.random.default_rng(0)
+    gain, data = rng.standard_normal((20, 90)), rng.standard_normal((20, 30))
+    alpha = 0.5 * mxne_rs.alpha_max(gain, data, n_orient=3)
+    solution = mxne_rs.solve_mxne(gain, data, alpha, n_orient=3)
+    expected = debias(gain, data, solution.x, n_orient=3)
+    np.testing.assert_array_equal(debias(gain, data, solution, n_orient=3), expected)
+    certificate = mxne_rs.duality_gap(gain, data, solution, alpha, n_orient=3)
+    assert certificate == mxne_rs.duality_gap(gain, data, solution.x, alpha, n_orient=3)
+    for call in (lambda **k: debias(gain, data, solution, **k),
+                 lambda **k: mxne_rs.duality_gap(gain, data, solution, alpha, **k)):  # fmt: skip
+        with pytest.raises(ValueError, match="x is a Solution of 30 locations x 3 orientations"):
+            call(n_orient=1)

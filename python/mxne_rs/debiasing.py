@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import as_count, as_matrix
+from .gain import prepared
+from .request import sensor_data, support_rows
 
 __all__ = ["debias"]
 
@@ -35,8 +36,8 @@ def debias(gain: Any, data: Any, x: Any, *, n_orient: int | None = None) -> Arra
         Whitened gain; columns of one location stand together.
     data : array, shape (n_sensors, n_times)
         Whitened data.
-    x : array, shape (n_locations * n_orient, n_times)
-        The source amplitudes, such as `Solution.x`, in the units of `gain`.
+    x : Solution, or array, shape (n_locations * n_orient, n_times)
+        The source amplitudes, in the units of `gain`.
     n_orient : int, optional
         Orientations per location. Default: that of the `Gain`, or 1 for an array.
 
@@ -71,58 +72,14 @@ def debias(gain: Any, data: Any, x: Any, *, n_orient: int | None = None) -> Arra
     >>> debias(gain, data, x).tolist()
     [2.0, 1.0, 1.0]
     """
-    measured = as_matrix("data", data)
-    amplitudes = as_matrix("x", x)
-    n_sensors, n_columns, n_orient, prepared = _gain_layout(gain, n_orient)
-    if n_sensors != measured.shape[0]:
-        raise ValueError(
-            "gain and data must have the same number of sensors, "
-            f"got {n_sensors} and {measured.shape[0]}"
-        )
-    if amplitudes.shape[0] != n_columns:
-        raise ValueError(
-            f"x must have one row per column of gain, {n_columns}, got {amplitudes.shape[0]}"
-        )
-    if amplitudes.shape[1] != measured.shape[1]:
-        raise ValueError(
-            "x and data must have the same number of times, "
-            f"got {amplitudes.shape[1]} and {measured.shape[1]}"
-        )
-    n_locations = n_columns // n_orient
-    factors = np.ones(n_locations)
-    blocks = amplitudes.reshape(n_locations, n_orient, amplitudes.shape[1])
-    support = np.flatnonzero(blocks.any(axis=(1, 2)))
-    if len(support):
-        columns = _columns(gain, prepared, support, n_orient)
-        rows = blocks[support].reshape(len(support) * n_orient, -1)
-        factors[support] = bounded_factors(columns, measured, rows, n_orient)
+    gain = prepared(gain, n_orient)
+    measured = sensor_data(gain, data)
+    locations, rows = support_rows(gain, measured, x, "x")
+    factors = np.ones(gain.n_locations)
+    if len(locations):
+        columns = gain.columns(locations)
+        factors[locations] = bounded_factors(columns, measured, rows, gain.n_orient)
     return factors
-
-
-def _gain_layout(gain: Any, n_orient: int | None) -> tuple[int, int, int, Array | None]:
-    """Return (n_sensors, n_columns, n_orient, the array or None for a prepared Gain)."""
-    if n_orient is not None:
-        n_orient = as_count("n_orient", n_orient, 1)
-    if hasattr(gain, "columns") and hasattr(gain, "n_orient"):
-        if n_orient is not None and n_orient != gain.n_orient:
-            raise ValueError(f"n_orient is {n_orient}, but gain was prepared with {gain.n_orient}")
-        n_sensors, n_columns = gain.shape
-        return int(n_sensors), int(n_columns), int(gain.n_orient), None
-    array = as_matrix("gain", gain)
-    n_orient = n_orient or 1
-    if array.shape[1] % n_orient:
-        raise ValueError(
-            f"n_orient must divide the {array.shape[1]} columns of gain, got {n_orient}"
-        )
-    return array.shape[0], array.shape[1], n_orient, array
-
-
-def _columns(gain: Any, prepared: Array | None, support: NDArray[np.intp], n_orient: int) -> Array:
-    """Return the columns (n_sensors, n_support * n_orient) of the locations in `support`."""
-    if prepared is None:
-        return as_matrix("gain", gain.columns(support))
-    index = support[:, np.newaxis] * n_orient + np.arange(n_orient)
-    return prepared[:, index.ravel()]
 
 
 def bounded_factors(gain: Array, data: Array, x: Array, n_orient: int) -> Array:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from .arrays import Floats, as_choice, as_count, as_matrix, as_number, as_weights
 from .gain import Gain
@@ -61,8 +61,11 @@ def sensor_data(gain: Gain, data: ArrayLike, name: str = "data") -> Floats:
     return array
 
 
-def source_rows(gain: Gain, data: Floats, x: ArrayLike, name: str) -> Floats:
+def source_rows(gain: Gain, data: Floats, x: Any, name: str) -> Floats:
     """X as a matrix with a row per source of the gain."""
+    if isinstance(x, Solution):
+        support_rows(gain, data, x, name)
+        return x.x
     array = as_matrix(name, x)
     expected = (gain.shape[1], data.shape[1])
     if array.shape != expected:
@@ -70,25 +73,27 @@ def source_rows(gain: Gain, data: Floats, x: ArrayLike, name: str) -> Floats:
     return array
 
 
-def _init(gain: Gain, data: Floats, init: Any) -> tuple[list[int], Floats] | None:
-    """Warm start as (locations, rows); a Solution is taken apart without making its dense x."""
-    if init is None:
-        return None
-    if isinstance(init, Solution):
-        if (init.active_set.size, init.n_orient) != (gain.n_locations, gain.n_orient):
+def support_rows(gain: Gain, data: Floats, x: Any, name: str) -> tuple[NDArray[np.intp], Floats]:
+    """X as (locations, rows); a Solution is taken apart without making its dense x."""
+    if isinstance(x, Solution):
+        if (x.active_set.size, x.n_orient) != (gain.n_locations, gain.n_orient):
             raise ValueError(
-                f"init is a Solution of {init.active_set.size} locations x {init.n_orient} "
+                f"{name} is a Solution of {x.active_set.size} locations x {x.n_orient} "
                 f"orientations, but gain has {gain.n_locations} x {gain.n_orient}"
             )
-        if init.sources.shape[1] != data.shape[1]:
-            raise ValueError(
-                f"init has {init.sources.shape[1]} times, but data has {data.shape[1]}"
-            )
-        locations, rows = np.flatnonzero(init.active_set), init.sources
-    else:
-        x = source_rows(gain, data, init, "init")
-        active = x.reshape(gain.n_locations, -1).any(axis=1)
-        locations, rows = np.flatnonzero(active), x[np.repeat(active, gain.n_orient)]
+        if x.sources.shape[1] != data.shape[1]:
+            raise ValueError(f"{name} has {x.sources.shape[1]} times, but data has {data.shape[1]}")
+        return np.flatnonzero(x.active_set), x.sources
+    dense = source_rows(gain, data, x, name)
+    active = dense.reshape(gain.n_locations, -1).any(axis=1)
+    return np.flatnonzero(active), dense[np.repeat(active, gain.n_orient)]
+
+
+def _init(gain: Gain, data: Floats, init: Any) -> tuple[list[int], Floats] | None:
+    """Warm start as (locations, rows)."""
+    if init is None:
+        return None
+    locations, rows = support_rows(gain, data, init, "init")
     return locations.tolist(), np.ascontiguousarray(rows)
 
 

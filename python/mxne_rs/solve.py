@@ -249,7 +249,7 @@ def alpha_max(
 def duality_gap(
     gain: Gain | ArrayLike,
     data: ArrayLike,
-    x: ArrayLike,
+    x: Solution | ArrayLike,
     alpha: float,
     *,
     n_orient: int | None = None,
@@ -267,7 +267,7 @@ def duality_gap(
         Whitened gain G.
     data : array_like, shape (n_sensors, n_times)
         Whitened data M.
-    x : array_like, shape (n_sources, n_times)
+    x : Solution | array_like, shape (n_sources, n_times)
         The sources to be certified, from any solver.
     alpha : float
         Regularisation, absolute.
