@@ -67,12 +67,19 @@ PYTHON_ORDER = [
     "dipoles",
     "in_mne",
     "inverse",
+    "paths",
     "table",
     "picture",
+    "path_table",
+    "path_picture",
+    "report",
     "simulate",
     "command",
     "__init__",
+    "__main__",
 ]
+#: Inside of the command line, a package of its own.
+COMMAND_ORDER = ["wording", "values", "options", "reading", "writing", "__init__"]
 
 
 def rust_files():
@@ -126,12 +133,23 @@ def test_rust_modules_use_only_what_stands_below_them(path, module):
     assert module == "python" or not others, f"from the crate root: {others}"
 
 
-@pytest.mark.parametrize("path", sorted(PYTHON.glob("*.py")), ids=lambda path: path.stem)
-def test_python_modules_use_only_what_stands_below_them(path):
+@pytest.mark.parametrize(
+    ("path", "order"),
+    [(path, PYTHON_ORDER) for path in sorted(PYTHON.glob("*.py"))]
+    + [(path, COMMAND_ORDER) for path in sorted((PYTHON / "command").glob("*.py"))],
+    ids=lambda part: part.stem if isinstance(part, Path) else "",
+)
+def test_python_modules_use_only_what_stands_below_them(path, order):
     """Every relative import names a module strictly lower."""
-    assert path.stem in PYTHON_ORDER, f"{path.stem} has no place in the order"
-    below = PYTHON_ORDER[: PYTHON_ORDER.index(path.stem)]
-    assert python_imports(path) <= set(below)
+    assert path.stem in order, f"{path.stem} has no place in the order"
+    assert python_imports(path) <= set(order[: order.index(path.stem)])
+
+
+@pytest.mark.parametrize("path", sorted((PYTHON / "command").glob("*.py")), ids=lambda p: p.stem)
+def test_command_line_uses_only_what_stands_below_it(path):
+    """Every import from the package around it names a module below `command`."""
+    outside = re.findall(r"^\s*from \.\.(\w+) import", path.read_text(), flags=re.MULTILINE)
+    assert set(outside) <= set(PYTHON_ORDER[: PYTHON_ORDER.index("command")])
 
 
 @pytest.mark.parametrize(
@@ -147,7 +165,9 @@ def test_order_is_the_one_of_the_design(title, order):
 def test_every_module_in_the_order_exists():
     """No row outlives its module."""
     assert {module for _, module in rust_files()} == set(RUST_ORDER)
-    assert {path.stem for path in PYTHON.glob("*.py")} == set(PYTHON_ORDER) - {"_core"}
+    flat = {path.stem for path in PYTHON.glob("*.py")}
+    assert flat | {"command"} == set(PYTHON_ORDER) - {"_core"}
+    assert {path.stem for path in (PYTHON / "command").glob("*.py")} == set(COMMAND_ORDER)
 
 
 def test_rust_files_are_short():

@@ -107,10 +107,10 @@ def log_level(verbose: bool | str | int | None) -> AbstractContextManager[Any]:
 def solve_jointly(model: Model, evokeds: Sequence[Any], settings: Settings) -> Localization:
     """One problem of all the data, one after the other in time."""
     data = np.hstack([model.whiten(one) for one in evokeds])
-    reduced, basis = _truncate(data, settings.n_components)
-    unit = _unit(model, reduced, settings)
+    reduced, basis = truncate(data, settings.n_components)
+    unit = unit_of(model, reduced)
     scaled, square = unit * reduced, unit**2
-    common = _common(settings)
+    common = common_options(settings)
     if settings.percent is None and data.any():
         levels = _noise_levels(evokeds, basis, settings)
         solution = solve_sure(
@@ -133,15 +133,15 @@ def solve_jointly(model: Model, evokeds: Sequence[Any], settings: Settings) -> L
                 surrogate=settings.surrogate, max_iter=settings.maxit * settings.n_mxne_iter,
                 verbose=settings.verbose, **common,
             )  # fmt: skip
-    return _localization(model, evokeds, (reduced, basis), solution, unit, settings)
+    return localization_of(model, evokeds, (reduced, basis), solution, unit, settings)
 
 
 def solve_each(model: Model, evokeds: Sequence[Any], settings: Settings) -> list[Localization]:
     """One problem for each of the data, side by side on one gain where alpha is given."""
     if settings.percent is None:
         return [solve_jointly(model, [one], settings) for one in evokeds]
-    reduced = [_truncate(model.whiten(one), settings.n_components) for one in evokeds]
-    units = [_unit(model, data, settings) for data, _ in reduced]
+    reduced = [truncate(model.whiten(one), settings.n_components) for one in evokeds]
+    units = [unit_of(model, data) for data, _ in reduced]
     solutions = solve_batch(
         model.gain,
         [unit * data for unit, (data, _) in zip(units, reduced, strict=True)],
@@ -150,15 +150,15 @@ def solve_each(model: Model, evokeds: Sequence[Any], settings: Settings) -> list
         surrogate=settings.surrogate,
         max_iter=settings.maxit * settings.n_mxne_iter,
         verbose=False,
-        **_common(settings),
+        **common_options(settings),
     )
     return [
-        _localization(model, [one], data, solution, unit, settings)
+        localization_of(model, [one], data, solution, unit, settings)
         for one, data, solution, unit in zip(evokeds, reduced, solutions, units, strict=True)
     ]
 
 
-def _common(settings: Settings) -> dict[str, Any]:
+def common_options(settings: Settings) -> dict[str, Any]:
     """What every verb takes."""
     return {
         "tol": 2 * settings.tol,
@@ -169,7 +169,7 @@ def _common(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _unit(model: Model, data: Floats, settings: Settings) -> float:
+def unit_of(model: Model, data: Floats) -> float:
     """A hundredth of alpha_max; 1 where there are no data, or none that a source could produce."""
     return 0.01 * alpha_max(model.gain, data) or 1.0
 
@@ -188,7 +188,7 @@ def _noise_levels(evokeds: Sequence[Any], basis: Floats | None, settings: Settin
     return levels if basis is None else np.sqrt(basis**2 @ levels**2)
 
 
-def _localization(
+def localization_of(
     model: Model,
     evokeds: Sequence[Any],
     data: tuple[Floats, Floats | None],
@@ -196,6 +196,10 @@ def _localization(
     unit: float,
     settings: Settings,
 ) -> Localization:
+    """The answer on scaled data as a Localization: debiased, in Am, over all of time.
+
+    `data` are those that were solved for before scaling, and their basis over time if there is one.
+    """
     (reduced, basis), n_orient = data, model.n_orient
     columns = np.repeat(solution.active_set, n_orient)
     amplitudes = np.array(solution.sources, dtype=np.float64)
@@ -266,7 +270,7 @@ def warn_if_empty(solution: Solution, has_data: bool) -> None:
     )
 
 
-def _truncate(data: Floats, n_components: int | None) -> tuple[Floats, Floats | None]:
+def truncate(data: Floats, n_components: int | None) -> tuple[Floats, Floats | None]:
     """Return (data, None), or (reduced, basis) with data ~ reduced @ basis."""
     if n_components is None:
         return data, None

@@ -10,7 +10,7 @@ import numpy as np
 
 from .arrays import Floats
 from .localization import Localization
-from .picture import COLOURS, GREY, WEAK_COLOUR, _plain
+from .picture import COLOURS, GREY, WEAK_COLOUR, plain
 from .table import source_table
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def draw_path(found: Sequence[Localization], path: str | os.PathLike[str] | None
         axes.plot(percents[short], values[short], "X", color=SHORT_COLOUR, markersize=8, zorder=4)
         axes.set_ylim(bottom=0)
         axes.set_ylabel(label, fontsize=9.5, color=GREY)
-        _plain(axes)
+        plain(axes)
     panels[0].yaxis.get_major_locator().set_params(integer=True)
     _draw_amplitudes(panels[2], percents, found)
     _falling(panels[2], percents)
@@ -145,7 +145,7 @@ def _draw_amplitudes(axes: Axes, percents: Floats, found: Sequence[Localization]
         )
     axes.set_ylim(bottom=0)
     axes.set_ylabel("peak amplitude (nAm)", fontsize=9.5, color=GREY)
-    _plain(axes)
+    plain(axes)
     if not courses:
         return
     handles, labels = axes.get_legend_handles_labels()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .localization import Localization
-from .table import COLUMNS, _cells, source_table
+from .table import COLUMNS, cells, source_table
 
 __all__ = ["format_path", "write_path_sources", "write_path_table"]
 
@@ -105,7 +105,7 @@ def write_path_sources(found: Sequence[Localization], path: str | os.PathLike[st
     """
     lines = [["alpha_percent", *(heading for _, heading in COLUMNS)]]
     for one in found:
-        lines += [[_percent(one), *_cells(row)] for row in source_table(one)]
+        lines += [[_percent(one), *cells(row)] for row in source_table(one)]
     _write(path, lines)
 
 

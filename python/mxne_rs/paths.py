@@ -9,7 +9,7 @@ import numpy as np
 
 from .arrays import Floats, as_floats
 from .localization import Localization
-from .localize import _common, _localization, _truncate, _unit, import_mne
+from .localize import common_options, import_mne, localization_of, log_level, truncate, unit_of
 from .measurement import as_evokeds
 from .model import prepare_model, will_be_fixed
 from .settings import make_settings, warn_of_free_cd
@@ -76,19 +76,19 @@ def localize_path(
     >>> [(f"{one.alpha:.0f} %", int(one.active.sum())) for one in found]
     [('80 %', 1), ('50 %', 2), ('20 %', 2)]
     """
-    mne = import_mne()
+    import_mne()
     values = _percentages(percents)
     settings = make_settings(verbose=verbose, **how)
     evokeds = as_evokeds(evoked)
-    with mne.utils.use_log_level(verbose):
+    with log_level(verbose):
         model = prepare_model(
             evokeds[0].info, forward, noise_cov, loose=loose, depth=depth, rank=rank,
             weights=weights, weights_min=weights_min, pick_ori=pick_ori,
         )  # fmt: skip
         warn_of_free_cd(how.get("solver"), will_be_fixed(forward, loose))
         whole = np.hstack([model.whiten(one) for one in evokeds])
-        data = _truncate(whole, settings.n_components)
-        unit = _unit(model, data[0], settings)
+        data = truncate(whole, settings.n_components)
+        unit = unit_of(model, data[0])
         with warnings.catch_warnings():
             # They name alphas in the unit of the solver; and that the first ones leave no source
             # is what a path is for.
@@ -97,10 +97,10 @@ def localize_path(
             path = solve_path(
                 model.gain, unit * data[0], unit**2 * values, n_reweights=settings.n_mxne_iter,
                 surrogate=settings.surrogate, max_iter=settings.maxit * settings.n_mxne_iter,
-                verbose=settings.verbose, **_common(settings),
+                verbose=settings.verbose, **common_options(settings),
             )  # fmt: skip
             found = [
-                _localization(model, evokeds, data, solution, unit, settings) for solution in path
+                localization_of(model, evokeds, data, solution, unit, settings) for solution in path
             ]
     short = [f"{one.alpha:.3g}" for one in found if not one.solution.converged]
     if short:

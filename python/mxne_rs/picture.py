@@ -116,7 +116,7 @@ def draw(
         _draw_locations(figure.add_subplot(top[column]), localization, dipoles, rows, view)
     kinds = [kind for kind in CHANNEL_TYPES if kind in residual.get_channel_types()]
     bottom = outer[1].subgridspec(1, 2, width_ratios=[1.0, 0.5 + 0.35 * len(kinds)], wspace=0.15)
-    _draw_time_courses(figure.add_subplot(bottom[0]), dipoles, rows)
+    draw_time_courses(figure.add_subplot(bottom[0]), dipoles, rows)
     sensors = bottom[1].subgridspec(2, max(len(kinds), 1), wspace=0.24, hspace=0.12)
     measured = localization.evokeds[0].copy().pick(residual.ch_names)
     for column, kind in enumerate(kinds):
@@ -161,7 +161,7 @@ def _is_named(row: SourceRow) -> bool:
     return row.number <= len(COLOURS)
 
 
-def _plain(axes: Axes) -> None:
+def plain(axes: Axes) -> None:
     """Give a panel the look they all share."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
@@ -242,10 +242,10 @@ def _draw_locations(
             fontsize=10,
             color=GREY,
         )
-    _plain(axes)
+    plain(axes)
 
 
-def _draw_time_courses(axes: Axes, dipoles: Sequence[Any], rows: Sequence[SourceRow]) -> None:
+def draw_time_courses(axes: Axes, dipoles: Sequence[Any], rows: Sequence[SourceRow]) -> None:
     axes.axhline(0, color="0.8", linewidth=0.8)
     for row in reversed(rows):
         dipole = dipoles[row.index]
@@ -296,7 +296,7 @@ def _draw_time_courses(axes: Axes, dipoles: Sequence[Any], rows: Sequence[Source
     axes.set_title("source amplitudes", fontsize=11, pad=4)
     axes.set_xlabel("time (ms)", fontsize=9.5, color=GREY)
     axes.set_ylabel("amplitude (nAm)", fontsize=9.5, color=GREY)
-    _plain(axes)
+    plain(axes)
 
 
 def _draw_sensors(pair: tuple[Axes, Axes], measured: Any, residual: Any, kind: str) -> None:
@@ -324,7 +324,7 @@ def _draw_sensors(pair: tuple[Axes, Axes], measured: Any, residual: Any, kind: s
         axes.set_ylim(-reach, reach)
         axes.set_xlim(times[0], times[-1])
         axes.text(0.03, 0.97, what, transform=axes.transAxes, fontsize=8.5, color=GREY, va="top")
-        _plain(axes)
+        plain(axes)
     pair[0].set_title(f"{len(picks)} {name} ({unit})", fontsize=10, pad=4)
     pair[0].tick_params(labelbottom=False)
     pair[1].set_xlabel("time (ms)", fontsize=9.5, color=GREY)

@@ -13,8 +13,8 @@ import numpy as np
 from ._core import __version__
 from .curve import SureCurve
 from .localization import Localization
-from .picture import CHANNEL_TYPES, GREY, _draw_time_courses, _plain, draw
-from .table import COLUMNS, _cells, source_table
+from .picture import CHANNEL_TYPES, GREY, draw, draw_time_courses, plain
+from .table import COLUMNS, cells, source_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -86,7 +86,7 @@ def write_report(
     report.add_figure(picture, "Sources", tags=("sources",))
     headings = [heading for heading, _ in COLUMNS]
     report.add_html(
-        _table((_cells(row) for row in rows), headings)
+        _table((cells(row) for row in rows), headings)
         + "<p>Positions in mm, head coordinates (x right, y front, z up), peaks in nAm.</p>",
         "Table of sources",
         tags=("sources",),
@@ -246,7 +246,7 @@ def _butterfly(evoked: Any, scale: dict[str, list[float]]) -> Figure:
 def _amplitudes(dipoles: Sequence[Any], rows: Any) -> Figure:
     figure = _figure(10.5, 4.0)
     axes = figure.subplots()
-    _draw_time_courses(axes, dipoles, rows)
+    draw_time_courses(axes, dipoles, rows)
     axes.set_title("")
     return figure
 
@@ -271,7 +271,7 @@ def _alpha_curve(curve: SureCurve) -> Figure:
     chosen = curve.alphas[curve.index]
     for axes in (upper, lower):
         axes.axvline(chosen, color="#D55E00", linewidth=1.2, linestyle="--")
-        _plain(axes)
+        plain(axes)
     upper.plot(chosen, curve.values[curve.index], "o", color="#D55E00", markersize=7)
     upper.set_title(f"chosen: {chosen:.3g} %, {curve.n_active[curve.index]} sources", fontsize=11)
     return figure

@@ -142,7 +142,7 @@ def format_table(rows: Sequence[SourceRow]) -> str:
          1        left  -49.8    7.8   48.9        22.5    100.0     31.4     197
     positions in mm, head coordinates (x right, y front, z up)
     """
-    lines = [[heading for heading, _ in COLUMNS], *(_cells(row) for row in rows)]
+    lines = [[heading for heading, _ in COLUMNS], *(cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
     # Room for a sign, so that tables of different runs line up.
     widths[2:5] = [max(width, 5) for width in widths[2:5]]
@@ -180,11 +180,11 @@ def write_table(rows: Sequence[SourceRow], path: str | os.PathLike[str]) -> None
     ['1', 'left', '-49.8']
     """
     lines = ["\t".join(heading for _, heading in COLUMNS)]
-    lines += ["\t".join(_cells(row)) for row in rows]
+    lines += ["\t".join(cells(row)) for row in rows]
     Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _cells(row: SourceRow) -> list[str]:
+def cells(row: SourceRow) -> list[str]:
     numbers = (*row.position, row.peak_amplitude, row.peak_time, row.goodness_of_fit)
     # Adding 0 turns the -0.0 that rounding leaves into 0.0.
     return [

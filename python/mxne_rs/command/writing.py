@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .localization import Localization
-from .path_picture import draw_path
-from .path_table import format_path, write_path_sources, write_path_table
-from .picture import draw
-from .report import write_report
-from .table import format_table, source_table, write_table
+from ..localization import Localization
+from ..path_picture import draw_path
+from ..path_table import format_path, write_path_sources, write_path_table
+from ..picture import draw
+from ..report import write_report
+from ..table import format_table, source_table, write_table
 from .wording import WrongInput, unsettled_line
 
 __all__ = ["make_folder", "write_localization", "write_path"]
@@ -28,7 +28,7 @@ def make_folder(out: Path, option: str) -> None:
     Examples
     --------
     >>> import pathlib, tempfile
-    >>> from mxne_rs.writing import make_folder
+    >>> from mxne_rs.command.writing import make_folder
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     make_folder(pathlib.Path(folder) / "new", "--out")
     ...     [path.name for path in pathlib.Path(folder).iterdir()]
@@ -71,12 +71,12 @@ def write_localization(
 
     Examples
     --------
-    >>> import pathlib, tempfile
+    >>> import mne, pathlib, tempfile
     >>> from mxne_rs.localize import localize
     >>> from mxne_rs.simulate import simulate_auditory
-    >>> from mxne_rs.writing import write_localization
+    >>> from mxne_rs.command.writing import write_localization
     >>> found = localize(*simulate_auditory(spacing=20.0), alpha=20, verbose=False)
-    >>> with tempfile.TemporaryDirectory() as folder:
+    >>> with mne.utils.use_log_level("ERROR"), tempfile.TemporaryDirectory() as folder:
     ...     lines = write_localization(found, pathlib.Path(folder))
     >>> print(lines[0])
     Simulated auditory, -100 to 300 ms: MxNE, alpha 20 %
@@ -140,7 +140,7 @@ def write_path(found: Sequence[Localization], out: Path) -> list[str]:
     >>> import pathlib, tempfile
     >>> from mxne_rs.paths import localize_path
     >>> from mxne_rs.simulate import simulate_auditory
-    >>> from mxne_rs.writing import write_path
+    >>> from mxne_rs.command.writing import write_path
     >>> found = localize_path(*simulate_auditory(spacing=20.0), [80, 20], verbose=False)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     lines = write_path(found, pathlib.Path(folder))
@@ -180,7 +180,7 @@ def write_estimate(stc: Any, out: Path) -> list[str]:
     --------
     >>> import pathlib, tempfile
     >>> import mne, numpy as np
-    >>> from mxne_rs.writing import write_estimate
+    >>> from mxne_rs.command.writing import write_estimate
     >>> stc = mne.SourceEstimate(np.ones((1, 2)), [np.array([4]), np.array([], int)], 0.0, 0.001)
     >>> with mne.utils.use_log_level("ERROR"), tempfile.TemporaryDirectory() as folder:
     ...     write_estimate(stc, pathlib.Path(folder))

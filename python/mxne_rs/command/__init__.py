@@ -13,13 +13,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .localization import Localization
-from .localize import localize
+from ..localization import Localization
+from ..localize import localize
+from ..paths import localize_path
+from ..simulate import write_simulation
+from ..solution import ConvergenceWarning
 from .options import parse
-from .paths import localize_path
 from .reading import Inputs, read_inputs
-from .simulate import write_simulation
-from .solution import ConvergenceWarning
 from .wording import WrongInput, edge_line, one_line, shortfall_line
 from .writing import make_folder, write_localization, write_path
 
@@ -48,8 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     -------
     int
         Exit code: 0 where it worked, 1 where no source is active (nothing is written), 2 where
-        options or files have to be changed (one line on stderr says how), 3 where the results are
-        written but the gap asked for was not reached, 130 where it was interrupted.
+        options or files have to be changed (one line on stderr says how), 3 where the gap asked for
+        was not reached (the results are written), 130 where it was interrupted.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def _localize(options: argparse.Namespace) -> Answer:
         found = _find(options, inputs, options.alpha, options.reweights)
         _warn(edge_line(found))
         if not found.active.any():
-            return _no_source(options, inputs, found)
+            return _unfinished([found], options) or _no_source(options, inputs, found)
         lines = write_localization(found, out, report=report, settings=_settings(options, report))
     return _answer([found], options, lines)
 
@@ -129,8 +129,10 @@ def _path(options: argparse.Namespace) -> Answer:
         make_folder(out, "--out")
         found = localize_path(*inputs, np.geomspace(*options.alphas), **_how(options, inputs))
         if not any(one.active.any() for one in found):
-            _say("no source at any of these alphas: lower --alphas")
-            return Answer(NO_SOURCE, [])
+            unfinished = _unfinished(found, options)
+            if unfinished is None:
+                _say("no source at any of these alphas: lower --alphas")
+            return unfinished or Answer(NO_SOURCE, [])
         lines = write_path(found, out)
     return _answer(found, options, lines)
 
@@ -200,6 +202,15 @@ def _how(options: argparse.Namespace, inputs: Inputs) -> dict[str, Any]:
     }
 
 
+def _unfinished(found: Sequence[Localization], options: argparse.Namespace) -> Answer | None:
+    """Say that the solver was stopped before it had a source; None where it was not stopped."""
+    shortfall = shortfall_line(found, options)
+    if shortfall is None:
+        return None
+    _warn(f"{shortfall}; no source so far, nothing is written")
+    return Answer(NOT_CONVERGED, [])
+
+
 def _no_source(options: argparse.Namespace, inputs: Inputs, found: Localization) -> Answer:
     """Say whether alpha is too high or reweighting went too far."""
     if options.reweights > 1:
@@ -239,7 +250,3 @@ def _settings(options: argparse.Namespace, report: Path | None) -> dict[str, Any
     values = {**vars(options), "report": report}
     del values["command"]
     return {f"--{name.replace('_', '-')}": value for name, value in values.items()}
-
-
-if __name__ == "__main__":
-    sys.exit(main())

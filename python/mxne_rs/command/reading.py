@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .measurement import as_evokeds, evoked_of_raw
+from ..measurement import as_evokeds, evoked_of_raw
 from .wording import WrongInput, one_line
 
 __all__ = ["Inputs", "read_inputs"]
@@ -35,7 +35,7 @@ class Inputs(NamedTuple):
 
     Examples
     --------
-    >>> from mxne_rs.reading import Inputs
+    >>> from mxne_rs.command.reading import Inputs
     >>> Inputs._fields
     ('evoked', 'forward', 'noise_cov')
     """
@@ -67,12 +67,12 @@ def read_inputs(options: Any, tell: Callable[[str], None] = print) -> Inputs:
 
     Examples
     --------
-    >>> from mxne_rs.options import parse
-    >>> from mxne_rs.reading import read_inputs
+    >>> from mxne_rs.command.options import parse
+    >>> from mxne_rs.command.reading import read_inputs
     >>> read_inputs(parse(["path", "--evoked", "no-ave.fif", "--forward", "no-fwd.fif",
     ...                    "--noise-cov", "no-cov.fif", "--out", "results"]))
     Traceback (most recent call last):
-    mxne_rs.wording.WrongInput: --evoked no-ave.fif: there is no such file
+    mxne_rs.command.wording.WrongInput: --evoked no-ave.fif: there is no such file
     """
     import mne
 
@@ -159,7 +159,7 @@ def _part(evoked: Any, given: str, options: Any) -> Any:
         first, last = float(evoked.times[0]), float(evoked.times[-1])
         start, stop = (first if start is None else start), (last if stop is None else stop)
         _check_times(option, (start, stop), evoked.times, evoked.info["sfreq"], given)
-        evoked.apply_baseline((max(start, first), min(stop, last)))
+        evoked.apply_baseline((start, stop))
     return evoked.crop(*_times(options, evoked.times, evoked.info["sfreq"], given))
 
 

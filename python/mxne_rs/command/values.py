@@ -66,7 +66,7 @@ def positive(remedy: str) -> Callable[[str], float]:
 
     Examples
     --------
-    >>> from mxne_rs.values import positive
+    >>> from mxne_rs.command.values import positive
     >>> positive("a positive number")("1e-6")
     1e-06
     """
@@ -85,7 +85,7 @@ def count(least: int) -> Callable[[str], int]:
 
     Examples
     --------
-    >>> from mxne_rs.values import count
+    >>> from mxne_rs.command.values import count
     >>> count(1)("20")
     20
     """
@@ -118,7 +118,7 @@ def orientation(text: str) -> float | str:
 
     Examples
     --------
-    >>> from mxne_rs.values import orientation
+    >>> from mxne_rs.command.values import orientation
     >>> orientation("auto"), orientation("0.2")
     ('auto', 0.2)
     """
@@ -130,7 +130,7 @@ def seconds(text: str) -> float:
 
     Examples
     --------
-    >>> from mxne_rs.values import seconds
+    >>> from mxne_rs.command.values import seconds
     >>> seconds("-0.1")
     -0.1
     """
@@ -145,7 +145,7 @@ def seconds_or_none(text: str) -> float | None:
 
     Examples
     --------
-    >>> from mxne_rs.values import seconds_or_none
+    >>> from mxne_rs.command.values import seconds_or_none
     >>> [seconds_or_none(text) for text in ("none", "0")]
     [None, 0.0]
     """
@@ -160,7 +160,7 @@ def percent_or_sure(text: str) -> float | str:
 
     Examples
     --------
-    >>> from mxne_rs.values import percent_or_sure
+    >>> from mxne_rs.command.values import percent_or_sure
     >>> percent_or_sure("60"), percent_or_sure("sure")
     (60.0, 'sure')
     """

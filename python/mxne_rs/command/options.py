@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from ._core import __version__
+from .._core import __version__
 from .values import (
     COARSEST,
     FINEST,
@@ -40,7 +40,7 @@ exit code:
   0  it worked
   1  no source is active: nothing is written; lower --alpha
   2  an option, a file or a channel set has to be changed: one line says how
-  3  the results are written, but the solver stopped before the gap of --tol was reached
+  3  the solver stopped before the gap of --tol was reached; what it has is written
   130  interrupted
 """
 LOCALIZE_EXAMPLES = """\
@@ -98,7 +98,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
     Examples
     --------
-    >>> from mxne_rs.options import parse
+    >>> from mxne_rs.command.options import parse
     >>> options = parse(["simulate", "--out", "demo"])
     >>> options.command, options.out, options.spacing
     ('simulate', 'demo', 8.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .localization import Localization
+from ..localization import Localization
 
 __all__ = ["WrongInput", "edge_line", "one_line", "shortfall_line", "unsettled_line"]
 
@@ -15,7 +15,7 @@ class WrongInput(Exception):
 
     Examples
     --------
-    >>> from mxne_rs.wording import WrongInput
+    >>> from mxne_rs.command.wording import WrongInput
     >>> str(WrongInput("--tmin 0.4 is after --tmax 0.1: exchange them"))
     '--tmin 0.4 is after --tmax 0.1: exchange them'
     """
@@ -26,7 +26,7 @@ def one_line(message: object) -> str:
 
     Examples
     --------
-    >>> from mxne_rs.wording import one_line
+    >>> from mxne_rs.command.wording import one_line
     >>> one_line("first\\n   second"), one_line(AssertionError())
     ('first second', 'AssertionError')
     """
@@ -48,7 +48,7 @@ def shortfall_line(found: Sequence[Localization], options: Any) -> str | None:
     >>> from argparse import Namespace
     >>> from mxne_rs.localize import localize
     >>> from mxne_rs.simulate import simulate_auditory
-    >>> from mxne_rs.wording import shortfall_line
+    >>> from mxne_rs.command.wording import shortfall_line
     >>> found = localize(*simulate_auditory(spacing=20.0), alpha=20, verbose=False)
     >>> shortfall_line([found], Namespace(maxit=3000, time_limit=None, tol=1e-4)) is None
     True
@@ -100,7 +100,7 @@ def edge_line(found: Localization) -> str | None:
     --------
     >>> from mxne_rs.localize import localize
     >>> from mxne_rs.simulate import simulate_auditory
-    >>> from mxne_rs.wording import edge_line
+    >>> from mxne_rs.command.wording import edge_line
     >>> edge_line(localize(*simulate_auditory(spacing=20.0), alpha=20, verbose=False)) is None
     True
     """
@@ -120,7 +120,7 @@ def unsettled_line(found: Sequence[Localization]) -> str | None:
     --------
     >>> from mxne_rs.localize import localize
     >>> from mxne_rs.simulate import simulate_auditory
-    >>> from mxne_rs.wording import unsettled_line
+    >>> from mxne_rs.command.wording import unsettled_line
     >>> data = simulate_auditory(spacing=20.0)
     >>> unsettled_line([localize(*data, alpha=20, n_mxne_iter=2, verbose=False)])
     'reweighting had not settled: more --reweights may change the answer'
