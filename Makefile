@@ -4,12 +4,12 @@ VENV := .venv
 BENCH := target/bench-venv
 PY := $(VENV)/bin/python
 DATA := $(or $(MXNE_RS_DATA),../shared/data)
-LOCALIZE := $(VENV)/bin/mxne-rs localize --reweights 10 --tmin 0.05 --tmax 0.15 --out demo
+LOCALIZE := $(VENV)/bin/mxne-rs localize --tmin 0.05 --tmax 0.15 --report --out demo
 # The Python that build.rs asks for a CBLAS and that PyO3 builds for: always the one of the virtual environment.
 export PYO3_PYTHON := $(abspath $(PY))
 RUST := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock build.rs
 
-.PHONY: demo test dev format lint rust-test python-test wheel-test bench scaling counts doc clean
+.PHONY: demo test dev format lint rust-test python-test wheel-test bench bench-sure scaling counts doc clean docs
 
 $(VENV)/base: pyproject.toml
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
@@ -67,6 +67,7 @@ rust-test: $(VENV)/installed
 python-test: $(VENV)/installed
 	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) -m pytest
 	$(PY) tests/with_blas.py
+	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) tests/with_older_mne.py
 
 wheel-test: $(VENV)/installed
 	$(PY) tests/with_wheel.py
@@ -75,7 +76,7 @@ wheel-test: $(VENV)/installed
 # cannot be installed is reported by the benchmark.
 $(BENCH)/base: pyproject.toml
 	test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
-	$(BENCH)/bin/pip install -q --disable-pip-version-check 'mne>=1.12' 'matplotlib>=3.7' \
+	$(BENCH)/bin/pip install -q --disable-pip-version-check 'mne>=1.11' 'matplotlib>=3.7' \
 	  'scikit-learn>=1.4' threadpoolctl ipython
 	for peer in celer skglm invertmeeg '--no-deps adelie'; do \
 	  $(BENCH)/bin/pip install -q --disable-pip-version-check $$peer || echo "not installed: $$peer"; done
@@ -91,6 +92,10 @@ bench: $(BENCH)/installed
 	cargo bench -q --bench solvers
 	MXNE_RS_DATA=$(abspath $(DATA)) $(BENCH)/bin/python benches/compare.py --write
 
+# mixed_norm(alpha="sure") against MNE's on the real data: its part of docs/benchmarks.md.
+bench-sure: $(BENCH)/installed
+	MXNE_RS_DATA=$(abspath $(DATA)) $(BENCH)/bin/python benches/sure.py --write
+
 # How cost and memory grow: its part of docs/benchmarks.md, docs/scaling.png.
 scaling: $(BENCH)/installed
 	$(BENCH)/bin/python benches/scaling.py --write
@@ -104,3 +109,17 @@ doc:
 
 clean:
 	rm -rf $(VENV) target demo dist
+
+# The documentation, in an environment of its own that sees the module which `maturin develop` has built. Every example is run; one
+# that fails, and any warning of Sphinx, fails the build.
+DOCS := target/docs-venv
+
+$(DOCS)/complete: pyproject.toml docs/environment.py
+	test -x $(DOCS)/bin/python || $(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python docs/environment.py
+	touch $@
+
+docs: $(VENV)/installed $(DOCS)/complete
+	rm -rf docs/generated target/docs
+	$(DOCS)/bin/python -m sphinx -W --keep-going -q -d target/docs/doctrees docs target/docs/html
+	@echo "open $(abspath target/docs/html/index.html)"

@@ -1,0 +1,163 @@
+"""What `conf.py` needs functions for: the list of the API, the order and the output of examples."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+import mxne_rs
+
+HERE = Path(__file__).resolve().parent.parent
+
+#: The API by subject. A public name that is in none of them goes under `REST`.
+SUBJECTS = {
+    "From and to MNE objects": [
+        "mixed_norm",
+        "mixed_norm_epochs",
+        "mixed_norm_raw",
+        "make_stc_from_dipoles",
+        "use_in_mne",
+        "Solver",
+        "list_solvers",
+    ],
+    "On arrays": [
+        "solve_mxne",
+        "solve_irmxne",
+        "solve_path",
+        "solve_sure",
+        "solve_batch",
+        "debias",
+        "whitener",
+        "Gain",
+    ],
+    "Certificates and building blocks": ["alpha_max", "duality_gap", "group_soft_threshold"],
+    "Answers": ["Solution", "Record", "SureCurve", "Path", "ConvergenceWarning"],
+}
+REST = "Others"
+#: Public names of modules that are not imported with the package (they need MNE or scikit-learn).
+MODULES = {
+    "Everything about one solve, on MNE objects": [
+        "localize.localize",
+        "paths.localize_path",
+        "localization.Localization",
+        "picture.draw",
+        "report.write_report",
+    ],
+    "scikit-learn": ["sklearn.MixedNorm"],
+    "Simulated data": [
+        "simulate.simulate_auditory",
+        "simulate.write_simulation",
+        "simulate.TrueSource",
+    ],
+    "Command line": ["command.main"],
+}
+
+#: The how-tos in the order in which one needs them.
+ORDER = ("start", "alpha", "orientation", "epochs", "report", "numpy", "mne")
+
+
+def api() -> dict[str, list[str]]:
+    """Every public name by subject, none left out and none that is not there."""
+    public = [name for name in mxne_rs.__all__ if not name.startswith("__")]
+    sections = {
+        subject: [name for name in names if name in public] for subject, names in SUBJECTS.items()
+    }
+    listed = {name for names in sections.values() for name in names}
+    rest = [name for name in public if name not in listed]
+    return {**sections, **({REST: rest} if rest else {}), **MODULES}
+
+
+def write_api(path: Path) -> None:
+    """Write the page from which autosummary makes one page for each name."""
+    lines = ["API", "===", "", "Everything public. ``mxne_rs`` itself needs NumPy only.", ""]
+    for subject, names in api().items():
+        lines += [subject, "-" * len(subject), "", ".. autosummary::"]
+        lines += ["   :toctree: api", "   :nosignatures:", ""]
+        lines += [f"   mxne_rs.{name}" for name in names] + [""]
+    text = "\n".join(lines)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")
+
+
+def plain_bars(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
+    """Take the bars of norms, |X|, as bars, where reStructuredText sees a substitution."""
+    for number, line in enumerate(lines):
+        if "|" in line and not line.lstrip().startswith((">>>", "...", "|")):
+            parts = line.split("``")
+            parts[::2] = [re.sub(r"(?<!\\)\|", r"\|", part) for part in parts[::2]]
+            lines[number] = "``".join(parts)
+
+
+def skip_foreign(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """Leave out what scikit-learn adds to an estimator."""
+    return True if name.startswith("set_") and name.endswith("_request") else None
+
+
+def example_order(filename: str) -> int:
+    """Sort the how-tos."""
+    return ORDER.index(Path(filename).stem.removeprefix("plot_"))
+
+
+def reset(gallery_conf: dict[str, Any], fname: str) -> None:
+    """Before each example: the look of pictures, and warnings that are failures."""
+    import matplotlib as mpl
+    import mne
+
+    shown.clear()
+    mne.set_log_level("WARNING")
+    warnings.simplefilter("error", RuntimeWarning)
+    warnings.simplefilter("error", mxne_rs.ConvergenceWarning)
+    mpl.rcdefaults()
+    mpl.use("agg")
+    mpl.rcParams.update(
+        {
+            "figure.figsize": (8.5, 4.0),
+            "figure.dpi": 100,
+            "savefig.dpi": 150,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.prop_cycle": mpl.cycler(
+                color=["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"]
+            ),
+        }
+    )
+
+
+#: Files of this example that have been shown.
+shown: set[Path] = set()
+
+
+def scrape_files(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) -> str:
+    """Show the pictures and HTML reports that a block has written, once.
+
+    These are the files that a variable of the example is the path of.
+    """
+    from sphinx_gallery.scrapers import figure_rst
+
+    rst = ""
+    for value in list(block_vars["example_globals"].values()):
+        if not isinstance(value, Path) or not value.is_file() or value in shown:
+            continue
+        if value.suffix == ".png":
+            shown.add(value)
+            image = next(block_vars["image_path_iterator"])
+            shutil.copyfile(value, image)
+            rst += figure_rst([image], gallery_conf["src_dir"], value.stem)
+        elif value.suffix == ".html":
+            shown.add(value)
+            folder = HERE / "generated" / "extra" / "files"
+            folder.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(value, folder / value.name)
+            up = os.path.relpath(HERE, Path(block_vars["target_file"]).parent)
+            link = f"{up}/files/{value.name}"
+            rst += (
+                "\n.. raw:: html\n\n"
+                f'   <iframe class="report" src="{link}" title="The report"></iframe>\n'
+                f'   <p><a href="{link}">Open the report by itself</a></p>\n\n'
+            )
+    return rst

@@ -1,0 +1,168 @@
+"""
+Choose alpha
+============
+
+``alpha`` decides how many sources there are. There are three ways to choose it: by hand, from the
+answers along a path of values, and by Stein's unbiased risk estimate (SURE). The last one is the
+default of ``mixed_norm``. It can be trusted with irMxNE, not with plain MxNE.
+"""
+
+# %%
+# A percentage
+# ------------
+#
+# ``alpha`` is a percentage of the smallest value that leaves no source, so that one number
+# means about the same for other data. Two sources were simulated; plain MxNE finds them, and
+# others beside them, at every value.
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from mxne_rs import mixed_norm
+from mxne_rs.simulate import simulate_auditory
+
+evoked, forward, noise_cov = simulate_auditory(spacing=15)
+evoked.crop(0.06, 0.15)
+
+for alpha in (90, 40, 10):
+    stc = mixed_norm(evoked, forward, noise_cov, alpha)
+    print(f"alpha {alpha} %: {len(stc.data)} sources")
+
+# %%
+# A path
+# ------
+#
+# :func:`~mxne_rs.paths.localize_path` solves at falling values, each started from the last
+# answer. What does not change over a wide range of alpha is in the data, not in the choice.
+# With plain MxNE more and more sources come in; the reweighting of irMxNE keeps the two that
+# were simulated.
+
+from mxne_rs.paths import localize_path
+
+percents = np.geomspace(90, 6, 15)
+fig, axes = plt.subplots(1, 2, sharex=True, layout="constrained")
+for name, n_mxne_iter in (("MxNE", 1), ("irMxNE", 10)):
+    path = localize_path(evoked, forward, noise_cov, percents, n_mxne_iter=n_mxne_iter)
+    axes[0].plot(percents, [one.active.sum() for one in path], "o-", ms=4, label=name)
+    axes[1].plot(
+        percents, [one.explained_variance for one in path], "o-", ms=4, label=name
+    )
+axes[0].set(
+    ylabel="sources", xlabel="alpha (%)", xscale="log", yscale="symlog", xlim=(100, 5)
+)
+axes[1].set(ylabel="explained variance (%)", xlabel="alpha (%)")
+for ax in axes:
+    ax.set_xticks([100, 50, 20, 10, 5], ["100", "50", "20", "10", "5"])
+    ax.minorticks_off()
+axes[0].set_ylim(bottom=-0.2)
+axes[0].set_yticks([0, 2, 5, 10, 50], ["0", "2", "5", "10", "50"])
+axes[0].legend(frameon=False)
+plt.show()
+
+# %%
+# On the command line ``mxne-rs path`` makes a table and a picture of it.
+#
+# SURE
+# ----
+#
+# ``alpha="sure"`` chooses the value from a grid for which the estimated distance between fit
+# and noise-free data is smallest. ``return_solution`` returns the curve with the answer. The
+# estimate uses random numbers: give ``rng`` to get the same again.
+
+grid = np.geomspace(100, 4, 14)
+stc, solution = mixed_norm(
+    evoked, forward, noise_cov, alpha="sure", n_mxne_iter=10, sure_alpha_grid=grid, rng=0,
+    return_solution=True,
+)  # fmt: skip
+print(f"{len(stc.data)} sources at alpha {solution.alpha:.1f} %")
+print(solution.sure)
+
+# %%
+
+
+def plot_curve(curve, label, ax):
+    """Draw the risk, with a ring around its minimum."""
+    label = f"{label}: {curve.n_active[curve.index]} sources"
+    (line,) = ax.plot(curve.alphas, curve.values, "o-", ms=4, label=label)
+    ring = {"mfc": "none", "mec": line.get_color(), "mew": 2, "color": line.get_color()}
+    ax.plot(curve.alphas[curve.index], curve.values[curve.index], "o", ms=11, **ring)
+
+
+def finish(ax, title):
+    """Name the axes."""
+    ax.set(
+        xscale="log",
+        xlim=(110, 3.6),
+        xlabel="alpha (%)",
+        ylabel="estimated risk",
+        title=title,
+    )
+    ax.set_xticks([100, 50, 20, 10, 5], ["100", "50", "20", "10", "5"])
+    ax.minorticks_off()
+    ax.legend(frameon=False)
+
+
+fig, ax = plt.subplots(layout="constrained")
+plot_curve(solution.sure, "irMxNE", ax)
+finish(ax, "The curve that alpha was chosen on")
+plt.show()
+
+# %%
+# The curve is flat where the answer does not change: here anything from 60 to 6 % gives the
+# same two sources. If it were smallest at an end of the grid, a warning would say so.
+#
+# When SURE is not to be trusted
+# ------------------------------
+#
+# **With plain MxNE.** The penalty shrinks amplitudes. The estimate sees that as a bad fit and
+# takes a smaller alpha, which lets in sources that are not there. Debiased amplitudes (the
+# default) help; reweighting helps more.
+
+fig, ax = plt.subplots(layout="constrained")
+for label, n_mxne_iter, debias in (
+    ("MxNE, not debiased", 1, False),
+    ("MxNE", 1, True),
+    ("irMxNE", 10, True),
+):
+    stc, solution = mixed_norm(
+        evoked, forward, noise_cov, alpha="sure", n_mxne_iter=n_mxne_iter, debias=debias,
+        sure_alpha_grid=grid, rng=0, return_solution=True,
+    )  # fmt: skip
+    plot_curve(solution.sure, label, ax)
+finish(ax, "SURE, near its minimum")
+ax.set_ylim(-30, 130)
+plt.show()
+
+# %%
+# **With a wrong noise level.** The noise covariance is that of a single trial; an average of
+# ``nave`` trials has less noise. ``mixed_norm`` reckons with ``evoked.nave``. Where that number
+# is wrong (after ``mne.grand_average``, or in a file that lost it) every fit looks too good,
+# and too few sources are left. ``sure_sigma`` states the standard deviation of the noise in the
+# whitened data; 1 ignores the averaging.
+
+
+coarse = simulate_auditory(spacing=20)  # for speed
+coarse[0].crop(0.06, 0.15)
+fig, ax = plt.subplots(layout="constrained")
+for label, sigma in (("right noise level", None), ("averaging ignored", 1.0)):
+    stc, solution = mixed_norm(
+        *coarse, alpha="sure", n_mxne_iter=10, sure_alpha_grid=np.geomspace(100, 3, 13),
+        sure_sigma=sigma, rng=0, return_solution=True,
+    )  # fmt: skip
+    curve = solution.sure
+    print(f"{label}: alpha {solution.alpha:.0f} %, sources: {len(stc.data)}")
+    (line,) = ax.plot(
+        curve.alphas, curve.values - curve.values.min(), "o-", ms=4, label=label
+    )
+    ax.axvline(solution.alpha, color=line.get_color(), ls=":")
+finish(ax, "The choice with two noise levels")
+ax.set_yscale("symlog", linthresh=10)
+ax.set(ylabel="estimated risk above its minimum", ylim=(-2, 1e5), xlim=(110, 2.7))
+plt.show()
+
+# %%
+# **With noise that is not white.** A covariance of other data, or of few samples, whitens
+# badly; low-passed noise is smooth over time, which the estimate does not know. The residual
+# and its spectrum tell: whitened, it should have the standard deviation that was assumed.
+#
+# Where you cannot trust the noise level, look at the path.
