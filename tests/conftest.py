@@ -2,6 +2,9 @@
 
 import os
 
+# The threads of the solver and those of MNE's BLAS would be in each other's way on a busy machine.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from hypothesis import HealthCheck, settings
 
 COMMON = {

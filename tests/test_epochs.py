@@ -50,11 +50,11 @@ def test_each_epoch_is_solved_by_itself(simulated: Any, epochs: Any) -> None:
     """Every item is what mixed_norm gives for that epoch alone."""
     _, forward, noise_cov = simulated
     options = {"alpha": 30, "n_mxne_iter": 3, "tol": 1e-8, "n_threads": 1}
+    some = epochs[:5]
     items = mixed_norm_epochs(
-        epochs, forward, noise_cov, return_residual=True, return_solution=True, **options
+        some, forward, noise_cov, return_residual=True, return_solution=True, **options
     )
-    assert len(items) == 20
-    for (stc, residual, solution), evoked in zip(items, epochs.iter_evoked(), strict=True):
+    for (stc, residual, solution), evoked in zip(items, some.iter_evoked(), strict=True):
         single, left, one = mixed_norm(
             evoked, forward, noise_cov, return_residual=True, return_solution=True, **options
         )
@@ -200,7 +200,7 @@ def test_what_is_left_out_is_reported(simulated: Any) -> None:
     measured = evoked.copy().drop_channels([names[7]])
     measured.info["bads"] = [names[0]]
     fewer = mne.pick_channels_forward(forward, [n for n in names if n not in names[1:3]])
-    covered = noise_cov.pick_channels([n for n in names if n != names[5]], ordered=True)
+    covered = noise_cov.copy().pick_channels([n for n in names if n != names[5]], ordered=True)
     with mne.utils.catch_logging() as log:
         found = localize(measured, fewer, covered, 40, verbose="INFO")
     assert found.left_out == {
@@ -249,3 +249,55 @@ def test_nan_names_the_channel(simulated: Any) -> None:
         mixed_norm(broken, forward, noise_cov, 40)
     broken.info["bads"] = [evoked.ch_names[4]]
     assert len(mixed_norm(broken, forward, noise_cov, 40).data)
+
+
+def test_epochs_that_are_not_loaded(simulated: Any, tmp_path: Any) -> None:
+    """Epochs on disk are read; where all are rejected there is an error, not an empty list."""
+    evoked, forward, noise_cov = simulated
+    data = np.tile(evoked.data, 4)
+    raw = mne.io.RawArray(data, evoked.info)
+    raw.save(tmp_path / "x_raw.fif")
+    n_times = len(evoked.times)
+    events = np.array([[i * n_times, 0, 1] for i in range(4)])
+    options = {"tmin": 0, "tmax": (n_times - 1) / raw.info["sfreq"], "baseline": None}
+    raw = mne.io.read_raw(tmp_path / "x_raw.fif")
+    lazy = mne.Epochs(raw, events, **options, preload=False, reject={"grad": 1.0})
+    stc = mixed_norm(lazy, forward, noise_cov, 40)
+    expected = mixed_norm(evoked, forward, noise_cov, 40)
+    np.testing.assert_array_equal(stc.vertices[0], expected.vertices[0])
+    assert len(mixed_norm_epochs(lazy, forward, noise_cov, 40)) == 4
+    assert not lazy.preload
+    none = mne.Epochs(raw, events, **options, preload=False, reject={"grad": 1e-30})
+    for function in (mixed_norm, mixed_norm_epochs):
+        with pytest.raises(ValueError, match="epochs are empty"):
+            function(none, forward, noise_cov, 40)
+
+
+def test_bads_of_the_forward_solution_are_not_those_of_the_data(simulated: Any) -> None:
+    """As in MNE: what is bad is said by the data and the covariance."""
+    evoked, forward, noise_cov = simulated
+    forward = forward.copy()
+    forward["info"]["bads"] = [evoked.ch_names[2]]
+    found = localize(evoked, forward, noise_cov, 40)
+    assert found.left_out == {}
+    assert evoked.ch_names[2] in found.info["ch_names"]
+
+
+def test_bads_of_later_evokeds_are_said(simulated: Any) -> None:
+    evoked, forward, noise_cov = simulated
+    later = evoked.copy()
+    later.info["bads"] = [evoked.ch_names[2]]
+    with pytest.warns(RuntimeWarning, match=f"{evoked.ch_names[2]} is bad in a later evoked"):
+        mixed_norm([evoked, later], forward, noise_cov, 40)
+
+
+def test_complex_data_and_unknown_arguments(simulated: Any, epochs: Any) -> None:
+    evoked, forward, noise_cov = simulated
+    turned = evoked.copy()
+    turned.data = turned.data * 1j
+    with pytest.raises(TypeError, match="complex"):
+        mixed_norm(turned, forward, noise_cov, 40)
+    with pytest.raises(TypeError, match="foo is no argument of mixed_norm"):
+        mixed_norm_epochs(epochs, forward, noise_cov, 40, foo=1)
+    with pytest.raises(TypeError, match="noise_cov is None"):
+        mixed_norm(evoked, forward, None, 40)

@@ -1,5 +1,6 @@
 """What goes in: any array of numbers is taken and left alone; anything else is refused by name."""
 
+import pickle
 import re
 
 import numpy as np
@@ -294,3 +295,15 @@ def test_extreme_time_limits_are_taken(time_limit):
     """Any positive number of seconds is one."""
     status = call(mxne_rs.solve_mxne, time_limit=time_limit).status
     assert status in ("converged", "time_limit")
+
+
+def test_a_gain_can_be_pickled():
+    rng = np.random.default_rng(0)
+    gain, data = rng.standard_normal((10, 30)), rng.standard_normal((10, 5))
+    prepared = mxne_rs.Gain(gain, 3)
+    copy = pickle.loads(pickle.dumps(prepared))
+    assert copy.shape == prepared.shape
+    np.testing.assert_array_equal(copy.columns(range(10)), gain)
+    alpha = 0.5 * mxne_rs.alpha_max(prepared, data)
+    one, other = (mxne_rs.solve_mxne(g, data, alpha) for g in (prepared, copy))
+    np.testing.assert_array_equal(one.sources, other.sources)

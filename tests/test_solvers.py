@@ -293,3 +293,38 @@ def test_without_mne(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "mne", None)
     with pytest.raises(ImportError, match=r"mxne-rs\[mne\]"):
         Solver("mxne")
+
+
+def test_debiased_mce_tells_its_factors(simulated: Any) -> None:
+    plain, debiased = (made(simulated, "mce", debias=one) for one in (False, True))
+    x, y = (one.apply_inverse_operator(simulated[0], alpha=0.5) for one in (plain, debiased))
+    factors = debiased.localization.factors
+    np.testing.assert_allclose(y.data, factors[:, None] * x.data, rtol=1e-9)
+    assert (factors > 1).any()
+
+
+def test_other_projections_are_another_model(simulated: Any) -> None:
+    """Projections are told apart by their vectors, not by their names."""
+    evoked, forward, noise_cov = simulated
+    one, other = evoked.copy(), evoked.copy()
+    for measured, row in ((one, 0), (other, 5)):
+        vector = np.zeros((1, 306))
+        vector[0, row] = 1
+        names = evoked.ch_names
+        data = {"data": vector, "nrow": 1, "ncol": 306, "row_names": [], "col_names": names}
+        measured.add_proj(mne.Projection(data=data, desc="p", kind=1, active=False))
+    solver = Solver("mxne").make_inverse_operator(forward, one, noise_cov=noise_cov)
+    stc = solver.apply_inverse_operator(other, alpha=0.4)
+    expected = mixed_norm(other, forward, noise_cov, 40)
+    np.testing.assert_array_equal(stc.data, expected.data)
+
+
+def test_operators_of_wrong_kinds(simulated: Any) -> None:
+    evoked, forward, noise_cov = simulated
+    solver = Solver("l1l2")
+    with pytest.raises(TypeError, match=r"forward is 'x-fwd.fif'"):
+        solver.make_inverse_operator("x-fwd.fif", evoked, noise_cov)
+    with pytest.raises(TypeError, match="mne_obj is a ndarray"):
+        solver.make_inverse_operator(forward, evoked.data, noise_cov)
+    solver = Solver("mxne").make_inverse_operator(forward, [evoked, evoked], noise_cov)
+    assert len(solver.apply_inverse_operator([evoked, evoked])) == 2

@@ -194,3 +194,18 @@ def test_curve_is_mnes(debias):
     np.testing.assert_allclose(ours.sure.values, theirs, rtol=rtol)
     assert ours.alpha == pytest.approx(alpha)
     np.testing.assert_array_equal(ours.active_set, active)
+
+
+def test_what_fell_short_is_not_chosen():
+    """Alphas without a certificate have no value, and the answer does not pass as converged."""
+    gain, _, data = planted()
+    top = mxne_rs.alpha_max(gain, data)
+    with pytest.warns(mxne_rs.ConvergenceWarning):
+        solution = mxne_rs.solve_sure(gain, data, top * np.array([1, 0.1]), rng=0, max_iter=5)
+    assert np.isnan(solution.sure.values).tolist() == [False, True]
+    assert solution.sure.index == 0
+    assert not solution.converged
+    assert solution.status == "iteration_limit"
+    with pytest.warns(mxne_rs.ConvergenceWarning):
+        solution = mxne_rs.solve_sure(gain, data, rng=0, time_limit=1e-9, eps=0.5)
+    assert solution.status == "time_limit"

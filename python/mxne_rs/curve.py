@@ -20,7 +20,8 @@ class SureCurve:
         Falling; in the units of the ``alpha`` of the Solution that carries the curve (absolute
         on arrays, percent in :func:`mxne_rs.mixed_norm`).
     values : array, shape (n_alphas,)
-        The estimate of ``|G X - G X_true|^2``; the smallest is the choice.
+        The estimate of ``|G X - G X_true|^2``; the smallest is the choice. NaN where the solver
+        stopped before the gap was reached.
     dof : array, shape (n_alphas,)
         Degrees of freedom: how much the fit follows the noise, by finite differences along
         random directions.

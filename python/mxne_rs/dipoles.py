@@ -40,6 +40,8 @@ def make_stc_from_dipoles(dipoles: Any, src: Any, verbose: bool | str | int | No
     ------
     ImportError
         Where MNE-Python is not installed.
+    TypeError
+        Where `src` is not a source space.
     ValueError
         Where `dipoles` are not dipoles, move, differ in their times, share a location, or lie more
         than 0.1 mm from every location of `src`.
@@ -58,6 +60,8 @@ def make_stc_from_dipoles(dipoles: Any, src: Any, verbose: bool | str | int | No
     """
     mne = import_mne()
     several = _as_dipoles(dipoles)
+    if not isinstance(src, mne.SourceSpaces):
+        raise TypeError(f"src is a {type(src).__name__}, not mne.SourceSpaces; give forward['src']")
     with log_level(verbose):
         starts = np.cumsum([0, *(len(space["vertno"]) for space in src)])
         positions = np.concatenate([space["rr"][space["vertno"]] for space in src])
@@ -90,6 +94,8 @@ def _as_dipoles(dipoles: Any) -> list[Any]:
     ):
         raise ValueError(f"dipoles is a {type(dipoles).__name__}; give a Dipole or a list of them")
     for number, dipole in enumerate(several):
+        if len(dipole.times) == 0:
+            raise ValueError(f"dipoles[{number}] has no sample")
         if not np.array_equal(dipole.times, several[0].times):
             raise ValueError(f"dipoles[{number}] has other times than dipoles[0]")
         if not (dipole.pos == dipole.pos[0]).all():

@@ -86,6 +86,10 @@ class Gain:
             )
         return self._prepared.columns([int(s) for s in chosen])
 
+    def __reduce__(self) -> tuple[type[Gain], tuple[Floats, int]]:
+        """Pickle as the array and the number of orientations."""
+        return Gain, (self.columns(np.arange(self.n_locations)), self.n_orient)
+
     def __repr__(self) -> str:
         """Sizes."""
         return repr(self._prepared)

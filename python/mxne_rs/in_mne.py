@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+import threading
+from collections.abc import Callable
+from contextlib import ContextDecorator
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,10 +26,10 @@ __all__ = ["use_in_mne"]
 TESTED = ("1.11.0", "1.13.2")
 
 Answer = tuple[Any, ...]
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-@contextmanager
-def use_in_mne(*, n_threads: int = 0) -> Iterator[None]:
+class use_in_mne(ContextDecorator):
     """Make `mne.inverse_sparse.mixed_norm` run on this solver, for a while.
 
     A context manager, and a decorator. What MNE's functions look up when they are called is
@@ -45,6 +46,8 @@ def use_in_mne(*, n_threads: int = 0) -> Iterator[None]:
     ------
     ImportError
         Where MNE-Python is not installed.
+    TypeError, ValueError
+        Where `n_threads` is not a count, or what is decorated is a generator or coroutine.
     RuntimeError
         Where this version of MNE-Python has other internals than those this was written for. It
         is tested with 1.11.0 and 1.13.2.
@@ -56,7 +59,9 @@ def use_in_mne(*, n_threads: int = 0) -> Iterator[None]:
 
     Notes
     -----
-    The replacement is seen by all threads of the process.
+    The replacement is seen by all threads of the process; where blocks overlap, the last one to end
+    puts MNE's functions back. Generators and coroutines cannot be decorated: their bodies run
+    later.
 
     Examples
     --------
@@ -75,19 +80,51 @@ def use_in_mne(*, n_threads: int = 0) -> Iterator[None]:
     >>> len(analysis().data)
     2
     """
-    as_count("n_threads", n_threads, 0)
-    mne = import_mne()
-    places = [(importlib.import_module(module), name) for module, name in PLACES]
-    for module, name in places:
-        _check_fits(mne.__version__, module, name)
-    kept = [(module, name, getattr(module, name)) for module, name in places]
-    try:
-        for module, name, original in kept:
-            setattr(module, name, REPLACEMENTS[name](original, n_threads))
-        yield
-    finally:
-        for module, name, original in kept:
-            setattr(module, name, original)
+
+    def __init__(self, *, n_threads: int = 0) -> None:
+        self._n_threads = as_count("n_threads", n_threads, 0)
+        import_mne()
+
+    def __enter__(self) -> None:
+        """Replace MNE's inner functions."""
+        with LOCK:
+            places = [(importlib.import_module(module), name) for module, name in PLACES]
+            if not KEPT:
+                for module, name in places:
+                    _check_fits(import_mne().__version__, module, name)
+                KEPT.extend((module, name, getattr(module, name)) for module, name in places)
+            ACTIVE.append(self)
+            self._replace()
+
+    def __exit__(self, *_: object) -> None:
+        """Put them back, unless another block is still open."""
+        with LOCK:
+            ACTIVE.remove(self)
+            if ACTIVE:
+                ACTIVE[-1]._replace()
+                return
+            for module, name, original in KEPT:
+                setattr(module, name, original)
+            KEPT.clear()
+
+    def _replace(self) -> None:
+        for module, name, original in KEPT:
+            setattr(module, name, REPLACEMENTS[name](original, self._n_threads))
+
+    def __call__(self, func: Function) -> Function:
+        """Decorate a function."""
+        if inspect.isgeneratorfunction(func) or inspect.iscoroutinefunction(func):
+            raise TypeError(
+                f"{func.__name__} is a generator or coroutine, whose body runs after the "
+                "decorator is done; use `with use_in_mne():` inside of it"
+            )
+        return super().__call__(func)
+
+
+#: The blocks that are open, and what they have replaced.
+ACTIVE: list[use_in_mne] = []
+KEPT: list[tuple[Any, str, Any]] = []
+LOCK = threading.Lock()
 
 
 def _check_fits(version: str, module: Any, name: str) -> None:

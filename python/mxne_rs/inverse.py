@@ -231,7 +231,7 @@ def mixed_norm_epochs(
         MNE's log level; True also shows a bar over the epochs.
     **how
         All other arguments of `mixed_norm`. ``time_limit`` holds for each group of epochs that is
-        solved side by side.
+        solved side by side; with SURE for each epoch.
 
     Returns
     -------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 
@@ -20,9 +21,7 @@ def as_evokeds(measured: Any) -> list[Any]:
     import mne
 
     if isinstance(measured, mne.BaseEpochs):
-        if len(measured) == 0:
-            raise ValueError("the epochs are empty: none is left after rejection")
-        return [measured.average(picks="all")]
+        return [_loaded(measured).average(picks="all")]
     if isinstance(measured, mne.io.BaseRaw):
         return [evoked_of_raw(measured)]
     evokeds = list(measured) if isinstance(measured, list | tuple) else [measured]
@@ -37,6 +36,14 @@ def as_evokeds(measured: Any) -> list[Any]:
             raise ValueError(
                 "all evokeds must have the same channels in the same order; "
                 + (f"not in all are {', '.join(differing[:5])}" if differing else "orders differ")
+            )
+        others = sorted(set(one.info["bads"]) - set(evokeds[0].info["bads"]))
+        if others:
+            warnings.warn(
+                f"{', '.join(others)} is bad in a later evoked, but not in the first, whose "
+                "channels are used for all: mark it there, too",
+                RuntimeWarning,
+                stacklevel=4,
             )
     return evokeds
 
@@ -60,4 +67,12 @@ def evoked_of_raw(raw: Any, tmin: float | None = None, tmax: float | None = None
 
 def evokeds_of_epochs(epochs: Any) -> list[Any]:
     """Every epoch as an Evoked of its own."""
-    return list(epochs.iter_evoked())
+    return list(_loaded(epochs).iter_evoked())
+
+
+def _loaded(epochs: Any) -> Any:
+    """Epochs whose number is known, at least one."""
+    loaded = epochs if epochs.preload else epochs.copy().load_data()
+    if len(loaded) == 0:
+        raise ValueError("the epochs are empty: none is left after rejection")
+    return loaded

@@ -51,6 +51,8 @@ class Model:
     def whiten(self, measured: Any) -> Floats:
         """Whitened data of an evoked response, shape (rank, n_times)."""
         picks = [measured.ch_names.index(name) for name in self.info["ch_names"]]
+        if np.iscomplexobj(measured.data):
+            raise TypeError("evoked holds complex numbers; give real ones, such as their real part")
         data = np.asarray(measured.data[picks], dtype=np.float64)
         if not np.isfinite(data).all():
             row, sample = np.argwhere(~np.isfinite(data))[0]
@@ -88,6 +90,9 @@ def prepare_model(
     from mne.minimum_norm.inverse import _check_reference
 
     check_kinds(forward, noise_cov)
+    if forward is None or noise_cov is None:
+        name = "forward" if forward is None else "noise_cov"
+        raise TypeError(f"{name} is None; it is needed")
     names, left_out = _align(info, forward, noise_cov)
     _check_pick_ori(pick_ori, forward, loose)
     _check_reference(mne.EvokedArray(np.zeros((len(info["ch_names"]), 1)), info), names)
@@ -117,14 +122,14 @@ def prepare_model(
 
 
 def check_kinds(forward: Any, noise_cov: Any) -> None:
-    """Raise where forward or noise covariance are not MNE's."""
+    """Raise where forward or noise covariance (None is let pass) are not MNE's."""
     import mne
 
     for name, value, kind, reader in (
         ("forward", forward, mne.Forward, "mne.read_forward_solution"),
         ("noise_cov", noise_cov, mne.Covariance, "mne.read_cov"),
     ):
-        if not isinstance(value, kind):
+        if value is not None and not isinstance(value, kind):
             given = repr(value) if isinstance(value, str) else f"a {type(value).__name__}"
             raise TypeError(f"{name} is {given}, not an mne.{kind.__name__}; read it with {reader}")
 
@@ -133,7 +138,7 @@ def _align(info: Any, forward: Any, noise_cov: Any) -> tuple[list[str], dict[str
     """Return the good channels that all three share, and the others by reason."""
     import mne
 
-    bads = {*info["bads"], *noise_cov["bads"], *forward["info"]["bads"]}
+    bads = {*info["bads"], *noise_cov["bads"]}
     modelled, covered = set(forward["sol"]["row_names"]), set(noise_cov["names"])
     sensors = mne.pick_types(info, meg=True, eeg=True, ref_meg=False, exclude=())
     measured = [info["ch_names"][pick] for pick in sensors]

@@ -152,6 +152,7 @@ def mce(
     columns = np.repeat(active, model.n_orient)
     x = np.hstack([one.x[columns] for one in solutions])
     gain = model.gain.columns(active)
+    factors = np.ones(int(active.sum()))
     if debias and active.any():
         factors = find_factors(gain, data, x, n_orient=model.n_orient)
         x *= np.repeat(factors, model.n_orient)[:, np.newaxis]
@@ -175,7 +176,8 @@ def mce(
     weighting = model.weighting[columns]
     physical = gain / np.where(weighting == 0, 1, weighting)
     amplitudes = x * weighting[:, np.newaxis]
-    return _localization(model, evokeds, solution, physical, data, amplitudes)
+    found = _localization(model, evokeds, solution, physical, data, amplitudes)
+    return replace(found, factors=factors)
 
 
 def _localization(

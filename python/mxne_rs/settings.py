@@ -61,8 +61,11 @@ def make_settings(
     time_limit: Any = None,
     sure_sigma: Any = None,
     sure_directions: Any = 1,
+    **unknown: Any,
 ) -> Settings:
     """Everything but data and model, checked, in MNE's order."""
+    if unknown:
+        raise TypeError(f"{', '.join(sorted(unknown))} is no argument of mixed_norm")
     percent = _percent(alpha)
     rounds = as_count("n_mxne_iter", n_mxne_iter, 1)
     _check_dgap_freq(dgap_freq)

@@ -11,7 +11,7 @@ from .arrays import as_number
 from .localization import Localization
 from .localize import import_mne, log_level, solve_jointly
 from .measurement import as_evokeds
-from .model import Model, prepare_model
+from .model import Model, check_kinds, prepare_model
 from .relatives import l1l2, mce
 from .settings import make_settings
 
@@ -159,8 +159,12 @@ class Solver:
         self._forward, self._noise_cov, self._model = forward, noise_cov, None
         if alpha is not None:
             self._options["alpha"] = alpha
+        check_kinds(forward, noise_cov)
         if mne_obj is not None:
-            self._prepare(mne_obj.info)
+            first = mne_obj[0] if isinstance(mne_obj, list | tuple) and mne_obj else mne_obj
+            if not hasattr(first, "info"):
+                raise TypeError(f"mne_obj is a {type(first).__name__}; give Evoked, Epochs or Raw")
+            self._prepare(first.info)
         return self
 
     def apply_inverse_operator(self, mne_obj: Any, **options: Any) -> Any:
@@ -273,7 +277,7 @@ def _reweighted(
 
 def _sensors(info: Any) -> Any:
     """What a prepared model depends on: with other bads or projections it is another one."""
-    projections = [(one["desc"], one["active"]) for one in info["projs"]]
+    projections = [(one["active"], one["data"]["data"].tobytes()) for one in info["projs"]]
     return info["ch_names"], sorted(info["bads"]), projections
 
 

@@ -88,7 +88,8 @@ def solve_sure(
     Returns
     -------
     solution : Solution
-        That of the chosen alpha; its ``sure`` is the curve.
+        That of the chosen alpha; its ``sure`` is the curve. Alphas at which a gap was not reached
+        are not chosen (their values are NaN), and the ``status`` then is theirs.
 
     Raises
     ------
@@ -144,6 +145,10 @@ def solve_sure(
     ]
     curve = _curve(gain, data_sets, paths, directions, (levels, steps), debias)
     solution = replace(paths[0].solutions[curve.index], sure=curve)
+    short = [one.status for path in paths for one in path if not one.converged]
+    if short:
+        # The choice is not the one that was asked for, even where the answer itself is certified.
+        return replace(solution, status=short[-1])
     if curve.at_edge:
         _warn_of_edge(solution)
     return solution
@@ -191,8 +196,10 @@ def _curve(
     levels, steps = noise
     variance = levels**2
     n_alphas = len(paths[0])
-    values, dof = np.empty(n_alphas), np.empty(n_alphas)
+    values, dof = np.full(n_alphas, np.nan), np.full(n_alphas, np.nan)
     for i in range(n_alphas):
+        if not all(path.solutions[i].converged for path in paths):
+            continue
         fits = [
             _fit(gain, data, path.solutions[i], debias)
             for data, path in zip(data_sets, paths, strict=True)
@@ -219,7 +226,7 @@ def _curve(
         gaps=path.gaps,
         explained_variance=path.explained_variance,
         sigma=levels,
-        index=int(np.argmin(values)),
+        index=0 if np.isnan(values).all() else int(np.nanargmin(values)),
     )
 
 
