@@ -35,7 +35,7 @@ demo: $(VENV)/installed
 	fi
 
 # Everything CI checks.
-test: lint rust-test python-test wheel-test
+test: lint rust-test python-test wheel-test docs
 
 # A developer's inner loop: under two minutes.
 dev: $(VENV)/installed
@@ -108,7 +108,7 @@ doc:
 	cargo doc --no-deps --open
 
 clean:
-	rm -rf $(VENV) target demo dist
+	rm -rf $(VENV) target demo dist docs/generated
 
 # The documentation, in an environment of its own that sees the module which `maturin develop` has built. Every example is run; one
 # that fails, and any warning of Sphinx, fails the build.

@@ -16,6 +16,7 @@ from .arrays import Floats, as_count
 from .debiasing import debias as find_factors
 from .gain import Gain
 from .localize import import_mne
+from .settings import array_solver, warn_of_free_cd
 from .solution import Solution
 from .solve import solve_irmxne, solve_mxne
 from .sure import solve_sure
@@ -175,9 +176,11 @@ def _mixed_norm_solver(original: Callable[..., Answer], n_threads: int) -> Calla
         active_set_init: NDArray[np.bool_] | None = None,
         X_init: Floats | None = None,
     ) -> Answer:
+        warn_of_free_cd(solver, n_orient == 1)
         solution = solve_mxne(
             Gain(G, n_orient), M, alpha, tol=_relative(M, tol), max_iter=maxit,
-            active_set_size=active_set_size, init=X_init, n_threads=n_threads, verbose=False,
+            solver=array_solver(solver), active_set_size=active_set_size,
+            init=X_init, n_threads=n_threads, verbose=False,
         )  # fmt: skip
         answer = _answer(G, M, solution, debias)
         return (*answer, solution.primal - solution.dual) if return_gap else answer
@@ -208,10 +211,11 @@ def _iterative_solver(original: Callable[..., Answer], n_threads: int) -> Callab
                 active_set_size=active_set_size, debias=debias, n_orient=n_orient,
                 dgap_freq=dgap_freq, solver=solver, weight_init=weight_init,
             )  # fmt: skip
+        warn_of_free_cd(solver, n_orient == 1)
         solution = solve_irmxne(
             Gain(G, n_orient), M, alpha, n_reweights=n_mxne_iter, tol=_relative(M, tol),
-            max_iter=maxit * n_mxne_iter, active_set_size=active_set_size, n_threads=n_threads,
-            verbose=False,
+            solver=array_solver(solver), max_iter=maxit * n_mxne_iter,
+            active_set_size=active_set_size, n_threads=n_threads, verbose=False,
         )  # fmt: skip
         return _answer(G, M, solution, debias)
 
@@ -236,9 +240,11 @@ def _sure(original: Callable[..., Answer], n_threads: int) -> Callable[..., Answ
         verbose: Any = None,
         random_state: Any = None,
     ) -> Answer:
+        warn_of_free_cd(solver, n_orient == 1)
         solution = solve_sure(
             Gain(gain, n_orient), M, alpha_grid, sigma=sigma, rng=_stream(rng, random_state),
             debias=debias, n_reweights=n_mxne_iter, tol=_relative(M, tol),
+            solver=array_solver(solver),
             max_iter=maxit * n_mxne_iter, active_set_size=active_set_size, n_threads=n_threads,
             verbose=False,
         )  # fmt: skip

@@ -91,8 +91,22 @@ class Localization:
         list of mne.SourceEstimate, or of its volume, mixed and vector kin
             In Am.
         """
+        import mne
         from mne.inverse_sparse.mxne_inverse import _make_sparse_stc
 
+        if pick_ori == "vector" and not self.active.any():
+            # MNE has no vectors of nothing.
+            vectors = {
+                mne.SourceEstimate: mne.VectorSourceEstimate,
+                mne.VolSourceEstimate: mne.VolVectorSourceEstimate,
+                mne.MixedSourceEstimate: mne.MixedVectorSourceEstimate,
+            }
+            return [
+                vectors[type(stc)](
+                    np.zeros((0, 3, len(stc.times))), stc.vertices, stc.tmin, stc.tstep, stc.subject
+                )
+                for stc in self.estimates()
+            ]
         return [
             _make_sparse_stc(
                 self.amplitudes[:, times].copy(),

@@ -259,7 +259,7 @@ def _in_percent(model: Model, solution: Solution, unit: float) -> Solution:
 
 def warn_if_empty(solution: Solution, has_data: bool) -> None:
     """Warn where there is no source, as MNE does (whatever its log level)."""
-    if solution.active_set.any():
+    if solution.active_set.any() or not solution.converged:
         return
     warnings.warn(
         f"No active dipoles found. alpha is too big (alpha={solution.alpha:g})."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any
@@ -99,7 +100,7 @@ def prepare_model(
     n_locations = int(forward["nsource"])
     factors = _location_factors(weights, weights_min, forward)
     prepared, gain, gain_info, whitener, weighting, _ = _prepare_gain(
-        forward, info, noise_cov, True, depth, loose, rank
+        forward, info, noise_cov, True, *copy.deepcopy((depth, loose, rank))
     )
     n_orient = 1 if mne.forward.is_fixed_orient(prepared) else 3
     kept = np.arange(n_locations)

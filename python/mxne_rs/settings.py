@@ -88,7 +88,7 @@ def make_settings(
         active_set_size=size,
         n_components=_n_components(time_pca),
         debias=bool(debias),
-        solver=_array_solver(solver),
+        solver=array_solver(solver),
         n_threads=as_count("n_threads", n_threads, 0),
         time_limit=None if time_limit is None else as_number("time_limit", time_limit, seconds),
         verbose=_solver_verbose(verbose),
@@ -138,7 +138,10 @@ def _grid(sure_alpha_grid: Any, percent: float | None) -> Floats:
         raise ValueError(
             f"sure_alpha_grid is given, but alpha is {percent:g}: the grid needs alpha='sure'"
         )
-    grid = as_floats("sure_alpha_grid", sure_alpha_grid, 1)
+    try:
+        grid = as_floats("sure_alpha_grid", sure_alpha_grid, 1)
+    except TypeError:  # a ValueError in MNE
+        raise ValueError(f"sure_alpha_grid is {sure_alpha_grid!r}; {remedy}") from None
     if not (grid > 0).all() or not (grid <= 100).all():
         raise ValueError(f"sure_alpha_grid reaches from {grid.min()} to {grid.max()}; {remedy}")
     return grid
@@ -150,8 +153,8 @@ def _legacy_stream(random_state: Any) -> Any:
         return random_state
     try:
         return np.random.RandomState(random_state)
-    except (TypeError, ValueError) as error:
-        raise type(error)(
+    except (TypeError, ValueError):
+        raise ValueError(
             f"random_state is {random_state!r}; give None, a seed or a RandomState"
         ) from None
 
@@ -167,7 +170,7 @@ def _n_components(time_pca: Any) -> int | None:
     return int(time_pca) or None
 
 
-def _array_solver(solver: Any) -> str:
+def array_solver(solver: Any) -> str:
     """The array-level name of a solver."""
     if not isinstance(solver, str):
         raise TypeError(f"solver is {solver!r}; give 'auto', 'bcd', 'cd' or 'fista'")
