@@ -66,6 +66,7 @@ rust-test: $(VENV)/installed
 
 python-test: $(VENV)/installed
 	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) -m pytest
+	MXNE_RS_WITHOUT_MNE=1 $(PY) -m pytest tests
 	$(PY) tests/with_blas.py
 	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) tests/with_older_mne.py
 
