@@ -378,3 +378,18 @@ def test_without_mne(simulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "mne", None)
     with pytest.raises(ImportError, match=r"mxne-rs\[mne\]"):
         mixed_norm(*simulated, 50)
+
+
+def test_a_weight_equal_to_the_least_is_left_out(simulated: Any) -> None:
+    """weights_min is exclusive, as in MNE."""
+    evoked, forward, noise_cov = simulated
+    weights = np.ones(forward["nsource"])
+    options = {"debias": False, "tol": 1e-10, "maxit": 20_000, "verbose": "ERROR"}
+    every = mixed_norm(evoked, forward, noise_cov, 20, **options)
+    strongest = every.vertices[0][np.argmax(np.linalg.norm(every.data, axis=1))]
+    location = np.flatnonzero(forward["src"][0]["vertno"] == strongest)[0]
+    weights[location] = 0.5
+    reference = theirs(simulated, 20, weights=weights, weights_min=0.5, **options)
+    stc = mixed_norm(evoked, forward, noise_cov, 20, weights=weights, weights_min=0.5, **options)
+    same_vertices(stc, reference)
+    assert strongest not in stc.vertices[0]
