@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for name in names.into_iter().filter(|name| asked.as_deref().is_none_or(|a| a == *name)) {
         let problem = simulated(60, 500, if name == "fixed" { 1 } else { 3 }, 40);
         let gain = Gain::new(problem.gain.view(), problem.n_orient)?;
-        let alpha = PART * alpha_max(&gain, problem.data.view(), None, &Threads::new(1))?;
+        let alpha = PART * alpha_max(&gain, problem.data.view(), &Options::default())?;
         let solution = counted(name, &problem, &gain, alpha)?;
         let (active, gap) = (solution.sources.locations.len(), solution.certificate.relative_gap());
         let epochs = solution.n_iter;

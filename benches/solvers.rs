@@ -30,7 +30,7 @@ fn options() -> Options<'static> {
 
 fn prepared(problem: &Simulated) -> (Gain, f64) {
     let made = Gain::new(problem.gain.view(), problem.n_orient).and_then(|gain| {
-        let largest = alpha_max(&gain, problem.data.view(), None, &Threads::new(1))?;
+        let largest = alpha_max(&gain, problem.data.view(), &options())?;
         Ok((gain, largest))
     });
     made.unwrap_or_else(|error| panic!("{error}"))
@@ -46,8 +46,8 @@ fn prepare_gain(bencher: Bencher, n_orient: usize) {
 fn largest_alpha(bencher: Bencher, n_orient: usize) {
     let problem = problem(n_orient);
     let (gain, _) = prepared(&problem);
-    let threads = Threads::new(1);
-    bencher.bench_local(|| alpha_max(&gain, black_box(problem.data.view()), None, &threads));
+    let options = options();
+    bencher.bench_local(|| alpha_max(&gain, black_box(problem.data.view()), &options));
 }
 
 /// The unit in which the Python benchmarks count, G'R, made twice: the first fills the caches.

@@ -1,6 +1,6 @@
 //! Whitened arrays in, sources out: what a Rust monitor does with one window. `cargo run --release --example localize`
 
-use mxne_rs::{Gain, Options, Reweight, Stopping, Threads, alpha_max, solve_irmxne};
+use mxne_rs::{Gain, Options, Reweight, Stopping, alpha_max, solve_irmxne};
 use ndarray::Array2;
 use std::f64::consts::TAU;
 use std::io::Write;
@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let gain = Gain::new(array.view(), 3)?;
 
     // Once per window.
-    let alpha = 0.3 * alpha_max(&gain, data.view(), None, &Threads::new(0))?;
+    let alpha = 0.3 * alpha_max(&gain, data.view(), &Options::default())?;
     let stopping = Stopping { time_limit: Some(Duration::from_secs(1)), ..Stopping::default() };
     let options = Options { stopping, ..Options::default() };
     let solution = solve_irmxne(&gain, data.view(), alpha, &Reweight::default(), &options)?;

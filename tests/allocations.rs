@@ -57,7 +57,7 @@ fn epochs_allocate_nothing() -> Result<(), mxne_rs::Error> {
             array[[i, 30]] * (0.3 * t as f64).sin() + ((i * 31 + t * 17) % 101) as f64 / 50.0 - 1.0
         });
         let gain = Gain::new(array.view(), n_orient)?;
-        let alpha = 0.01 * alpha_max(&gain, data.view(), None, &Threads::new(1))?;
+        let alpha = 0.01 * alpha_max(&gain, data.view(), &Options::default())?;
         for solver in [Solver::Bcd, Solver::Fista] {
             let problem = (&gain, &data, alpha);
             let (some, more) =

@@ -47,7 +47,7 @@ proptest! {
     #[test]
     fn dual_norm_bounds_the_inner_product((g, m, o, _) in problem()) {
         let gain = Gain::new(g.view(), o)?;
-        let dual = alpha_max(&gain, m.view(), None, &Threads::new(1))?;
+        let dual = alpha_max(&gain, m.view(), &Options::default())?;
         let correlations = g.t().dot(&m);
         let block = |s: usize| correlations.slice(s![s * o..(s + 1) * o, ..]).to_owned();
         let largest = (0..gain.n_locations()).map(|s| norm(&block(s))).fold(0.0, f64::max);
@@ -63,7 +63,7 @@ proptest! {
     #[test]
     fn gap_bounds_suboptimality((g, m, o, part) in problem(), ridge in prop_oneof![Just(0.0), 0.01..1.0f64]) {
         let gain = Gain::new(g.view(), o)?;
-        let alpha = part * alpha_max(&gain, m.view(), None, &Threads::new(1))? + 1e-9;
+        let alpha = part * alpha_max(&gain, m.view(), &Options::default())? + 1e-9;
         let stopping = Stopping { tol: 1e-9, ..Stopping::default() };
         let options = Options { stopping, ridge, ..Options::default() };
         let best = solve_mxne(&gain, m.view(), alpha, &options)?;
@@ -83,7 +83,7 @@ proptest! {
     #[test]
     fn solvers_agree((g, m, o, part) in problem()) {
         let gain = Gain::new(g.view(), o)?;
-        let alpha = part * alpha_max(&gain, m.view(), None, &Threads::new(1))? + 1e-9;
+        let alpha = part * alpha_max(&gain, m.view(), &Options::default())? + 1e-9;
         let mut primals = Vec::new();
         for solver in [Solver::Bcd, Solver::Fista] {
             for active_set_size in [None, Some(1), Some(10)] {
@@ -101,7 +101,7 @@ proptest! {
     #[test]
     fn reweighting_descends((g, m, o, part) in problem(), log in any::<bool>()) {
         let gain = Gain::new(g.view(), o)?;
-        let alpha = part * alpha_max(&gain, m.view(), None, &Threads::new(1))? + 1e-9;
+        let alpha = part * alpha_max(&gain, m.view(), &Options::default())? + 1e-9;
         let surrogate = if log { Surrogate::Log } else { Surrogate::Sqrt };
         let mut last = f64::INFINITY;
         for n_reweights in 1..5 {
@@ -124,7 +124,7 @@ fn simple() -> Result<(Gain, Array2<f64>), Error> {
 #[test]
 fn limits_are_statuses_with_an_honest_gap() -> Result<(), Error> {
     let (gain, data) = simple()?;
-    let alpha = 0.1 * alpha_max(&gain, data.view(), None, &Threads::new(1))?;
+    let alpha = 0.1 * alpha_max(&gain, data.view(), &Options::default())?;
     let nothing = std::time::Duration::from_nanos(1);
     for (stopping, status) in [
         (Stopping { max_iter: 1, tol: 1e-12, ..Stopping::default() }, Status::IterationLimit),
@@ -150,7 +150,7 @@ fn monitor_stops_a_run() -> Result<(), Error> {
         Stopping { tol: 1e-300, max_iter: usize::MAX, monitor: Some(&stop), time_limit: None };
     let options = Options { stopping, active_set_size: None, ..Options::default() };
     let patient = Options { solver: Solver::Fista, ..options };
-    let alpha = 1e-6 * alpha_max(&gain, data.view(), None, &Threads::new(1))?;
+    let alpha = 1e-6 * alpha_max(&gain, data.view(), &Options::default())?;
     let result = solve_mxne(&gain, data.view(), alpha, &patient);
     assert!(matches!(result, Err(Error::Interrupted)));
     Ok(())

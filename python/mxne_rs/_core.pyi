@@ -13,6 +13,7 @@ __all__ = [
     "__version__",
     "alpha_max",
     "back_end",
+    "close",
     "duality_gap",
     "group_soft_threshold",
     "solve_batch",
@@ -24,6 +25,8 @@ __all__ = [
 
 __version__: str
 back_end: str
+
+def close() -> None: ...
 
 @final
 class Gain:
@@ -38,13 +41,13 @@ class Gain:
     def shape(self) -> tuple[int, int]: ...
     @property
     def lipschitz(self) -> NDArray[np.float64]: ...
-    def columns(self, locations: list[int]) -> NDArray[np.float64]: ...
+    def columns(self, locations: NDArray[np.int64]) -> NDArray[np.float64]: ...
     def product_seconds(self, residual: NDArray[np.float64], n_threads: int) -> float: ...
 
 @final
 class Outcome:
     @property
-    def locations(self) -> list[int]: ...
+    def locations(self) -> NDArray[np.int64]: ...
     @property
     def sources(self) -> NDArray[np.float64]: ...
     @property
@@ -69,21 +72,21 @@ def solve_irmxne(
 def solve_path(
     gain: Gain,
     data: NDArray[np.float64],
-    alphas: list[float],
+    alphas: NDArray[np.float64],
     request: Request,
     rounds: Rounds | None,
 ) -> tuple[list[Outcome], list[Outcome]]: ...
 def solve_paths(
     gain: Gain,
     data: list[NDArray[np.float64]],
-    alphas: list[float],
+    alphas: NDArray[np.float64],
     request: Request,
     rounds: Rounds | None,
 ) -> list[tuple[list[Outcome], list[Outcome]]]: ...
 def solve_batch(
     gain: Gain,
     data: list[NDArray[np.float64]],
-    alphas: list[float],
+    alphas: NDArray[np.float64],
     request: Request,
     rounds: Rounds | None,
 ) -> list[Outcome]: ...

@@ -84,7 +84,7 @@ class Gain:
                 f"locations reaches from {chosen.min()} to {chosen.max()}; "
                 f"give indices from 0 to {self.n_locations - 1}"
             )
-        return self._prepared.columns([int(s) for s in chosen])
+        return self._prepared.columns(np.ascontiguousarray(chosen, dtype=np.int64))
 
     def __reduce__(self) -> tuple[type[Gain], tuple[Floats, int]]:
         """Pickle as the array and the number of orientations."""

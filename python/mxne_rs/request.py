@@ -8,7 +8,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arrays import Floats, as_choice, as_count, as_matrix, as_number, as_weights
+from .arrays import (
+    Floats,
+    as_choice,
+    as_count,
+    as_floats,
+    as_number,
+    as_weights,
+    require_finite,
+)
 from .gain import Gain
 from .solution import Solution
 
@@ -25,7 +33,7 @@ class Request(NamedTuple):
     tol: float
     max_iter: int
     time_limit: float | None
-    init: tuple[list[int], Floats] | None
+    init: tuple[NDArray[np.int64], Floats] | None
     solver: str
     active_set_size: int | None
     n_threads: int
@@ -53,11 +61,13 @@ def make_rounds(n_reweights: Any, tol_reweight: Any, surrogate: Any) -> Rounds:
 
 def sensor_data(gain: Gain, data: ArrayLike, name: str = "data") -> Floats:
     """Data as a matrix with a row per sensor of the gain."""
-    array = as_matrix(name, data)
+    array = as_floats(name, data, 2)
     if array.shape[0] != gain.n_sensors:
         raise ValueError(
-            f"{name} has {array.shape[0]} rows (sensors), but gain has {gain.n_sensors}"
+            f"{name} has {array.shape[0]} rows (sensors), but gain has {gain.n_sensors}; "
+            "give both the same sensors"
         )
+    require_finite(name, array)
     return array
 
 
@@ -66,10 +76,11 @@ def source_rows(gain: Gain, data: Floats, x: Any, name: str) -> Floats:
     if isinstance(x, Solution):
         support_rows(gain, data, x, name)
         return x.x
-    array = as_matrix(name, x)
+    array = as_floats(name, x, 2)
     expected = (gain.shape[1], data.shape[1])
     if array.shape != expected:
         raise ValueError(f"{name} has shape {array.shape}; {expected} (sources, times) is needed")
+    require_finite(name, array)
     return array
 
 
@@ -79,22 +90,26 @@ def support_rows(gain: Gain, data: Floats, x: Any, name: str) -> tuple[NDArray[n
         if (x.active_set.size, x.n_orient) != (gain.n_locations, gain.n_orient):
             raise ValueError(
                 f"{name} is a Solution of {x.active_set.size} locations x {x.n_orient} "
-                f"orientations, but gain has {gain.n_locations} x {gain.n_orient}"
+                f"orientations, but gain has {gain.n_locations} x {gain.n_orient}; "
+                "give one of the same gain"
             )
         if x.sources.shape[1] != data.shape[1]:
-            raise ValueError(f"{name} has {x.sources.shape[1]} times, but data has {data.shape[1]}")
+            raise ValueError(
+                f"{name} has {x.sources.shape[1]} times, but data has {data.shape[1]}; "
+                "give one of as many times"
+            )
         return np.flatnonzero(x.active_set), x.sources
     dense = source_rows(gain, data, x, name)
     active = dense.reshape(gain.n_locations, -1).any(axis=1)
     return np.flatnonzero(active), dense[np.repeat(active, gain.n_orient)]
 
 
-def _init(gain: Gain, data: Floats, init: Any) -> tuple[list[int], Floats] | None:
+def _init(gain: Gain, data: Floats, init: Any) -> tuple[NDArray[np.int64], Floats] | None:
     """Warm start as (locations, rows)."""
     if init is None:
         return None
     locations, rows = support_rows(gain, data, init, "init")
-    return locations.tolist(), np.ascontiguousarray(rows)
+    return locations.astype(np.int64), np.ascontiguousarray(rows)
 
 
 def make_request(

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _core
-from .arrays import Floats, as_count, as_floats, as_number
+from .arrays import Floats, as_count, as_floats, as_number, is_number, shown
 from .curve import SureCurve
 from .debiasing import bounded_factors
 from .gain import Gain, prepared
@@ -135,7 +135,7 @@ def solve_sure(
     data_sets = [array, *(array + steps * direction for direction in directions)]
     with Progress("SURE", request.tol, verbose, len(data_sets) * len(grid)) as progress:
         outcomes = _core.solve_paths(
-            gain._prepared, data_sets, grid.tolist(), request._replace(progress=progress),
+            gain._prepared, data_sets, grid, request._replace(progress=progress),
             rounds if rounds.n_reweights > 1 else None,
         )  # fmt: skip
     largest = _core.alpha_max(gain._prepared, array, request.weights, request.n_threads)
@@ -162,18 +162,20 @@ def random_stream(rng: Any) -> Any:
         return np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
         raise type(error)(
-            f"rng is {rng!r}; give None, a seed, a Generator or a RandomState"
+            f"rng is {shown(rng)}; give None, a seed, a Generator or a RandomState"
         ) from None
 
 
 def _levels(sigma: Any, n_times: int) -> Floats:
     """The noise level of every sample."""
     remedy = "give the standard deviation of the noise in the whitened data, above zero"
-    if np.ndim(sigma) == 0:
+    if is_number(sigma) or isinstance(sigma, (str, bytes)):
         return np.full(n_times, as_number("sigma", sigma, remedy))
     levels = as_floats("sigma", sigma, 1)
     if levels.shape != (n_times,):
-        raise ValueError(f"sigma has {levels.size} entries, but data has {n_times} times")
+        raise ValueError(
+            f"sigma has {levels.size} entries, but data has {n_times} times; give one for each"
+        )
     for level in levels.tolist():
         as_number("sigma", level, remedy)
     return levels
@@ -182,7 +184,12 @@ def _levels(sigma: Any, n_times: int) -> Floats:
 def _label(number: int, largest: float) -> Callable[[float], str]:
     """Name an alpha and a data set in a warning."""
     where = "" if number == 0 else f" on perturbed data {number}"
-    return lambda alpha: f"alpha {alpha:.4g} ({100 * alpha / largest:.3g} % of alpha_max){where}: "
+
+    def label(alpha: float) -> str:
+        share = f" ({100 * alpha / largest:.3g} % of alpha_max)" if largest > 0 else ""
+        return f"alpha {alpha:.4g}{share}{where}: "
+
+    return label
 
 
 def _curve(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from .arrays import Floats, as_count, as_floats, as_number
+from .arrays import Floats, as_count, as_floats, as_number, is_number, shown
 from .gain import Gain, prepared
 from .progress import Progress
 from .request import make_request, make_rounds, sensor_data
@@ -170,7 +170,7 @@ def solve_path(
     rounds = make_rounds(n_reweights, tol_reweight, surrogate)
     with Progress("path", request.tol, verbose) as progress:
         outcomes = _core.solve_path(
-            gain._prepared, array, grid.tolist(), request._replace(progress=progress),
+            gain._prepared, array, grid, request._replace(progress=progress),
             rounds if rounds.n_reweights > 1 else None,
         )  # fmt: skip
     return path_of(gain, outcomes, grid, request.tol, lambda alpha: f"alpha {alpha:.4g}: ")
@@ -181,13 +181,19 @@ def falling_alphas(
 ) -> Floats:
     """The alphas given, from the largest down; or ``n_alphas`` from alpha_max to a part of it."""
     if alphas is not None:
-        return np.ascontiguousarray(np.unique(as_floats("alphas", alphas, 1))[::-1])
+        values = np.unique(as_floats("alphas", alphas, 1))
+        remedy = "give positive numbers, such as parts of alpha_max"
+        for value in (values[0], values[-1]):
+            as_number("alphas", value, remedy)
+        return np.ascontiguousarray(values[::-1])
     part = as_number("eps", eps, "give a number between 0 and 1")
     if part >= 1:
-        raise ValueError(f"eps is {eps}; give a number between 0 and 1")
+        raise ValueError(f"eps is {shown(eps)}; give a number between 0 and 1")
     largest = alpha_max(gain, data, weights=weights)
     if largest == 0:
-        raise ValueError("alphas cannot be chosen: data are zero or orthogonal to the gain")
+        raise ValueError(
+            "alphas cannot be chosen: data are zero or orthogonal to the gain; give them"
+        )
     return largest * np.geomspace(1.0, part, as_count("n_alphas", n_alphas, 1))
 
 
@@ -279,7 +285,7 @@ def solve_batch(
     (4, True)
     """
     gain = prepared(gain, n_orient)
-    arrays = [sensor_data(gain, one, f"data[{i}]") for i, one in enumerate(data)]
+    arrays = [sensor_data(gain, one, f"data[{i}]") for i, one in enumerate(_sets(data))]
     if not arrays:
         return []
     alphas = _alphas(alpha, len(arrays))
@@ -294,17 +300,31 @@ def solve_batch(
             gain._prepared, arrays, alphas, request._replace(progress=progress),
             rounds if rounds.n_reweights > 1 else None,
         )  # fmt: skip
-    pairs = enumerate(zip(outcomes, alphas, strict=True))
+    pairs = enumerate(zip(outcomes, alphas.tolist(), strict=True))
     return [
         solution_of(gain, outcome, one, request.tol, f"data[{i}]: ") for i, (outcome, one) in pairs
     ]
 
 
-def _alphas(alpha: Any, count: int) -> list[float]:
+def _sets(data: Any) -> Iterable[Any]:
+    if isinstance(data, (str, bytes)) or not hasattr(data, "__iter__"):
+        raise TypeError(
+            f"data is {shown(data)}; give a list of arrays (n_sensors, n_times) or a 3-D array"
+        )
+    if isinstance(data, np.ndarray) and data.ndim != 3:
+        raise ValueError(f"data has shape {data.shape}; give three dimensions or a list of arrays")
+    return iter(data)
+
+
+def _alphas(alpha: Any, count: int) -> Floats:
     remedy = "give a positive number, such as a part of alpha_max"
-    if np.ndim(alpha) == 0:
-        return [as_number("alpha", alpha, remedy)] * count
+    if is_number(alpha) or isinstance(alpha, (str, bytes)):
+        return np.full(count, as_number("alpha", alpha, remedy))
     values = as_floats("alpha", alpha, 1)
     if values.size != count:
-        raise ValueError(f"alpha has {values.size} entries, but there are {count} data sets")
-    return [as_number("alpha", value, remedy) for value in values.tolist()]
+        raise ValueError(
+            f"alpha has {values.size} entries, but there are {count} data sets; give one for each"
+        )
+    for value in values:
+        as_number("alpha", value, remedy)
+    return values

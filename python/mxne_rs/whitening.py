@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import as_matrix
+from .arrays import as_floats, require_finite, shown
 
 __all__ = ["whitener"]
 
@@ -78,13 +78,12 @@ def whitener(noise_cov: Any) -> Array:
     if np.any(variance < 0):
         worst = int(np.argmin(variance))
         raise ValueError(
-            f"noise_cov has a negative variance: {variance[worst]:.3g} at channel {worst}"
+            f"noise_cov has a negative variance: {variance[worst]:.3g} at channel {worst}; "
+            "use variances from data"
         )
     kept = _good_channels(noise_cov, n_channels) & (variance > 0)
     if not kept.any():
-        raise ValueError(
-            "noise_cov is zero in every channel that is not bad: there is no noise to whiten"
-        )
+        raise ValueError("noise_cov is zero in every channel that is not bad: give one with noise")
     _check_symmetric(covariance, np.sqrt(variance), max(tolerance, 1e-8))
 
     scale = np.sqrt(variance[kept])
@@ -94,16 +93,15 @@ def whitener(noise_cov: Any) -> Array:
     if lowest < -max(10 * tolerance, 1e-9) * highest:
         raise ValueError(
             "noise_cov is not positive semi-definite: with each channel at unit variance "
-            f"its eigenvalues reach from {lowest:.3g} to {highest:.3g}"
+            f"its eigenvalues reach from {lowest:.3g} to {highest:.3g}; "
+            "use one that was computed from data"
         )
     # The projector acts in channel units; between unit-variance channels it is S**-1 P S.
     project = _projector(noise_cov, kept) * scale / scale[:, np.newaxis]
     values, vectors = np.linalg.eigh(project @ correlation @ project.T)
     present = values > tolerance * values[-1]
     if not present.any():
-        raise ValueError(
-            "noise_cov is zero once its projections are applied: there is no noise to whiten"
-        )
+        raise ValueError("noise_cov is zero once its projections are applied: give one with noise")
     values, vectors = values[present][::-1], vectors[:, present][:, ::-1]
 
     white = np.zeros((len(values), n_channels))
@@ -115,14 +113,18 @@ def _as_covariance(noise_cov: Any) -> tuple[Array, float]:
     """Return the matrix (n_channels, n_channels) and the rank tolerance its precision allows."""
     value: Any = noise_cov
     if isinstance(noise_cov, Mapping):
+        if "data" not in noise_cov:
+            raise ValueError(
+                f"noise_cov is {shown(noise_cov)}, without 'data'; "
+                "give a matrix or MNE's Covariance"
+            )
         value = np.asarray(noise_cov["data"])
         if noise_cov.get("diag", False) or value.ndim == 1:
             value = np.diag(value.ravel() if value.ndim == 1 else np.diag(value))
-    covariance = as_matrix("noise_cov", value)
+    covariance = as_floats("noise_cov", value, 2)
     if covariance.shape[0] != covariance.shape[1]:
         raise ValueError(f"noise_cov must be square, got shape {covariance.shape}")
-    if covariance.size == 0:
-        raise ValueError("noise_cov has no channel")
+    require_finite("noise_cov", covariance)
     dtype = getattr(value, "dtype", None)
     precision = float(np.finfo(np.float32).eps) if dtype == np.float32 else 0.0
     return covariance, max(RANK_TOLERANCE, precision * float(np.sqrt(len(covariance))))
@@ -155,12 +157,13 @@ def _check_symmetric(covariance: Array, std: Array, tolerance: float) -> None:
         i, j = (int(k) for k in np.unravel_index(np.argmax(relative), relative.shape))
         raise ValueError(
             f"noise_cov is not symmetric: entries ({i}, {j}) and ({j}, {i}) are "
-            f"{covariance[i, j]:.6g} and {covariance[j, i]:.6g}"
+            f"{covariance[i, j]:.6g} and {covariance[j, i]:.6g}; "
+            "give C = C'"
         )
     silent = np.flatnonzero(std == 0)
     for channel in silent:
         if np.any(covariance[channel] != 0):
             raise ValueError(
                 f"noise_cov is not positive semi-definite: channel {int(channel)} has no variance, "
-                "but covaries with others"
+                "but covaries with others; use one that was computed from data"
             )

@@ -1,13 +1,15 @@
 //! Many data sets on one gain, one thread each.
 
+use crate::checks::{check_alpha, check_data};
+use crate::clock::{POLL, Progress};
 use crate::error::Error;
 use crate::gain::Gain;
 use crate::mxne::solve_mxne;
+use crate::options::Options;
 use crate::path::{Path, check_falling, walk};
 use crate::reweighting::{Reweight, solve_irmxne};
-use crate::setup::{Options, check_alpha, check_data};
 use crate::solution::Solution;
-use crate::stopping::{POLL, Progress, Stopping};
+use crate::stopping::Stopping;
 use crate::threads::Threads;
 use ndarray::ArrayView2;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,6 +1,6 @@
 //! The one loop over epochs.
 
-use crate::error::Error;
+use crate::clock::{Clock, Halt};
 use crate::kernels::kernels;
 use crate::panel::Panel;
 use crate::penalty::Penalty;
@@ -27,19 +27,46 @@ pub(crate) struct Task<'a> {
 
 impl Task<'_> {
     /// The certificate of `x`, with the state loaded afresh.
-    pub fn certify(&mut self, x: &Panel, correlations: &mut Panel) -> Certificate {
+    pub fn certify(
+        &mut self,
+        x: &Panel,
+        correlations: &mut Panel,
+        clock: &Clock,
+    ) -> Result<Certificate, Halt> {
         let o = self.quadratic.n_orient();
-        self.quadratic.load(x);
-        self.quadratic.correlations(x, correlations);
+        self.quadratic.load(x, clock)?;
+        self.quadratic.correlations(x, correlations, clock)?;
         let ratio = |(s, a): (usize, &f64)| kernels().energy(correlations.block(s, o)).sqrt() / a;
         let largest = self.penalty.thresholds.iter().enumerate().map(ratio).fold(0.0, f64::max);
-        self.quadratic.energies(x).certificate(self.penalty.value(x), largest, self.scale)
+        Ok(self.quadratic.energies(x).certificate(self.penalty.value(x), largest, self.scale))
+    }
+}
+
+/// The iterate with the smallest gap so far.
+struct Best {
+    x: Panel,
+    certificate: Certificate,
+}
+
+impl Best {
+    fn consider(&mut self, x: &Panel, certificate: Certificate) {
+        if certificate.gap() <= self.certificate.gap() {
+            self.certificate = certificate;
+            self.x.lanes_mut().copy_from_slice(x.lanes());
+        }
+    }
+
+    /// Where the run ends without having converged.
+    fn instead_of(self, x: &mut Panel, status: Status) -> (Certificate, Status) {
+        x.lanes_mut().copy_from_slice(self.x.lanes());
+        (self.certificate, status)
     }
 }
 
 /// Runs epochs until the gap of the task reaches the goal; the status is that of the task, not of a larger problem.
 ///
-/// `report` sees every certificate.
+/// A run that ends before hands back the best iterate that was certified; it is a halt where there is none. `report` sees
+/// every certificate.
 pub(crate) fn drive(
     mut task: Task,
     solver: &mut dyn Epoch,
@@ -47,37 +74,58 @@ pub(crate) fn drive(
     goal: Goal,
     watch: &mut Watch,
     mut report: impl FnMut(&mut Watch, &Certificate, &Panel),
-) -> Result<(Certificate, Status), Error> {
+) -> Result<(Certificate, Status), Halt> {
+    let clock = watch.clock;
     let mut correlations = Panel::zeros(x.rows, x.n_times)?;
-    let mut last = task.certify(x, &mut correlations);
+    let mut last = task.certify(x, &mut correlations, clock)?;
+    let mut best = Best { x: x.copy()?, certificate: last };
+    let mut before = x.copy()?;
     let mut mark = last.gap();
-    let mut before = x.clone();
     let mut last_gain = 0;
     for round in 0.. {
         if last.gap() <= goal.gap && (round > 0 || !goal.work_first) {
             return Ok((last, Status::Converged));
         }
-        for _ in 0..GAP_EVERY {
-            if let Some(limit) = watch.spent()? {
-                return Ok((task.certify(x, &mut correlations), limit));
-            }
-            solver.epoch(task.quadratic, task.penalty, x)?;
-            watch.n_iter += 1;
+        match epochs(&mut task, solver, x, watch, &mut correlations) {
+            Ok(certificate) => last = certificate,
+            Err(Halt::OutOfTime) => return Ok(best.instead_of(x, Status::TimeLimit)),
+            Err(failed) => return Err(failed),
         }
-        let now = task.certify(x, &mut correlations);
-        if now.gap() < 0.99 * mark {
-            mark = now.gap();
+        report(watch, &last, x);
+        best.consider(x, last);
+        if last.gap() < 0.99 * mark {
+            mark = last.gap();
             last_gain = round;
         }
         let patience = if stands_still(x, &before) { PATIENCE } else { LONG_PATIENCE };
-        last = now;
-        report(watch, &last, x);
         if last.gap() > goal.gap && round - last_gain >= patience {
-            return Ok((last, Status::Stalled));
+            return Ok(best.instead_of(x, Status::Stalled));
+        }
+        if last.gap() > goal.gap && watch.used_up() {
+            return Ok(best.instead_of(x, Status::IterationLimit));
         }
         before.lanes_mut().copy_from_slice(x.lanes());
     }
     unreachable!("the loop ends by a return")
+}
+
+/// A few epochs, as far as they are allowed, and the certificate of where they led.
+fn epochs(
+    task: &mut Task,
+    solver: &mut dyn Epoch,
+    x: &mut Panel,
+    watch: &mut Watch,
+    correlations: &mut Panel,
+) -> Result<Certificate, Halt> {
+    watch.clock.look()?;
+    for _ in 0..GAP_EVERY {
+        if watch.used_up() {
+            break;
+        }
+        solver.epoch(task.quadratic, task.penalty, x, watch.clock)?;
+        watch.count();
+    }
+    task.certify(x, correlations, watch.clock)
 }
 
 fn stands_still(x: &Panel, before: &Panel) -> bool {

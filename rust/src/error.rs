@@ -75,6 +75,21 @@ pub enum Error {
         /// the value found
         value: f64,
     },
+    /// A number of the answer is no double.
+    #[error(
+        "{what} would be about 1e{log10}, which double precision cannot hold: gain reaches about 1e{gain} and data \
+         about 1e{data}; scale one of them"
+    )]
+    Scale {
+        /// which number
+        what: &'static str,
+        /// its power of ten
+        log10: i32,
+        /// the power of ten of the gain, 0 where it is an ordinary one
+        gain: i32,
+        /// that of the data
+        data: i32,
+    },
     /// The arrays of a solve do not fit into memory.
     #[error("{bytes} bytes for {what} cannot be allocated; use fewer locations or samples")]
     Memory {

@@ -1,15 +1,19 @@
 //! The whitened gain, prepared once and shared by every solve.
 
-use crate::eigen::diagonalise;
-use crate::error::Error;
-use crate::kernels::kernels;
-use crate::memory::reserve;
-use ndarray::{Array2, ArrayView2, Axis};
+mod preparation;
 
-/// Columns that the copy into location order moves at a time, so that reads and writes stay in the cache.
-const TILE: usize = 64;
-/// Sensors that it moves at a time: a cache line of the copy.
-const STRIP: usize = 8;
+use crate::clock::{Clock, Halt};
+use crate::curvature::Curvature;
+use crate::error::Error;
+use crate::memory;
+use crate::units::times_power;
+use ndarray::{Array2, ArrayView2};
+pub(crate) use preparation::Preparation;
+
+/// What the memory is for.
+const WHAT: &str = "the gain";
+/// A location is too faint for squares where its block Lipschitz constant, that of the largest being about 1, is less.
+pub(crate) const FAINT: f64 = 1e-210;
 
 /// A whitened gain G (n_sensors x n_locations * n_orient), immutable and shared by many solves and threads.
 ///
@@ -26,13 +30,34 @@ const STRIP: usize = 8;
 /// assert_eq!(gain.lipschitz(1), 4.0);
 /// # Ok::<(), mxne_rs::Error>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Gain {
     n_sensors: usize,
     n_orient: usize,
+    /// the power of two taken out of the columns
+    exponent: i32,
     /// a row per column of the gain, `n_sensors` long
     columns: Vec<f64>,
     curvature: Curvature,
+    faint: Vec<Faint>,
+}
+
+/// A location whose columns are not zero, but too small to be squared.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Faint {
+    pub location: usize,
+    /// at least |G_s|_F
+    pub norm: f64,
+}
+
+impl std::fmt::Debug for Gain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gain")
+            .field("n_sensors", &self.n_sensors)
+            .field("n_locations", &self.n_locations())
+            .field("n_orient", &self.n_orient)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Gain {
@@ -41,24 +66,9 @@ impl Gain {
     /// # Errors
     /// Empty arrays, an `n_orient` that does not divide the columns, values that are not finite, no memory.
     pub fn new(gain: ArrayView2<f64>, n_orient: usize) -> Result<Self, Error> {
-        let (n_sensors, n_columns) = gain.dim();
-        if n_sensors == 0 || n_columns == 0 {
-            return Err(Error::Empty { name: "gain", rows: n_sensors, columns: n_columns });
-        }
-        if n_orient == 0 || n_columns % n_orient != 0 {
-            return Err(Error::Orientation { n_orient, columns: n_columns });
-        }
-        let columns = transposed(gain)?;
-        let curvature = Curvature::new(&columns, n_sensors, n_orient);
-        if curvature.matrices.iter().all(|value| value.is_finite()) {
-            return Ok(Gain { n_sensors, n_orient, columns, curvature });
-        }
-        check_finite("gain", gain)?;
-        Err(Error::Parameter {
-            name: "the largest absolute value in gain",
-            value: columns.iter().fold(0.0, |a: f64, b| a.max(b.abs())),
-            remedy: "its square overflows; scale gain and data down",
-        })
+        let mut preparation = Preparation::new(gain.dim(), n_orient)?;
+        while preparation.copy_some(gain) {}
+        preparation.finish(&Clock::endless()).map_err(Halt::into_error)
     }
 
     /// Number of sensors (rows).
@@ -85,25 +95,42 @@ impl Gain {
         self.columns.len() / self.n_sensors
     }
 
-    /// The block Lipschitz constant `|G_s' G_s|_2` of location `s`.
+    /// The block Lipschitz constant `|G_s' G_s|_2` of location `s`; infinite or zero where that is no double.
     ///
     /// # Panics
     /// If there is no location `s`.
     #[must_use]
     pub fn lipschitz(&self, s: usize) -> f64 {
-        self.curvature.eigenvalues(s).iter().fold(0.0, |a: f64, &b| a.max(b))
+        times_power(self.curvature.lipschitz(s), 2 * self.exponent)
     }
 
     /// The columns of the locations named, in their order (n_sensors x locations * n_orient).
     ///
-    /// # Panics
-    /// If a location does not exist.
-    #[must_use]
-    pub fn columns_of(&self, locations: &[usize]) -> Array2<f64> {
-        let o = self.n_orient;
-        Array2::from_shape_fn((self.n_sensors, locations.len() * o), |(i, j)| {
-            self.block(locations[j / o])[j % o * self.n_sensors + i]
-        })
+    /// # Errors
+    /// A location that does not exist, no memory.
+    pub fn columns_of(&self, locations: &[usize]) -> Result<Array2<f64>, Error> {
+        if let Some(&got) = locations.iter().find(|&&s| s >= self.n_locations()) {
+            let (name, what, other) = ("locations", "as an index", "gain");
+            let expected = self.n_locations() - 1;
+            return Err(Error::Mismatch { name, what, got, expected, other });
+        }
+        let (n, o) = (self.n_sensors, self.n_orient);
+        let width = locations.len().saturating_mul(o);
+        let mut out = memory::zeros(WHAT, n.saturating_mul(width))?;
+        for (k, &s) in locations.iter().enumerate() {
+            for (j, column) in self.block(s).chunks_exact(n).enumerate() {
+                for (i, &value) in column.iter().enumerate() {
+                    out[i * width + k * o + j] = times_power(value, self.exponent);
+                }
+            }
+        }
+        Array2::from_shape_vec((n, width), out)
+            .map_err(|_| Error::Empty { name: "locations", rows: n, columns: width })
+    }
+
+    /// The power of two taken out of the columns that follow.
+    pub(crate) fn exponent(&self) -> i32 {
+        self.exponent
     }
 
     /// All columns, one after the other.
@@ -121,124 +148,31 @@ impl Gain {
         &self.curvature
     }
 
+    /// The locations of which no square can be trusted: they stay at zero, and certificates bound them.
+    pub(crate) fn faint(&self) -> &[Faint] {
+        &self.faint
+    }
+
     /// The gain of some locations, in that order.
-    pub(crate) fn select(&self, locations: &[usize]) -> Result<Gain, Error> {
-        let mut columns = reserve(locations.len() * self.n_orient * self.n_sensors)?;
+    pub(crate) fn select(&self, locations: &[usize], clock: &Clock) -> Result<Gain, Halt> {
+        let size = self.n_orient * self.n_sensors;
+        let mut columns = memory::room(WHAT, locations.len() * size)?;
         for &s in locations {
+            clock.spend(size)?;
             columns.extend_from_slice(self.block(s));
         }
-        let curvature = self.curvature.select(locations);
-        Ok(Gain { n_sensors: self.n_sensors, n_orient: self.n_orient, columns, curvature })
-    }
-}
-
-/// `H_s = G_s' G_s` of every location with its eigenvalues and eigenvectors.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Curvature {
-    n_orient: usize,
-    matrices: Vec<f64>,
-    eigenvalues: Vec<f64>,
-    /// eigenvectors in columns
-    bases: Vec<f64>,
-    /// scratch
-    diagonal: Vec<f64>,
-}
-
-impl Curvature {
-    fn new(columns: &[f64], n_sensors: usize, n_orient: usize) -> Self {
-        let mut all = Curvature { n_orient, ..Curvature::default() };
-        let mut matrix = vec![0.0; n_orient * n_orient];
-        for block in columns.chunks_exact(n_sensors * n_orient) {
-            for (i, a) in block.chunks_exact(n_sensors).enumerate() {
-                for (j, b) in block.chunks_exact(n_sensors).enumerate().take(i + 1) {
-                    matrix[i * n_orient + j] = kernels().dot_slices(a, b);
-                    matrix[j * n_orient + i] = matrix[i * n_orient + j];
-                }
-            }
-            all.push(&matrix);
-        }
-        all
-    }
-
-    fn push(&mut self, matrix: &[f64]) {
-        let o = self.n_orient;
-        self.matrices.extend_from_slice(matrix);
-        let finite = matrix.iter().all(|value| value.is_finite());
-        let (first, first_vector) = (self.eigenvalues.len(), self.bases.len());
-        self.bases.resize(first_vector + o * o, 1.0);
-        self.diagonal.clear();
-        self.diagonal.extend_from_slice(matrix);
-        if finite && o > 1 {
-            diagonalise(&mut self.diagonal, &mut self.bases[first_vector..], o);
-        }
-        self.eigenvalues.resize(first + o, 0.0);
-        for (i, d) in self.eigenvalues[first..].iter_mut().enumerate() {
-            *d = self.diagonal[i * (o + 1)].max(0.0);
-        }
-    }
-
-    /// `G_s' G_s` (symmetric).
-    pub fn matrix(&self, s: usize) -> &[f64] {
-        let size = self.n_orient * self.n_orient;
-        &self.matrices[s * size..(s + 1) * size]
-    }
-
-    pub fn eigenvalues(&self, s: usize) -> &[f64] {
-        &self.eigenvalues[s * self.n_orient..(s + 1) * self.n_orient]
-    }
-
-    /// The eigenvectors of location `s`: row `i`, column `j` is component `i` of vector `j`.
-    pub fn basis(&self, s: usize) -> &[f64] {
-        let size = self.n_orient * self.n_orient;
-        &self.bases[s * size..(s + 1) * size]
-    }
-
-    pub fn select(&self, locations: &[usize]) -> Curvature {
-        let pick = |values: &[f64], size: usize| {
-            locations.iter().flat_map(|&s| &values[s * size..(s + 1) * size]).copied().collect()
+        let curvature = self.curvature.select(locations)?;
+        let renamed = |(location, s): (usize, &usize)| {
+            let faint = self.faint.iter().find(|faint| faint.location == *s);
+            faint.map(|faint| Faint { location, norm: faint.norm })
         };
-        let o = self.n_orient;
-        Curvature {
-            n_orient: o,
-            matrices: pick(&self.matrices, o * o),
-            eigenvalues: pick(&self.eigenvalues, o),
-            bases: pick(&self.bases, o * o),
-            diagonal: Vec::new(),
-        }
+        let faint = match self.faint.is_empty() {
+            true => Vec::new(),
+            false => locations.iter().enumerate().filter_map(renamed).collect(),
+        };
+        let Gain { n_sensors, n_orient, exponent, .. } = *self;
+        Ok(Gain { n_sensors, n_orient, exponent, columns, curvature, faint })
     }
-
-    pub fn append(&mut self, other: &Curvature) {
-        self.n_orient = other.n_orient;
-        self.matrices.extend_from_slice(&other.matrices);
-        self.eigenvalues.extend_from_slice(&other.eigenvalues);
-        self.bases.extend_from_slice(&other.bases);
-    }
-}
-
-fn transposed(gain: ArrayView2<f64>) -> Result<Vec<f64>, Error> {
-    let (n, p) = gain.dim();
-    let mut out = reserve(n * p)?;
-    let flipped = gain.reversed_axes();
-    if let Some(values) = flipped.as_slice() {
-        out.extend_from_slice(values);
-        return Ok(out);
-    }
-    out.resize(n * p, 0.0);
-    for (tile, target) in out.chunks_mut(TILE * n).enumerate() {
-        let first = tile * TILE;
-        let last = first + target.len() / n;
-        for (strip, sensors) in
-            flipped.slice(ndarray::s![first..last, ..]).axis_chunks_iter(Axis(1), STRIP).enumerate()
-        {
-            for (j, column) in sensors.rows().into_iter().enumerate() {
-                let at = j * n + strip * STRIP;
-                for (value, &source) in target[at..].iter_mut().zip(column) {
-                    *value = source;
-                }
-            }
-        }
-    }
-    Ok(out)
 }
 
 /// Refuses NaN and infinities, naming the first.

@@ -11,14 +11,14 @@
 //! value of the full problem; their difference bounds how far the answer is from the optimum.
 //!
 //! ```
-//! use mxne_rs::{Gain, Options, Status, Threads, alpha_max, solve_mxne};
+//! use mxne_rs::{Gain, Options, Status, alpha_max, solve_mxne};
 //! use ndarray::Array2;
 //!
 //! // A gain of 100 locations with three orientations each, and data from location 20, both whitened.
 //! let gain = Array2::from_shape_fn((20, 300), |(i, j)| ((i * i + 3) * (j + 1) % 1009) as f64 / 500.0 - 1.0);
 //! let data = Array2::from_shape_fn((20, 50), |(i, t)| gain[[i, 60]] * (t as f64 * 0.2).sin());
 //! let gain = Gain::new(gain.view(), 3)?;
-//! let alpha = 0.3 * alpha_max(&gain, data.view(), None, &Threads::new(0))?;
+//! let alpha = 0.3 * alpha_max(&gain, data.view(), &Options::default())?;
 //! let solution = solve_mxne(&gain, data.view(), alpha, &Options::default())?;
 //! assert_eq!(solution.status, Status::Converged);
 //! assert!(solution.sources.locations.contains(&20));
@@ -29,6 +29,9 @@
 //! (2014); Strohmeier, Bekhti, Haueisen and Gramfort, IEEE TMI 35 (2016).
 
 mod batch;
+mod checks;
+mod clock;
+mod curvature;
 mod drive;
 mod eigen;
 mod error;
@@ -36,6 +39,7 @@ mod gain;
 mod kernels;
 mod memory;
 mod mxne;
+mod options;
 mod panel;
 mod path;
 mod penalty;
@@ -46,24 +50,27 @@ mod python;
 mod quadratic;
 mod reweighting;
 mod rotation;
+mod scaled;
 mod setup;
 mod solution;
 mod solver;
 mod stopping;
 mod threads;
+mod units;
 mod working_set;
 
 pub use batch::{solve_batch, solve_paths};
+pub use clock::{Monitor, Progress};
 pub use error::Error;
 pub use gain::Gain;
 pub use mxne::{alpha_max, duality_gap, solve_mxne};
 pub use path::{Path, solve_path};
 pub use penalty::group_soft_threshold;
 pub use reweighting::{Reweight, Surrogate, solve_irmxne};
-pub use setup::Options;
+pub use options::Options;
 pub use solution::{Certificate, Record, Reweighting, Solution, Sources, Status};
 pub use solver::Solver;
-pub use stopping::{Monitor, Progress, Stopping};
+pub use stopping::Stopping;
 pub use threads::Threads;
 
 #[cfg(doctest)]

@@ -1,23 +1,70 @@
-//! Memory for large arrays: refused rather than aborted, and in huge pages where the system has them.
+//! Memory for arrays whose size comes from the input: refused rather than aborted, in huge pages where the system has them.
 #![allow(unsafe_code)]
 
 use crate::error::Error;
+use bytemuck::Zeroable;
+use ndarray::Array2;
 
-/// An empty vector with room for `size` numbers, or [`Error::Memory`].
-pub(crate) fn reserve(size: usize) -> Result<Vec<f64>, Error> {
+/// Zeros, or [`Error::Memory`]. The system hands them out as they are first touched.
+pub(crate) fn zeros<T: Zeroable>(what: &'static str, size: usize) -> Result<Vec<T>, Error> {
+    let zeros = bytemuck::allocation::try_zeroed_slice_box(size)
+        .map_err(|()| refusal::<T>(what, size))?;
+    advise(&zeros);
+    Ok(Vec::from(zeros))
+}
+
+/// A matrix of zeros, or [`Error::Memory`].
+pub(crate) fn array(what: &'static str, rows: usize, columns: usize) -> Result<Array2<f64>, Error> {
+    let size = rows.saturating_mul(columns);
+    let refused = |_| refusal::<f64>(what, size);
+    Array2::from_shape_vec((rows, columns), zeros(what, size)?).map_err(refused)
+}
+
+/// An empty vector with room for `size` items, or [`Error::Memory`].
+pub(crate) fn room<T>(what: &'static str, size: usize) -> Result<Vec<T>, Error> {
     let mut out = Vec::new();
-    out.try_reserve_exact(size)
-        .map_err(|_| Error::Memory { what: "the gain", bytes: size.saturating_mul(8) })?;
-    advise(&out);
+    out.try_reserve_exact(size).map_err(|_| refusal::<T>(what, size))?;
     Ok(out)
+}
+
+/// The items of an iterator of known length, or [`Error::Memory`].
+pub(crate) fn gathered<T>(
+    what: &'static str,
+    items: impl ExactSizeIterator<Item = T>,
+) -> Result<Vec<T>, Error> {
+    let mut out = room(what, items.len())?;
+    out.extend(items);
+    Ok(out)
+}
+
+/// A copy, or [`Error::Memory`].
+pub(crate) fn copied<T: Copy>(what: &'static str, items: &[T]) -> Result<Vec<T>, Error> {
+    let mut out = room(what, items.len())?;
+    out.extend_from_slice(items);
+    Ok(out)
+}
+
+/// Appends, or [`Error::Memory`].
+pub(crate) fn append<T: Copy>(
+    what: &'static str,
+    out: &mut Vec<T>,
+    items: &[T],
+) -> Result<(), Error> {
+    out.try_reserve(items.len()).map_err(|_| refusal::<T>(what, out.len() + items.len()))?;
+    out.extend_from_slice(items);
+    Ok(())
+}
+
+fn refusal<T>(what: &'static str, size: usize) -> Error {
+    Error::Memory { what, bytes: size.saturating_mul(size_of::<T>()) }
 }
 
 /// Asks for huge pages: first touching a gain page by page costs more than copying it, and products walk all of it.
 #[cfg(target_os = "linux")]
-fn advise(memory: &Vec<f64>) {
+fn advise<T>(memory: &[T]) {
     const HUGE: usize = 1 << 21;
     const PAGE: usize = 1 << 12;
-    let bytes = memory.capacity() * 8;
+    let bytes = size_of_val(memory);
     if bytes >= 2 * HUGE {
         let start = memory.as_ptr().addr().next_multiple_of(PAGE);
         let length = (memory.as_ptr().addr() + bytes - start) / PAGE * PAGE;
@@ -27,4 +74,4 @@ fn advise(memory: &Vec<f64>) {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn advise(_memory: &Vec<f64>) {}
+fn advise<T>(_memory: &[T]) {}

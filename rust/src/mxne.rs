@@ -1,17 +1,21 @@
 //! The verbs on one convex problem: solve it, certify an answer to it, find where it begins to have one.
 
+use crate::checks::{check_all, check_data, check_sources, check_weights};
+use crate::clock::{Clock, Halt};
 use crate::error::Error;
 use crate::gain::Gain;
+use crate::options::Options;
 use crate::panel::Panel;
 use crate::penalty::Penalty;
 use crate::problem::{Iterate, Problem};
 use crate::products;
 use crate::rotation::Rotation;
-use crate::setup::{Options, Setup, check_all, check_data, check_sources, check_weights, energy};
-use crate::solution::{Certificate, Solution, Sources};
+use crate::scaled::Scaled;
+use crate::setup::Setup;
+use crate::solution::{Certificate, Record, Solution, Sources};
 use crate::stopping::Watch;
 use crate::threads::Threads;
-use crate::working_set::Descended;
+use crate::working_set::{Descended, Descent};
 use ndarray::ArrayView2;
 
 /// MxNE: minimises `1/2 |M - G X|_F^2 + alpha sum_s w_s |X_s|_F + ridge/2 |X|_F^2`.
@@ -41,62 +45,88 @@ pub fn solve_mxne(
     alpha: f64,
     options: &Options,
 ) -> Result<Solution, Error> {
-    let mut setup = Setup::new(gain, data, alpha, options)?;
-    let penalty = Penalty::new(alpha, options.weights, gain.n_locations());
-    let mut watch = Watch::start(options.stopping);
+    let clock = Clock::start(options.stopping.time_limit, options.stopping.monitor);
+    let data = Scaled::new(gain, data)?;
+    let mut setup = Setup::new(gain, &data, alpha, options, &clock)?;
+    let mut watch = Watch::start(&clock, options.stopping.max_iter);
+    let (end, _) = solve_from_the_start(&mut setup, gain, alpha, &mut watch)?;
+    finish(&setup, &end, alpha, watch)
+}
+
+/// MxNE from the user's start or nothing, and the descent that has learned of the gain.
+pub(crate) fn solve_from_the_start(
+    setup: &mut Setup,
+    gain: &Gain,
+    alpha: f64,
+    watch: &mut Watch,
+) -> Result<(Descended, Descent), Error> {
+    let penalty = setup.penalty(alpha, gain.n_locations())?;
     let mut descent = setup.strategy().start(gain);
     let (mut start, goal) = (setup.start(gain, &penalty)?, setup.goal());
-    let end = setup.solve(&mut descent, (gain, &penalty), &mut start, goal, &mut watch)?;
-    Ok(finish(&setup, gain, &end, alpha, &watch))
+    match setup.solve(&mut descent, (gain, &penalty), &mut start, goal, watch) {
+        Ok(end) => Ok((end, descent)),
+        Err(Halt::OutOfTime) => Ok((setup.nothing()?, descent)),
+        Err(Halt::Failed(error)) => Err(error),
+    }
 }
 
 /// The answer of one convex problem in the form that is handed back.
 pub(crate) fn finish(
     setup: &Setup,
-    gain: &Gain,
     end: &Descended,
     alpha: f64,
-    watch: &Watch,
-) -> Solution {
-    Solution {
-        sources: setup.sources(&end.iterate),
-        certificate: end.certificate,
+    watch: Watch,
+) -> Result<Solution, Error> {
+    Ok(Solution {
+        sources: setup.sources(&end.iterate)?,
+        certificate: end.certificate.in_units(setup.units),
         status: end.status,
         alpha,
-        explained_variance: setup.explained_variance(gain, &end.iterate),
+        explained_variance: setup.explained_variance(end.misfit),
         n_iter: watch.n_iter,
         elapsed: watch.elapsed().as_secs_f64(),
-        history: watch.history.clone(),
+        history: in_units(watch, setup),
         reweighting: None,
+    })
+}
+
+/// The history in the caller's units.
+pub(crate) fn in_units(watch: Watch, setup: &Setup) -> Vec<Record> {
+    let mut history = watch.history;
+    for record in &mut history {
+        record.primal = setup.units.energy(record.primal);
     }
+    history
 }
 
 /// The smallest alpha for which the answer is exactly zero: `max_s |G_s' M|_F / w_s`.
 ///
+/// Only `weights`, `threads` and the monitor of the options matter here.
+///
 /// # Errors
-/// Input that cannot be solved.
+/// Input that cannot be solved, or [`Error::Interrupted`].
 ///
 /// ```
-/// use mxne_rs::{Gain, Threads, alpha_max};
+/// use mxne_rs::{Gain, Options, alpha_max};
 /// use ndarray::array;
 ///
 /// let gain = Gain::new(array![[1.0, 0.0], [0.0, 1.0]].view(), 1)?;
 /// let data = array![[3.0, 4.0], [0.1, 0.2]];
-/// assert_eq!(alpha_max(&gain, data.view(), None, &Threads::new(1))?, 5.0);
+/// assert_eq!(alpha_max(&gain, data.view(), &Options::default())?, 5.0);
 /// # Ok::<(), mxne_rs::Error>(())
 /// ```
-pub fn alpha_max(
-    gain: &Gain,
-    data: ArrayView2<f64>,
-    weights: Option<&[f64]>,
-    threads: &Threads,
-) -> Result<f64, Error> {
+pub fn alpha_max(gain: &Gain, data: ArrayView2<f64>, options: &Options) -> Result<f64, Error> {
     check_data(gain, data)?;
-    check_weights(gain, weights)?;
-    let (rotated, _) = Rotation::new(data, 0.0)?;
+    check_weights(gain, options.weights)?;
+    let clock = Clock::start(None, options.stopping.monitor);
+    let data = Scaled::new(gain, data)?;
+    let (rotated, _) =
+        Rotation::new(data.values.view(), 0.0, &clock).map_err(Halt::into_error)?;
     let (columns, o) = (gain.columns(), gain.n_orient());
-    let norms = products::correlation_norms(columns, o, &rotated, threads)?;
-    Ok(Penalty::new(1.0, weights, gain.n_locations()).largest_ratio(&norms))
+    let norms = products::correlation_norms(columns, o, &rotated, &options.threads, &clock)
+        .map_err(Halt::into_error)?;
+    let penalty = Penalty::new(1.0, options.weights, gain.n_locations())?;
+    data.units.correlation(penalty.largest_ratio(&norms))
 }
 
 impl Gain {
@@ -120,19 +150,24 @@ impl Gain {
         check_data(self, residual)?;
         let residual = Panel::from_array(residual)?;
         let mut out = Panel::zeros(self.n_sources(), residual.n_times)?;
-        products::correlations(self.columns(), &residual, &mut out, threads);
+        let clock = Clock::endless();
+        let mut product = || {
+            products::correlations(self.columns(), &residual, &mut out, threads, &clock)
+                .map_err(Halt::into_error)
+        };
+        product()?;
         let start = std::time::Instant::now();
-        products::correlations(self.columns(), &residual, &mut out, threads);
+        product()?;
         Ok(start.elapsed().as_secs_f64())
     }
 }
 
 /// The certificate of any X on the full problem: primal, dual and duality gap.
 ///
-/// Only `weights`, `ridge` and `threads` of the options matter here.
+/// Only `weights`, `ridge`, `threads` and the monitor of the options matter here.
 ///
 /// # Errors
-/// Input that cannot be solved.
+/// Input that cannot be solved, or [`Error::Interrupted`].
 ///
 /// ```
 /// use mxne_rs::{Gain, Options, Sources, duality_gap};
@@ -154,18 +189,24 @@ pub fn duality_gap(
 ) -> Result<Certificate, Error> {
     check_all(gain, data, alpha, options)?;
     check_sources("x", gain, data, sources)?;
-    let penalty = Penalty::new(alpha, options.weights, gain.n_locations());
-    let panel = Panel::from_array(data)?;
+    let clock = Clock::start(None, options.stopping.monitor);
+    let data = Scaled::new(gain, data)?;
+    let alpha = data.units.alpha(alpha);
+    let penalty = Penalty::new(alpha, options.weights, gain.n_locations())?;
+    let panel = Panel::from_array(data.values.view())?;
     let problem = Problem {
         gain,
         data: &panel,
         penalty: &penalty,
-        ridge: options.ridge,
-        scale: 0.5 * energy(data),
+        ridge: data.units.ridge(options.ridge),
+        scale: 0.5 * data.energy,
         left_out: None,
         threads: &options.threads,
+        clock: &clock,
     };
-    let x = Panel::from_array(sources.coef.view())?;
+    let mut x = Panel::from_array(sources.coef.view())?;
+    x.scale(-data.units.of_sources());
     let iterate = Iterate { locations: sources.locations.clone(), x };
-    Ok(problem.certify(&iterate, None)?.certificate)
+    let certified = problem.certify(&iterate, None).map_err(Halt::into_error)?;
+    Ok(certified.certificate.in_units(data.units))
 }

@@ -1,6 +1,8 @@
 //! Arrays of time courses, padded so that every row is a whole number of aligned vectors.
 
 use crate::error::Error;
+use crate::memory;
+use crate::units::times_power;
 use bytemuck::{Pod, Zeroable};
 use ndarray::{Array2, ArrayView2};
 
@@ -10,7 +12,7 @@ use ndarray::{Array2, ArrayView2};
 pub(crate) struct Lane(pub [f64; 8]);
 
 /// A `rows` x `n_times` matrix in row order; samples beyond `n_times` are zero.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Panel {
     pub rows: usize,
     pub n_times: usize,
@@ -23,13 +25,14 @@ impl Panel {
     /// A matrix of zeros, or [`Error::Memory`].
     pub fn zeros(rows: usize, n_times: usize) -> Result<Self, Error> {
         let width = n_times.div_ceil(8).max(1);
-        let mut lanes = Vec::new();
-        let size = rows.saturating_mul(width);
-        lanes
-            .try_reserve_exact(size)
-            .map_err(|_| Error::Memory { what: "time courses", bytes: size.saturating_mul(64) })?;
-        lanes.resize(size, Lane::zeroed());
+        let lanes = memory::zeros("time courses", rows.saturating_mul(width))?;
         Ok(Panel { rows, n_times, width, lanes })
+    }
+
+    /// A copy, or [`Error::Memory`].
+    pub fn copy(&self) -> Result<Self, Error> {
+        let lanes = memory::copied("time courses", &self.lanes)?;
+        Ok(Panel { lanes, ..*self })
     }
 
     pub fn from_array(array: ArrayView2<f64>) -> Result<Self, Error> {
@@ -44,9 +47,12 @@ impl Panel {
         Ok(panel)
     }
 
-    pub fn to_array(&self) -> Array2<f64> {
-        let values = self.values();
-        Array2::from_shape_fn((self.rows, self.n_times), |(i, j)| values[i * self.stride() + j])
+    pub fn to_array(&self) -> Result<Array2<f64>, Error> {
+        let mut out = memory::array("time courses", self.rows, self.n_times)?;
+        for (mut row, values) in out.rows_mut().into_iter().zip(self.values().chunks(self.stride())) {
+            row.iter_mut().zip(values).for_each(|(out, value)| *out = *value);
+        }
+        Ok(out)
     }
 
     /// Distance between rows in samples.
@@ -79,6 +85,13 @@ impl Panel {
     pub fn block_mut(&mut self, s: usize, n_orient: usize) -> &mut [Lane] {
         let size = n_orient * self.width;
         &mut self.lanes[s * size..(s + 1) * size]
+    }
+
+    /// Multiplies by a power of two.
+    pub fn scale(&mut self, exponent: i32) {
+        if exponent != 0 {
+            self.values_mut().iter_mut().for_each(|x| *x = times_power(*x, exponent));
+        }
     }
 
     /// The blocks named, in that order.

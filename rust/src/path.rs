@@ -1,15 +1,17 @@
 //! Decreasing alphas on one data set, each started from the last answer.
 
+use crate::checks::check_alpha;
+use crate::clock::{Clock, Halt};
 use crate::error::Error;
 use crate::gain::Gain;
 use crate::mxne::finish;
-use crate::penalty::Penalty;
+use crate::options::Options;
 use crate::reweighting::{Reweight, reweighted};
-use crate::setup::{Options, Setup, check_alpha};
+use crate::scaled::Scaled;
+use crate::setup::Setup;
 use crate::solution::Solution;
-use crate::stopping::{Stopping, Watch};
+use crate::stopping::Watch;
 use ndarray::ArrayView2;
-use std::time::{Duration, Instant};
 
 /// The answers along decreasing alphas.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,25 +68,27 @@ pub(crate) fn walk(
 ) -> Result<Path, Error> {
     check_falling(alphas)?;
     reweight.map_or(Ok(()), Reweight::check)?;
-    let begin = Instant::now();
-    let mut setup = Setup::new(gain, data, alphas[0], options)?;
+    let clock = Clock::start(options.stopping.time_limit, options.stopping.monitor);
+    let data = Scaled::new(gain, data)?;
+    let mut setup = Setup::new(gain, &data, alphas[0], options, &clock)?;
     let mut descent = setup.strategy().start(gain);
     let goal = setup.goal();
-    let penalty = |alpha| Penalty::new(alpha, options.weights, gain.n_locations());
-    let mut start = setup.start(gain, &penalty(alphas[0]))?;
+    let mut start = setup.start(gain, &setup.penalty(alphas[0], gain.n_locations())?)?;
     let mut path = Path { solutions: Vec::new(), reweighted: Vec::new() };
     for &alpha in alphas {
-        let left = |limit: Duration| limit.saturating_sub(begin.elapsed());
-        let time_limit = options.stopping.time_limit.map(left);
-        let mut watch = Watch::start(Stopping { time_limit, ..options.stopping });
-        let problem = (gain, &penalty(alpha));
-        let end = setup.solve(&mut descent, problem, &mut start, goal, &mut watch)?;
-        start = end.iterate.clone();
-        path.solutions.push(finish(&setup, gain, &end, alpha, &watch));
+        let mut watch = Watch::start(&clock, options.stopping.max_iter);
+        let penalty = setup.penalty(alpha, gain.n_locations())?;
+        let end = match setup.solve(&mut descent, (gain, &penalty), &mut start, goal, &mut watch) {
+            Err(Halt::OutOfTime) => setup.nothing()?,
+            end => end.map_err(Halt::into_error)?,
+        };
+        start = end.iterate.copy()?;
+        let so_far = watch.fork()?;
+        path.solutions.push(finish(&setup, &end, alpha, so_far)?);
         if let Some(reweight) = reweight {
             // A rotation that reweighting finds too coarse stays its own: the path goes on with the one it has.
-            let own = (setup.clone(), setup.strategy().start(gain));
-            path.reweighted.push(reweighted(own, gain, end, alpha, reweight, &mut watch)?);
+            let own = (setup.copy()?, setup.strategy().start(gain));
+            path.reweighted.push(reweighted(own, gain, end, alpha, reweight, watch)?);
         }
         passed();
     }

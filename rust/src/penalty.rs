@@ -1,7 +1,10 @@
 //! The penalty `sum_s a_s |X_s|_F` with thresholds `a_s = alpha w_s`: value, group soft-thresholding, block minimiser.
 
-use crate::gain::Curvature;
+use crate::curvature::Curvature;
+use crate::error::Error;
+use crate::gain::FAINT;
 use crate::kernels::kernels;
+use crate::memory;
 use crate::panel::{Lane, Panel};
 use ndarray::ArrayViewMut2;
 
@@ -30,22 +33,26 @@ pub fn group_soft_threshold(mut block: ArrayViewMut2<f64>, threshold: f64) {
 }
 
 /// A threshold per location; infinity keeps a location at zero.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Penalty {
     pub thresholds: Vec<f64>,
 }
 
 impl Penalty {
-    pub fn new(alpha: f64, weights: Option<&[f64]>, n_locations: usize) -> Self {
-        let thresholds = match weights {
-            Some(weights) => weights.iter().map(|w| alpha * w).collect(),
-            None => vec![alpha; n_locations],
-        };
-        Penalty { thresholds }
+    pub fn new(
+        alpha: f64,
+        weights: Option<&[f64]>,
+        n_locations: usize,
+    ) -> Result<Self, Error> {
+        let weight = |s: usize| weights.map_or(1.0, |weights| weights[s]);
+        let thresholds =
+            memory::gathered("the weights", (0..n_locations).map(|s| alpha * weight(s)))?;
+        Ok(Penalty { thresholds })
     }
 
-    pub fn select(&self, locations: &[usize]) -> Penalty {
-        Penalty { thresholds: locations.iter().map(|&s| self.thresholds[s]).collect() }
+    pub fn select(&self, locations: &[usize]) -> Result<Penalty, Error> {
+        let chosen = locations.iter().map(|&s| self.thresholds[s]);
+        Ok(Penalty { thresholds: memory::gathered("the weights", chosen)? })
     }
 
     /// `sum_s a_s |X_s|_F`.
@@ -94,11 +101,12 @@ impl BlockMinimiser {
         curvature: (&Curvature, usize),
     ) -> bool {
         let energy = kernels().energy(block);
-        if energy <= a * a || a == f64::INFINITY {
+        let (d, basis) = (curvature.0.eigenvalues(curvature.1), curvature.0.basis(curvature.1));
+        let is_faint = curvature.0.lipschitz(curvature.1) + ridge < FAINT;
+        if energy <= a * a || a == f64::INFINITY || is_faint {
             block.fill(Lane([0.0; 8]));
             return false;
         }
-        let (d, basis) = (curvature.0.eigenvalues(curvature.1), curvature.0.basis(curvature.1));
         let n_orient = d.len();
         let width = block.len() / n_orient;
         if n_orient == 1 {

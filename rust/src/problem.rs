@@ -1,8 +1,10 @@
 //! A convex problem, a sparse iterate for it, and the certificate that joins them.
 
+use crate::clock::{Clock, Halt};
 use crate::error::Error;
 use crate::gain::Gain;
 use crate::kernels::kernels;
+use crate::memory;
 use crate::panel::{Lane, Panel};
 use crate::penalty::Penalty;
 use crate::products;
@@ -21,6 +23,7 @@ pub(crate) struct Problem<'a> {
     /// M2, what the rotation left out
     pub left_out: Option<&'a Panel>,
     pub threads: &'a Threads,
+    pub clock: &'a Clock<'a>,
 }
 
 /// What is known of an iterate on all locations.
@@ -32,10 +35,12 @@ pub(crate) struct Certified {
     pub norms: Vec<f64>,
     /// the part of the gap that is owed to what the rotation left out
     pub hidden: f64,
+    /// `|M - G X|^2`, what the rotation left out included
+    pub misfit: f64,
 }
 
 /// The rows of X that may be non-zero: block `i` of `x` belongs to `locations[i]`.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub(crate) struct Iterate {
     pub locations: Vec<usize>,
     pub x: Panel,
@@ -53,17 +58,20 @@ impl Energies {
     /// `D = t <R, M> - t^2/2 (|R|^2 + ridge |X|^2)` (Strohmeier et al. 2016, equations 6 and 7).
     pub fn certificate(self, penalty: f64, largest_ratio: f64, scale: f64) -> Certificate {
         let t = if largest_ratio > 1.0 { 1.0 / largest_ratio } else { 1.0 };
-        Certificate {
-            primal: 0.5 * self.residual + penalty,
-            dual: t * self.against_data - 0.5 * t * t * self.residual,
-            scale,
-        }
+        let dual = t * self.against_data - 0.5 * t * t * self.residual;
+        let dual = if dual.is_finite() { dual } else { 0.0 };
+        Certificate::new(0.5 * self.residual + penalty, dual, scale)
     }
 }
 
 impl Iterate {
     pub fn zero(n_times: usize) -> Result<Self, Error> {
         Ok(Iterate { locations: Vec::new(), x: Panel::zeros(0, n_times)? })
+    }
+
+    pub fn copy(&self) -> Result<Self, Error> {
+        let locations = memory::copied("time courses", &self.locations)?;
+        Ok(Iterate { locations, x: self.x.copy()? })
     }
 
     /// Without the blocks that are zero.
@@ -88,70 +96,87 @@ pub(crate) fn is_zero(block: &[Lane]) -> bool {
 
 impl<'a> Problem<'a> {
     /// `R = M - G X`.
-    pub fn residual(&self, iterate: &Iterate) -> Panel {
+    pub fn residual(&self, iterate: &Iterate) -> Result<Panel, Halt> {
         let (o, width) = (self.gain.n_orient(), self.data.width);
-        let mut residual = self.data.clone();
+        let mut residual = self.data.copy()?;
         for (i, &s) in iterate.locations.iter().enumerate() {
+            self.clock.spend(o * 8 * residual.lanes().len())?;
             let block = iterate.x.block(i, o);
             kernels().subtract_outer(residual.lanes_mut(), self.gain.block(s), block, width);
         }
-        residual
+        Ok(residual)
     }
 
-    /// `1/2 |M - G X|^2 + ridge/2 |X|^2`, what the rotation left out included.
-    pub fn smooth(&self, iterate: &Iterate) -> f64 {
-        let residual = kernels().energy(self.residual(iterate).lanes());
-        let rest = self.left_out.map_or(0.0, |rest| kernels().energy(rest.lanes()));
-        0.5 * (residual + rest + self.ridge * kernels().energy(iterate.x.lanes()))
+    /// `|M - G X|^2`, what the rotation left out included.
+    pub fn misfit(&self, iterate: &Iterate) -> Result<f64, Halt> {
+        let residual = kernels().energy(self.residual(iterate)?.lanes());
+        Ok(residual + self.left_out.map_or(0.0, |rest| kernels().energy(rest.lanes())))
+    }
+
+    /// `1/2 |M - G X|^2 + ridge/2 |X|^2`.
+    pub fn smooth(&self, iterate: &Iterate) -> Result<f64, Halt> {
+        let ridge = self.ridge * kernels().energy(iterate.x.lanes());
+        Ok(0.5 * (self.misfit(iterate)? + ridge))
     }
 
     /// The objective.
-    pub fn objective(&self, iterate: &Iterate) -> f64 {
-        self.smooth(iterate) + self.penalty.select(&iterate.locations).value(&iterate.x)
+    pub fn objective(&self, iterate: &Iterate) -> Result<f64, Halt> {
+        let penalty = self.penalty.select(&iterate.locations)?.value(&iterate.x);
+        Ok(self.smooth(iterate)? + penalty)
     }
 
     /// The certificate of an iterate on all locations, that of the whole data.
     ///
     /// `known` are the norms of the correlations where they are known from an earlier look at the same iterate: they do
     /// not depend on the penalty, and they are the only thing here that reads the whole gain.
-    pub fn certify(&self, iterate: &Iterate, known: Option<Vec<f64>>) -> Result<Certified, Error> {
-        let residual = self.residual(iterate);
+    pub fn certify(&self, iterate: &Iterate, known: Option<Vec<f64>>) -> Result<Certified, Halt> {
+        let residual = self.residual(iterate)?;
+        let misfit = kernels().energy(residual.lanes());
+        let hidden_energy = self.left_out.map_or(0.0, |rest| kernels().energy(rest.lanes()));
         let norms = match known {
             Some(norms) => norms,
-            None => self.correlation_norms(iterate, &residual)?,
+            None => {
+                let mut norms = self.correlation_norms(iterate, &residual)?;
+                for faint in self.gain.faint() {
+                    norms[faint.location] = faint.norm * (misfit + hidden_energy).sqrt();
+                }
+                norms
+            }
         };
         let over = |(norm, a): (&f64, &f64)| norm / a;
-        let ratios: Vec<f64> = norms.iter().zip(&self.penalty.thresholds).map(over).collect();
+        let ratios = norms.iter().zip(&self.penalty.thresholds).map(over);
+        let ratios = memory::gathered("the correlations", ratios)?;
         let x_energy = kernels().energy(iterate.x.lanes());
         let energies = Energies {
-            residual: kernels().energy(residual.lanes()) + self.ridge * x_energy,
+            residual: misfit + self.ridge * x_energy,
             against_data: kernels().dot(residual.lanes(), self.data.lanes()),
         };
-        let penalty = self.penalty.select(&iterate.locations).value(&iterate.x);
+        let penalty = self.penalty.select(&iterate.locations)?.value(&iterate.x);
         let largest = ratios.iter().fold(0.0, |a: f64, &b| a.max(b));
         let mut certificate = energies.certificate(penalty, largest, self.scale);
         let mut hidden = 0.0;
         if let Some(rest) = self.left_out {
-            let energy = kernels().energy(rest.lanes());
             let whole = Energies {
-                residual: energies.residual + energy,
-                against_data: energies.against_data + energy,
+                residual: energies.residual + hidden_energy,
+                against_data: energies.against_data + hidden_energy,
             };
-            let largest = self.largest_ratio_with(rest, energy, &ratios, largest);
+            let largest = self.largest_ratio_with(rest, hidden_energy, &ratios, largest)?;
             let rotated_gap = certificate.gap();
             certificate = whole.certificate(penalty, largest, self.scale);
             hidden = certificate.gap() - rotated_gap;
         }
-        Ok(Certified { certificate, ratios, norms, hidden })
+        Ok(Certified { certificate, ratios, norms, hidden, misfit: misfit + hidden_energy })
     }
 
-    fn correlation_norms(&self, iterate: &Iterate, residual: &Panel) -> Result<Vec<f64>, Error> {
+    fn correlation_norms(&self, iterate: &Iterate, residual: &Panel) -> Result<Vec<f64>, Halt> {
         let (o, width) = (self.gain.n_orient(), self.data.width);
         let columns = self.gain.columns();
-        let mut norms = products::correlation_norms(columns, o, residual, self.threads)?;
+        let mut norms =
+            products::correlation_norms(columns, o, residual, self.threads, self.clock)?;
         if self.ridge > 0.0 {
-            let mut block = vec![Lane([0.0; 8]); o * width];
+            let mut block: Vec<Lane> = memory::zeros("time courses", o * width)?;
             for (i, &s) in iterate.locations.iter().enumerate() {
+                self.clock.spend(o * 8 * residual.lanes().len())?;
                 kernels().correlate(&mut block, self.gain.block(s), residual.lanes(), width);
                 add_scaled(&mut block, -self.ridge, iterate.x.block(i, o));
                 norms[s] = kernels().energy(&block).sqrt();
@@ -162,17 +187,25 @@ impl<'a> Problem<'a> {
 
     /// The largest `sqrt(|C_s|^2 + |G_s'M2|^2) / a_s`, computed only where `|G_s'M2|^2 <= L_s |M2|^2` does not rule the
     /// location out.
-    fn largest_ratio_with(&self, rest: &Panel, energy: f64, ratios: &[f64], largest: f64) -> f64 {
+    fn largest_ratio_with(
+        &self,
+        rest: &Panel,
+        energy: f64,
+        ratios: &[f64],
+        largest: f64,
+    ) -> Result<f64, Halt> {
+        let o = self.gain.n_orient();
         let mut squared = largest * largest;
-        let mut block = vec![Lane([0.0; 8]); self.gain.n_orient() * rest.width];
+        let mut block: Vec<Lane> = memory::zeros("time courses", o * rest.width)?;
         for (s, (ratio, a)) in ratios.iter().zip(&self.penalty.thresholds).enumerate() {
-            let bound = ratio * ratio + self.gain.lipschitz(s) * energy / (a * a);
+            let bound = ratio * ratio + self.gain.curvature().lipschitz(s) * energy / (a * a);
             if bound > squared.max(1.0) {
+                self.clock.spend(o * 8 * rest.lanes().len())?;
                 kernels().correlate(&mut block, self.gain.block(s), rest.lanes(), rest.width);
                 squared = squared.max(ratio * ratio + kernels().energy(&block) / (a * a));
             }
         }
-        squared.sqrt()
+        Ok(squared.sqrt())
     }
 }
 

@@ -8,8 +8,10 @@ mod backend_blas;
 #[cfg(not(feature = "blas"))]
 mod backend_gemm;
 
+use crate::clock::{Clock, Halt, SLICE};
 use crate::error::Error;
 use crate::kernels::kernels;
+use crate::memory;
 use crate::panel::Panel;
 use crate::threads::Threads;
 #[cfg(feature = "blas")]
@@ -17,6 +19,7 @@ use backend_blas::gemm;
 #[cfg(not(feature = "blas"))]
 use backend_gemm::gemm;
 use ndarray::{Array2, ArrayView2};
+use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 
 /// Rows of the gain that one task multiplies.
@@ -67,14 +70,39 @@ pub(crate) struct Target<'a> {
     pub keep: f64,
 }
 
+/// Rows that one task multiplies with `n` x `n_times`: at most [`CHUNK`], fewer where that takes long.
+fn rows_per_task(n: usize, n_times: usize) -> usize {
+    let work = n.saturating_mul(n_times).max(1);
+    (4 * SLICE / work).clamp(8, CHUNK)
+}
+
+/// Tasks of `rows` x `n` x `n_times` that may run before the clock is asked.
+fn tasks_in_a_row(rows: usize, n: usize, n_times: usize, threads: &Threads) -> usize {
+    let work = rows.saturating_mul(n).saturating_mul(n_times).max(1);
+    (SLICE / work).max(1) * threads.count()
+}
+
 /// `out = columns residual`: the correlations G'R, where a row of `columns` is a column of the gain.
-pub(crate) fn correlations(columns: &[f64], residual: &Panel, out: &mut Panel, threads: &Threads) {
+pub(crate) fn correlations(
+    columns: &[f64],
+    residual: &Panel,
+    out: &mut Panel,
+    threads: &Threads,
+    clock: &Clock,
+) -> Result<(), Halt> {
     let (n, stride) = (residual.rows, out.stride());
-    let tasks = out.values_mut().chunks_mut(CHUNK * stride).zip(columns.chunks(CHUNK * n));
-    threads.for_each(tasks.collect(), |_, (target, columns)| {
-        let view = View::new(columns, columns.len() / n, n, n);
-        gemm(Target { data: target, stride, keep: 0.0 }, 1.0, view, View::panel(residual));
-    });
+    let rows = rows_per_task(n, stride);
+    let at_once = tasks_in_a_row(rows, n, stride, threads);
+    let some = out.values_mut().chunks_mut(at_once * rows * stride);
+    for (out, columns) in some.zip(columns.chunks(at_once * rows * n)) {
+        let tasks = out.chunks_mut(rows * stride).zip(columns.chunks(rows * n));
+        threads.for_each(tasks.collect(), |_, (target, columns)| {
+            let view = View::new(columns, columns.len() / n, n, n);
+            gemm(Target { data: target, stride, keep: 0.0 }, 1.0, view, View::panel(residual));
+        });
+        clock.look()?;
+    }
+    Ok(())
 }
 
 /// |G_s' R|_F for every location, without keeping G'R.
@@ -83,62 +111,101 @@ pub(crate) fn correlation_norms(
     n_orient: usize,
     residual: &Panel,
     threads: &Threads,
-) -> Result<Vec<f64>, Error> {
-    let n = residual.rows;
-    let n_locations = columns.len() / (n * n_orient);
-    let mut norms = vec![0.0; n_locations];
-    let per_task = (CHUNK / n_orient).max(1);
-    let chunks = columns.chunks(per_task * n_orient * n);
-    let tasks: Vec<_> = norms.chunks_mut(per_task).zip(chunks).collect();
-    let failed = Mutex::new(None);
-    let scratch = || Panel::zeros(per_task * n_orient, residual.n_times);
-    threads.for_each_with(tasks, scratch, |product, _, (norms, columns)| match product {
-        Ok(product) => {
-            let stride = product.stride();
+    clock: &Clock,
+) -> Result<Vec<f64>, Halt> {
+    let (n, stride) = (residual.rows, residual.stride());
+    let size = n_orient * n;
+    let mut norms = memory::zeros("the correlations", columns.len() / size)?;
+    let per_task = (rows_per_task(n, stride) / n_orient).max(1);
+    let at_once = tasks_in_a_row(per_task * n_orient, n, stride, threads);
+    let mut products = Vec::new();
+    for _ in 0..threads.count() {
+        products.push(Mutex::new(Panel::zeros(per_task * n_orient, residual.n_times)?));
+    }
+    let some = norms.chunks_mut(at_once * per_task);
+    for (norms, columns) in some.zip(columns.chunks(at_once * per_task * size)) {
+        let tasks = norms.chunks_mut(per_task).zip(columns.chunks(per_task * size));
+        threads.for_each(tasks.collect(), |thread, (norms, columns)| {
+            let product = &mut *products[thread].lock().unwrap_or_else(PoisonError::into_inner);
             let view = View::new(columns, columns.len() / n, n, n);
             let target = Target { data: product.values_mut(), stride, keep: 0.0 };
             gemm(target, 1.0, view, View::panel(residual));
             for (s, norm) in norms.iter_mut().enumerate() {
                 *norm = kernels().energy(product.block(s, n_orient)).sqrt();
             }
-        }
-        Err(error) => *failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone()),
-    });
-    if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error);
+        });
+        clock.look()?;
     }
     Ok(norms)
 }
 
 /// `residual -= columns' x`: takes G X out of the residual.
-pub(crate) fn subtract_projection(columns: &[f64], x: &Panel, residual: &mut Panel) {
-    let (n, stride) = (residual.rows, residual.stride());
-    if x.rows == 0 {
-        return;
+pub(crate) fn subtract_projection(
+    columns: &[f64],
+    x: &Panel,
+    residual: &mut Panel,
+    clock: &Clock,
+) -> Result<(), Halt> {
+    let (n, n_times, stride) = (residual.rows, residual.n_times, residual.stride());
+    let rows = rows_per_task(n, stride);
+    for (first, columns) in columns.chunks(rows * n).enumerate() {
+        let x = &x.values()[first * rows * stride..];
+        let view = View::new(columns, columns.len() / n, n, n).transpose();
+        let target = Target { data: residual.values_mut(), stride, keep: 1.0 };
+        gemm(target, -1.0, view, View::new(x, columns.len() / n, n_times, stride));
+        clock.look()?;
     }
-    let view = View::new(columns, x.rows, n, n).transpose();
-    let target = Target { data: residual.values_mut(), stride, keep: 1.0 };
-    gemm(target, -1.0, view, View::panel(x));
+    Ok(())
 }
 
 /// `a b` for arrays of any strides.
-pub(crate) fn dot(a: ArrayView2<f64>, b: ArrayView2<f64>) -> Array2<f64> {
-    let (a, b) = (a.as_standard_layout(), b.as_standard_layout());
-    let (m, n) = (a.nrows(), b.ncols());
-    let mut out = vec![0.0; m * n];
-    if let (Some(left), Some(right)) = (a.as_slice(), b.as_slice()) {
-        let left = View::new(left, m, a.ncols(), a.ncols());
-        let right = View::new(right, b.nrows(), n, n);
-        gemm(Target { data: &mut out, stride: n, keep: 0.0 }, 1.0, left, right);
+pub(crate) fn dot(
+    a: ArrayView2<f64>,
+    b: ArrayView2<f64>,
+    clock: &Clock,
+) -> Result<Array2<f64>, Halt> {
+    const WHAT: &str = "time courses";
+    let (m, k, n) = (a.nrows(), a.ncols(), b.ncols());
+    let left = in_rows(a)?;
+    let right = in_rows(b)?;
+    let mut out = memory::array(WHAT, m, n)?;
+    if let (Some(out), true) = (out.as_slice_mut(), k > 0 && n > 0) {
+        let rows = rows_per_task(k, n);
+        for (out, left) in out.chunks_mut(rows * n).zip(left.chunks(rows * k)) {
+            let left = View::new(left, left.len() / k, k, k);
+            let target = Target { data: out, stride: n, keep: 0.0 };
+            gemm(target, 1.0, left, View::new(&right, k, n, n));
+            clock.look()?;
+        }
     }
-    Array2::from_shape_fn((m, n), |(i, j)| out[i * n + j])
+    Ok(out)
+}
+
+/// The numbers in row order, copied only where they are not.
+fn in_rows(array: ArrayView2<'_, f64>) -> Result<Cow<'_, [f64]>, Error> {
+    match array.to_slice() {
+        Some(slice) => Ok(Cow::Borrowed(slice)),
+        None => Ok(Cow::Owned(memory::gathered("time courses", array.iter().copied())?)),
+    }
 }
 
 /// `out[:, at..] = a b'` for rows `a` and `b` of length `n`, `out` in row order with `stride`.
-pub(crate) fn gram_into(out: &mut [f64], stride: usize, a: &[f64], b: &[f64], n: usize) {
-    let left = View::new(a, a.len() / n, n, n);
+pub(crate) fn gram_into(
+    out: &mut [f64],
+    stride: usize,
+    a: &[f64],
+    b: &[f64],
+    n: usize,
+    clock: &Clock,
+) -> Result<(), Halt> {
     let right = View::new(b, b.len() / n, n, n).transpose();
-    gemm(Target { data: out, stride, keep: 0.0 }, 1.0, left, right);
+    let rows = rows_per_task(n, b.len() / n);
+    for (out, a) in out.chunks_mut((rows * stride).max(1)).zip(a.chunks(rows * n)) {
+        let left = View::new(a, a.len() / n, n, n);
+        gemm(Target { data: out, stride, keep: 0.0 }, 1.0, left, right);
+        clock.look()?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -146,7 +213,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn products_are_those_of_ndarray() -> Result<(), Error> {
+    fn products_are_those_of_ndarray() -> Result<(), Halt> {
+        let clock = Clock::endless();
         for (n, p, t) in [(3, 6, 1), (20, 2000, 7), (31, 90, 17)] {
             let wave = |a: f64| move |(i, j): (usize, usize)| ((i * 7 + j * 3) as f64 * a).sin();
             let gain = Array2::from_shape_fn((p, n), wave(0.3));
@@ -156,19 +224,19 @@ mod tests {
             let exact = gain.dot(&residual);
             let mut out = Panel::zeros(p, t)?;
             for threads in [1, 2] {
-                correlations(&columns, &panel, &mut out, &Threads::new(threads));
-                assert!((&out.to_array() - &exact).iter().all(|d| d.abs() < 1e-12));
+                correlations(&columns, &panel, &mut out, &Threads::new(threads), &clock)?;
+                assert!((&out.to_array()? - &exact).iter().all(|d| d.abs() < 1e-12));
             }
-            let norms = correlation_norms(&columns, 2, &panel, &Threads::new(2))?;
+            let norms = correlation_norms(&columns, 2, &panel, &Threads::new(2), &clock)?;
             for (s, norm) in norms.iter().enumerate() {
                 let block = exact.slice(ndarray::s![2 * s..2 * s + 2, ..]);
                 assert!((norm - block.iter().map(|v| v * v).sum::<f64>().sqrt()).abs() < 1e-12);
             }
-            let mut back = panel.clone();
-            subtract_projection(&columns, &out, &mut back);
+            let mut back = panel.copy()?;
+            subtract_projection(&columns, &out, &mut back, &clock)?;
             let exact = &residual - &gain.t().dot(&exact);
             let scale = exact.iter().fold(1.0, |a: f64, b| a.max(b.abs()));
-            assert!((&back.to_array() - &exact).iter().all(|d| d.abs() < 1e-13 * scale));
+            assert!((&back.to_array()? - &exact).iter().all(|d| d.abs() < 1e-13 * scale));
         }
         Ok(())
     }

@@ -1,19 +1,28 @@
 //! The boundary to Python: arrays in, plain results out. Everything a user sees is documented in `python/mxne_rs`.
 //!
-//! Arrays arrive as aligned C- or Fortran-ordered float64 (`mxne_rs.arrays` sees to it), are copied before the GIL is
-//! released, and are never written to.
+//! Arrays arrive as aligned C- or Fortran-ordered float64 (`mxne_rs.arrays` sees to it), are copied while the GIL is held,
+//! and are never written to.
 #![allow(missing_docs)]
 
+mod arrays;
+mod lifetime;
 mod outcome;
 mod request;
+mod run;
 
-use crate::{Certificate, Error, Gain, Options, Solution, Sources, Threads};
-use ndarray::Array2;
-use numpy::{PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, ToPyArray};
+use crate::clock::{Clock, Halt};
+use crate::gain::Preparation;
+use crate::{Certificate, Error, Gain, Options, Solution, Sources, Stopping, Threads, memory};
+use arrays::{indices, matrix, vector};
+use numpy::{
+    IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
+    PyUntypedArrayMethods,
+};
 use outcome::Outcome;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use request::{Request, Rounds, detached};
+use request::{Request, Rounds};
+use run::watched;
 
 #[pyclass(name = "Gain", frozen, module = "mxne_rs._core")]
 struct PyGain {
@@ -22,12 +31,27 @@ struct PyGain {
 
 #[pymethods]
 impl PyGain {
+    /// Copies piece by piece: other threads and signals get their turn in between.
     #[new]
     #[pyo3(signature = (gain, n_orient))]
-    fn new(py: Python<'_>, gain: PyReadonlyArray2<'_, f64>, n_orient: usize) -> PyResult<Self> {
-        let gain = Gain::new(gain.as_array(), n_orient);
-        py.check_signals()?;
-        Ok(PyGain { gain: gain? })
+    fn new(py: Python<'_>, gain: Bound<'_, PyArray2<f64>>, n_orient: usize) -> PyResult<Self> {
+        let mut preparation = Preparation::new((gain.shape()[0], gain.shape()[1]), n_orient)?;
+        loop {
+            let (rows, columns) = preparation.shape();
+            if gain.shape() != [rows, columns] || !gain.is_contiguous() {
+                let message = "gain was given another shape while it was being read";
+                return Err(PyValueError::new_err(message));
+            }
+            if !preparation.copy_some(gain.try_readonly()?.as_array()) {
+                break;
+            }
+            py.check_signals()?;
+            py.detach(|| ());
+        }
+        let gain = watched(py, None, |monitor| {
+            preparation.finish(&Clock::start(None, Some(monitor))).map_err(Halt::into_error)
+        })?;
+        Ok(PyGain { gain })
     }
 
     #[getter]
@@ -51,23 +75,17 @@ impl PyGain {
     }
 
     #[getter]
-    fn lipschitz<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<f64>> {
-        let values: Vec<f64> =
-            (0..self.gain.n_locations()).map(|s| self.gain.lipschitz(s)).collect();
-        PyArray1::from_vec(py, values)
+    fn lipschitz<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let all = (0..self.gain.n_locations()).map(|s| self.gain.lipschitz(s));
+        Ok(memory::gathered("the block Lipschitz constants", all)?.into_pyarray(py))
     }
 
     fn columns<'py>(
         &self,
         py: Python<'py>,
-        locations: Vec<usize>,
+        locations: PyReadonlyArray1<'_, i64>,
     ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-        let n = self.gain.n_locations();
-        if let Some(s) = locations.iter().find(|&&s| s >= n) {
-            let message = format!("locations holds {s}, but the gain has {n} locations");
-            return Err(PyValueError::new_err(message));
-        }
-        Ok(self.gain.columns_of(&locations).to_pyarray(py))
+        Ok(self.gain.columns_of(&indices(&locations)?)?.into_pyarray(py))
     }
 
     /// Seconds of one product G'R in the crate's own product module: the unit of cost in `benches/`.
@@ -77,8 +95,8 @@ impl PyGain {
         residual: PyReadonlyArray2<'_, f64>,
         n_threads: usize,
     ) -> PyResult<f64> {
-        let residual = owned(&residual);
-        detached(py, || self.gain.product_seconds(residual.view(), &Threads::new(n_threads)))
+        let residual = matrix(&residual)?;
+        watched(py, None, |_| self.gain.product_seconds(residual.view(), &Threads::new(n_threads)))
     }
 
     fn __repr__(&self) -> String {
@@ -91,10 +109,6 @@ fn flat(certificate: &Certificate) -> (f64, f64, f64) {
     (certificate.relative_gap(), certificate.primal, certificate.dual)
 }
 
-fn owned(data: &PyReadonlyArray2<'_, f64>) -> Array2<f64> {
-    data.as_array().to_owned()
-}
-
 #[pyfunction]
 fn solve_mxne(
     py: Python<'_>,
@@ -103,9 +117,9 @@ fn solve_mxne(
     request: Request<'_>,
 ) -> PyResult<Outcome> {
     let request = request.own(gain.gain.n_orient())?;
-    let (gain, data) = (&gain.gain, owned(&data));
+    let (gain, data) = (&gain.gain, matrix(&data)?);
     let solve = |options: &Options| crate::solve_mxne(gain, data.view(), request.alpha, options);
-    Ok(Outcome { solution: request.run(py, solve)? })
+    Outcome::new(py, request.run(py, solve)?)
 }
 
 #[pyfunction]
@@ -118,21 +132,22 @@ fn solve_irmxne(
 ) -> PyResult<Outcome> {
     let reweight = rounds.own()?;
     let request = request.own(gain.gain.n_orient())?;
-    let (gain, data) = (&gain.gain, owned(&data));
+    let (gain, data) = (&gain.gain, matrix(&data)?);
     let solution = request.run(py, |options| {
         crate::solve_irmxne(gain, data.view(), request.alpha, &reweight, options)
     })?;
-    Ok(Outcome { solution })
+    Outcome::new(py, solution)
 }
 
 /// A path as two lists: MxNE, and irMxNE where it was asked for.
 type Outcomes = (Vec<Outcome>, Vec<Outcome>);
 
-fn outcomes(path: crate::Path) -> Outcomes {
-    let list = |solutions: Vec<Solution>| {
-        solutions.into_iter().map(|solution| Outcome { solution }).collect()
-    };
-    (list(path.solutions), list(path.reweighted))
+fn outcomes(py: Python<'_>, solutions: Vec<Solution>) -> PyResult<Vec<Outcome>> {
+    solutions.into_iter().map(|solution| Outcome::new(py, solution)).collect()
+}
+
+fn both(py: Python<'_>, path: crate::Path) -> PyResult<Outcomes> {
+    Ok((outcomes(py, path.solutions)?, outcomes(py, path.reweighted)?))
 }
 
 #[pyfunction]
@@ -141,17 +156,17 @@ fn solve_path(
     py: Python<'_>,
     gain: PyRef<'_, PyGain>,
     data: PyReadonlyArray2<'_, f64>,
-    alphas: Vec<f64>,
+    alphas: PyReadonlyArray1<'_, f64>,
     request: Request<'_>,
     rounds: Option<Rounds>,
 ) -> PyResult<Outcomes> {
-    let reweight = rounds.map(Rounds::own).transpose()?;
+    let (reweight, alphas) = (rounds.map(Rounds::own).transpose()?, vector(&alphas)?);
     let request = request.own(gain.gain.n_orient())?;
-    let (gain, data) = (&gain.gain, owned(&data));
+    let (gain, data) = (&gain.gain, matrix(&data)?);
     let path = request.run(py, |options| {
         crate::solve_path(gain, data.view(), &alphas, reweight.as_ref(), options)
     })?;
-    Ok(outcomes(path))
+    both(py, path)
 }
 
 #[pyfunction]
@@ -160,18 +175,18 @@ fn solve_paths(
     py: Python<'_>,
     gain: PyRef<'_, PyGain>,
     data: Vec<PyReadonlyArray2<'_, f64>>,
-    alphas: Vec<f64>,
+    alphas: PyReadonlyArray1<'_, f64>,
     request: Request<'_>,
     rounds: Option<Rounds>,
 ) -> PyResult<Vec<Outcomes>> {
-    let reweight = rounds.map(Rounds::own).transpose()?;
+    let (reweight, alphas) = (rounds.map(Rounds::own).transpose()?, vector(&alphas)?);
     let request = request.own(gain.gain.n_orient())?;
     let gain = &gain.gain;
-    let data: Vec<Array2<f64>> = data.iter().map(owned).collect();
+    let data = data.iter().map(matrix).collect::<Result<Vec<_>, _>>()?;
     let views: Vec<_> = data.iter().map(|array| array.view()).collect();
     let paths = request
         .run(py, |options| crate::solve_paths(gain, &views, &alphas, reweight.as_ref(), options))?;
-    Ok(paths.into_iter().map(outcomes).collect())
+    paths.into_iter().map(|path| both(py, path)).collect()
 }
 
 #[pyfunction]
@@ -180,18 +195,18 @@ fn solve_batch(
     py: Python<'_>,
     gain: PyRef<'_, PyGain>,
     data: Vec<PyReadonlyArray2<'_, f64>>,
-    alphas: Vec<f64>,
+    alphas: PyReadonlyArray1<'_, f64>,
     request: Request<'_>,
     rounds: Option<Rounds>,
 ) -> PyResult<Vec<Outcome>> {
-    let reweight = rounds.map(Rounds::own).transpose()?;
+    let (reweight, alphas) = (rounds.map(Rounds::own).transpose()?, vector(&alphas)?);
     let request = request.own(gain.gain.n_orient())?;
     let gain = &gain.gain;
-    let data: Vec<Array2<f64>> = data.iter().map(owned).collect();
+    let data = data.iter().map(matrix).collect::<Result<Vec<_>, _>>()?;
     let views: Vec<_> = data.iter().map(|array| array.view()).collect();
     let solutions = request
         .run(py, |options| crate::solve_batch(gain, &views, &alphas, reweight.as_ref(), options))?;
-    Ok(solutions.into_iter().map(|solution| Outcome { solution }).collect())
+    outcomes(py, solutions)
 }
 
 #[pyfunction]
@@ -203,10 +218,16 @@ fn alpha_max(
     weights: Option<PyReadonlyArray1<'_, f64>>,
     n_threads: usize,
 ) -> PyResult<f64> {
-    let weights = weights.map(|w| w.as_array().to_vec());
-    let (gain, data) = (&gain.gain, owned(&data));
-    detached(py, || {
-        crate::alpha_max(gain, data.view(), weights.as_deref(), &Threads::new(n_threads))
+    let weights = weights.as_ref().map(vector).transpose()?;
+    let (gain, data) = (&gain.gain, matrix(&data)?);
+    watched(py, None, |monitor| {
+        let options = Options {
+            weights: weights.as_deref(),
+            stopping: Stopping { monitor: Some(monitor), ..Stopping::default() },
+            threads: Threads::new(n_threads),
+            ..Options::default()
+        };
+        crate::alpha_max(gain, data.view(), &options)
     })
 }
 
@@ -219,21 +240,15 @@ fn duality_gap(
     request: Request<'_>,
 ) -> PyResult<(f64, f64, f64)> {
     let request = request.own(gain.gain.n_orient())?;
-    let (gain, data, x) = (&gain.gain, owned(&data), owned(&x));
-    let certificate = detached(py, || {
+    let (gain, data, x) = (&gain.gain, matrix(&data)?, matrix(&x)?);
+    let certificate = request.run(py, |options| {
         if x.nrows() != gain.n_sources() {
             let (got, expected) = (x.nrows(), gain.n_sources());
             let (what, other) = ("rows (sources)", "columns of gain");
             return Err(Error::Mismatch { name: "x", what, got, expected, other });
         }
-        let options = Options {
-            weights: request.weights.as_deref(),
-            ridge: request.ridge,
-            threads: Threads::new(request.n_threads),
-            ..Options::default()
-        };
         let sources = Sources::from_dense(x.view(), gain.n_orient());
-        crate::duality_gap(gain, data.view(), &sources, request.alpha, &options)
+        crate::duality_gap(gain, data.view(), &sources, request.alpha, options)
     })?;
     Ok(flat(&certificate))
 }
@@ -243,16 +258,20 @@ fn group_soft_threshold<'py>(
     py: Python<'py>,
     block: PyReadonlyArray2<'py, f64>,
     threshold: f64,
-) -> Bound<'py, PyArray2<f64>> {
-    let mut block = owned(&block);
+) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    let mut block = matrix(&block)?;
     crate::group_soft_threshold(block.view_mut(), threshold);
-    block.to_pyarray(py)
+    Ok(block.into_pyarray(py))
 }
 
 #[pymodule(gil_used = false)]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("back_end", if cfg!(feature = "blas") { "blas" } else { "gemm" })?;
+    let close = wrap_pyfunction!(lifetime::close, module)?;
+    module.py().import("atexit")?.call_method1("register", (close,))?;
+    // Now, so that no fork finds it half done.
+    crate::kernels::kernels();
     module.add_class::<PyGain>()?;
     module.add_class::<Outcome>()?;
     module.add_function(wrap_pyfunction!(solve_mxne, module)?)?;

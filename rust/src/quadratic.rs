@@ -3,7 +3,8 @@
 pub(crate) mod gram;
 pub(crate) mod sensors;
 
-use crate::gain::Curvature;
+use crate::clock::{Clock, Halt};
+use crate::curvature::Curvature;
 use crate::panel::{Lane, Panel};
 use crate::problem::Energies;
 
@@ -16,8 +17,10 @@ pub(crate) trait Quadratic {
     /// `G_s'G_s` by location, without the ridge.
     fn curvature(&self) -> &Curvature;
     fn ridge(&self) -> f64;
-    /// Makes `x` the state, computed afresh.
-    fn load(&mut self, x: &Panel);
+    /// Multiplications that a move of one location takes.
+    fn work(&self) -> usize;
+    /// Makes `x` the state, computed afresh; on a halt the state is spoilt.
+    fn load(&mut self, x: &Panel, clock: &Clock) -> Result<(), Halt>;
     /// The state moves by `delta` in location `s`.
     fn advance(&mut self, s: usize, delta: &[Lane]);
     /// Makes up for what [`advance`](Quadratic::advance) may have put off: due after a sweep.
@@ -25,7 +28,7 @@ pub(crate) trait Quadratic {
     /// `C_s`; `block` is X_s at the state.
     fn correlation(&mut self, s: usize, block: &[Lane], out: &mut [Lane]);
     /// `C`; `x` is the state.
-    fn correlations(&self, x: &Panel, out: &mut Panel);
+    fn correlations(&self, x: &Panel, out: &mut Panel, clock: &Clock) -> Result<(), Halt>;
     /// The energies at the state `x`.
     fn energies(&self, x: &Panel) -> Energies;
 }

@@ -1,16 +1,24 @@
 //! irMxNE: a non-convex penalty by repeated convex problems with new weights.
 
+use crate::clock::{Clock, Halt};
 use crate::error::Error;
 use crate::gain::Gain;
+use crate::memory;
+use crate::mxne::{in_units, solve_from_the_start};
+use crate::options::Options;
 use crate::penalty::Penalty;
-use crate::problem::{Iterate, Problem};
-use crate::setup::{Options, Setup};
-use crate::solution::{Certificate, Reweighting, Solution, Status};
+use crate::problem::Iterate;
+use crate::scaled::Scaled;
+use crate::setup::Setup;
+use crate::solution::{Reweighting, Solution, Status};
 use crate::stopping::{Goal, Watch};
+use crate::units::times_power;
 use crate::working_set::{Descended, Descent};
 use ndarray::ArrayView2;
 use std::borrow::Cow;
 
+/// What the memory is for.
+const WHAT: &str = "the weights";
 /// Part of the largest amplitude of the first round that smooths the log surrogate.
 const LOG_EPS: f64 = 0.01;
 
@@ -73,13 +81,12 @@ pub fn solve_irmxne(
     options: &Options,
 ) -> Result<Solution, Error> {
     reweight.check()?;
-    let mut setup = Setup::new(gain, data, alpha, options)?;
-    let penalty = Penalty::new(alpha, options.weights, gain.n_locations());
-    let mut watch = Watch::start(options.stopping);
-    let mut descent = setup.strategy().start(gain);
-    let (mut start, goal) = (setup.start(gain, &penalty)?, setup.goal());
-    let first = setup.solve(&mut descent, (gain, &penalty), &mut start, goal, &mut watch)?;
-    reweighted((setup, descent), gain, first, alpha, reweight, &mut watch)
+    let clock = Clock::start(options.stopping.time_limit, options.stopping.monitor);
+    let data = Scaled::new(gain, data)?;
+    let mut setup = Setup::new(gain, &data, alpha, options, &clock)?;
+    let mut watch = Watch::start(&clock, options.stopping.max_iter);
+    let (first, descent) = solve_from_the_start(&mut setup, gain, alpha, &mut watch)?;
+    reweighted((setup, descent), gain, first, alpha, reweight, watch)
 }
 
 /// The rounds after the first one, whose answer is `first`.
@@ -89,63 +96,57 @@ pub(crate) fn reweighted<'a>(
     first: Descended,
     alpha: f64,
     reweight: &Reweight,
-    watch: &mut Watch,
+    mut watch: Watch,
 ) -> Result<Solution, Error> {
     let n_locations = gain.n_locations();
-    let base = setup.weights().map_or_else(|| vec![1.0; n_locations], <[f64]>::to_vec);
-    let (certificate, status, first) = (first.certificate, first.status, first.iterate);
-    let norms = first.norms(gain.n_orient());
-    let concave = Concave {
-        surrogate: reweight.surrogate,
-        eps: LOG_EPS * norms.iter().fold(0.0, |a: f64, &b| a.max(b)),
-    };
+    let mut weights = memory::gathered(WHAT, (0..n_locations).map(|s| setup.weight(s)))?;
+    let largest = first.iterate.norms(gain.n_orient()).into_iter().fold(0.0, f64::max);
+    setup.units.check_sources(largest)?;
+    let eps = LOG_EPS * times_power(largest, setup.units.of_sources());
     // A location at zero has an infinite weight under the square root: only the survivors' gain is needed.
-    let within: Vec<usize> = match reweight.surrogate {
-        Surrogate::Sqrt => first.locations.clone(),
-        Surrogate::Log => (0..n_locations).collect(),
+    let within = match reweight.surrogate {
+        Surrogate::Sqrt => memory::copied(WHAT, &first.iterate.locations)?,
+        Surrogate::Log => memory::gathered(WHAT, 0..n_locations)?,
     };
+    let part = match reweight.surrogate {
+        Surrogate::Sqrt => {
+            let endless = Clock::endless();
+            Cow::Owned(gain.select(&within, &endless).map_err(Halt::into_error)?)
+        }
+        Surrogate::Log => Cow::Borrowed(gain),
+    };
+    if reweight.surrogate == Surrogate::Sqrt {
+        descent = setup.strategy().start(&part);
+    }
     let mut rounds = Rounds {
-        part: match reweight.surrogate {
-            Surrogate::Sqrt => Cow::Owned(gain.select(&within)?),
-            Surrogate::Log => Cow::Borrowed(gain),
-        },
-        base: within.iter().map(|&s| base[s]).collect(),
+        part,
+        base: memory::gathered(WHAT, within.iter().map(|&s| weights[s]))?,
         alpha,
-        concave,
+        concave: Concave { surrogate: reweight.surrogate, eps },
         setup,
         tol: reweight.tol_reweight,
     };
-    if reweight.surrogate == Surrogate::Sqrt {
-        descent = rounds.setup.strategy().start(&rounds.part);
-    }
-    let at = |s: &usize| within.partition_point(|c| c < s);
-    let iterate = Iterate { locations: first.locations.iter().map(at).collect(), x: first.x };
-    let weights = rounds.base.clone();
-    let objective = rounds.objective(&iterate);
-    let n_reweights = 1;
-    let converged = iterate.locations.is_empty();
-    let start = Round { iterate, certificate, status, weights, objective, n_reweights, converged };
-    let end = rounds.run(start, reweight.n_reweights, &mut descent, watch)?;
+    let start = rounds.first(first, &within)?;
+    let end = rounds.run(start, reweight.n_reweights, &mut descent, &mut watch)?;
 
-    let mut weights = vec![f64::INFINITY; n_locations];
-    if end.n_reweights == 1 {
-        weights = base;
-    } else {
+    if end.n_reweights > 1 {
+        weights.fill(f64::INFINITY);
         within.iter().zip(&end.weights).for_each(|(&s, &w)| weights[s] = w);
     }
-    let explained_variance = rounds.setup.explained_variance(&rounds.part, &end.iterate);
-    let locations = end.iterate.locations.iter().map(|&i| within[i]).collect();
+    let Descended { mut iterate, certificate, status, misfit, .. } = end.answer;
+    iterate.locations.iter_mut().for_each(|s| *s = within[*s]);
+    let Rounds { setup, .. } = rounds;
     Ok(Solution {
-        sources: rounds.setup.sources(&Iterate { locations, x: end.iterate.x }),
-        certificate: end.certificate,
-        status: end.status,
+        sources: setup.sources(&iterate)?,
+        certificate: certificate.in_units(setup.units),
+        status,
         alpha,
-        explained_variance,
+        explained_variance: setup.explained_variance(misfit),
         n_iter: watch.n_iter,
         elapsed: watch.elapsed().as_secs_f64(),
-        history: watch.history.clone(),
+        history: in_units(watch, &setup),
         reweighting: Some(Reweighting {
-            objective: end.objective,
+            objective: setup.units.energy(end.objective),
             weights,
             n_reweights: end.n_reweights,
             converged: end.converged,
@@ -193,9 +194,7 @@ impl Concave {
 
 /// The answer of one round and what it took.
 struct Round {
-    iterate: Iterate,
-    certificate: Certificate,
-    status: Status,
+    answer: Descended,
     weights: Vec<f64>,
     objective: f64,
     n_reweights: usize,
@@ -214,6 +213,20 @@ struct Rounds<'a> {
 }
 
 impl Rounds<'_> {
+    /// The round that was MxNE, its locations named as in the part.
+    fn first(&self, mut answer: Descended, within: &[usize]) -> Result<Round, Error> {
+        let at = |s: &mut usize| *s = within.partition_point(|c| c < s);
+        answer.iterate.locations.iter_mut().for_each(at);
+        let nothing = answer.iterate.locations.is_empty();
+        Ok(Round {
+            converged: nothing && answer.status == Status::Converged,
+            weights: memory::copied(WHAT, &self.base)?,
+            objective: self.objective(&answer)?,
+            n_reweights: 1,
+            answer,
+        })
+    }
+
     fn run(
         &mut self,
         start: Round,
@@ -222,59 +235,70 @@ impl Rounds<'_> {
         watch: &mut Watch,
     ) -> Result<Round, Error> {
         let goal = Goal { work_first: true, ..self.setup.goal() };
+        let alpha = self.setup.units.alpha(self.alpha);
         let mut last = start;
-        while last.n_reweights < limit && !last.converged && last.status == Status::Converged {
-            let weights = self.weights(&last.iterate);
-            let penalty = Penalty::new(self.alpha, Some(&weights), weights.len());
+        while last.n_reweights < limit
+            && !last.converged
+            && last.answer.status == Status::Converged
+        {
+            let weights = self.weights(&last.answer.iterate)?;
+            let penalty = Penalty::new(alpha, Some(&weights), weights.len())?;
             let part = (self.part.as_ref(), &penalty);
-            let Descended { iterate, certificate, status, .. } =
-                self.setup.solve(descent, part, &mut last.iterate, goal, watch)?;
-            let objective = self.objective(&iterate);
-            let converged = self.has_settled(&last.iterate, &iterate);
+            let answer =
+                match self.setup.solve(descent, part, &mut last.answer.iterate, goal, watch) {
+                    Ok(answer) => answer,
+                    Err(Halt::OutOfTime) => {
+                        last.answer.status = Status::TimeLimit;
+                        return Ok(last);
+                    }
+                    Err(Halt::Failed(error)) => return Err(error),
+                };
+            let objective = self.objective(&answer)?;
+            let converged = self.has_settled(&last.answer.iterate, &answer.iterate)?;
             let n_reweights = last.n_reweights + 1;
-            let rounding = ROUNDING * (last.objective.abs() + certificate.scale);
-            if objective > last.objective + rounding {
-                return Ok(Round { n_reweights, converged, status, ..last });
+            let scale = answer.certificate.scale;
+            if objective > last.objective + ROUNDING * (last.objective.abs() + scale) {
+                last.answer.status = answer.status;
+                return Ok(Round { n_reweights, converged, ..last });
             }
-            last =
-                Round { iterate, certificate, status, weights, objective, n_reweights, converged };
+            last = Round { answer, weights, objective, n_reweights, converged };
         }
         Ok(last)
     }
 
-    fn weights(&self, iterate: &Iterate) -> Vec<f64> {
-        let norms = self.norms(iterate);
-        self.base.iter().zip(&norms).map(|(base, &norm)| base * self.concave.weight(norm)).collect()
+    fn weights(&self, iterate: &Iterate) -> Result<Vec<f64>, Error> {
+        let norms = self.norms(iterate)?;
+        let weight = |(base, &norm): (&f64, &f64)| base * self.concave.weight(norm);
+        memory::gathered(WHAT, self.base.iter().zip(&norms).map(weight))
     }
 
-    /// |X_s|_F of every location.
-    fn norms(&self, iterate: &Iterate) -> Vec<f64> {
-        let mut norms = vec![0.0; self.base.len()];
+    /// |X_s|_F of every location, in the caller's units, in which the concave function sees it.
+    fn norms(&self, iterate: &Iterate) -> Result<Vec<f64>, Error> {
+        let mut norms = memory::zeros(WHAT, self.base.len())?;
         for (&s, norm) in iterate.locations.iter().zip(iterate.norms(self.part.n_orient())) {
-            norms[s] = norm;
+            norms[s] = times_power(norm, self.setup.units.of_sources());
         }
-        norms
+        Ok(norms)
     }
 
-    /// The non-convex objective.
-    fn objective(&self, iterate: &Iterate) -> f64 {
-        let none = Penalty { thresholds: vec![f64::INFINITY; self.base.len()] };
-        let problem: Problem = self.setup.problem(&self.part, &none);
-        let norms = self.norms(iterate);
+    /// The non-convex objective, in the units of the scaled problem.
+    fn objective(&self, answer: &Descended) -> Result<f64, Error> {
+        let norms = self.norms(&answer.iterate)?;
         let allowed = self.base.iter().zip(&norms).filter(|(base, _)| base.is_finite());
         let penalty: f64 = allowed.map(|(base, &norm)| base * self.concave.value(norm)).sum();
-        problem.smooth(iterate) + self.alpha * penalty
+        let alpha = times_power(self.alpha, -2 * self.setup.units.data);
+        Ok(self.setup.smooth(answer) + alpha * penalty)
     }
 
     /// Same support, and no amplitude moved by more than the tolerance.
-    fn has_settled(&self, before: &Iterate, after: &Iterate) -> bool {
+    fn has_settled(&self, before: &Iterate, after: &Iterate) -> Result<bool, Error> {
         if before.locations != after.locations {
-            return false;
+            return Ok(false);
         }
         let o = self.part.n_orient();
-        let mut moved = after.clone();
+        let mut moved = after.copy()?;
         crate::problem::add_scaled(moved.x.lanes_mut(), -1.0, before.x.lanes());
         let largest = |iterate: &Iterate| iterate.norms(o).into_iter().fold(0.0, f64::max);
-        largest(&moved) <= self.tol * largest(after)
+        Ok(largest(&moved) <= self.tol * largest(after))
     }
 }

@@ -1,5 +1,6 @@
 //! What a run hands back: plain data.
 
+use crate::units::Units;
 use ndarray::{Array2, ArrayView2};
 
 /// How a run ended. The line that leaves the loop names it.
@@ -31,25 +32,48 @@ impl Status {
 /// A primal and a dual value of one convex problem: the optimum lies between them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Certificate {
-    /// P(X)
+    /// P(X); infinite or zero where the squares of the data are no doubles, as are the two below
     pub primal: f64,
     /// D, a lower bound on the optimum
     pub dual: f64,
     /// P(0) = |M|^2 / 2, the unit of the relative gap
     pub scale: f64,
+    relative: f64,
 }
 
 impl Certificate {
+    pub(crate) fn new(primal: f64, dual: f64, scale: f64) -> Self {
+        let gap = if primal.is_finite() { (primal - dual).max(0.0) } else { f64::INFINITY };
+        let relative = if scale > 0.0 { gap / scale } else { 0.0 };
+        Certificate { primal, dual, scale, relative }
+    }
+
+    /// What is known of X = 0 before anything is computed.
+    pub(crate) fn of_nothing(scale: f64) -> Self {
+        Certificate::new(scale, 0.0, scale)
+    }
+
+    /// With the power of two that was taken out of the data.
+    pub(crate) fn in_units(self, units: Units) -> Self {
+        Certificate {
+            primal: units.energy(self.primal),
+            dual: units.energy(self.dual),
+            scale: units.energy(self.scale),
+            relative: self.relative,
+        }
+    }
+
     /// The duality gap `P - D`, never negative.
     #[must_use]
     pub fn gap(&self) -> f64 {
-        (self.primal - self.dual).max(0.0)
+        let gap = (self.primal - self.dual).max(0.0);
+        if self.primal.is_finite() { gap } else { f64::INFINITY }
     }
 
-    /// The gap in units of `|M|^2 / 2`; 0 where the data are zero.
+    /// The gap in units of `|M|^2 / 2`, whatever the scale of the data; 0 where they are zero.
     #[must_use]
     pub fn relative_gap(&self) -> f64 {
-        if self.scale > 0.0 { self.gap() / self.scale } else { 0.0 }
+        self.relative
     }
 }
 

@@ -4,7 +4,7 @@ pub(crate) mod anderson;
 pub(crate) mod bcd;
 pub(crate) mod fista;
 
-use crate::error::Error;
+use crate::clock::{Clock, Halt};
 use crate::panel::Panel;
 use crate::penalty::Penalty;
 use crate::quadratic::Quadratic;
@@ -20,14 +20,15 @@ pub enum Solver {
     Fista,
 }
 
-/// One pass over the locations. On entry and on exit `quadratic` is loaded with `x`.
+/// One pass over the locations. On entry and on exit `quadratic` is loaded with `x`; after a halt both are spoilt.
 pub(crate) trait Epoch {
     fn epoch(
         &mut self,
         quadratic: &mut dyn Quadratic,
         penalty: &Penalty,
         x: &mut Panel,
-    ) -> Result<(), Error>;
+        clock: &Clock,
+    ) -> Result<(), Halt>;
 }
 
 impl Solver {

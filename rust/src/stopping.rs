@@ -1,25 +1,10 @@
 //! When to stop, as a value, and the watch that keeps it during a run.
 
+use crate::clock::{Clock, Monitor, Progress};
 use crate::error::Error;
-use crate::solution::{Certificate, Record, Status};
+use crate::memory;
+use crate::solution::{Certificate, Record};
 use std::time::{Duration, Instant};
-
-/// How often the monitor is asked.
-pub(crate) const POLL: Duration = Duration::from_millis(20);
-
-/// Where a run is: what a progress line shows.
-#[derive(Debug, Clone, Copy)]
-pub struct Progress {
-    /// epochs done
-    pub n_iter: usize,
-    /// relative gap of the last full certificate
-    pub gap: f64,
-    /// locations that were not zero then
-    pub n_active: usize,
-}
-
-/// Answers whether the run may go on; called from the thread that solves, every 20 ms or so.
-pub type Monitor<'a> = &'a dyn Fn(Progress) -> bool;
 
 /// When a run stops.
 #[derive(Clone, Copy)]
@@ -77,52 +62,45 @@ pub(crate) struct Goal {
     pub work_first: bool,
 }
 
-/// A run's clock, epoch counter and history.
+/// The clock, epoch counter and history of one problem.
 pub(crate) struct Watch<'a> {
-    pub stopping: Stopping<'a>,
+    pub clock: &'a Clock<'a>,
     pub n_iter: usize,
     pub history: Vec<Record>,
-    start: Instant,
-    polled: Instant,
+    max_iter: usize,
+    begin: Instant,
 }
 
 impl<'a> Watch<'a> {
-    pub fn start(stopping: Stopping<'a>) -> Self {
-        let now = Instant::now();
-        Watch { stopping, n_iter: 0, history: Vec::new(), start: now, polled: now }
+    pub fn start(clock: &'a Clock<'a>, max_iter: usize) -> Self {
+        Watch { clock, n_iter: 0, history: Vec::new(), max_iter, begin: Instant::now() }
     }
 
     pub fn elapsed(&self) -> Duration {
-        self.start.elapsed()
+        self.begin.elapsed()
+    }
+
+    /// A copy of what was seen so far.
+    pub fn fork(&self) -> Result<Self, Error> {
+        let history = memory::copied("the history", &self.history)?;
+        Ok(Watch { history, ..*self })
     }
 
     /// Keeps a certificate of the full problem.
     pub fn record(&mut self, certificate: &Certificate, n_active: usize) {
-        let (primal, gap) = (certificate.primal, certificate.relative_gap());
-        self.history.push(Record { n_iter: self.n_iter, primal, gap, n_active });
+        let (n_iter, gap) = (self.n_iter, certificate.relative_gap());
+        self.history.push(Record { n_iter, primal: certificate.primal, gap, n_active });
+        self.clock.show(Progress { n_iter, gap, n_active });
     }
 
-    /// The limit that is reached, if one is; an error where the monitor says stop.
-    pub fn spent(&mut self) -> Result<Option<Status>, Error> {
-        let now = Instant::now();
-        if let Some(monitor) = self.stopping.monitor
-            && now - self.polled >= POLL
-        {
-            self.polled = now;
-            let last = self.history.last();
-            let progress = Progress {
-                n_iter: self.n_iter,
-                gap: last.map_or(1.0, |record| record.gap),
-                n_active: last.map_or(0, |record| record.n_active),
-            };
-            if !monitor(progress) {
-                return Err(Error::Interrupted);
-            }
-        }
-        if self.stopping.time_limit.is_some_and(|limit| now - self.start >= limit) {
-            return Ok(Some(Status::TimeLimit));
-        }
-        let used_up = self.n_iter >= self.stopping.max_iter;
-        Ok(used_up.then_some(Status::IterationLimit))
+    /// Counts an epoch.
+    pub fn count(&mut self) {
+        self.n_iter += 1;
+        self.clock.count();
+    }
+
+    /// Whether the epochs allowed are used up.
+    pub fn used_up(&self) -> bool {
+        self.n_iter >= self.max_iter
     }
 }

@@ -2,7 +2,8 @@
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
+use std::time::Duration;
 
 /// The threads a computation may use. Chunk borders never depend on them, so neither do results.
 #[derive(Debug, Clone)]
@@ -31,32 +32,19 @@ impl Threads {
         self.0.as_ref().map_or(1, |pool| pool.current_num_threads())
     }
 
-    /// Calls `work(i, item)` for every item, spread over the threads.
+    /// Calls `work(thread, item)` for every item, spread over the threads; `thread` is below [`count`](Threads::count).
     pub(crate) fn for_each<I, F>(&self, items: Vec<I>, work: F)
     where
         I: Send,
         F: Fn(usize, I) + Sync,
     {
-        self.for_each_with(items, || (), |(), i, item| work(i, item));
-    }
-
-    /// Calls `work(scratch, i, item)` for every item; a few scratches are made and used again and again.
-    pub(crate) fn for_each_with<I, S, N, F>(&self, items: Vec<I>, scratch: N, work: F)
-    where
-        I: Send,
-        N: Fn() -> S + Sync + Send,
-        F: Fn(&mut S, usize, I) + Sync + Send,
-    {
         use rayon::prelude::*;
+        let thread = || rayon::current_thread_index().unwrap_or(0);
         match &self.0 {
-            Some(pool) if items.len() > 1 => pool.install(|| {
-                let items = items.into_par_iter().enumerate();
-                items.for_each_init(scratch, |scratch, (i, item)| work(scratch, i, item));
-            }),
-            _ => {
-                let mut scratch = scratch();
-                items.into_iter().enumerate().for_each(|(i, item)| work(&mut scratch, i, item));
+            Some(pool) if items.len() > 1 => {
+                pool.install(|| items.into_par_iter().for_each(|item| work(thread(), item)));
             }
+            _ => items.into_iter().for_each(|item| work(0, item)),
         }
     }
 }
@@ -69,15 +57,28 @@ fn environment() -> Option<usize> {
 
 /// Keyed by process: a pool's threads do not survive a fork, so a child makes its own.
 fn pool(count: usize) -> Option<Arc<ThreadPool>> {
-    type Pools = Mutex<HashMap<(u32, usize), Option<Arc<ThreadPool>>>>;
+    type Pools = Mutex<HashMap<(u32, usize), Arc<ThreadPool>>>;
     static POOLS: OnceLock<Pools> = OnceLock::new();
-    let mut pools =
-        POOLS.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-    pools
-        .entry((std::process::id(), count))
-        .or_insert_with(|| {
-            let name = |i| format!("mxne_rs-{i}");
-            ThreadPoolBuilder::new().num_threads(count).thread_name(name).build().ok().map(Arc::new)
-        })
-        .clone()
+    let mut pools = patiently(POOLS.get_or_init(Mutex::default))?;
+    let key = (std::process::id(), count);
+    if let Some(pool) = pools.get(&key) {
+        return Some(pool.clone());
+    }
+    let name = |i| format!("mxne_rs-{i}");
+    let made = ThreadPoolBuilder::new().num_threads(count).thread_name(name).build();
+    let pool = Arc::new(made.ok()?);
+    pools.insert(key, pool.clone());
+    Some(pool)
+}
+
+/// The lock, unless it stays taken: whoever held it when the process forked does not exist in the child.
+fn patiently<T>(lock: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    for _ in 0..100 {
+        match lock.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(error)) => return Some(error.into_inner()),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
+        }
+    }
+    None
 }

@@ -3,9 +3,11 @@
 mod candidates;
 mod grown;
 
+use crate::clock::{Clock, Halt};
 use crate::drive::{Task, drive};
 use crate::error::Error;
 use crate::gain::Gain;
+use crate::memory;
 use crate::panel::Panel;
 use crate::problem::{Certified, Iterate, Problem, is_zero};
 use crate::quadratic::sensors::Sensors;
@@ -55,14 +57,15 @@ impl Strategy {
 }
 
 impl Descent {
-    /// Solves from `start` to the goal; the certificate is that of the problem given.
+    /// Solves from `start` to the goal; the certificate is that of the problem given. Out of time before anything is
+    /// certified, it halts.
     pub fn solve(
         &mut self,
         problem: &Problem,
         start: &Iterate,
         goal: Goal,
         watch: &mut Watch,
-    ) -> Result<Descended, Error> {
+    ) -> Result<Descended, Halt> {
         match &mut self.subset {
             None => solve_on_all(problem, start, self.solver, goal, watch),
             Some(subset) => {
@@ -72,7 +75,9 @@ impl Descent {
                 let known = last.map(|(_, norms)| norms);
                 let (end, norms) =
                     descend(problem, (start, known), subset.as_mut(), goal, watch, true)?;
-                self.last = Some((end.iterate.clone(), norms));
+                if let Some(norms) = norms {
+                    self.last = Some((end.iterate.copy()?, norms));
+                }
                 Ok(end)
             }
         }
@@ -80,13 +85,37 @@ impl Descent {
 }
 
 /// Where a descent ended.
-#[derive(Clone)]
 pub(crate) struct Descended {
     pub iterate: Iterate,
     pub certificate: Certificate,
     pub status: Status,
+    /// `|M - G X|^2`
+    pub misfit: f64,
     /// what the rotation left out keeps the gap from the goal: rotate again, leaving out less
     pub too_coarse: bool,
+}
+
+impl Descended {
+    /// X = 0, which is certified for nothing.
+    pub fn nothing(n_times: usize, scale: f64) -> Result<Self, Error> {
+        Ok(Descended {
+            iterate: Iterate::zero(n_times)?,
+            certificate: Certificate::of_nothing(scale),
+            status: Status::TimeLimit,
+            misfit: 2.0 * scale,
+            too_coarse: false,
+        })
+    }
+
+    /// The one with the smaller gap, with the status of the later.
+    pub fn or_earlier(self, earlier: Descended) -> Self {
+        match self.certificate.gap() <= earlier.certificate.gap() {
+            true => self,
+            false => {
+                Descended { status: self.status, too_coarse: self.too_coarse, ..earlier }
+            }
+        }
+    }
 }
 
 /// A part of a problem that is solved in its place.
@@ -105,7 +134,7 @@ trait Subset {
         ratios: &[f64],
         goal: Goal,
         watch: &mut Watch,
-    ) -> Result<Step, Error>;
+    ) -> Result<Step, Halt>;
 }
 
 /// What became of one try on a subset.
@@ -116,41 +145,70 @@ struct Step {
     nothing_new: bool,
 }
 
-/// Certify; if the gap is too large, improve on a subset; repeat. Hands back the norms of the correlations as well.
+/// Descends; a run that ends before the goal hands back the best iterate that was certified. With it come the norms of its
+/// correlations, where they are at hand.
 fn descend(
+    problem: &Problem,
+    start: (Iterate, Option<Vec<f64>>),
+    subset: &mut dyn Subset,
+    goal: Goal,
+    watch: &mut Watch,
+    is_full: bool,
+) -> Result<(Descended, Option<Vec<f64>>), Halt> {
+    let mut best = None;
+    let end = descend_to_an_end(problem, start, subset, goal, watch, is_full, &mut best);
+    match (end, best) {
+        (Ok((end, norms)), _) if end.status == Status::Converged || end.too_coarse => {
+            Ok((end, Some(norms)))
+        }
+        (Ok((end, _)), Some(best)) => Ok((end.or_earlier(best), None)),
+        (Ok((end, norms)), None) => Ok((end, Some(norms))),
+        (Err(Halt::OutOfTime), Some(best)) => Ok((best, None)),
+        (Err(halt), _) => Err(halt),
+    }
+}
+
+/// Certify; if the gap is too large, improve on a subset; repeat. `best` keeps the best iterate on the way.
+#[allow(clippy::too_many_arguments)]
+fn descend_to_an_end(
     problem: &Problem,
     (mut iterate, mut known): (Iterate, Option<Vec<f64>>),
     subset: &mut dyn Subset,
     goal: Goal,
     watch: &mut Watch,
     is_full: bool,
-) -> Result<(Descended, Vec<f64>), Error> {
+    best: &mut Option<Descended>,
+) -> Result<(Descended, Vec<f64>), Halt> {
     let o = problem.gain.n_orient();
     let (mut harder, mut stalled) = (1.0, 0);
     let mut work_first = goal.work_first;
     loop {
-        let Certified { certificate, ratios, norms, hidden } =
+        let Certified { certificate, ratios, norms, hidden, misfit } =
             problem.certify(&iterate, known.take())?;
-        let end = |iterate, status, norms| {
-            Ok((Descended { iterate, certificate, status, too_coarse: false }, norms))
+        let now = |iterate, status, too_coarse| Descended {
+            iterate,
+            certificate,
+            status,
+            misfit,
+            too_coarse,
         };
         if is_full {
             watch.record(&certificate, iterate.locations.len());
         }
         let gap = certificate.gap();
         if gap <= goal.gap && !work_first {
-            return end(iterate, Status::Converged, norms);
+            return Ok((now(iterate, Status::Converged, false), norms));
         }
-        if let Some(limit) = watch.spent()? {
-            return end(iterate, limit, norms);
+        if watch.used_up() {
+            return Ok((now(iterate, Status::IterationLimit, false), norms));
         }
-        if stalled > MERCY {
-            return end(iterate, Status::Stalled, norms);
+        if stalled > MERCY || hidden > HIDDEN * goal.gap {
+            return Ok((now(iterate, Status::Stalled, stalled <= MERCY), norms));
         }
-        if hidden > HIDDEN * goal.gap {
-            let status = Status::Stalled;
-            return Ok((Descended { iterate, certificate, status, too_coarse: true }, norms));
+        if best.as_ref().is_none_or(|best| gap <= best.certificate.gap()) {
+            *best = Some(now(iterate.copy()?, Status::TimeLimit, false));
         }
+        watch.clock.look()?;
         let inner = harder * (subset.ease() * gap).max(ENOUGH * goal.gap);
         let inner = Goal { gap: inner, work_first };
         work_first = false;
@@ -194,21 +252,32 @@ fn solve_on_all(
     solver: Solver,
     goal: Goal,
     watch: &mut Watch,
-) -> Result<Descended, Error> {
+) -> Result<Descended, Halt> {
     let o = problem.gain.n_orient();
-    let all: Vec<usize> = (0..problem.gain.n_locations()).collect();
+    let all: Vec<usize> =
+        memory::gathered("the locations", 0..problem.gain.n_locations())?;
     let mut x = Panel::zeros(problem.gain.n_sources(), problem.data.n_times)?;
     for (i, &s) in start.locations.iter().enumerate() {
         x.block_mut(s, o).copy_from_slice(start.x.block(i, o));
     }
-    let mut quadratic = Sensors::new(problem);
+    let mut quadratic = Sensors::new(problem)?;
     let (penalty, scale) = (problem.penalty, problem.scale);
     let task = Task { quadratic: &mut quadratic, penalty, scale };
     let report = |watch: &mut Watch, now: &Certificate, x: &Panel| {
         let alive = all.iter().filter(|&&s| !is_zero(x.block(s, o))).count();
         watch.record(now, alive);
     };
-    let (certificate, status) = drive(task, solver.start().as_mut(), &mut x, goal, watch, report)?;
+    let (mut certificate, mut status) =
+        drive(task, solver.start().as_mut(), &mut x, goal, watch, report)?;
     let iterate = in_order(&all, &x, o)?;
-    Ok(Descended { iterate, certificate, status, too_coarse: false })
+    let endless = Clock::endless();
+    let patient = Problem { clock: &endless, ..*problem };
+    if !problem.gain.faint().is_empty() {
+        certificate = patient.certify(&iterate, None)?.certificate;
+        if status == Status::Converged && certificate.gap() > goal.gap {
+            status = Status::Stalled;
+        }
+    }
+    let misfit = patient.misfit(&iterate)?;
+    Ok(Descended { iterate, certificate, status, misfit, too_coarse: false })
 }

@@ -1,64 +1,44 @@
-//! One answer, read piece by piece from Python.
+//! One answer as Python reads it: arrays are handed over, not copied.
 
 use super::flat;
-use crate::Solution;
-use numpy::{PyArray1, PyArray2, ToPyArray};
+use crate::{Solution, memory};
+use numpy::{IntoPyArray, PyArray1, PyArray2};
 use pyo3::prelude::*;
 
-#[pyclass(frozen, module = "mxne_rs._core")]
+/// Objective, weights, problems solved, settled.
+type Rounds = (f64, Py<PyArray1<f64>>, usize, bool);
+
+#[pyclass(frozen, get_all, module = "mxne_rs._core")]
 pub(super) struct Outcome {
-    pub solution: Solution,
+    locations: Py<PyArray1<i64>>,
+    sources: Py<PyArray2<f64>>,
+    certificate: (f64, f64, f64),
+    status: &'static str,
+    explained_variance: f64,
+    n_iter: usize,
+    elapsed: f64,
+    history: Vec<(usize, f64, f64, usize)>,
+    reweighting: Option<Rounds>,
 }
 
-#[pymethods]
 impl Outcome {
-    #[getter]
-    fn locations(&self) -> Vec<usize> {
-        self.solution.sources.locations.clone()
-    }
-
-    #[getter]
-    fn sources<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray2<f64>> {
-        self.solution.sources.coef.to_pyarray(py)
-    }
-
-    #[getter]
-    fn certificate(&self) -> (f64, f64, f64) {
-        flat(&self.solution.certificate)
-    }
-
-    #[getter]
-    fn status(&self) -> &'static str {
-        self.solution.status.name()
-    }
-
-    #[getter]
-    fn explained_variance(&self) -> f64 {
-        self.solution.explained_variance
-    }
-
-    #[getter]
-    fn n_iter(&self) -> usize {
-        self.solution.n_iter
-    }
-
-    #[getter]
-    fn elapsed(&self) -> f64 {
-        self.solution.elapsed
-    }
-
-    #[getter]
-    fn history(&self) -> Vec<(usize, f64, f64, usize)> {
-        let history = &self.solution.history;
-        history.iter().map(|r| (r.n_iter, r.primal, r.gap, r.n_active)).collect()
-    }
-
-    #[getter]
-    fn reweighting<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> Option<(f64, Bound<'py, PyArray1<f64>>, usize, bool)> {
-        let r = self.solution.reweighting.as_ref()?;
-        Some((r.objective, r.weights.to_pyarray(py), r.n_reweights, r.converged))
+    pub fn new(py: Python<'_>, solution: Solution) -> PyResult<Self> {
+        let certificate = flat(&solution.certificate);
+        let Solution { sources, status, explained_variance, n_iter, elapsed, .. } = solution;
+        let locations = sources.locations.iter().map(|&s| s as i64);
+        let history = solution.history.iter().map(|r| (r.n_iter, r.primal, r.gap, r.n_active));
+        Ok(Outcome {
+            locations: memory::gathered("the locations", locations)?.into_pyarray(py).unbind(),
+            sources: sources.coef.into_pyarray(py).unbind(),
+            certificate,
+            status: status.name(),
+            explained_variance,
+            n_iter,
+            elapsed,
+            history: memory::gathered("the history", history)?,
+            reweighting: solution.reweighting.map(|r| {
+                (r.objective, r.weights.into_pyarray(py).unbind(), r.n_reweights, r.converged)
+            }),
+        })
     }
 }

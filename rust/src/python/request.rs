@@ -1,34 +1,12 @@
-//! A request taken out of Python, and the run it asks for: without the GIL, answering signals.
+//! A request taken out of Python, and the run it asks for.
 
-use crate::{Error, Options, Progress, Reweight, Solver, Sources, Stopping, Surrogate, Threads};
+use super::arrays::{indices, matrix, vector};
+use super::run::watched;
+use crate::{Error, Options, Reweight, Solver, Sources, Stopping, Surrogate, Threads};
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
-use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyRuntimeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Mutex;
 use std::time::Duration;
-
-impl From<Error> for PyErr {
-    fn from(error: Error) -> PyErr {
-        match error {
-            Error::Memory { .. } => PyMemoryError::new_err(error.to_string()),
-            Error::Interrupted => PyKeyboardInterrupt::new_err(error.to_string()),
-            _ => PyValueError::new_err(error.to_string()),
-        }
-    }
-}
-
-/// Runs `work` without the GIL; a panic, which would be a bug, becomes a RuntimeError.
-pub(super) fn detached<T: Send>(
-    py: Python<'_>,
-    work: impl Send + FnOnce() -> Result<T, Error>,
-) -> PyResult<T> {
-    let result = py.detach(|| catch_unwind(AssertUnwindSafe(work)));
-    match result {
-        Ok(value) => Ok(value?),
-        Err(_) => Err(PyRuntimeError::new_err("internal error in mxne_rs: please report it")),
-    }
-}
 
 /// What a solve is asked for, gathered by `mxne_rs.solve`.
 #[derive(FromPyObject)]
@@ -39,7 +17,7 @@ pub(super) struct Request<'py> {
     tol: f64,
     max_iter: usize,
     time_limit: Option<f64>,
-    init: Option<(Vec<usize>, PyReadonlyArray2<'py, f64>)>,
+    init: Option<(PyReadonlyArray1<'py, i64>, PyReadonlyArray2<'py, f64>)>,
     solver: String,
     active_set_size: Option<usize>,
     n_threads: usize,
@@ -94,9 +72,16 @@ impl Request<'_> {
                 return Err(PyValueError::new_err(message));
             }
         };
+        let init = match self.init {
+            Some((locations, coef)) => {
+                let (locations, coef) = (indices(&locations)?, matrix(&coef)?);
+                Some(Sources { locations, coef, n_orient })
+            }
+            None => None,
+        };
         Ok(Owned {
             alpha: self.alpha,
-            weights: self.weights.map(|w| w.as_array().to_vec()),
+            weights: self.weights.as_ref().map(vector).transpose()?,
             ridge: self.ridge,
             tol: self.tol,
             max_iter: self.max_iter,
@@ -104,11 +89,7 @@ impl Request<'_> {
                 let limit = Duration::try_from_secs_f64(s);
                 limit.unwrap_or(Duration::MAX).max(Duration::from_nanos(1))
             }),
-            init: self.init.map(|(locations, coef)| Sources {
-                locations,
-                coef: coef.as_array().to_owned(),
-                n_orient,
-            }),
+            init,
             solver,
             active_set_size: self.active_set_size,
             n_threads: self.n_threads,
@@ -118,36 +99,18 @@ impl Request<'_> {
 }
 
 impl Owned {
-    /// Runs `solve` without the GIL. The monitor takes it back to see signals and to report progress.
+    /// Runs `solve` with the options asked for.
     pub fn run<T: Send>(
         &self,
         py: Python<'_>,
         solve: impl Send + FnOnce(&Options) -> Result<T, Error>,
     ) -> PyResult<T> {
-        let raised: Mutex<Option<PyErr>> = Mutex::new(None);
-        let keep = |error: PyErr| {
-            if let Ok(mut slot) = raised.lock() {
-                *slot = Some(error);
-            }
-        };
-        let result = detached(py, || {
-            let monitor = |progress: Progress| {
-                Python::attach(|py| {
-                    let answer = py.check_signals().and_then(|()| match &self.progress {
-                        Some(call) => {
-                            let Progress { n_iter, gap, n_active } = progress;
-                            call.call1(py, (n_iter, gap, n_active)).map(|_| ())
-                        }
-                        None => Ok(()),
-                    });
-                    answer.map_err(keep).is_ok()
-                })
-            };
+        watched(py, self.progress.as_ref(), |monitor| {
             let stopping = Stopping {
                 tol: self.tol,
                 max_iter: self.max_iter,
                 time_limit: self.time_limit,
-                monitor: Some(&monitor),
+                monitor: Some(monitor),
             };
             solve(&Options {
                 weights: self.weights.as_deref(),
@@ -158,12 +121,6 @@ impl Owned {
                 init: self.init.as_ref(),
                 threads: Threads::new(self.n_threads),
             })
-        });
-        if let Ok(mut slot) = raised.lock()
-            && let Some(error) = slot.take()
-        {
-            return Err(error);
-        }
-        result
+        })
     }
 }

@@ -1,9 +1,12 @@
 //! The quadratic of a working set: H = G'G + ridge and the correlations kept up to date; no sensor is touched.
 
 use super::Quadratic;
+use crate::clock::{Clock, Halt};
+use crate::curvature::Curvature;
 use crate::error::Error;
-use crate::gain::{Curvature, Gain};
+use crate::gain::Gain;
 use crate::kernels::{MANY, kernels};
+use crate::memory;
 use crate::panel::{Lane, Panel};
 use crate::problem::{Energies, is_zero};
 use crate::products;
@@ -11,6 +14,9 @@ use crate::products;
 /// Correlations of more lanes than this do not stay in a core's cache from one block to the next: they are updated for
 /// several blocks at a time.
 const LARGE: usize = 8192;
+
+/// What the memory is for.
+const WHAT: &str = "the working set";
 
 /// A block update costs `n_sources * n_orient * n_times` here, whatever the number of sensors.
 pub(crate) struct Gram {
@@ -61,21 +67,29 @@ impl Gram {
         })
     }
 
-    /// Adds locations of the gain: only the new rows and columns of H are computed.
-    pub fn extend(&mut self, gain: &Gain, locations: &[usize], data: &Panel) -> Result<(), Error> {
+    /// Adds locations of the gain: only the new rows and columns of H are computed. On a halt it is spoilt.
+    pub fn extend(
+        &mut self,
+        gain: &Gain,
+        locations: &[usize],
+        data: &Panel,
+        clock: &Clock,
+    ) -> Result<(), Halt> {
         let (n, o) = (self.n_sensors, self.n_orient);
         let old = self.linear.rows;
         let all = old + locations.len() * o;
         for &s in locations {
-            self.columns.extend_from_slice(gain.block(s));
+            memory::append(WHAT, &mut self.columns, gain.block(s))?;
         }
-        let mut hessian = vec![0.0; all * all];
+        let mut hessian: Vec<f64> = memory::zeros(WHAT, all * all)?;
         for i in 0..old {
+            clock.spend(old)?;
             hessian[i * all..i * all + old].copy_from_slice(&self.hessian[i * old..(i + 1) * old]);
         }
         let new = &self.columns[old * n..];
-        products::gram_into(&mut hessian[old * all..], all, new, &self.columns, n);
+        products::gram_into(&mut hessian[old * all..], all, new, &self.columns, n, clock)?;
         for i in old..all {
+            clock.spend(8 * old)?;
             hessian[i * all + i] += self.ridge;
             for j in 0..old {
                 hessian[j * all + i] = hessian[i * all + j];
@@ -86,20 +100,25 @@ impl Gram {
         let kept = self.linear.lanes().len();
         linear.lanes_mut()[..kept].copy_from_slice(self.linear.lanes());
         let width = linear.width;
-        kernels().correlate(&mut linear.lanes_mut()[kept..], new, data.lanes(), width);
-        self.correlations = linear.clone();
+        let blocks = linear.lanes_mut()[kept..].chunks_mut(o * width);
+        for (out, columns) in blocks.zip(new.chunks(o * n)) {
+            clock.spend(o * 8 * data.lanes().len())?;
+            kernels().correlate(out, columns, data.lanes(), width);
+        }
+        self.correlations = linear.copy()?;
         self.linear = linear;
-        self.curvature.append(&gain.curvature().select(locations));
+        self.curvature.append(gain.curvature(), locations)?;
         Ok(())
     }
 
     /// The quadratic of some of its locations, copied.
-    pub fn select(&self, kept: &[usize]) -> Result<Gram, Error> {
+    pub fn select(&self, kept: &[usize], clock: &Clock) -> Result<Gram, Halt> {
         let (n, o, p) = (self.n_sensors, self.n_orient, self.linear.rows);
         let rows: Vec<usize> = kept.iter().flat_map(|s| s * o..(s + 1) * o).collect();
-        let mut columns = Vec::with_capacity(rows.len() * n);
-        let mut hessian = Vec::with_capacity(rows.len() * rows.len());
+        let mut columns = memory::room(WHAT, rows.len() * n)?;
+        let mut hessian = memory::room(WHAT, rows.len() * rows.len())?;
         for &i in &rows {
+            clock.spend(n + rows.len())?;
             columns.extend_from_slice(&self.columns[i * n..(i + 1) * n]);
             let row = &self.hessian[i * p..(i + 1) * p];
             hessian.extend(rows.iter().map(|&j| row[j]));
@@ -113,7 +132,7 @@ impl Gram {
             hessian,
             linear: self.linear.select(kept, o)?,
             correlations: self.correlations.select(kept, o)?,
-            curvature: self.curvature.select(kept),
+            curvature: self.curvature.select(kept)?,
             late: Late::default(),
             large: self.large,
         })
@@ -159,23 +178,31 @@ impl Quadratic for Gram {
         self.ridge
     }
 
-    fn load(&mut self, x: &Panel) {
-        let o = self.n_orient;
+    fn work(&self) -> usize {
+        8 * self.n_orient * self.correlations.lanes().len()
+    }
+
+    fn load(&mut self, x: &Panel, clock: &Clock) -> Result<(), Halt> {
+        let (o, p, width) = (self.n_orient, self.linear.rows, self.linear.width);
         self.late.moved.clear();
         self.late.deltas.clear();
         self.correlations.lanes_mut().copy_from_slice(self.linear.lanes());
         let alive = (0..x.rows / o).filter(|&s| !is_zero(x.block(s, o)));
         if self.is_large() {
             let alive: Vec<usize> = alive.collect();
-            let deltas: Vec<Lane> = alive.iter().flat_map(|&s| x.block(s, o)).copied().collect();
-            self.subtract(0..self.linear.rows, &alive, &deltas);
+            for some in alive.chunks(self.window()) {
+                clock.spend(some.len() * self.work())?;
+                let deltas: Vec<Lane> = some.iter().flat_map(|&s| x.block(s, o)).copied().collect();
+                self.subtract(0..self.linear.rows, some, &deltas);
+            }
         } else {
-            let (p, width) = (self.linear.rows, self.linear.width);
             for s in alive {
+                clock.spend(self.work())?;
                 let rows = &self.hessian[s * o * p..(s + 1) * o * p];
                 kernels().subtract_outer(self.correlations.lanes_mut(), rows, x.block(s, o), width);
             }
         }
+        Ok(())
     }
 
     fn advance(&mut self, s: usize, delta: &[Lane]) {
@@ -217,8 +244,9 @@ impl Quadratic for Gram {
         out.copy_from_slice(self.correlations.block(s, self.n_orient));
     }
 
-    fn correlations(&self, _x: &Panel, out: &mut Panel) {
+    fn correlations(&self, _x: &Panel, out: &mut Panel, _clock: &Clock) -> Result<(), Halt> {
         out.lanes_mut().copy_from_slice(self.correlations.lanes());
+        Ok(())
     }
 
     /// `|R|^2 + ridge |X|^2 = |M|^2 - <X, G'M + C>`, `<R, M> = |M|^2 - <X, G'M>`.
@@ -236,7 +264,8 @@ mod tests {
 
     /// Putting updates off changes nothing but the rounding.
     #[test]
-    fn late_updates_are_the_same() -> Result<(), Error> {
+    fn late_updates_are_the_same() -> Result<(), Halt> {
+        let clock = Clock::endless();
         for (n_orient, n_locations) in [(1, 40), (3, 11), (5, 7)] {
             let wave = |i: usize, j: usize| ((i * 31 + j * 17) as f64).sin();
             let gain = Array2::from_shape_fn((9, n_locations * n_orient), |(i, j)| wave(i, j));
@@ -256,8 +285,8 @@ mod tests {
                 vec![Lane([0.0; 8]); n_orient * x.width],
             );
             for gram in [&mut now, &mut late] {
-                gram.extend(&gain, &all, &data)?;
-                gram.load(&x);
+                gram.extend(&gain, &all, &data, &clock)?;
+                gram.load(&x, &clock)?;
             }
             for s in [0, 1, 2, 6, 3, 1, n_locations - 1, 0] {
                 now.advance(s, x.block((s + 2) % n_locations, n_orient));

@@ -1,7 +1,10 @@
 //! The quadratic of a whole gain: the residual is kept up to date, correlations are products with the gain.
 
 use super::Quadratic;
-use crate::gain::{Curvature, Gain};
+use crate::clock::{Clock, Halt};
+use crate::curvature::Curvature;
+use crate::error::Error;
+use crate::gain::Gain;
 use crate::kernels::kernels;
 use crate::panel::{Lane, Panel};
 use crate::problem::{Energies, Problem, add_scaled};
@@ -18,14 +21,14 @@ pub(crate) struct Sensors<'a> {
 }
 
 impl<'a> Sensors<'a> {
-    pub fn new(problem: &Problem<'a>) -> Self {
-        Sensors {
+    pub fn new(problem: &Problem<'a>) -> Result<Self, Error> {
+        Ok(Sensors {
             gain: problem.gain,
             data: problem.data,
             ridge: problem.ridge,
             threads: problem.threads,
-            residual: problem.data.clone(),
-        }
+            residual: problem.data.copy()?,
+        })
     }
 }
 
@@ -42,9 +45,13 @@ impl Quadratic for Sensors<'_> {
         self.ridge
     }
 
-    fn load(&mut self, x: &Panel) {
+    fn work(&self) -> usize {
+        2 * 8 * self.gain.n_orient() * self.data.lanes().len()
+    }
+
+    fn load(&mut self, x: &Panel, clock: &Clock) -> Result<(), Halt> {
         self.residual.lanes_mut().copy_from_slice(self.data.lanes());
-        products::subtract_projection(self.gain.columns(), x, &mut self.residual);
+        products::subtract_projection(self.gain.columns(), x, &mut self.residual, clock)
     }
 
     fn advance(&mut self, s: usize, delta: &[Lane]) {
@@ -58,9 +65,12 @@ impl Quadratic for Sensors<'_> {
         add_scaled(out, -self.ridge, block);
     }
 
-    fn correlations(&self, x: &Panel, out: &mut Panel) {
-        products::correlations(self.gain.columns(), &self.residual, out, self.threads);
-        add_scaled(out.lanes_mut(), -self.ridge, x.lanes());
+    fn correlations(&self, x: &Panel, out: &mut Panel, clock: &Clock) -> Result<(), Halt> {
+        products::correlations(self.gain.columns(), &self.residual, out, self.threads, clock)?;
+        if self.ridge > 0.0 {
+            add_scaled(out.lanes_mut(), -self.ridge, x.lanes());
+        }
+        Ok(())
     }
 
     fn energies(&self, x: &Panel) -> Energies {

@@ -1,6 +1,6 @@
 //! Anderson extrapolation of the epochs, kept only where the objective falls (Bertrand and Massias 2021).
 
-use crate::error::Error;
+use crate::clock::{Clock, Halt};
 use crate::kernels::kernels;
 use crate::panel::Panel;
 use crate::penalty::Penalty;
@@ -25,9 +25,13 @@ impl Anderson {
         quadratic: &mut dyn Quadratic,
         penalty: &Penalty,
         x: &mut Panel,
-    ) -> Result<(), Error> {
+        clock: &Clock,
+    ) -> Result<(), Halt> {
         if self.iterates.first().is_none_or(|first| first.rows != x.rows) {
-            self.iterates = vec![x.clone(); MEMORY + 1];
+            self.iterates.clear();
+            for _ in 0..=MEMORY {
+                self.iterates.push(Panel::zeros(x.rows, x.n_times)?);
+            }
             self.count = 0;
         }
         self.iterates[self.count].lanes_mut().copy_from_slice(x.lanes());
@@ -43,12 +47,12 @@ impl Anderson {
         for (factor, iterate) in coefficients.iter().zip(rest) {
             add_scaled(trial[0].lanes_mut(), *factor, iterate.lanes());
         }
-        quadratic.load(&trial[0]);
+        quadratic.load(&trial[0], clock)?;
         let after = 0.5 * quadratic.energies(&trial[0]).residual + penalty.value(&trial[0]);
         if after < before {
             x.lanes_mut().copy_from_slice(trial[0].lanes());
         } else {
-            quadratic.load(x);
+            quadratic.load(x, clock)?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use super::Epoch;
 use super::anderson::Anderson;
-use crate::error::Error;
+use crate::clock::{Clock, Halt};
 use crate::panel::{Lane, Panel};
 use crate::penalty::{BlockMinimiser, Penalty};
 use crate::problem::is_zero;
@@ -27,17 +27,19 @@ impl Epoch for Bcd {
         quadratic: &mut dyn Quadratic,
         penalty: &Penalty,
         x: &mut Panel,
-    ) -> Result<(), Error> {
+        clock: &Clock,
+    ) -> Result<(), Halt> {
         let (o, width) = (quadratic.n_orient(), x.width);
         let blocks = self.blocks.get_or_insert_with(|| Blocks {
             minimiser: BlockMinimiser::new(o, width),
             block: vec![Lane([0.0; 8]); o * width],
         });
         for (s, &a) in penalty.thresholds.iter().enumerate() {
+            clock.spend(quadratic.work())?;
             blocks.update(quadratic, s, a, x.block_mut(s, o));
         }
         quadratic.settle();
-        self.anderson.visit(quadratic, penalty, x)
+        self.anderson.visit(quadratic, penalty, x, clock)
     }
 }
 

@@ -1,7 +1,7 @@
 //! One epoch of FISTA: a proximal gradient step at an extrapolated point, with adaptive restart.
 
 use super::Epoch;
-use crate::error::Error;
+use crate::clock::{Clock, Halt};
 use crate::kernels::kernels;
 use crate::panel::Panel;
 use crate::penalty::Penalty;
@@ -26,21 +26,25 @@ struct State {
 }
 
 impl State {
-    fn new(quadratic: &dyn Quadratic, n_locations: usize, x: &Panel) -> Self {
-        let mut correlations = x.clone();
-        quadratic.correlations(x, &mut correlations);
-        let largest =
-            |s| quadratic.curvature().eigenvalues(s).iter().fold(0.0, |a: f64, &b| a.max(b));
+    fn new(
+        quadratic: &dyn Quadratic,
+        n_locations: usize,
+        x: &Panel,
+        clock: &Clock,
+    ) -> Result<Self, Halt> {
+        let mut correlations = Panel::zeros(x.rows, x.n_times)?;
+        quadratic.correlations(x, &mut correlations, clock)?;
+        let largest = |s| quadratic.curvature().lipschitz(s);
         let lipschitz = (0..n_locations).map(largest).fold(0.0, f64::max) + quadratic.ridge();
-        State {
-            previous: x.clone(),
-            previous_correlations: correlations.clone(),
-            point: x.clone(),
-            point_correlations: correlations.clone(),
+        Ok(State {
+            previous: x.copy()?,
+            previous_correlations: correlations.copy()?,
+            point: x.copy()?,
+            point_correlations: correlations.copy()?,
             correlations,
             momentum: 1.0,
             lipschitz,
-        }
+        })
     }
 }
 
@@ -50,13 +54,18 @@ impl Epoch for Fista {
         quadratic: &mut dyn Quadratic,
         penalty: &Penalty,
         x: &mut Panel,
-    ) -> Result<(), Error> {
+        clock: &Clock,
+    ) -> Result<(), Halt> {
         let n_locations = penalty.thresholds.len();
-        let state = self.state.get_or_insert_with(|| State::new(quadratic, n_locations, x));
+        let state = match &mut self.state {
+            Some(state) => state,
+            none => none.insert(State::new(quadratic, n_locations, x, clock)?),
+        };
         let next = 0.5 * (1.0 + (1.0 + 4.0 * state.momentum * state.momentum).sqrt());
         let beta = (state.momentum - 1.0) / next;
         state.momentum = next;
         extrapolate(&mut state.point, x, &state.previous, beta);
+        clock.spend(8 * x.lanes().len())?;
         extrapolate(
             &mut state.point_correlations,
             &state.correlations,
@@ -66,9 +75,11 @@ impl Epoch for Fista {
         state.previous.lanes_mut().copy_from_slice(x.lanes());
         std::mem::swap(&mut state.previous_correlations, &mut state.correlations);
         loop {
+            clock.spend(8 * x.lanes().len())?;
             state.step(quadratic.n_orient(), penalty, x);
-            quadratic.load(x);
-            quadratic.correlations(x, &mut state.correlations);
+            quadratic.load(x, clock)?;
+            quadratic.correlations(x, &mut state.correlations, clock)?;
+            clock.spend(8 * x.lanes().len())?;
             match state.larger_lipschitz(x) {
                 Some(lipschitz) => state.lipschitz = lipschitz,
                 None => break,

@@ -2,7 +2,7 @@
 
 use super::grown::WorkingSet;
 use super::{Step, Strategy, Subset, descend, largest};
-use crate::error::Error;
+use crate::clock::Halt;
 use crate::problem::{Iterate, Problem};
 use crate::stopping::{Goal, Watch};
 
@@ -37,7 +37,7 @@ impl Subset for Candidates {
         ratios: &[f64],
         goal: Goal,
         watch: &mut Watch,
-    ) -> Result<Step, Error> {
+    ) -> Result<Step, Halt> {
         let (n, least) = (problem.gain.n_locations(), 3 * iterate.locations.len());
         self.size = (2 * self.size).max(CANDIDATES).max(least).min(n);
         let mut chosen = iterate.locations.clone();
@@ -46,8 +46,8 @@ impl Subset for Candidates {
         chosen.sort_unstable();
         let violates = |s: usize| ratios[s] > 1.0 && self.last.binary_search(&s).is_err();
         let nothing_new = !(0..ratios.len()).any(violates);
-        let gain = problem.gain.select(&chosen)?;
-        let penalty = problem.penalty.select(&chosen);
+        let gain = problem.gain.select(&chosen, problem.clock)?;
+        let penalty = problem.penalty.select(&chosen)?;
         let part = Problem { gain: &gain, penalty: &penalty, left_out: None, ..*problem };
         let at = |s: &usize| chosen.partition_point(|c| c < s);
         let start = Iterate { locations: iterate.locations.iter().map(at).collect(), ..iterate };

@@ -1,8 +1,8 @@
 //! The working set proper: the locations being solved, in the form of a Gram matrix that grows by blocks.
 
 use super::{Step, Subset, in_order, largest};
+use crate::clock::Halt;
 use crate::drive::{Task, drive};
-use crate::error::Error;
 use crate::panel::Panel;
 use crate::problem::{Iterate, Problem};
 use crate::quadratic::gram::Gram;
@@ -40,7 +40,7 @@ impl Subset for WorkingSet {
         ratios: &[f64],
         goal: Goal,
         watch: &mut Watch,
-    ) -> Result<Step, Error> {
+    ) -> Result<Step, Halt> {
         let o = problem.gain.n_orient();
         let mut gram = match self.gram.take() {
             Some(gram) => gram,
@@ -50,7 +50,7 @@ impl Subset for WorkingSet {
         let kept: Vec<usize> =
             (0..self.locations.len()).filter(|&i| is_alive(&self.locations[i])).collect();
         if kept.len() < self.locations.len() {
-            gram = gram.select(&kept)?;
+            gram = gram.select(&kept, problem.clock)?;
             self.locations = kept.iter().map(|&i| self.locations[i]).collect();
         }
         let is_new = |s: &usize| !self.locations.contains(s);
@@ -61,7 +61,7 @@ impl Subset for WorkingSet {
         let before = new.len();
         new.extend(violators.take(room));
         let nothing_new = new.len() == before;
-        gram.extend(problem.gain, &new, problem.data)?;
+        gram.extend(problem.gain, &new, problem.data, problem.clock)?;
         self.locations.extend(&new);
 
         let mut x = Panel::zeros(self.locations.len() * o, problem.data.n_times)?;
@@ -70,7 +70,7 @@ impl Subset for WorkingSet {
                 x.block_mut(i, o).copy_from_slice(iterate.x.block(j, o));
             }
         }
-        let penalty = problem.penalty.select(&self.locations);
+        let penalty = problem.penalty.select(&self.locations)?;
         let task = Task { quadratic: &mut gram, penalty: &penalty, scale: problem.scale };
         let mut solver = self.solver.start();
         let (_, status) = drive(task, solver.as_mut(), &mut x, goal, watch, |_, _, _| {})?;

@@ -1,0 +1,111 @@
+//! The clock of a run: all work, however deep, counts what it does and asks whether it may go on.
+
+use crate::error::Error;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+/// How often the monitor is asked.
+pub(crate) const POLL: Duration = Duration::from_millis(20);
+/// Multiplications between two looks at the clock: well under a millisecond.
+const LOOK: usize = 1 << 20;
+/// Multiplications on one thread that need not be looked into: a few milliseconds.
+pub(crate) const SLICE: usize = 1 << 25;
+
+/// Where a run is: what a progress line shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Progress {
+    /// epochs done
+    pub n_iter: usize,
+    /// relative gap of the last full certificate
+    pub gap: f64,
+    /// locations that were not zero then
+    pub n_active: usize,
+}
+
+/// Answers whether the run may go on; called from the thread that solves, every 20 ms or so.
+pub type Monitor<'a> = &'a dyn Fn(Progress) -> bool;
+
+/// Why work ends before it is done.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// the time allowed is used up
+    OutOfTime,
+    /// refused input, no memory, or the monitor said stop
+    Failed(Error),
+}
+
+impl From<Error> for Halt {
+    fn from(error: Error) -> Halt {
+        Halt::Failed(error)
+    }
+}
+
+impl Halt {
+    /// For work on a clock without a limit.
+    pub fn into_error(self) -> Error {
+        match self {
+            Halt::OutOfTime => Error::Interrupted,
+            Halt::Failed(error) => error,
+        }
+    }
+}
+
+/// Knows when the time is over and when to ask the monitor.
+pub(crate) struct Clock<'a> {
+    begin: Instant,
+    limit: Option<Duration>,
+    monitor: Option<Monitor<'a>>,
+    asked: Cell<Instant>,
+    /// multiplications since the last look
+    spent: Cell<usize>,
+    progress: Cell<Progress>,
+}
+
+impl<'a> Clock<'a> {
+    pub fn start(limit: Option<Duration>, monitor: Option<Monitor<'a>>) -> Self {
+        let now = Instant::now();
+        let progress = Cell::new(Progress { n_iter: 0, gap: 1.0, n_active: 0 });
+        Clock { begin: now, limit, monitor, asked: Cell::new(now), spent: Cell::new(0), progress }
+    }
+
+    /// Never halts.
+    pub fn endless() -> Clock<'static> {
+        Clock::start(None, None)
+    }
+
+    /// What the monitor is to be shown.
+    pub fn show(&self, progress: Progress) {
+        self.progress.set(progress);
+    }
+
+    /// One epoch more.
+    pub fn count(&self) {
+        let progress = self.progress.get();
+        self.progress.set(Progress { n_iter: progress.n_iter + 1, ..progress });
+    }
+
+    /// Counts `work` multiplications, and looks when there were many.
+    pub fn spend(&self, work: usize) -> Result<(), Halt> {
+        let spent = self.spent.get().saturating_add(work);
+        self.spent.set(spent);
+        if spent < LOOK { Ok(()) } else { self.look() }
+    }
+
+    /// Halts where the time is over or the monitor says so.
+    pub fn look(&self) -> Result<(), Halt> {
+        self.spent.set(0);
+        let now = Instant::now();
+        if let Some(monitor) = self.monitor
+            && now - self.asked.get() >= POLL
+        {
+            self.asked.set(now);
+            if !monitor(self.progress.get()) {
+                return Err(Error::Interrupted.into());
+            }
+        }
+        match self.limit.is_some_and(|limit| now - self.begin >= limit) {
+            true => Err(Halt::OutOfTime),
+            false => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Powers of two that bring a gain and data near one: squares then neither overflow nor vanish, and no digit changes.
+
+use crate::error::Error;
+
+/// Exponents up to this are left alone: the square of a square of such a number is still far from the ends.
+const HARMLESS: i32 = 100;
+
+/// The power of two to take out of numbers of which `largest` is the largest: even, so that its square root is exact, and
+/// 0 where they do no harm.
+pub(crate) fn exponent(largest: f64) -> i32 {
+    let exponent = if largest > 0.0 { largest.log2().floor() as i32 } else { 0 };
+    if exponent.abs() <= HARMLESS { 0 } else { exponent & !1 }
+}
+
+/// `x * 2^exponent`, also where the power itself is no number.
+pub(crate) fn times_power(x: f64, exponent: i32) -> f64 {
+    const STEP: i32 = 1000;
+    let (mut x, mut left) = (x, exponent);
+    while left != 0 && x != 0.0 && x.is_finite() {
+        let step = left.clamp(-STEP, STEP);
+        x *= 2.0_f64.powi(step);
+        left -= step;
+    }
+    x
+}
+
+/// The exponents taken out of a gain and out of data: `G = 2^gain G^`, `M = 2^data M^`, so `X = 2^(data - gain) X^`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Units {
+    pub gain: i32,
+    pub data: i32,
+}
+
+impl Units {
+    /// The alpha of the scaled problem.
+    pub fn alpha(self, alpha: f64) -> f64 {
+        times_power(alpha, -self.data - self.gain)
+    }
+
+    /// The ridge of the scaled problem.
+    pub fn ridge(self, ridge: f64) -> f64 {
+        times_power(ridge, -2 * self.gain)
+    }
+
+    /// A correlation G'M, of which alpha_max is one, in the caller's units.
+    pub fn correlation(self, value: f64) -> Result<f64, Error> {
+        self.representable("alpha_max", value, self.data + self.gain)
+    }
+
+    /// By how many powers of two sources are larger in the caller's units.
+    pub fn of_sources(self) -> i32 {
+        self.data - self.gain
+    }
+
+    /// Refuses sources whose largest amplitude is no double in the caller's units.
+    pub fn check_sources(self, largest: f64) -> Result<(), Error> {
+        self.representable("the largest source amplitude", largest, self.of_sources()).map(|_| ())
+    }
+
+    /// An energy |M|^2 in the caller's units: infinite or zero where it is no double.
+    pub fn energy(self, value: f64) -> f64 {
+        times_power(value, 2 * self.data)
+    }
+
+    fn representable(self, what: &'static str, value: f64, exponent: i32) -> Result<f64, Error> {
+        let scaled = times_power(value, exponent);
+        if value == 0.0 || (scaled.is_finite() && scaled >= f64::MIN_POSITIVE) {
+            return Ok(scaled);
+        }
+        let size = |exponent: i32| (f64::from(exponent) * 2.0_f64.log10()).round() as i32;
+        let log10 = (value.log10() + f64::from(exponent) * 2.0_f64.log10()).round() as i32;
+        Err(Error::Scale { what, log10, gain: size(self.gain), data: size(self.data) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn powers_are_exact_and_reach_both_ends() {
+        for x in [1.0, 1.5, 0.7, 3e-310, 5e-324, 1.7e308] {
+            for e in [-4, 0, 30] {
+                assert_eq!(times_power(times_power(x, 512 + e), -512 - e) / x, if x > 1e150 { f64::INFINITY } else { 1.0 });
+            }
+            let out = exponent(x);
+            assert!(out % 2 == 0 && (out == 0 || (1.0..4.0).contains(&times_power(x, -out))));
+        }
+        assert_eq!(times_power(5e-324, 2000), 5e-324 * 2.0_f64.powi(1000) * 2.0_f64.powi(1000));
+        assert_eq!((exponent(0.0), exponent(1e-13), exponent(1e200) % 2), (0, 0, 0));
+    }
+}
