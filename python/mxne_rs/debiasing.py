@@ -84,6 +84,7 @@ def debias(gain: Any, data: Any, x: Any, *, n_orient: int | None = None) -> Arra
 
 def bounded_factors(gain: Array, data: Array, x: Array, n_orient: int) -> Array:
     """Return d >= 1 (n_sources,) for the columns and rows of the support."""
+    gain, data, x = _near_one(gain, data, x)
     n_sources = len(x) // n_orient
 
     def correlation(residual: Array) -> Array:
@@ -123,6 +124,16 @@ def bounded_factors(gain: Array, data: Array, x: Array, n_orient: int) -> Array:
             "or too badly scaled, for double precision"
         )
     return factors
+
+
+def _near_one(gain: Array, data: Array, x: Array) -> tuple[Array, Array, Array]:
+    """Take powers of two out, of G and X apart and of M both: the factors are unit-free."""
+    of_gain, of_x = (int(np.frexp(np.abs(array).max(initial=0.0))[1]) for array in (gain, x))
+    with np.errstate(over="ignore", under="ignore"):
+        measured = np.ldexp(data, -of_gain - of_x)
+    if np.isfinite(measured).all():
+        return np.ldexp(gain, -of_gain), measured, np.ldexp(x, -of_x)
+    raise ValueError("data are beyond double precision beside gain times x; scale one of them")
 
 
 def _nonnegative_quadratic(hessian: Array, linear: Array, threshold: float) -> Array:

@@ -42,12 +42,15 @@ pub struct Gain {
     faint: Vec<Faint>,
 }
 
-/// A location whose columns are not zero, but too small to be squared.
-#[derive(Debug, Clone, Copy)]
+/// A location whose columns are not zero, but too small beside the largest to be squared.
+#[derive(Debug, Clone)]
 pub(crate) struct Faint {
     pub location: usize,
-    /// at least |G_s|_F
-    pub norm: f64,
+    /// its columns with a power of two of their own taken out, which follows
+    pub columns: Vec<f64>,
+    pub exponent: i32,
+    /// of those columns
+    lipschitz: f64,
 }
 
 impl std::fmt::Debug for Gain {
@@ -101,7 +104,10 @@ impl Gain {
     /// If there is no location `s`.
     #[must_use]
     pub fn lipschitz(&self, s: usize) -> f64 {
-        times_power(self.curvature.lipschitz(s), 2 * self.exponent)
+        match self.faint.iter().find(|faint| faint.location == s) {
+            Some(faint) => times_power(faint.lipschitz, 2 * (self.exponent + faint.exponent)),
+            None => times_power(self.curvature.lipschitz(s), 2 * self.exponent),
+        }
     }
 
     /// The columns of the locations named, in their order (n_sensors x locations * n_orient).
@@ -124,8 +130,11 @@ impl Gain {
                 }
             }
         }
-        Array2::from_shape_vec((n, width), out)
-            .map_err(|_| Error::Empty { name: "locations", rows: n, columns: width })
+        Array2::from_shape_vec((n, width), out).map_err(|_| Error::Empty {
+            name: "locations",
+            rows: n,
+            columns: width,
+        })
     }
 
     /// The power of two taken out of the columns that follow.
@@ -148,7 +157,7 @@ impl Gain {
         &self.curvature
     }
 
-    /// The locations of which no square can be trusted: they stay at zero, and certificates bound them.
+    /// The locations of which no square can be trusted: they stay at zero, and certificates look at them apart.
     pub(crate) fn faint(&self) -> &[Faint] {
         &self.faint
     }
@@ -164,7 +173,7 @@ impl Gain {
         let curvature = self.curvature.select(locations)?;
         let renamed = |(location, s): (usize, &usize)| {
             let faint = self.faint.iter().find(|faint| faint.location == *s);
-            faint.map(|faint| Faint { location, norm: faint.norm })
+            faint.map(|faint| Faint { location, ..faint.clone() })
         };
         let faint = match self.faint.is_empty() {
             true => Vec::new(),

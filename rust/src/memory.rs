@@ -7,8 +7,8 @@ use ndarray::Array2;
 
 /// Zeros, or [`Error::Memory`]. The system hands them out as they are first touched.
 pub(crate) fn zeros<T: Zeroable>(what: &'static str, size: usize) -> Result<Vec<T>, Error> {
-    let zeros = bytemuck::allocation::try_zeroed_slice_box(size)
-        .map_err(|()| refusal::<T>(what, size))?;
+    let zeros =
+        bytemuck::allocation::try_zeroed_slice_box(size).map_err(|()| refusal::<T>(what, size))?;
     advise(&zeros);
     Ok(Vec::from(zeros))
 }
@@ -53,6 +53,12 @@ pub(crate) fn append<T: Copy>(
     out.try_reserve(items.len()).map_err(|_| refusal::<T>(what, out.len() + items.len()))?;
     out.extend_from_slice(items);
     Ok(())
+}
+
+/// Refuses where less than `bytes` can be had: for what allocates by itself and would abort.
+pub(crate) fn expect_room(what: &'static str, bytes: usize) -> Result<(), Error> {
+    // Unseen, the compiler would leave the allocation out.
+    room::<u8>(what, bytes).map(|room| drop(std::hint::black_box(room)))
 }
 
 fn refusal<T>(what: &'static str, size: usize) -> Error {

@@ -2,6 +2,7 @@
 
 use crate::checks::{check_all, check_data, check_sources, check_weights};
 use crate::clock::{Clock, Halt};
+use crate::dense::prepare_this_thread;
 use crate::error::Error;
 use crate::gain::Gain;
 use crate::options::Options;
@@ -118,14 +119,24 @@ pub(crate) fn in_units(watch: Watch, setup: &Setup) -> Vec<Record> {
 pub fn alpha_max(gain: &Gain, data: ArrayView2<f64>, options: &Options) -> Result<f64, Error> {
     check_data(gain, data)?;
     check_weights(gain, options.weights)?;
+    prepare_this_thread()?;
     let clock = Clock::start(None, options.stopping.monitor);
     let data = Scaled::new(gain, data)?;
-    let (rotated, _) =
-        Rotation::new(data.values.view(), 0.0, &clock).map_err(Halt::into_error)?;
-    let (columns, o) = (gain.columns(), gain.n_orient());
-    let norms = products::correlation_norms(columns, o, &rotated, &options.threads, &clock)
-        .map_err(Halt::into_error)?;
+    let (rotated, _) = Rotation::new(data.values.view(), 0.0, &clock).map_err(Halt::into_error)?;
     let penalty = Penalty::new(1.0, options.weights, gain.n_locations())?;
+    let problem = Problem {
+        gain,
+        data: &rotated,
+        penalty: &penalty,
+        ridge: 0.0,
+        scale: 0.5 * data.energy,
+        left_out: None,
+        threads: &options.threads,
+        clock: &clock,
+    };
+    let norms = problem
+        .correlation_norms(&Iterate::zero(rotated.n_times)?, &rotated)
+        .map_err(Halt::into_error)?;
     data.units.correlation(penalty.largest_ratio(&norms))
 }
 
@@ -189,6 +200,7 @@ pub fn duality_gap(
 ) -> Result<Certificate, Error> {
     check_all(gain, data, alpha, options)?;
     check_sources("x", gain, data, sources)?;
+    prepare_this_thread()?;
     let clock = Clock::start(None, options.stopping.monitor);
     let data = Scaled::new(gain, data)?;
     let alpha = data.units.alpha(alpha);

@@ -49,7 +49,8 @@ impl Panel {
 
     pub fn to_array(&self) -> Result<Array2<f64>, Error> {
         let mut out = memory::array("time courses", self.rows, self.n_times)?;
-        for (mut row, values) in out.rows_mut().into_iter().zip(self.values().chunks(self.stride())) {
+        for (mut row, values) in out.rows_mut().into_iter().zip(self.values().chunks(self.stride()))
+        {
             row.iter_mut().zip(values).for_each(|(out, value)| *out = *value);
         }
         Ok(out)

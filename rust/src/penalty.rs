@@ -39,11 +39,7 @@ pub(crate) struct Penalty {
 }
 
 impl Penalty {
-    pub fn new(
-        alpha: f64,
-        weights: Option<&[f64]>,
-        n_locations: usize,
-    ) -> Result<Self, Error> {
+    pub fn new(alpha: f64, weights: Option<&[f64]>, n_locations: usize) -> Result<Self, Error> {
         let weight = |s: usize| weights.map_or(1.0, |weights| weights[s]);
         let thresholds =
             memory::gathered("the weights", (0..n_locations).map(|s| alpha * weight(s)))?;

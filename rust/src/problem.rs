@@ -2,7 +2,7 @@
 
 use crate::clock::{Clock, Halt};
 use crate::error::Error;
-use crate::gain::Gain;
+use crate::gain::{FAINT, Faint, Gain};
 use crate::kernels::kernels;
 use crate::memory;
 use crate::panel::{Lane, Panel};
@@ -10,6 +10,7 @@ use crate::penalty::Penalty;
 use crate::products;
 use crate::solution::Certificate;
 use crate::threads::Threads;
+use crate::units::times_power;
 
 /// `1/2 |M - G X|^2 + sum_s a_s |X_s| + ridge/2 |X|^2` with M rotated over time.
 #[derive(Clone, Copy)]
@@ -128,20 +129,14 @@ impl<'a> Problem<'a> {
     /// The certificate of an iterate on all locations, that of the whole data.
     ///
     /// `known` are the norms of the correlations where they are known from an earlier look at the same iterate: they do
-    /// not depend on the penalty, and they are the only thing here that reads the whole gain.
+    /// not depend on the penalty.
     pub fn certify(&self, iterate: &Iterate, known: Option<Vec<f64>>) -> Result<Certified, Halt> {
         let residual = self.residual(iterate)?;
         let misfit = kernels().energy(residual.lanes());
         let hidden_energy = self.left_out.map_or(0.0, |rest| kernels().energy(rest.lanes()));
         let norms = match known {
             Some(norms) => norms,
-            None => {
-                let mut norms = self.correlation_norms(iterate, &residual)?;
-                for faint in self.gain.faint() {
-                    norms[faint.location] = faint.norm * (misfit + hidden_energy).sqrt();
-                }
-                norms
-            }
+            None => self.correlation_norms(iterate, &residual)?,
         };
         let over = |(norm, a): (&f64, &f64)| norm / a;
         let ratios = norms.iter().zip(&self.penalty.thresholds).map(over);
@@ -168,7 +163,8 @@ impl<'a> Problem<'a> {
         Ok(Certified { certificate, ratios, norms, hidden, misfit: misfit + hidden_energy })
     }
 
-    fn correlation_norms(&self, iterate: &Iterate, residual: &Panel) -> Result<Vec<f64>, Halt> {
+    /// `|G_s'R - ridge X_s|_F` of every location: the only thing here that reads the whole gain.
+    pub fn correlation_norms(&self, iterate: &Iterate, residual: &Panel) -> Result<Vec<f64>, Halt> {
         let (o, width) = (self.gain.n_orient(), self.data.width);
         let columns = self.gain.columns();
         let mut norms =
@@ -182,7 +178,22 @@ impl<'a> Problem<'a> {
                 norms[s] = kernels().energy(&block).sqrt();
             }
         }
+        for faint in self.gain.faint() {
+            norms[faint.location] = self.faint_norm(faint, residual)?;
+        }
         Ok(norms)
+    }
+
+    /// |G_s'R|_F of a location that is zero and too faint to be squared, what the rotation left out included.
+    fn faint_norm(&self, faint: &Faint, residual: &Panel) -> Result<f64, Halt> {
+        let mut squared = 0.0;
+        for panel in [Some(residual), self.left_out].into_iter().flatten() {
+            let mut block: Vec<Lane> =
+                memory::zeros("time courses", self.gain.n_orient() * panel.width)?;
+            kernels().correlate(&mut block, &faint.columns, panel.lanes(), panel.width);
+            squared += kernels().energy(&block);
+        }
+        Ok(times_power(squared.sqrt(), faint.exponent))
     }
 
     /// The largest `sqrt(|C_s|^2 + |G_s'M2|^2) / a_s`, computed only where `|G_s'M2|^2 <= L_s |M2|^2` does not rule the
@@ -198,8 +209,10 @@ impl<'a> Problem<'a> {
         let mut squared = largest * largest;
         let mut block: Vec<Lane> = memory::zeros("time courses", o * rest.width)?;
         for (s, (ratio, a)) in ratios.iter().zip(&self.penalty.thresholds).enumerate() {
-            let bound = ratio * ratio + self.gain.curvature().lipschitz(s) * energy / (a * a);
-            if bound > squared.max(1.0) {
+            let lipschitz = self.gain.curvature().lipschitz(s);
+            let bound = ratio * ratio + lipschitz * energy / (a * a);
+            // A faint location's ratio counts all of the data.
+            if lipschitz >= FAINT && bound > squared.max(1.0) {
                 self.clock.spend(o * 8 * rest.lanes().len())?;
                 kernels().correlate(&mut block, self.gain.block(s), rest.lanes(), rest.width);
                 squared = squared.max(ratio * ratio + kernels().energy(&block) / (a * a));

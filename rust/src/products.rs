@@ -1,23 +1,12 @@
-//! Every dense product: one `gemm` with two back ends, and the products of the method in fixed chunks of rows.
-//!
-//! The default back end is the `gemm` crate; the feature `blas` takes a linked CBLAS instead (`backend_blas`).
-//! Chunks are the same whatever the number of threads, so results are too.
-
-#[cfg(feature = "blas")]
-mod backend_blas;
-#[cfg(not(feature = "blas"))]
-mod backend_gemm;
+//! The products of the method, in chunks of rows that are the same whatever the number of threads: so results are too.
 
 use crate::clock::{Clock, Halt, SLICE};
+use crate::dense::{Target, View, gemm};
 use crate::error::Error;
 use crate::kernels::kernels;
 use crate::memory;
 use crate::panel::Panel;
 use crate::threads::Threads;
-#[cfg(feature = "blas")]
-use backend_blas::gemm;
-#[cfg(not(feature = "blas"))]
-use backend_gemm::gemm;
 use ndarray::{Array2, ArrayView2};
 use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
@@ -25,49 +14,9 @@ use std::sync::{Mutex, PoisonError};
 /// Rows of the gain that one task multiplies.
 const CHUNK: usize = 768;
 
-/// A matrix seen through its strides.
-#[derive(Clone, Copy)]
-pub(crate) struct View<'a> {
-    pub data: &'a [f64],
-    pub rows: usize,
-    pub columns: usize,
-    pub row_stride: usize,
-    pub column_stride: usize,
-}
-
-impl<'a> View<'a> {
-    pub fn new(data: &'a [f64], rows: usize, columns: usize, stride: usize) -> Self {
-        View { data, rows, columns, row_stride: stride, column_stride: 1 }
-    }
-
-    pub fn panel(panel: &'a Panel) -> Self {
-        View::new(panel.values(), panel.rows, panel.n_times, panel.stride())
-    }
-
-    /// Whether every element addressed lies inside of the data.
-    pub fn fits(&self) -> bool {
-        self.rows == 0
-            || self.columns == 0
-            || (self.rows - 1) * self.row_stride + (self.columns - 1) * self.column_stride
-                < self.data.len()
-    }
-
-    pub fn transpose(self) -> Self {
-        View {
-            data: self.data,
-            rows: self.columns,
-            columns: self.rows,
-            row_stride: self.column_stride,
-            column_stride: self.row_stride,
-        }
-    }
-}
-
-/// `out = keep * out + factor * a b`, `out` in row order with the stride given.
-pub(crate) struct Target<'a> {
-    pub data: &'a mut [f64],
-    pub stride: usize,
-    pub keep: f64,
+/// A panel without its padding.
+fn whole(panel: &Panel) -> View<'_> {
+    View::new(panel.values(), panel.rows, panel.n_times, panel.stride())
 }
 
 /// Rows that one task multiplies with `n` x `n_times`: at most [`CHUNK`], fewer where that takes long.
@@ -98,7 +47,7 @@ pub(crate) fn correlations(
         let tasks = out.chunks_mut(rows * stride).zip(columns.chunks(rows * n));
         threads.for_each(tasks.collect(), |_, (target, columns)| {
             let view = View::new(columns, columns.len() / n, n, n);
-            gemm(Target { data: target, stride, keep: 0.0 }, 1.0, view, View::panel(residual));
+            gemm(Target { data: target, stride, keep: 0.0 }, 1.0, view, whole(residual));
         });
         clock.look()?;
     }
@@ -129,7 +78,7 @@ pub(crate) fn correlation_norms(
             let product = &mut *products[thread].lock().unwrap_or_else(PoisonError::into_inner);
             let view = View::new(columns, columns.len() / n, n, n);
             let target = Target { data: product.values_mut(), stride, keep: 0.0 };
-            gemm(target, 1.0, view, View::panel(residual));
+            gemm(target, 1.0, view, whole(residual));
             for (s, norm) in norms.iter_mut().enumerate() {
                 *norm = kernels().energy(product.block(s, n_orient)).sqrt();
             }

@@ -1,5 +1,7 @@
 //! irMxNE: a non-convex penalty by repeated convex problems with new weights.
 
+mod concave;
+
 use crate::clock::{Clock, Halt};
 use crate::error::Error;
 use crate::gain::Gain;
@@ -14,6 +16,8 @@ use crate::solution::{Reweighting, Solution, Status};
 use crate::stopping::{Goal, Watch};
 use crate::units::times_power;
 use crate::working_set::{Descended, Descent};
+use concave::Concave;
+pub use concave::Surrogate;
 use ndarray::ArrayView2;
 use std::borrow::Cow;
 
@@ -24,16 +28,6 @@ const LOG_EPS: f64 = 0.01;
 
 /// A rise of the objective by less than this part of it is no rise.
 const ROUNDING: f64 = 1e-14;
-
-/// The concave function of `|X_s|_F` in the place of the norm itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Surrogate {
-    /// `sqrt(|X_s|)`: the L0.5 quasi-norm; a location at zero stays there (Strohmeier et al. 2016, equation 2).
-    #[default]
-    Sqrt,
-    /// `log(|X_s| + eps)`, eps a hundredth of the largest `|X_s|` of the first round; a location may return.
-    Log,
-}
 
 /// How often and how far to reweight.
 #[derive(Debug, Clone, Copy)]
@@ -169,29 +163,6 @@ impl Reweight {
     }
 }
 
-/// `g` and its derivative.
-#[derive(Clone, Copy)]
-struct Concave {
-    surrogate: Surrogate,
-    eps: f64,
-}
-
-impl Concave {
-    fn value(self, norm: f64) -> f64 {
-        match self.surrogate {
-            Surrogate::Sqrt => norm.sqrt(),
-            Surrogate::Log => (norm + self.eps).ln(),
-        }
-    }
-
-    fn weight(self, norm: f64) -> f64 {
-        match self.surrogate {
-            Surrogate::Sqrt => 0.5 / norm.sqrt(),
-            Surrogate::Log => 1.0 / (norm + self.eps),
-        }
-    }
-}
-
 /// The answer of one round and what it took.
 struct Round {
     answer: Descended,
@@ -237,9 +208,7 @@ impl Rounds<'_> {
         let goal = Goal { work_first: true, ..self.setup.goal() };
         let alpha = self.setup.units.alpha(self.alpha);
         let mut last = start;
-        while last.n_reweights < limit
-            && !last.converged
-            && last.answer.status == Status::Converged
+        while last.n_reweights < limit && !last.converged && last.answer.status == Status::Converged
         {
             let weights = self.weights(&last.answer.iterate)?;
             let penalty = Penalty::new(alpha, Some(&weights), weights.len())?;
@@ -268,7 +237,9 @@ impl Rounds<'_> {
 
     fn weights(&self, iterate: &Iterate) -> Result<Vec<f64>, Error> {
         let norms = self.norms(iterate)?;
-        let weight = |(base, &norm): (&f64, &f64)| base * self.concave.weight(norm);
+        // A weight that vanishes would be none.
+        let weight =
+            |(base, &norm): (&f64, &f64)| (base * self.concave.weight(norm)).max(f64::from_bits(1));
         memory::gathered(WHAT, self.base.iter().zip(&norms).map(weight))
     }
 

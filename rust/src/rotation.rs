@@ -97,9 +97,7 @@ impl Rotation {
     pub fn back(&self, x: &Panel) -> Result<Array2<f64>, Error> {
         let x = x.to_array()?;
         match &self.basis {
-            Some(basis) => {
-                dot(x.view(), basis.view(), &Clock::endless()).map_err(Halt::into_error)
-            }
+            Some(basis) => dot(x.view(), basis.view(), &Clock::endless()).map_err(Halt::into_error),
             None => Ok(x),
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::checks::{check_all, check_sources};
 use crate::clock::{Clock, Halt};
+use crate::dense::prepare_this_thread;
 use crate::error::Error;
 use crate::gain::Gain;
 use crate::kernels::kernels;
@@ -51,6 +52,7 @@ impl<'a> Setup<'a> {
         let values = data.values.view();
         check_all(gain, values, alpha, options)?;
         options.stopping.check()?;
+        prepare_this_thread()?;
         if let Some(init) = options.init {
             check_sources("init", gain, values, init)?;
         }
@@ -196,12 +198,7 @@ impl<'a> Setup<'a> {
 
     /// A start from the few time columns that carry nearly all of the data, where they are few enough to be cheap: the
     /// gain is ranked and most epochs are made on a part of the samples. Its certificates are not those of the problem.
-    fn approach(
-        &self,
-        gain: &Gain,
-        penalty: &Penalty,
-        watch: &mut Watch,
-    ) -> Result<Iterate, Halt> {
+    fn approach(&self, gain: &Gain, penalty: &Penalty, watch: &mut Watch) -> Result<Iterate, Halt> {
         let zero = Iterate::zero(self.data.n_times);
         if self.options.active_set_size.is_none() || COARSE <= self.options.stopping.tol {
             return Ok(zero?);

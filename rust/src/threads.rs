@@ -1,9 +1,13 @@
 //! Thread pools: made when first asked for, one per process and size, never rayon's global one.
 
+use crate::dense::{SCRATCH, prepare_this_thread};
+use crate::memory::expect_room;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
 use std::time::Duration;
+
+const STACK: usize = 1 << 21;
 
 /// The threads a computation may use. Chunk borders never depend on them, so neither do results.
 #[derive(Debug, Clone)]
@@ -64,9 +68,14 @@ fn pool(count: usize) -> Option<Arc<ThreadPool>> {
     if let Some(pool) = pools.get(&key) {
         return Some(pool.clone());
     }
+    // A thread that starts without room for its stack and scratch takes the process with it.
+    expect_room("threads", count * (STACK + SCRATCH)).ok()?;
     let name = |i| format!("mxne_rs-{i}");
-    let made = ThreadPoolBuilder::new().num_threads(count).thread_name(name).build();
-    let pool = Arc::new(made.ok()?);
+    let made = ThreadPoolBuilder::new().num_threads(count).thread_name(name).stack_size(STACK);
+    let pool = Arc::new(made.build().ok()?);
+    if pool.broadcast(|_| prepare_this_thread()).into_iter().any(|made| made.is_err()) {
+        return None;
+    }
     pools.insert(key, pool.clone());
     Some(pool)
 }

@@ -81,7 +81,10 @@ mod tests {
     fn powers_are_exact_and_reach_both_ends() {
         for x in [1.0, 1.5, 0.7, 3e-310, 5e-324, 1.7e308] {
             for e in [-4, 0, 30] {
-                assert_eq!(times_power(times_power(x, 512 + e), -512 - e) / x, if x > 1e150 { f64::INFINITY } else { 1.0 });
+                assert_eq!(
+                    times_power(times_power(x, 512 + e), -512 - e) / x,
+                    if x > 1e150 { f64::INFINITY } else { 1.0 }
+                );
             }
             let out = exponent(x);
             assert!(out % 2 == 0 && (out == 0 || (1.0..4.0).contains(&times_power(x, -out))));

@@ -111,9 +111,7 @@ impl Descended {
     pub fn or_earlier(self, earlier: Descended) -> Self {
         match self.certificate.gap() <= earlier.certificate.gap() {
             true => self,
-            false => {
-                Descended { status: self.status, too_coarse: self.too_coarse, ..earlier }
-            }
+            false => Descended { status: self.status, too_coarse: self.too_coarse, ..earlier },
         }
     }
 }
@@ -234,15 +232,17 @@ fn in_order(locations: &[usize], x: &Panel, n_orient: usize) -> Result<Iterate, 
 }
 
 /// At most `count` locations whose ratio exceeds `floor`, the largest ratios first; equal ones in their own order.
-fn largest(ratios: &[f64], count: usize, floor: f64) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..ratios.len()).filter(|&s| ratios[s] > floor).collect();
+fn largest(ratios: &[f64], count: usize, floor: f64) -> Result<Vec<usize>, Error> {
+    let above = |&s: &usize| ratios[s] > floor;
+    let mut order = memory::room("the locations", (0..ratios.len()).filter(above).count())?;
+    order.extend((0..ratios.len()).filter(above));
     let by_ratio = |&a: &usize, &b: &usize| ratios[b].total_cmp(&ratios[a]).then(a.cmp(&b));
     if count < order.len() {
         order.select_nth_unstable_by(count, by_ratio);
         order.truncate(count);
     }
     order.sort_unstable_by(by_ratio);
-    order
+    Ok(order)
 }
 
 /// The problem over all its locations at once, sensors and all.
@@ -254,8 +254,7 @@ fn solve_on_all(
     watch: &mut Watch,
 ) -> Result<Descended, Halt> {
     let o = problem.gain.n_orient();
-    let all: Vec<usize> =
-        memory::gathered("the locations", 0..problem.gain.n_locations())?;
+    let all: Vec<usize> = memory::gathered("the locations", 0..problem.gain.n_locations())?;
     let mut x = Panel::zeros(problem.gain.n_sources(), problem.data.n_times)?;
     for (i, &s) in start.locations.iter().enumerate() {
         x.block_mut(s, o).copy_from_slice(start.x.block(i, o));

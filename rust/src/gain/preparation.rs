@@ -72,7 +72,7 @@ impl Preparation {
             if taken_out != 0 {
                 for column in columns.chunks_exact_mut(n_sensors) {
                     clock.spend(n_sensors)?;
-                    column.iter_mut().for_each(|value| *value = times_power(*value, -taken_out));
+                    scale(column, -taken_out)?;
                 }
                 curvature = Curvature::new(&columns, n_sensors, n_orient, clock)?;
             }
@@ -80,13 +80,29 @@ impl Preparation {
         let mut faint = Vec::new();
         for (location, block) in columns.chunks_exact(n_sensors * n_orient).enumerate() {
             if curvature.lipschitz(location) < FAINT && block.iter().any(|value| *value != 0.0) {
-                let largest = block.iter().fold(0.0, |a: f64, b| a.max(b.abs()));
-                let norm = largest * (block.len() as f64).sqrt();
-                memory::append(WHAT, &mut faint, &[Faint { location, norm }])?;
+                let exponent = exponent(block.iter().fold(0.0, |a: f64, b| a.max(b.abs())));
+                let mut columns = memory::copied(WHAT, block)?;
+                scale(&mut columns, -exponent)?;
+                let own = Curvature::new(&columns, n_sensors, n_orient, clock)?;
+                faint.push(Faint { location, columns, exponent, lipschitz: own.lipschitz(0) });
             }
         }
         Ok(Gain { n_sensors, n_orient, exponent: taken_out, columns, curvature, faint })
     }
+}
+
+/// Multiplies by a power of two, without loss.
+fn scale(values: &mut [f64], exponent: i32) -> Result<(), Error> {
+    for value in values {
+        let scaled = times_power(*value, exponent);
+        if *value != times_power(scaled, -exponent) {
+            let (name, value) = ("the smallest absolute value in gain", value.abs());
+            let remedy = "beside the largest it is nothing: scale its location up, or make it zero";
+            return Err(Error::Parameter { name, value, remedy });
+        }
+        *value = scaled;
+    }
+    Ok(())
 }
 
 /// The largest absolute value; NaN and infinities are refused.

@@ -3,6 +3,7 @@
 use super::grown::WorkingSet;
 use super::{Step, Strategy, Subset, descend, largest};
 use crate::clock::Halt;
+use crate::memory;
 use crate::problem::{Iterate, Problem};
 use crate::stopping::{Goal, Watch};
 
@@ -40,9 +41,11 @@ impl Subset for Candidates {
     ) -> Result<Step, Halt> {
         let (n, least) = (problem.gain.n_locations(), 3 * iterate.locations.len());
         self.size = (2 * self.size).max(CANDIDATES).max(least).min(n);
-        let mut chosen = iterate.locations.clone();
         let is_new = |s: &usize| iterate.locations.binary_search(s).is_err();
-        chosen.extend(largest(ratios, self.size, 0.0).into_iter().filter(is_new));
+        let ranked = largest(ratios, self.size, 0.0)?;
+        let mut chosen = memory::room("the locations", iterate.locations.len() + ranked.len())?;
+        chosen.extend(iterate.locations.iter().copied());
+        chosen.extend(ranked.into_iter().filter(is_new));
         chosen.sort_unstable();
         let violates = |s: usize| ratios[s] > 1.0 && self.last.binary_search(&s).is_err();
         let nothing_new = !(0..ratios.len()).any(violates);

@@ -56,7 +56,7 @@ impl Subset for WorkingSet {
         let is_new = |s: &usize| !self.locations.contains(s);
         let mut new: Vec<usize> = iterate.locations.iter().copied().filter(is_new).collect();
         let is_new = |s: &usize| is_new(s) && iterate.locations.binary_search(s).is_err();
-        let violators = largest(ratios, ratios.len(), 1.0).into_iter().filter(is_new);
+        let violators = largest(ratios, ratios.len(), 1.0)?.into_iter().filter(is_new);
         let room = self.size.max(iterate.locations.len());
         let before = new.len();
         new.extend(violators.take(room));
