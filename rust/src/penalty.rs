@@ -8,6 +8,9 @@ use crate::memory;
 use crate::panel::{Lane, Panel};
 use ndarray::ArrayViewMut2;
 
+/// Eigenvalues of a block below this part of the largest are rounding.
+const SILENT: f64 = 1e-15;
+
 /// Group soft-thresholding in place: the proximal operator of `threshold * |.|_F`,
 /// `B -> max(0, 1 - threshold / |B|_F) B` (Strohmeier et al. 2016, equation 8).
 ///
@@ -98,8 +101,8 @@ impl BlockMinimiser {
     ) -> bool {
         let energy = kernels().energy(block);
         let (d, basis) = (curvature.0.eigenvalues(curvature.1), curvature.0.basis(curvature.1));
-        let is_faint = curvature.0.lipschitz(curvature.1) + ridge < FAINT;
-        if energy <= a * a || a == f64::INFINITY || is_faint {
+        let largest = curvature.0.lipschitz(curvature.1) + ridge;
+        if energy <= a * a || a == f64::INFINITY || largest < FAINT {
             block.fill(Lane([0.0; 8]));
             return false;
         }
@@ -112,13 +115,18 @@ impl BlockMinimiser {
         }
         for (j, out) in self.rotated.chunks_exact_mut(width).enumerate() {
             combine(out, block, width, |i| basis[i * n_orient + j]);
-            self.norms[j] = kernels().energy(out);
+            // A direction without curvature holds nothing of B but rounding.
+            let seen = d[j] + ridge > SILENT * largest;
+            self.norms[j] = if seen { kernels().energy(out) } else { 0.0 };
         }
         let nu = self.norm_of_answer(a, ridge, d);
+        if !nu.is_finite() || nu <= 0.0 {
+            block.fill(Lane([0.0; 8]));
+            return false;
+        }
         for ((out, b), d) in self.rotated.chunks_exact_mut(width).zip(&self.norms).zip(d) {
-            if *b > 0.0 {
-                scale(out, nu / ((d + ridge) * nu + a));
-            }
+            let factor = if *b > 0.0 { nu / ((d + ridge) * nu + a) } else { 0.0 };
+            scale(out, factor);
         }
         for (i, out) in block.chunks_exact_mut(width).enumerate() {
             combine(out, &self.rotated, width, |j| basis[i * n_orient + j]);

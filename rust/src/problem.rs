@@ -179,12 +179,14 @@ impl<'a> Problem<'a> {
             }
         }
         for faint in self.gain.faint() {
-            norms[faint.location] = self.faint_norm(faint, residual)?;
+            if self.ridge == 0.0 || iterate.locations.binary_search(&faint.location).is_err() {
+                norms[faint.location] = self.faint_norm(faint, residual)?;
+            }
         }
         Ok(norms)
     }
 
-    /// |G_s'R|_F of a location that is zero and too faint to be squared, what the rotation left out included.
+    /// |G_s'R|_F of a location that is too faint to be squared, what the rotation left out included.
     fn faint_norm(&self, faint: &Faint, residual: &Panel) -> Result<f64, Halt> {
         let mut squared = 0.0;
         for panel in [Some(residual), self.left_out].into_iter().flatten() {

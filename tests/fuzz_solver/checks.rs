@@ -58,6 +58,14 @@ pub fn run(case: &Case) -> Result<Outcome, Finding> {
 /// Whether this case may be refused with this error.
 fn allowed(case: &Case, error: &Error) -> Result<Outcome, Finding> {
     let text = error.to_string();
+    if let Error::Scale { .. } = error {
+        let gain = largest_exponent(case.gain.view()).unwrap_or(0);
+        let data = case.data.iter().filter_map(|data| largest_exponent(data.view()));
+        let far = data.map(|e| (e + gain).abs().max((e - gain).abs())).max().unwrap_or(0);
+        let wild = case.weights.is_some() || case.range >= Range::Mixed;
+        ensure!(far > 900 || (wild && far > 200), "odd error", "{text}");
+        return Ok("refused: scale".into());
+    }
     let Error::Parameter { name, .. } = error else {
         return Err(Finding { kind: "odd error", detail: text });
     };
@@ -76,15 +84,6 @@ fn allowed(case: &Case, error: &Error) -> Result<Outcome, Finding> {
     Ok(format!("refused: {name}"))
 }
 
-/// `alpha_max` of the library, kept apart: its arguments are about to change.
-fn library_alpha_max(
-    gain: &Gain,
-    data: ArrayView2<f64>,
-    weights: Option<&[f64]>,
-) -> Result<f64, Error> {
-    alpha_max(gain, data, weights, &Threads::new(1))
-}
-
 fn problem<'a>(case: &'a Case, data: &'a Array2<f64>, alpha: f64) -> Problem<'a> {
     let weights = case.weights.as_deref();
     Problem { gain: &case.gain, data, n_orient: case.n_orient, weights, alpha, ridge: ridge(case) }
@@ -93,7 +92,12 @@ fn problem<'a>(case: &'a Case, data: &'a Array2<f64>, alpha: f64) -> Problem<'a>
 /// The alphas asked for, from the library's alpha_max of the first data set, which is compared with the formula's.
 fn alphas(case: &Case, gain: &Gain) -> Result<Result<Vec<f64>, Error>, Finding> {
     let (size, e) = problem(case, &case.data[0], 1.0).alpha_max();
-    let largest = match library_alpha_max(gain, case.data[0].view(), case.weights.as_deref()) {
+    let options = Options {
+        weights: case.weights.as_deref(),
+        threads: Threads::new(1),
+        ..Options::default()
+    };
+    let largest = match alpha_max(gain, case.data[0].view(), &options) {
         Ok(largest) => largest,
         Err(error) => return Ok(Err(error)),
     };
@@ -314,7 +318,12 @@ impl<'a> Run<'a> {
                 return Ok("gap: beyond numbers".into());
             };
             let excluded = self.case.weights.as_deref().is_some_and(|weights| {
-                self.start.locations.iter().any(|&s| weights[s].is_infinite())
+                let sources = self.start;
+                let o = sources.n_orient;
+                sources.locations.iter().enumerate().any(|(i, &s)| {
+                    let rows = sources.coef.slice(ndarray::s![i * o..(i + 1) * o, ..]);
+                    weights[s].is_infinite() && rows.iter().any(|x| *x != 0.0)
+                })
             });
             if excluded {
                 let is_zero = data.iter().all(|m| *m == 0.0);
@@ -456,7 +465,13 @@ impl<'a> Run<'a> {
             );
         }
         ensure!(gap >= exact.gap - rounding, "gap too small", "reported {gap:e}, {exact:?}");
-        ensure!(gap <= exact.gap + rounding, "gap too large", "reported {gap:e}, {exact:?}");
+        // Out of time, X = 0 is handed back with what is known of it for nothing: D = 0.
+        let trivial = solution.status == Status::TimeLimit && gap == 1.0;
+        ensure!(
+            trivial || gap <= exact.gap + rounding,
+            "gap too large",
+            "reported {gap:e}, {exact:?}"
+        );
         let difference = (solution.explained_variance - exact.explained_variance).abs();
         ensure!(
             difference <= 2.0 * rounding + 1e-12,

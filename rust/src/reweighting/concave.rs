@@ -21,6 +21,8 @@ impl Concave {
     pub fn value(self, norm: f64) -> f64 {
         match self.surrogate {
             Surrogate::Sqrt => norm.sqrt(),
+            // Where the first round found nothing there is no unit to take a logarithm in.
+            Surrogate::Log if self.eps == 0.0 => 0.0,
             Surrogate::Log => (norm + self.eps).ln(),
         }
     }
