@@ -9,7 +9,7 @@ LOCALIZE := $(VENV)/bin/mxne-rs localize --tmin 0.05 --tmax 0.15 --report --out 
 export PYO3_PYTHON := $(abspath $(PY))
 RUST := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock build.rs
 
-.PHONY: demo test dev format lint rust-test python-test wheel-test bench bench-sure scaling counts doc clean docs
+.PHONY: demo test dev format lint rust-test python-test wheel-test bench bench-sure scaling counts doc clean docs fuzz memcheck deny
 
 $(VENV)/base: pyproject.toml
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
@@ -104,6 +104,30 @@ scaling: $(BENCH)/installed
 # Instructions of three small problems under callgrind against benches/counts.json (needs valgrind).
 counts:
 	$(PYTHON) benches/counts.py
+
+# Longer than `make test` does: random inputs at the boundary and in the solver, each for FUZZ_SECONDS. What is found is written to
+# target/fuzz with the command that runs it again.
+FUZZ_SECONDS ?= 1800
+
+fuzz: $(VENV)/installed
+	MXNE_RS_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --release -q --test fuzz_solver
+	$(PY) tests/fuzz_boundary.py --seconds $(FUZZ_SECONDS)
+
+# The code under `unsafe` and small solves, by valgrind (which has no AVX-512: the AVX2 kernels run), by the address sanitizer (all
+# kernels) and by miri (the portable ones), the last two where a nightly toolchain has them.
+memcheck:
+	sh tests/memcheck.sh
+
+# Licences, sources and versions of the crates (deny.toml), and known faults of theirs where the database can be fetched.
+DENY := target/tools/bin/cargo-deny
+
+$(DENY):
+	cargo install -q --locked --root target/tools cargo-deny
+
+deny: $(DENY)
+	$(DENY) check licenses bans sources
+	@if timeout 120 $(DENY) fetch db > target/deny.log 2>&1; then $(DENY) check advisories; \
+	else echo 'Skipped: advisories. Their database cannot be fetched here (target/deny.log)'; fi
 
 doc:
 	cargo doc --no-deps --open

@@ -33,7 +33,7 @@ def as_floats(name: str, value: Any, ndim: int) -> Floats:
     MemoryError
         Where there is no room for a float64 copy.
     """
-    array = _as_array(name, value)
+    array = as_array(name, value)
     if array.dtype.kind not in "fiub":
         raise TypeError(
             f"{name} has dtype {array.dtype}; give real numbers (float64, float32 or integers)"
@@ -48,7 +48,7 @@ def as_floats(name: str, value: Any, ndim: int) -> Floats:
     return np.asarray(array if native and contiguous else _converted(name, array))
 
 
-def _as_array(name: str, value: Any) -> NDArray[Any]:
+def as_array(name: str, value: Any) -> NDArray[Any]:
     """Whatever NumPy makes of it, unless that is no array of numbers."""
     if hasattr(value, "tocsr"):
         raise TypeError(
@@ -127,7 +127,7 @@ def is_number(value: Any) -> bool:
     """Whether it is one real number: Python's, NumPy's or an array without dimensions."""
     if isinstance(value, np.ndarray):
         return value.ndim == 0 and value.dtype.kind in "fiu"
-    if isinstance(value, (bool, np.bool_, np.complexfloating)):
+    if isinstance(value, (bool, np.bool_, np.complexfloating, np.timedelta64)):
         return False
     return isinstance(value, (int, float, np.number))
 
@@ -151,11 +151,19 @@ def as_count(name: str, value: Any, least: int) -> int:
     remedy = f"give an integer of at least {least}"
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+    odd = isinstance(value, (bool, np.bool_, np.timedelta64))
+    if odd or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} is {shown(value)}, not an integer; {remedy}")
     if value < least:
         raise ValueError(f"{name} is {shown(value)}; {remedy}")
     return min(int(value), 2**62)
+
+
+def as_flag(name: str, value: Any) -> bool:
+    """True or False."""
+    if isinstance(value, (bool, np.bool_)) or (isinstance(value, int) and value in (0, 1)):
+        return bool(value)
+    raise TypeError(f"{name} is {shown(value)}; give True or False")
 
 
 def as_choice(name: str, value: Any, choices: Sequence[str]) -> str:

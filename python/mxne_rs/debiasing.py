@@ -16,6 +16,8 @@ Array = NDArray[np.float64]
 
 #: A gradient within this fraction of its own terms, |G_k X_k| |M|, is zero.
 KKT_TOLERANCE = 1e-9
+#: Of data in units of the fit: squares of larger ones are no numbers any more.
+LARGEST = 1e150
 
 
 def debias(gain: Any, data: Any, x: Any, *, n_orient: int | None = None) -> Array:
@@ -131,7 +133,7 @@ def _near_one(gain: Array, data: Array, x: Array) -> tuple[Array, Array, Array]:
     of_gain, of_x = (int(np.frexp(np.abs(array).max(initial=0.0))[1]) for array in (gain, x))
     with np.errstate(over="ignore", under="ignore"):
         measured = np.ldexp(data, -of_gain - of_x)
-    if np.isfinite(measured).all():
+    if np.abs(measured).max() < LARGEST:
         return np.ldexp(gain, -of_gain), measured, np.ldexp(x, -of_x)
     raise ValueError("data are beyond double precision beside gain times x; scale one of them")
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _core
-from .arrays import Floats, as_count, as_floats
+from .arrays import Floats, as_array, as_count, as_floats
 
 
 class Gain:
@@ -66,12 +66,12 @@ class Gain:
 
     @property
     def lipschitz(self) -> Floats:
-        """Block Lipschitz constants ``|G_s'G_s|_2``, shape (n_locations,)."""
+        """Block Lipschitz constants ``|G_s'G_s|_2``, (n_locations,); infinite beyond all doubles."""
         return self._prepared.lipschitz
 
     def columns(self, locations: ArrayLike) -> Floats:
         """Columns of some locations (indices or a mask), (n_sensors, n_chosen * n_orient)."""
-        chosen = np.asarray(locations)
+        chosen = as_array("locations", locations)
         if chosen.dtype == bool and chosen.shape == (self.n_locations,):
             chosen = np.flatnonzero(chosen)
         if chosen.ndim != 1 or (chosen.size and chosen.dtype.kind not in "iu"):

@@ -6,22 +6,28 @@ import logging
 import sys
 import types
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
+import numpy as np
+
+from .arrays import as_choice, shown
+
 logger = logging.getLogger("mxne_rs")
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 class Progress:
     """Context in which a solve reports; silent unless a terminal looks on, or ``verbose`` is set.
 
-    ``verbose=None`` shows the line on a terminal, ``True`` always, ``False`` never. The line is
-    drawn by tqdm where it is installed. ``total`` makes it a bar over that many problems.
+    ``verbose`` is as for `wants_line`; None shows the line on a terminal. The line is drawn
+    by tqdm where it is installed. ``total`` makes it a bar over that many problems.
     """
 
     def __init__(self, title: str, tol: float, verbose: Any, total: int | None = None) -> None:
         self.title, self.tol, self.total = title, tol, total
-        terminal = sys.stderr is not None and sys.stderr.isatty()
-        self.shown = terminal if verbose is None else bool(verbose)
+        wanted = wants_line(verbose)
+        self.shown = _is_terminal() if wanted is None else wanted
         self.bar: Any = None
 
     def __enter__(self) -> Callable[[int, float, int], None] | None:
@@ -53,3 +59,27 @@ class Progress:
         """Clear the line."""
         if self.bar is not None:
             self.bar.close()
+
+
+def wants_line(verbose: Any) -> bool | None:
+    """Whether to show the line; None leaves it to the terminal.
+
+    A level of :mod:`logging`, as MNE takes it, means True from INFO downwards.
+    """
+    if verbose is None or isinstance(verbose, (bool, np.bool_)):
+        return None if verbose is None else bool(verbose)
+    if isinstance(verbose, str):
+        return as_choice("verbose", verbose.upper(), LEVELS) in ("DEBUG", "INFO")
+    if isinstance(verbose, Integral):
+        return int(verbose) <= logging.INFO
+    raise TypeError(
+        f"verbose is {shown(verbose)}; give True, False, None or a level such as 'WARNING'"
+    )
+
+
+def _is_terminal() -> bool:
+    """Whether somebody looks on; a stream that is closed or no stream is nobody."""
+    try:
+        return bool(sys.stderr.isatty())
+    except (AttributeError, ValueError):
+        return False

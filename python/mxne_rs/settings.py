@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Floats, as_choice, as_count, as_floats, as_number
+from .arrays import Floats, as_choice, as_count, as_flag, as_floats, as_number
+from .progress import wants_line
 from .request import SURROGATES
 
 #: The grid of `sure_alpha_grid="auto"`, in percent: that of MNE 1.13.
@@ -87,11 +88,11 @@ def make_settings(
         tol=as_number("tol", tol, "give a positive part of the data's power, such as 1e-4"),
         active_set_size=size,
         n_components=_n_components(time_pca),
-        debias=bool(debias),
+        debias=as_flag("debias", debias),
         solver=array_solver(solver),
         n_threads=as_count("n_threads", n_threads, 0),
         time_limit=None if time_limit is None else as_number("time_limit", time_limit, seconds),
-        verbose=_solver_verbose(verbose),
+        verbose=wants_line(verbose),
     )
 
 
@@ -177,12 +178,3 @@ def array_solver(solver: Any) -> str:
     if solver not in ("auto", "bcd", "cd", "fista"):
         raise ValueError(f"solver is {solver!r}; give 'auto', 'bcd', 'cd' or 'fista'")
     return "fista" if solver == "fista" else "bcd"
-
-
-def _solver_verbose(verbose: Any) -> bool | None:
-    """Translate MNE's verbose, where INFO and what is below it mean True."""
-    if verbose is None or isinstance(verbose, bool):
-        return verbose
-    if isinstance(verbose, str):
-        return verbose.upper() in ("INFO", "DEBUG")
-    return int(verbose) <= 20

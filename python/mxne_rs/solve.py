@@ -65,7 +65,8 @@ def solve_mxne(
         Threads for products with the whole gain; 0 means RAYON_NUM_THREADS where it is a
         positive integer, else all cores. The answer does not depend on it.
     verbose : bool | str | int | None
-        None shows a progress line on a terminal, True always, False never.
+        None shows a progress line on a terminal, True always, False never; a level of `logging`
+        means True from 'INFO' downwards.
 
     Returns
     -------

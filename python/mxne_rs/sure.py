@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _core
-from .arrays import Floats, as_count, as_floats, as_number, is_number, shown
+from .arrays import Floats, as_count, as_flag, as_floats, as_number, is_number, shown
 from .curve import SureCurve
 from .debiasing import bounded_factors
 from .gain import Gain, prepared
@@ -126,13 +126,14 @@ def solve_sure(
         solver=solver, active_set_size=active_set_size, n_threads=n_threads,
     )  # fmt: skip
     rounds = make_rounds(n_reweights, tol_reweight, surrogate)
+    debias = as_flag("debias", debias)
     levels = _levels(sigma, array.shape[1])
     steps = 2 * levels / array.shape[0] ** 0.3
     draws = random_stream(rng)
     directions = [
         draws.standard_normal(array.shape) for _ in range(as_count("n_directions", n_directions, 1))
     ]
-    data_sets = [array, *(array + steps * direction for direction in directions)]
+    data_sets = [array, *(_perturbed(array, steps * direction) for direction in directions)]
     with Progress("SURE", request.tol, verbose, len(data_sets) * len(grid)) as progress:
         outcomes = _core.solve_paths(
             gain._prepared, data_sets, grid, request._replace(progress=progress),
@@ -181,6 +182,17 @@ def _levels(sigma: Any, n_times: int) -> Floats:
     return levels
 
 
+def _perturbed(data: Floats, noise: Floats) -> Floats:
+    with np.errstate(over="ignore"):
+        found = data + noise
+    if not np.isfinite(found).all():
+        largest = float(np.abs(noise).max())
+        raise ValueError(
+            f"sigma perturbs data by up to {largest:.3g}, beyond all numbers; scale both down"
+        )
+    return np.asarray(found)
+
+
 def _label(number: int, largest: float) -> Callable[[float], str]:
     """Name an alpha and a data set in a warning."""
     where = "" if number == 0 else f" on perturbed data {number}"
@@ -201,7 +213,9 @@ def _curve(
     debias: bool,
 ) -> SureCurve:
     levels, steps = noise
-    variance = levels**2
+    # In a unit of their own size no square is beyond all numbers.
+    _, exponent = np.frexp(max(np.abs(data_sets[0]).max(), levels.max()))
+    variance = np.ldexp(levels, -exponent) ** 2
     n_alphas = len(paths[0])
     values, dof = np.full(n_alphas, np.nan), np.full(n_alphas, np.nan)
     for i in range(n_alphas):
@@ -220,20 +234,21 @@ def _curve(
             axis=0,
         )
         dof[i] = follows.sum()
-        residual = float(np.sum((data_sets[0] - fits[0]) ** 2))
+        residual = float(np.sum(np.ldexp(data_sets[0] - fits[0], -exponent) ** 2))
         values[i] = (
             residual - gain.n_sensors * variance.sum() + 2 * float((variance * follows).sum())
         )
+    index = 0 if np.isnan(values).all() else int(np.nanargmin(values))
     path = paths[0]
     return SureCurve(
         alphas=path.alphas,
-        values=values,
+        values=np.ldexp(values, 2 * exponent),
         dof=dof,
         n_active=path.n_active,
         gaps=path.gaps,
         explained_variance=path.explained_variance,
         sigma=levels,
-        index=0 if np.isnan(values).all() else int(np.nanargmin(values)),
+        index=index,
     )
 
 

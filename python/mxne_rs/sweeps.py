@@ -194,7 +194,11 @@ def falling_alphas(
         raise ValueError(
             "alphas cannot be chosen: data are zero or orthogonal to the gain; give them"
         )
-    return largest * np.geomspace(1.0, part, as_count("n_alphas", n_alphas, 1))
+    count = as_count("n_alphas", n_alphas, 1)
+    try:
+        return largest * np.geomspace(1.0, part, count)
+    except (MemoryError, ValueError, OverflowError):
+        raise MemoryError(f"n_alphas is {count}: there is no room for as many; give fewer") from None
 
 
 def path_of(
@@ -307,7 +311,7 @@ def solve_batch(
 
 
 def _sets(data: Any) -> Iterable[Any]:
-    if isinstance(data, (str, bytes)) or not hasattr(data, "__iter__"):
+    if isinstance(data, (str, bytes, memoryview)) or not hasattr(data, "__iter__"):
         raise TypeError(
             f"data is {shown(data)}; give a list of arrays (n_sensors, n_times) or a 3-D array"
         )

@@ -214,47 +214,85 @@ impl Kernels {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn lanes(n: usize, seed: f64) -> Vec<Lane> {
         (0..n).map(|i| Lane(std::array::from_fn(|j| ((i * 8 + j) as f64 * seed).sin()))).collect()
     }
 
+    fn close(a: f64, b: f64) -> bool {
+        (a - b).abs() < 1e-12 * (1.0 + b.abs())
+    }
+
+    fn all_close(a: &[Lane], b: &[Lane]) -> bool {
+        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (0..8).all(|i| close(a.0[i], b.0[i])))
+    }
+
+    /// `n` sensors, `width` lanes of samples, `k` rows: every kernel of this CPU against the portable body, and that
+    /// against the formula. Arrays are exactly as long as they have to be, so that a checker sees a step beyond.
+    fn agree(n: usize, width: usize, k: usize) {
+        let (chosen, base) = (kernels(), &baseline::TABLE);
+        let a = lanes(n * width, 0.37);
+        let rows: Vec<f64> = (0..n * k).map(|i| (i as f64).cos()).collect();
+        let delta = lanes(k * width, 0.71);
+        assert!(close(chosen.energy(&a), base.energy(&a)));
+        assert!(close(chosen.dot_slices(&rows, &rows), base.dot_slices(&rows, &rows)));
+        let exact: f64 = rows.iter().map(|r| r * r).sum();
+        assert!(close(base.dot_slices(&rows, &rows), exact));
+
+        let (mut x, mut y, mut exact) = (a.clone(), a.clone(), a.clone());
+        chosen.subtract_outer(&mut x, &rows, &delta, width);
+        base.subtract_outer(&mut y, &rows, &delta, width);
+        for (at, lane) in exact.iter_mut().enumerate() {
+            for (i, value) in lane.0.iter_mut().enumerate() {
+                let (r, q) = (at / width, at % width);
+                let terms = (0..k).map(|k| rows[k * n + r] * delta[k * width + q].0[i]);
+                *value -= terms.sum::<f64>();
+            }
+        }
+        assert!(all_close(&x, &y) && all_close(&y, &exact));
+
+        if n == 0 {
+            return;
+        }
+        let (mut p, mut q, mut exact) = (delta.clone(), delta.clone(), delta);
+        chosen.correlate(&mut p, &rows, &a, width);
+        base.correlate(&mut q, &rows, &a, width);
+        for (at, lane) in exact.iter_mut().enumerate() {
+            for (i, value) in lane.0.iter_mut().enumerate() {
+                let (j, q) = (at / width, at % width);
+                *value = (0..n).map(|r| rows[j * n + r] * a[r * width + q].0[i]).sum();
+            }
+        }
+        assert!(all_close(&p, &q) && all_close(&q, &exact));
+    }
+
     #[test]
     fn chosen_kernels_agree_with_the_baseline() {
-        let (chosen, base) = (kernels(), &baseline::TABLE);
-        let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-12 * (1.0 + b.abs()), "{a} {b}");
-        for (n, width, n_orient) in
-            [(1, 1, 1), (7, 1, 2), (50, 2, 3), (33, 3, 5), (9, 8, 4), (5, 2, 29)]
-        {
-            let a = lanes(n * width, 0.37);
-            let rows: Vec<f64> = (0..n * n_orient).map(|i| (i as f64).cos()).collect();
-            let delta = lanes(n_orient * width, 0.71);
-            close(chosen.energy(&a), base.energy(&a));
-            close(chosen.dot_slices(&rows, &rows), base.dot_slices(&rows, &rows));
-            let (mut x, mut y) = (a.clone(), a.clone());
-            chosen.subtract_outer(&mut x, &rows, &delta, width);
-            base.subtract_outer(&mut y, &rows, &delta, width);
-            for r in 0..n {
-                for q in 0..width {
-                    for i in 0..8 {
-                        let exact = a[r * width + q].0[i]
-                            - (0..n_orient)
-                                .map(|k| rows[k * n + r] * delta[k * width + q].0[i])
-                                .sum::<f64>();
-                        close(x[r * width + q].0[i], exact);
-                        close(y[r * width + q].0[i], exact);
-                    }
-                }
-            }
-            let mut p = delta.clone();
-            let mut q = delta;
-            chosen.correlate(&mut p, &rows, &a, width);
-            base.correlate(&mut q, &rows, &a, width);
-            for (p, q) in p.iter().zip(&q) {
-                for i in 0..8 {
-                    close(p.0[i], q.0[i]);
-                }
-            }
+        // No rows, no sensors, one of each, and both sides of the three and of the `MANY` rows taken at once.
+        let edges = [(1, 1, 0), (5, 2, 0), (0, 1, 0), (0, 2, 7), (1, 1, 1), (1, 1, MANY)];
+        let usual = [(7, 1, 2), (50, 2, 3), (33, 3, 5), (9, 8, 4), (5, 2, 29), (3, 1, MANY + 4)];
+        let long = [(31, 1, 2 * MANY), (32, 1, MANY - 1), (33, 2, 2)];
+        for (n, width, k) in edges.into_iter().chain(usual).chain(long) {
+            agree(n, width, k);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn kernels_agree_on_any_shape(n in 0usize..70, width in 1usize..6, k in 0usize..40) {
+            agree(n, width, k);
+        }
+
+        #[test]
+        fn dot_of_any_length(n in 0usize..200, offset in 0usize..8) {
+            let values: Vec<f64> = (0..n + offset).map(|i| (i as f64 * 0.3).sin()).collect();
+            let (a, b) = (&values[offset..], &values[..n]);
+            let exact: f64 = a.iter().zip(b).map(|(a, b)| a * b).sum();
+            prop_assert!(close(kernels().dot_slices(a, b), exact));
+            prop_assert!(close(baseline::TABLE.dot_slices(a, b), exact));
         }
     }
 }

@@ -10,7 +10,10 @@ use crate::penalty::Penalty;
 use crate::products;
 use crate::solution::Certificate;
 use crate::threads::Threads;
-use crate::units::times_power;
+use crate::units::{exponent, times_power};
+
+/// A sum of squares below this has lost digits.
+const VANISHING: f64 = 1e-280;
 
 /// `1/2 |M - G X|^2 + sum_s a_s |X_s| + ridge/2 |X|^2` with M rotated over time.
 #[derive(Clone, Copy)]
@@ -175,27 +178,28 @@ impl<'a> Problem<'a> {
                 self.clock.spend(o * 8 * residual.lanes().len())?;
                 kernels().correlate(&mut block, self.gain.block(s), residual.lanes(), width);
                 add_scaled(&mut block, -self.ridge, iterate.x.block(i, o));
-                norms[s] = kernels().energy(&block).sqrt();
+                norms[s] = norm(&mut block);
             }
         }
         for faint in self.gain.faint() {
-            if self.ridge == 0.0 || iterate.locations.binary_search(&faint.location).is_err() {
-                norms[faint.location] = self.faint_norm(faint, residual)?;
-            }
+            let known =
+                self.ridge > 0.0 && iterate.locations.binary_search(&faint.location).is_ok();
+            let of_rest = self.faint_norm(faint, self.left_out)?;
+            let norm = &mut norms[faint.location];
+            let own = if known { *norm } else { self.faint_norm(faint, Some(residual))? };
+            *norm = own.hypot(of_rest);
         }
         Ok(norms)
     }
 
-    /// |G_s'R|_F of a location that is too faint to be squared, what the rotation left out included.
-    fn faint_norm(&self, faint: &Faint, residual: &Panel) -> Result<f64, Halt> {
-        let mut squared = 0.0;
-        for panel in [Some(residual), self.left_out].into_iter().flatten() {
-            let mut block: Vec<Lane> =
-                memory::zeros("time courses", self.gain.n_orient() * panel.width)?;
-            kernels().correlate(&mut block, &faint.columns, panel.lanes(), panel.width);
-            squared += kernels().energy(&block);
-        }
-        Ok(times_power(squared.sqrt(), faint.exponent))
+    /// |G_s'R|_F of a location that is too faint to be squared.
+    fn faint_norm(&self, faint: &Faint, residual: Option<&Panel>) -> Result<f64, Halt> {
+        let Some(residual) = residual else { return Ok(0.0) };
+        let (o, width) = (self.gain.n_orient(), residual.width);
+        self.clock.spend(o * 8 * residual.lanes().len())?;
+        let mut block: Vec<Lane> = memory::zeros("time courses", o * width)?;
+        kernels().correlate(&mut block, &faint.columns, residual.lanes(), width);
+        Ok(times_power(kernels().energy(&block).sqrt(), faint.exponent))
     }
 
     /// The largest `sqrt(|C_s|^2 + |G_s'M2|^2) / a_s`, computed only where `|G_s'M2|^2 <= L_s |M2|^2` does not rule the
@@ -222,6 +226,19 @@ impl<'a> Problem<'a> {
         }
         Ok(squared.sqrt())
     }
+}
+
+/// |B|_F, also where its squares vanish. What the block held is lost.
+fn norm(block: &mut [Lane]) -> f64 {
+    let energy = kernels().energy(block);
+    if energy > VANISHING {
+        return energy.sqrt();
+    }
+    let values = || block.iter().flat_map(|lane| lane.0);
+    let taken_out = exponent(values().fold(0.0, |a: f64, b| a.max(b.abs())));
+    let scaled = |lane: &mut Lane| lane.0 = lane.0.map(|value| times_power(value, -taken_out));
+    block.iter_mut().for_each(scaled);
+    times_power(kernels().energy(block).sqrt(), taken_out)
 }
 
 /// `out += factor * x`.

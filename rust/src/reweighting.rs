@@ -257,8 +257,12 @@ impl Rounds<'_> {
         let norms = self.norms(&answer.iterate)?;
         let allowed = self.base.iter().zip(&norms).filter(|(base, _)| base.is_finite());
         let penalty: f64 = allowed.map(|(base, &norm)| base * self.concave.value(norm)).sum();
-        let alpha = times_power(self.alpha, -2 * self.setup.units.data);
-        Ok(self.setup.smooth(answer) + alpha * penalty)
+        let smooth = self.setup.smooth(answer);
+        if penalty == 0.0 {
+            return Ok(smooth);
+        }
+        let scaled = |value| times_power(value, -self.setup.units.data);
+        Ok(smooth + scaled(self.alpha) * scaled(penalty))
     }
 
     /// Same support, and no amplitude moved by more than the tolerance.

@@ -43,6 +43,7 @@ pub struct Certificate {
 
 impl Certificate {
     pub(crate) fn new(primal: f64, dual: f64, scale: f64) -> Self {
+        let primal = if primal.is_nan() { f64::INFINITY } else { primal };
         let gap = if primal.is_finite() { (primal - dual).max(0.0) } else { f64::INFINITY };
         let relative = if scale > 0.0 { gap / scale } else { 0.0 };
         Certificate { primal, dual, scale, relative }

@@ -30,7 +30,7 @@ macro_rules! ensure {
 
 /// A gap beyond both is no stall by rounding: so many bounds on rounding, and a gap below which slow is stalled.
 const STALL: f64 = 1e4;
-const SLOW: f64 = 1e-9;
+const SLOW: f64 = 1e-6;
 
 /// Exponents within which the library represents whatever it is asked for.
 const REPRESENTED: i32 = 900;

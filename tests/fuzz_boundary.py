@@ -1,0 +1,521 @@
+"""Calls with anything for an argument: an answer that holds, or an error that names the argument.
+
+``python tests/fuzz_boundary.py --seconds 60`` draws calls (`strange.py` makes the objects) until
+the time is over. A call is a small dictionary; one that goes wrong is made smaller by Hypothesis,
+printed and written to target/fuzz, and ``--replay`` runs it again. The calls in
+tests/corpus/boundary.json come first; ``--keep 200`` prints as many with outcomes of their own,
+which is how they were chosen. ``MXNE_RS_FUZZ_SCALE`` limits the exponents of scales (700).
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import json
+import os
+import pickle
+import re
+import sys
+import threading
+import time
+import warnings
+from collections import Counter
+from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Flaky
+
+import mxne_rs
+import strange
+
+ROOT = Path(__file__).resolve().parents[1]
+CORPUS = ROOT / "tests" / "corpus" / "boundary.json"
+FOUND = ROOT / "target" / "fuzz"
+WIDEST = int(os.environ.get("MXNE_RS_FUZZ_SCALE", "700"))
+#: Scales within 2**-ORDINARY .. 2**ORDINARY are no reason to refuse anything.
+ORDINARY = 60
+#: Seconds that one call may take.
+HANG = 30
+
+
+class Finding(AssertionError):
+    """Something that must not be, and a name under which it is reported once."""
+
+    def __init__(self, kind, detail):
+        super().__init__(f"{kind}: {detail}")
+        self.kind = kind
+
+
+def ensure(holds, kind, detail):
+    """Raise a finding where something does not hold."""
+    if not holds:
+        raise Finding(kind, detail)
+
+
+def start_of(error):
+    """The words with which a message begins: one cause is reported once."""
+    words = re.findall(r"[A-Za-z_]+", str(error))
+    return " ".join(words[1:5] if words[1:3] == ["object", "is"] else words[:4])
+
+
+def is_represented(description):
+    """Whether sources and correlations are numbers, so that a solver may not refuse the scales."""
+    gain, data = description["scale"]
+    of_solver = description["call"] in {*SOLVERS, "alpha_max", "duality_gap"}
+    return of_solver and max(abs(gain + data), abs(gain - data)) <= 900
+
+
+def is_ordinary(description):
+    """Whether nothing may be refused for its size."""
+    scales = max(map(abs, description["scale"])) <= ORDINARY
+    return scales and not strange.EXTREME & set(description["strange"].values())
+
+
+# --- what is called -----------------------------------------------------------------------------
+
+
+def columns(gain, locations, n_orient):
+    """Gain.columns."""
+    return mxne_rs.Gain(gain, n_orient).columns(locations)
+
+
+def pickled(gain, n_orient):
+    """A Gain that went through pickle."""
+    return pickle.loads(pickle.dumps(mxne_rs.Gain(gain, n_orient)))
+
+
+SOLVERS = ["solve_mxne", "solve_irmxne", "solve_path", "solve_batch", "solve_sure"]
+OTHERS = ["alpha_max", "duality_gap", "debias", "group_soft_threshold", "whitener", "Gain"]
+CALLS = {name: getattr(mxne_rs, name) for name in SOLVERS + OTHERS}
+CALLS |= {"Gain.columns": columns, "pickle": pickled}
+#: Never by default: the others are given their base value in every call.
+OPTIONAL = {"init", "rng", "sigma", "weights", "alphas", "time_limit", "verbose", "n_threads"}
+
+
+def parameters(name):
+    """Names of the arguments of a call."""
+    return list(inspect.signature(CALLS[name]).parameters)
+
+
+@st.composite
+def descriptions(draw):
+    """A call as a dictionary: which function, on which problem, with what that is strange."""
+    name = draw(st.sampled_from(sorted(CALLS)))
+    names = parameters(name) + (["data[0]"] if name == "solve_batch" else [])
+    arrays = [arg for arg in names if arg in strange.ARRAY_ARGUMENTS]
+    # Arrays and numbers are strange in their own ways; some are strange in the other's.
+    likely = st.one_of(
+        st.tuples(st.sampled_from(arrays), st.sampled_from(sorted(strange.LAYOUTS))),
+        st.tuples(st.sampled_from(names), st.sampled_from(sorted(strange.RECIPES))),
+    )
+    pairs = dict(sorted(draw(st.lists(likely, max_size=3))))
+    if WIDEST < 700:
+        pairs = {arg: recipe for arg, recipe in pairs.items() if recipe not in strange.EXTREME}
+    if pairs.get("n_directions") in strange.TOO_MANY:
+        del pairs["n_directions"]
+    exponents = st.one_of(st.just(0), st.just(0), st.integers(-WIDEST, WIDEST))
+    return {
+        "call": name,
+        "seed": draw(st.integers(0, 999)),
+        "shape": [draw(st.integers(1, most)) for most in (8, 10, 4, 9)],
+        "scale": [draw(exponents), draw(exponents)],
+        "given": sorted(draw(st.sets(st.sampled_from(sorted(OPTIONAL)), max_size=3))),
+        "strange": pairs,
+    }
+
+
+def build(description):
+    """The arguments of a call; the same ones each time."""
+    base = strange.problem(description["seed"], description["shape"], description["scale"])
+    if description["call"] == "solve_batch":
+        base["data"] = [base["data"], 0.5 * base["data"]]
+    rng = np.random.default_rng(description["seed"])
+    arguments = {}
+    for name in parameters(description["call"]):
+        recipe = description["strange"].get(name)
+        if recipe is not None:
+            arguments[name] = strange.make(recipe, base.get(name), rng)
+        elif name in base and (name not in OPTIONAL or name in description["given"]):
+            arguments[name] = base[name]
+    recipe = description["strange"].get("data[0]")
+    if recipe is not None and isinstance(arguments.get("data"), list):
+        arguments["data"] = [strange.make(recipe, arguments["data"][0], rng), arguments["data"][1]]
+    return arguments
+
+
+# --- what has to hold ---------------------------------------------------------------------------
+
+
+def check(description):
+    """Make a call and return its outcome in a word; raise a Finding where anything is wrong."""
+    name = description["call"]
+    arguments, untouched = build(description), build(description)
+    ordinary = is_ordinary(description)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            result = CALLS[name](**arguments)
+        except (ValueError, TypeError) as error:
+            result, outcome = None, type(error).__name__
+            named = [n for n in parameters(name) if re.search(rf"\b{n}\b", str(error))]
+            ensure(named, f"nameless {outcome}: {start_of(error)}", f"{name}: {error}"[:300])
+            plain = not description["strange"] and not description["given"]
+            may = not plain or not (ordinary or is_represented(description))
+            ensure(may, f"{name}: refused", str(error)[:300])
+        except MemoryError as error:
+            result, outcome = None, "MemoryError"
+            huge = any("huge" in recipe for recipe in description["strange"].values())
+            ensure(huge, f"{name}: MemoryError", str(error))
+        except RuntimeError as error:
+            result, outcome = None, "RuntimeError"
+            # The documented way out of numbers that rounding has spoilt.
+            documented = name == "debias" and "optimality" in str(error) and not ordinary
+            ensure(documented, f"RuntimeError: {start_of(error)}", f"{name}: {error}"[:300])
+        except BaseException as error:
+            kind = f"{type(error).__name__}: {start_of(error)}"
+            raise Finding(kind, f"{name}: {error}"[:300]) from error
+        else:
+            outcome = "answer"
+    for warning in caught:
+        fine = issubclass(warning.category, mxne_rs.ConvergenceWarning) or (
+            name == "solve_sure" and str(warning.message).startswith("SURE is smallest")
+        )
+        ensure(fine, f"{name}: {warning.category.__name__}", str(warning.message)[:300])
+    for arg, value in arguments.items():
+        same = strange.fingerprint(value) == strange.fingerprint(untouched[arg])
+        ensure(same, f"{name}: {arg} changed", type(value).__name__)
+    if result is not None:
+        with np.errstate(all="ignore"):
+            JUDGES[name](Facts(description, untouched), result)
+    return f"{outcome}{' with warnings' if caught else ''}"
+
+
+class Facts:
+    """What a call was given, as numbers: arrays in extended precision."""
+
+    def __init__(self, description, arguments):
+        self.arguments = arguments
+        self.name = description["call"]
+        self.label = json.dumps(description)
+        self.ordinary = is_ordinary(description)
+        self.strange = description["strange"]
+
+    def numbers(self, name):
+        """An argument as longdouble."""
+        value = strange.numbers(self.arguments[name])
+        return None if value is None else np.asarray(value, np.longdouble)
+
+    def option(self, name, default):
+        """A number, or what it is by default."""
+        value = self.arguments.get(name)
+        return default if value is None else value
+
+    @property
+    def n_orient(self):
+        """Orientations per location."""
+        return int(self.option("n_orient", 1))
+
+    @property
+    def weights(self):
+        """Weights of the penalty."""
+        if self.arguments.get("weights") is None:
+            return np.ones(self.numbers("gain").shape[1] // self.n_orient, np.longdouble)
+        return self.numbers("weights")
+
+
+def gap_of(facts, data, x, alpha, weights):
+    """Relative gap in extended precision, and what rounding may do to one in double precision."""
+    gain, n_orient = facts.numbers("gain"), facts.n_orient
+    ridge = np.longdouble(facts.option("ridge", 0.0))
+    half = np.sum(data**2) / 2
+    if half == 0:
+        return 0.0, 0.0
+
+    def norms(a, axis):
+        shape = [-1, n_orient, a.shape[1]] if axis == 0 else [a.shape[0], -1, n_orient]
+        blocks = np.moveaxis(a.reshape(shape), axis, 0) if axis else a.reshape(shape)
+        return np.sqrt(np.sum(blocks**2, axis=(1, 2)))
+
+    residual = data - gain @ x
+    kept = np.isfinite(weights)
+    of_x, of_gain = norms(x, 0)[kept], norms(gain, 1)[kept]
+    thresholds = alpha * weights[kept]
+    correlations = norms(gain.T @ residual - ridge * x, 0)[kept]
+    unit = 128 * np.finfo(float).eps / 2
+    error = unit * (np.sqrt(2 * half) + np.sum(of_gain * of_x))
+    noise = of_gain * error + unit * correlations
+    ratios = [np.max((correlations + sign * noise) / thresholds, initial=1) for sign in (0, -1, 1)]
+    energy = np.sum(residual**2) + ridge * np.sum(x**2)
+    inner = np.sum(residual * data)
+    dual, low, high = (inner / c - energy / c**2 / 2 for c in ratios)
+    primal = energy / 2 + np.sum(thresholds * of_x)
+    size = np.sqrt(np.sum(residual**2))
+    spread = max(abs(low - dual), abs(high - dual)) + error * (2 * size + np.sqrt(2 * half) + error)
+    return float((primal - dual) / half), float((spread + unit * (primal + abs(inner))) / half)
+
+
+def judge_solution(facts, solution, data=None, reweighted=None):
+    """The certificate of an answer is what the formulas say."""
+    kind = facts.name
+    data = facts.numbers("data") if data is None else data
+    gain = facts.numbers("gain")
+    x = solution.x
+    ensure(x.shape == (gain.shape[1], data.shape[1]), f"{kind}: shape", x.shape)
+    ensure(np.isfinite(x).all(), f"{kind}: not finite", repr(solution))
+    ensure(np.isfinite(solution.gap) and solution.gap >= 0, f"{kind}: gap", repr(solution))
+    ensure(np.isfinite(solution.explained_variance), f"{kind}: explained variance", repr(solution))
+    weights = facts.weights if solution.weights is None else np.asarray(solution.weights)
+    x, alpha = x.astype(np.longdouble), np.longdouble(solution.alpha)
+    gap, rounding = gap_of(facts, data, x, alpha, weights)
+    said = f"says {solution.gap:.3e}, is {gap:.3e} (rounding {rounding:.1e}): {solution!r}"
+    ensure(abs(solution.gap - gap) <= rounding, f"{kind}: wrong gap", said)
+    if solution.converged:
+        ensure(gap <= solution.tol + rounding, f"{kind}: not converged", said)
+    return solution
+
+
+def judge_path(facts, path):
+    """Every answer of a path."""
+    for solution in (*path.solutions, *path.convex):
+        judge_solution(facts, solution)
+    repr(path)
+
+
+def judge_batch(facts, solutions):
+    """Every answer of a batch."""
+    data = strange.numbers(facts.arguments["data"])
+    if data is None:
+        return
+    ensure(len(solutions) == len(data), "solve_batch: length", len(solutions))
+    for solution, one in zip(solutions, data, strict=True):
+        judge_solution(facts, solution, np.asarray(one, np.longdouble))
+
+
+def judge_alpha_max(facts, alpha):
+    """The largest ratio of a correlation and its weight."""
+    ensure(np.isfinite(alpha) and alpha >= 0, "alpha_max: value", alpha)
+    gain, data = facts.numbers("gain"), facts.numbers("data")
+    blocks = (gain.T @ data).reshape(-1, facts.n_orient * data.shape[1])
+    exact = np.max(np.sqrt(np.sum(blocks**2, axis=1)) / facts.weights)
+    sizes = np.sqrt(np.sum(gain.T.reshape(len(blocks), -1) ** 2, axis=1)) / facts.weights
+    reach = np.max(sizes) * np.sqrt(np.sum(data**2))
+    fine = abs(alpha - exact) <= 1e-13 * reach + np.finfo(float).tiny
+    ensure(fine, "alpha_max: wrong", f"{alpha} is {exact}")
+
+
+def judge_gap(facts, result):
+    """The certificate of any X."""
+    gap, primal, _dual = result
+    ensure(gap >= 0, "duality_gap: gap", result)
+    x = facts.arguments["x"]
+    x = np.asarray(x.x if isinstance(x, mxne_rs.Solution) else strange.numbers(x), np.longdouble)
+    excluded = ~np.isfinite(np.repeat(facts.weights, facts.n_orient))
+    if x[excluded].any():
+        ensure(gap == 0 or np.isinf(gap), "duality_gap: excluded", result)
+        return
+    alpha = np.longdouble(facts.arguments["alpha"])
+    exact, rounding = gap_of(facts, facts.numbers("data"), x, alpha, facts.weights)
+    fine = abs(gap - exact) <= rounding + 1e-12 * exact or (np.isinf(gap) and not facts.ordinary)
+    ensure(fine, "duality_gap: wrong", f"{gap} is {exact} (rounding {rounding:.1e})")
+    ensure(not np.isnan(primal), "duality_gap: primal", result)
+
+
+def judge_debias(facts, factors):
+    """Factors of at least one."""
+    ensure(np.isfinite(factors).all() and (factors >= 1).all(), "debias: factors", factors)
+
+
+def judge_threshold(facts, block):
+    """Group soft-thresholding by its formula."""
+    before, threshold = facts.numbers("block"), np.longdouble(facts.arguments["threshold"])
+    norm = np.sqrt(np.sum(before**2))
+    exact = before * max(0, 1 - threshold / norm) if norm > 0 else before
+    error = np.max(abs(block - exact))
+    fine = error <= 1e-14 * norm + np.finfo(float).tiny
+    ensure(np.isfinite(block).all() and fine, "group_soft_threshold: wrong", (block, exact))
+
+
+def judge_whitener(facts, white):
+    """W C W' = 1."""
+    ensure(np.isfinite(white).all(), "whitener: not finite", white)
+    if "noise_cov" in facts.strange and not isinstance(facts.arguments["noise_cov"], np.ndarray):
+        return
+    covariance = facts.numbers("noise_cov")
+    error = np.max(abs(white @ covariance @ white.T - np.eye(len(white))))
+    ensure(error < 1e-3, "whitener: not white", error)
+
+
+def judge_gain(facts, gain):
+    """The columns are those given."""
+    exact = facts.numbers("gain").astype(np.float64)
+    ensure(gain.shape == exact.shape, f"{facts.name}: shape", gain.shape)
+    of_gain = np.max(np.abs(facts.numbers("gain")))
+    usual = of_gain < 1e150 or np.isposinf(gain.lipschitz).any() or np.isfinite(gain.lipschitz).all()
+    ensure(usual, f"{facts.name}: lipschitz", gain.lipschitz)
+    ensure(not np.isnan(gain.lipschitz).any(), f"{facts.name}: lipschitz", gain.lipschitz)
+    same = np.array_equal(gain.columns(np.arange(gain.n_locations)), exact)
+    ensure(same, f"{facts.name}: columns", repr(gain))
+    repr(gain)
+
+
+def judge_columns(facts, chosen):
+    """Columns of whole locations, from the gain given."""
+    gain = facts.numbers("gain").astype(np.float64)
+    ensure(len(chosen) == len(gain), "Gain.columns: shape", chosen.shape)
+    available = {column.tobytes() for column in np.ascontiguousarray(gain.T)}
+    there = all(column.tobytes() in available for column in np.ascontiguousarray(chosen.T))
+    ensure(there, "Gain.columns: wrong", chosen)
+
+
+JUDGES = {
+    "solve_mxne": judge_solution,
+    "solve_irmxne": judge_solution,
+    "solve_path": judge_path,
+    "solve_batch": judge_batch,
+    "solve_sure": judge_solution,
+    "alpha_max": judge_alpha_max,
+    "duality_gap": judge_gap,
+    "debias": judge_debias,
+    "group_soft_threshold": judge_threshold,
+    "whitener": judge_whitener,
+    "Gain": judge_gain,
+    "pickle": judge_gain,
+    "Gain.columns": judge_columns,
+}
+
+# --- many calls ---------------------------------------------------------------------------------
+
+
+class Session:
+    """Calls one after the other: counted, watched, and what they found."""
+
+    def __init__(self):
+        self.executions = 0
+        self.outcomes = Counter()
+        self.found = {}
+        self.first = {}
+        self.running = None
+        self.last = None
+        FOUND.mkdir(parents=True, exist_ok=True)
+        self.notebook = (FOUND / "boundary-running.json").open("w")
+        threading.Thread(target=self.watch, daemon=True).start()
+
+    def watch(self):
+        """End the process where a call hangs; it is in the notebook."""
+        while True:
+            time.sleep(1)
+            running = self.running
+            if running and time.monotonic() - running[0] > HANG:
+                print(f"hang: still running after {HANG} s\n  {self.notebook.name}", flush=True)
+                os._exit(1)
+
+    def execute(self, description):
+        """One call; raises its finding unless there was one of that kind before."""
+        self.executions += 1
+        # What is left of a crash of the process.
+        self.notebook.seek(0)
+        self.notebook.write(json.dumps(description))
+        self.notebook.truncate()
+        self.notebook.flush()
+        self.running = (time.monotonic(), description)
+        try:
+            outcome = check(description)
+            self.outcomes[outcome] += 1
+            what = tuple(description["strange"].items())[:1]
+            self.first.setdefault((description["call"], outcome, what), description)
+        except Finding as finding:
+            if finding.kind not in self.found:
+                finding.description = description
+                self.last = finding
+                raise
+        finally:
+            self.running = None
+
+    def report(self, finding):
+        """Write a finding down, once for each kind."""
+        self.found[finding.kind] = finding.description
+        slug = re.sub(r"\W+", "-", finding.kind)
+        path = FOUND / f"boundary-{slug}.json"
+        path.write_text(json.dumps(finding.description))
+        print(f"{finding}\n  python tests/fuzz_boundary.py --replay {path}", flush=True)
+
+    def replay(self, descriptions):
+        """Calls that are kept."""
+        for description in descriptions:
+            if strange.available(description):
+                try:
+                    self.execute(description)
+                except Finding as finding:
+                    self.report(finding)
+
+    def draw(self, seconds, start):
+        """New calls until the time is over."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            start += 1
+
+            @seed(start)
+            @settings(
+                max_examples=200,
+                database=None,
+                deadline=None,
+                derandomize=False,
+                phases=[Phase.generate, Phase.shrink],
+                report_multiple_bugs=False,
+                suppress_health_check=list(HealthCheck),
+            )
+            @given(descriptions())
+            def batch(description):
+                if time.monotonic() < end:
+                    self.execute(description)
+
+            try:
+                batch()
+            except (Finding, Flaky):
+                self.report(self.last)
+
+    def end(self):
+        """Print the counts and return whether nothing was found."""
+        self.notebook.close()
+        Path(self.notebook.name).unlink()
+        print(
+            f"fuzz_boundary: {self.executions} executions, {dict(self.outcomes)}, "
+            f"findings: {sorted(self.found)}",
+            flush=True,
+        )
+        return not self.found
+
+
+def fuzz(seconds, start):
+    """Replay the corpus, then draw; return the session."""
+    session = Session()
+    session.replay(json.loads(CORPUS.read_text()))
+    session.draw(seconds, start)
+    return session
+
+
+def main():
+    """Run from a shell."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--replay", type=Path)
+    parser.add_argument("--keep", type=int, default=0)
+    options = parser.parse_args()
+    if options.replay:
+        description = json.loads(options.replay.read_text())
+        print(json.dumps(description, indent=1), check(description), sep="\n")
+        return 0
+    print(f"fuzz_boundary: --seed {options.seed}")
+    session = fuzz(options.seconds, options.seed)
+    for description in list(session.first.values())[: options.keep]:
+        print(json.dumps(description))
+    return 0 if session.end() else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
