@@ -272,7 +272,9 @@ def judge_solution(facts, solution, data=None, reweighted=None):
     x, alpha = x.astype(np.longdouble), np.longdouble(solution.alpha)
     gap, rounding = gap_of(facts, data, x, alpha, weights)
     said = f"says {solution.gap:.3e}, is {gap:.3e} (rounding {rounding:.1e}): {solution!r}"
-    ensure(abs(solution.gap - gap) <= rounding, f"{kind}: wrong gap", said)
+    # Out of time, X = 0 is handed back with what is known of it for nothing: D = 0.
+    trivial = solution.status == "time_limit" and solution.gap == 1.0 and not x.any()
+    ensure(trivial or abs(solution.gap - gap) <= rounding, f"{kind}: wrong gap", said)
     if solution.converged:
         ensure(gap <= solution.tol + rounding, f"{kind}: not converged", said)
     return solution

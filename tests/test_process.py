@@ -441,7 +441,7 @@ print(len(codes) > 1, codes.count(0) == len(pids))
 @unix
 def test_a_signal_handler_may_fork(expected: str) -> None:
     """The child is born in the midst of a solve of its own thread, and solves."""
-    options = {"max_iter": 3000, "n_threads": 2}
+    options = {"max_iter": 20_000, "n_threads": 2}
     code = FORKED_IN_A_SOLVE.replace("{options}", repr(options)).replace("expected", repr(expected))
     result = children.run(code).ended()
     assert result.out.split() == ["True"] * 2, result
@@ -630,6 +630,7 @@ if os.name == "posix":
     import ctypes
     library = ctypes.CDLL(None)
     getattr(library, "__cxa_atexit")(library.getchar, None, None)
+print("ends", flush=True)
 {end}
 """
 JOBS = {
@@ -657,8 +658,10 @@ def test_exit_while_a_daemon_thread_solves(job: str) -> None:
         for end, (how, _) in ENDS.items()
     }
     try:
-        time.sleep(2)
-        results = {end: children.finish(process, 30) for end, process in started.items()}
+        results = {}
+        for end, process in started.items():
+            assert process.stdout and process.stdout.readline() == "ends\n"
+            results[end] = children.finish(process, 30)
     finally:
         for process in started.values():
             process.kill()

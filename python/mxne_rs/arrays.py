@@ -54,7 +54,9 @@ def as_array(name: str, value: Any) -> NDArray[Any]:
         raise TypeError(
             f"{name} is a sparse {type(value).__name__}; give a dense array: {name}.toarray()"
         )
-    if np.ma.isMaskedArray(value) and np.ma.getmaskarray(value).any():
+    # Not np.ma, imported when first named: a child forked meanwhile would wait for that for ever.
+    mask = getattr(value, "mask", None) if isinstance(value, np.ndarray) else None
+    if mask is not None and np.any(mask):
         raise ValueError(f"{name} has masked entries; fill or drop them first")
     try:
         return np.asarray(value)

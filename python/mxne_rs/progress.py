@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import types
 from collections.abc import Callable
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
-from .arrays import as_choice, shown
+from .arrays import as_choice, is_number, shown
 
 logger = logging.getLogger("mxne_rs")
+#: What a closed or missing stream raises: no reason to give up a solve.
+UNWRITABLE = (OSError, ValueError, AttributeError)
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -39,16 +41,24 @@ class Progress:
         except ImportError:
             return None
         unit = " epochs" if self.total is None else " solved"
-        self.bar = tqdm(desc=self.title, unit=unit, total=self.total, leave=False, delay=0.2)
+        try:
+            self.bar = tqdm(desc=self.title, unit=unit, total=self.total, leave=False, delay=0.2)
+        except UNWRITABLE:
+            return None
         return self.update
 
     def update(self, n_iter: int, gap: float, n_active: int) -> None:
-        """Redraw the line."""
-        self.bar.n = n_iter
-        if self.total is not None:
-            self.bar.refresh()
+        """Redraw the line, as long as there is somewhere to draw it."""
+        if self.bar is None:
             return
-        self.bar.set_postfix_str(f"gap {gap:.1e} of {self.tol:.0e}, {n_active} locations")
+        try:
+            self.bar.n = n_iter
+            if self.total is not None:
+                self.bar.refresh()
+            else:
+                self.bar.set_postfix_str(f"gap {gap:.1e} of {self.tol:.0e}, {n_active} locations")
+        except UNWRITABLE:
+            self.bar = None
 
     def __exit__(
         self,
@@ -58,7 +68,8 @@ class Progress:
     ) -> None:
         """Clear the line."""
         if self.bar is not None:
-            self.bar.close()
+            with contextlib.suppress(*UNWRITABLE):
+                self.bar.close()
 
 
 def wants_line(verbose: Any) -> bool | None:
@@ -70,8 +81,8 @@ def wants_line(verbose: Any) -> bool | None:
         return None if verbose is None else bool(verbose)
     if isinstance(verbose, str):
         return as_choice("verbose", verbose.upper(), LEVELS) in ("DEBUG", "INFO")
-    if isinstance(verbose, Integral):
-        return int(verbose) <= logging.INFO
+    if is_number(verbose):
+        return bool(verbose <= logging.INFO)
     raise TypeError(
         f"verbose is {shown(verbose)}; give True, False, None or a level such as 'WARNING'"
     )

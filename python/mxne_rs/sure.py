@@ -20,6 +20,9 @@ from .request import make_request, make_rounds, sensor_data
 from .solution import Solution
 from .sweeps import Path, falling_alphas, path_of
 
+#: Noise below this part of the data is rounding: no finite difference can be taken along it.
+NOTHING = 1e-12
+
 
 def solve_sure(
     gain: Gain | ArrayLike,
@@ -127,13 +130,14 @@ def solve_sure(
     )  # fmt: skip
     rounds = make_rounds(n_reweights, tol_reweight, surrogate)
     debias = as_flag("debias", debias)
-    levels = _levels(sigma, array.shape[1])
-    steps = 2 * levels / array.shape[0] ** 0.3
+    levels = _levels(sigma, array)
+    with np.errstate(over="ignore"):
+        steps = 2 * levels / array.shape[0] ** 0.3
     draws = random_stream(rng)
     directions = [
         draws.standard_normal(array.shape) for _ in range(as_count("n_directions", n_directions, 1))
     ]
-    data_sets = [array, *(_perturbed(array, steps * direction) for direction in directions)]
+    data_sets = [array, *(_perturbed(array, steps, direction) for direction in directions)]
     with Progress("SURE", request.tol, verbose, len(data_sets) * len(grid)) as progress:
         outcomes = _core.solve_paths(
             gain._prepared, data_sets, grid, request._replace(progress=progress),
@@ -167,23 +171,31 @@ def random_stream(rng: Any) -> Any:
         ) from None
 
 
-def _levels(sigma: Any, n_times: int) -> Floats:
+def _levels(sigma: Any, data: Floats) -> Floats:
     """The noise level of every sample."""
     remedy = "give the standard deviation of the noise in the whitened data, above zero"
+    n_times = data.shape[1]
     if is_number(sigma) or isinstance(sigma, (str, bytes)):
-        return np.full(n_times, as_number("sigma", sigma, remedy))
-    levels = as_floats("sigma", sigma, 1)
+        levels = np.full(n_times, as_number("sigma", sigma, remedy))
+    else:
+        levels = as_floats("sigma", sigma, 1)
     if levels.shape != (n_times,):
         raise ValueError(
             f"sigma has {levels.size} entries, but data has {n_times} times; give one for each"
         )
     for level in levels.tolist():
         as_number("sigma", level, remedy)
+    size = float(np.abs(data).max())
+    if levels.min() < NOTHING * size:
+        raise ValueError(
+            f"sigma is {levels.min():.3g}, nothing beside data of up to {size:.3g}; {remedy}"
+        )
     return levels
 
 
-def _perturbed(data: Floats, noise: Floats) -> Floats:
-    with np.errstate(over="ignore"):
+def _perturbed(data: Floats, steps: Floats, direction: Floats) -> Floats:
+    with np.errstate(over="ignore", invalid="ignore"):
+        noise = steps * direction
         found = data + noise
     if not np.isfinite(found).all():
         largest = float(np.abs(noise).max())
@@ -240,9 +252,11 @@ def _curve(
         )
     index = 0 if np.isnan(values).all() else int(np.nanargmin(values))
     path = paths[0]
+    with np.errstate(over="ignore", under="ignore"):
+        values = np.ldexp(values, 2 * exponent)
     return SureCurve(
         alphas=path.alphas,
-        values=np.ldexp(values, 2 * exponent),
+        values=values,
         dof=dof,
         n_active=path.n_active,
         gaps=path.gaps,

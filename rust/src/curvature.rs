@@ -38,8 +38,8 @@ impl Curvature {
         let parts = all.matrices.chunks_exact_mut(o * o).zip(all.bases.chunks_exact_mut(o * o));
         let parts = parts.zip(all.eigenvalues.chunks_exact_mut(o));
         for (block, ((matrix, basis), d)) in columns.chunks_exact(n_sensors * o).zip(parts) {
-            clock.spend(o * o * (n_sensors + 30 * o))?;
             for (i, a) in block.chunks_exact(n_sensors).enumerate() {
+                clock.spend((i + 1) * n_sensors)?;
                 for (j, b) in block.chunks_exact(n_sensors).enumerate().take(i + 1) {
                     matrix[i * o + j] = kernels().dot_slices(a, b);
                     matrix[j * o + i] = matrix[i * o + j];
@@ -51,7 +51,7 @@ impl Curvature {
             diagonal.copy_from_slice(matrix);
             match o {
                 1 => basis[0] = 1.0,
-                _ => diagonalise(&mut diagonal, basis, o),
+                _ => diagonalise(&mut diagonal, basis, o, clock)?,
             }
             for (i, d) in d.iter_mut().enumerate() {
                 *d = diagonal[i * (o + 1)].max(0.0);

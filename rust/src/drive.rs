@@ -15,6 +15,8 @@ const GAP_EVERY: usize = 5;
 /// objective is no witness: its error is the square of that of X, so it stands still long before the gap.
 const PATIENCE: usize = 20;
 const LONG_PATIENCE: usize = 400;
+/// An objective that falls by this part of itself meanwhile is slow, not stalled.
+const FALLING: f64 = 1e-11;
 /// X stands still when it moves by less than this part of itself between two certificates.
 const STILL: f64 = 1e-14;
 
@@ -81,6 +83,7 @@ pub(crate) fn drive(
     let mut best = Best { x: x.copy()?, certificate: last };
     let mut before = x.copy()?;
     let mut mark = last.gap();
+    let mut lowest = last.primal;
     let mut last_gain = 0;
     for round in 0.. {
         if last.gap() <= goal.gap && (round > 0 || !goal.work_first) {
@@ -95,6 +98,10 @@ pub(crate) fn drive(
         best.consider(x, last);
         if last.gap() < 0.99 * mark {
             mark = last.gap();
+            last_gain = round;
+        }
+        if round - last_gain >= LONG_PATIENCE && last.primal < (1.0 - FALLING) * lowest {
+            lowest = last.primal;
             last_gain = round;
         }
         let patience = if stands_still(x, &before) { PATIENCE } else { LONG_PATIENCE };

@@ -5,7 +5,11 @@
 #![allow(unsafe_code)]
 
 use crate::panel::Lane;
+use crate::units::{exponent, times_power};
 use std::sync::OnceLock;
+
+/// A sum of squares below this has lost digits.
+const VANISHING: f64 = 1e-280;
 
 #[inline(always)]
 fn madd<const FMA: bool>(a: f64, b: f64, c: f64) -> f64 {
@@ -190,6 +194,22 @@ impl Kernels {
     /// |a|^2.
     pub fn energy(&self, a: &[Lane]) -> f64 {
         self.dot(a, a)
+    }
+
+    /// |a|, also where its squares vanish.
+    pub fn norm(&self, a: &[Lane]) -> f64 {
+        let energy = self.energy(a);
+        if energy > VANISHING {
+            return energy.sqrt();
+        }
+        let values = || a.iter().flat_map(|lane| lane.0);
+        let largest = values().fold(0.0, |a: f64, b| a.max(b.abs()));
+        if largest == 0.0 {
+            return 0.0;
+        }
+        let taken_out = exponent(largest);
+        let energy: f64 = values().map(|value| times_power(value, -taken_out).powi(2)).sum();
+        times_power(energy.sqrt(), taken_out)
     }
 
     /// Sum of products of two equally long slices.

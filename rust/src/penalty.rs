@@ -59,7 +59,7 @@ impl Penalty {
         let n_orient = x.rows / self.thresholds.len().max(1);
         let mut sum = 0.0;
         for (s, a) in self.thresholds.iter().enumerate() {
-            let norm = kernels().energy(x.block(s, n_orient)).sqrt();
+            let norm = kernels().norm(x.block(s, n_orient));
             if norm > 0.0 {
                 sum += a * norm;
             }

@@ -10,10 +10,7 @@ use crate::penalty::Penalty;
 use crate::products;
 use crate::solution::Certificate;
 use crate::threads::Threads;
-use crate::units::{exponent, times_power};
-
-/// A sum of squares below this has lost digits.
-const VANISHING: f64 = 1e-280;
+use crate::units::times_power;
 
 /// `1/2 |M - G X|^2 + sum_s a_s |X_s| + ridge/2 |X|^2` with M rotated over time.
 #[derive(Clone, Copy)]
@@ -88,8 +85,7 @@ impl Iterate {
 
     /// |X_s|_F for each of its locations.
     pub fn norms(&self, n_orient: usize) -> Vec<f64> {
-        let energy = |i| kernels().energy(self.x.block(i, n_orient));
-        (0..self.locations.len()).map(|i| energy(i).sqrt()).collect()
+        (0..self.locations.len()).map(|i| kernels().norm(self.x.block(i, n_orient))).collect()
     }
 }
 
@@ -178,7 +174,7 @@ impl<'a> Problem<'a> {
                 self.clock.spend(o * 8 * residual.lanes().len())?;
                 kernels().correlate(&mut block, self.gain.block(s), residual.lanes(), width);
                 add_scaled(&mut block, -self.ridge, iterate.x.block(i, o));
-                norms[s] = norm(&mut block);
+                norms[s] = kernels().norm(&block);
             }
         }
         for faint in self.gain.faint() {
@@ -226,19 +222,6 @@ impl<'a> Problem<'a> {
         }
         Ok(squared.sqrt())
     }
-}
-
-/// |B|_F, also where its squares vanish. What the block held is lost.
-fn norm(block: &mut [Lane]) -> f64 {
-    let energy = kernels().energy(block);
-    if energy > VANISHING {
-        return energy.sqrt();
-    }
-    let values = || block.iter().flat_map(|lane| lane.0);
-    let taken_out = exponent(values().fold(0.0, |a: f64, b| a.max(b.abs())));
-    let scaled = |lane: &mut Lane| lane.0 = lane.0.map(|value| times_power(value, -taken_out));
-    block.iter_mut().for_each(scaled);
-    times_power(kernels().energy(block).sqrt(), taken_out)
 }
 
 /// `out += factor * x`.

@@ -13,16 +13,18 @@ use std::sync::{Mutex, PoisonError};
 
 /// Rows of the gain that one task multiplies.
 const CHUNK: usize = 768;
+/// Numbers that it may write: they stay in the cache until they are squared.
+const PRODUCT: usize = 1 << 16;
 
 /// A panel without its padding.
 fn whole(panel: &Panel) -> View<'_> {
     View::new(panel.values(), panel.rows, panel.n_times, panel.stride())
 }
 
-/// Rows that one task multiplies with `n` x `n_times`: at most [`CHUNK`], fewer where that takes long.
+/// Rows that one task multiplies with `n` x `n_times`: at most [`CHUNK`], fewer where that takes long or fills the cache.
 fn rows_per_task(n: usize, n_times: usize) -> usize {
     let work = n.saturating_mul(n_times).max(1);
-    (4 * SLICE / work).clamp(8, CHUNK)
+    (4 * SLICE / work).min(PRODUCT / n_times.max(1)).clamp(8, CHUNK)
 }
 
 /// Tasks of `rows` x `n` x `n_times` that may run before the clock is asked.

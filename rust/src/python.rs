@@ -35,6 +35,7 @@ impl PyGain {
     #[new]
     #[pyo3(signature = (gain, n_orient))]
     fn new(py: Python<'_>, gain: Bound<'_, PyArray2<f64>>, n_orient: usize) -> PyResult<Self> {
+        lifetime::check()?;
         let mut preparation = Preparation::new((gain.shape()[0], gain.shape()[1]), n_orient)?;
         loop {
             let (rows, columns) = preparation.shape();
@@ -270,8 +271,9 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("back_end", if cfg!(feature = "blas") { "blas" } else { "gemm" })?;
     let close = wrap_pyfunction!(lifetime::close, module)?;
     module.py().import("atexit")?.call_method1("register", (close,))?;
-    // Now, so that no fork finds it half done.
+    // Now, so that no fork finds another thread in the middle of it.
     crate::kernels::kernels();
+    let _ = crate::dense::prepare_this_thread();
     module.add_class::<PyGain>()?;
     module.add_class::<Outcome>()?;
     module.add_function(wrap_pyfunction!(solve_mxne, module)?)?;

@@ -95,7 +95,7 @@ pub(crate) fn reweighted<'a>(
     let n_locations = gain.n_locations();
     let mut weights = memory::gathered(WHAT, (0..n_locations).map(|s| setup.weight(s)))?;
     let largest = first.iterate.norms(gain.n_orient()).into_iter().fold(0.0, f64::max);
-    setup.units.check_sources(largest)?;
+    setup.units.check_source(largest)?;
     let eps = LOG_EPS * times_power(largest, setup.units.of_sources());
     // A location at zero has an infinite weight under the square root: only the survivors' gain is needed.
     let within = match reweight.surrogate {
@@ -237,9 +237,11 @@ impl Rounds<'_> {
 
     fn weights(&self, iterate: &Iterate) -> Result<Vec<f64>, Error> {
         let norms = self.norms(iterate)?;
-        // A weight that vanishes would be none.
-        let weight =
-            |(base, &norm): (&f64, &f64)| (base * self.concave.weight(norm)).max(f64::from_bits(1));
+        // A weight that vanishes would be none, and one that overflows would exclude a location that is not at zero.
+        let weight = |(base, &norm): (&f64, &f64)| {
+            let most = if norm > 0.0 { f64::MAX } else { f64::INFINITY };
+            (base * self.concave.weight(norm)).clamp(f64::from_bits(1), most)
+        };
         memory::gathered(WHAT, self.base.iter().zip(&norms).map(weight))
     }
 

@@ -221,8 +221,9 @@ impl<'a> Setup<'a> {
     pub fn sources(&self, iterate: &Iterate) -> Result<Sources, Error> {
         let mut coef = self.rotation.back(&iterate.x)?;
         if self.units.of_sources() != 0 {
-            let largest = coef.iter().fold(0.0, |a: f64, b| a.max(b.abs()));
-            self.units.check_sources(largest)?;
+            for norm in iterate.norms(self.n_orient) {
+                self.units.check_source(norm)?;
+            }
             coef.mapv_inplace(|value| times_power(value, self.units.of_sources()));
         }
         let locations = memory::copied("time courses", &iterate.locations)?;

@@ -3,8 +3,8 @@
 use crate::dense::{SCRATCH, prepare_this_thread};
 use crate::memory::expect_room;
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, TryLockError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::Duration;
 
 const STACK: usize = 1 << 21;
@@ -61,9 +61,9 @@ fn environment() -> Option<usize> {
 
 /// Keyed by process: a pool's threads do not survive a fork, so a child makes its own.
 fn pool(count: usize) -> Option<Arc<ThreadPool>> {
-    type Pools = Mutex<HashMap<(u32, usize), Arc<ThreadPool>>>;
-    static POOLS: OnceLock<Pools> = OnceLock::new();
-    let mut pools = patiently(POOLS.get_or_init(Mutex::default))?;
+    type Pools = BTreeMap<(u32, usize), Arc<ThreadPool>>;
+    static POOLS: Mutex<Pools> = Mutex::new(BTreeMap::new());
+    let mut pools = patiently(&POOLS)?;
     let key = (std::process::id(), count);
     if let Some(pool) = pools.get(&key) {
         return Some(pool.clone());

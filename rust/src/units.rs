@@ -52,9 +52,9 @@ impl Units {
         self.data - self.gain
     }
 
-    /// Refuses sources whose largest amplitude is no double in the caller's units.
-    pub fn check_sources(self, largest: f64) -> Result<(), Error> {
-        self.representable("the largest source amplitude", largest, self.of_sources()).map(|_| ())
+    /// Refuses a location whose |X_s|_F is no double in the caller's units.
+    pub fn check_source(self, norm: f64) -> Result<(), Error> {
+        self.representable("the amplitude of a source", norm, self.of_sources()).map(|_| ())
     }
 
     /// An energy |M|^2 in the caller's units: infinite or zero where it is no double.

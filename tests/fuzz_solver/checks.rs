@@ -479,7 +479,10 @@ impl<'a> Run<'a> {
             "reported {}, {exact:?}",
             solution.explained_variance
         );
-        if solution.status == Status::Stalled && case.benign && case.range < Range::Mixed {
+        // At an alpha that is nothing beside the data the dual asks for more digits than there are.
+        let (largest, e) = problem.alpha_max();
+        let usual = problem.alpha > 1e-6 * ldexp(largest, e);
+        if solution.status == Status::Stalled && case.benign && usual && case.range < Range::Mixed {
             ensure!(
                 exact.gap <= (STALL * rounding).max(SLOW),
                 "stalled early",

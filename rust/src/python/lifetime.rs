@@ -3,15 +3,14 @@
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
 /// The thread that ends the interpreter, once it does.
 static CLOSER: OnceLock<ThreadId> = OnceLock::new();
-/// Work without the GIL that is under way, in the process named.
-static RUNNING: AtomicUsize = AtomicUsize::new(0);
-static PROCESS: AtomicU32 = AtomicU32::new(0);
+/// The process (upper half) and how much work without the GIL it has under way: the threads of a parent are not in a fork.
+static RUNNING: AtomicU64 = AtomicU64::new(0);
 /// How long the end of the interpreter waits for work to notice.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -21,24 +20,36 @@ pub(super) struct Running;
 impl Running {
     /// Refused in every thread but the one that ends the interpreter, once it does.
     pub fn begin() -> PyResult<Self> {
-        let process = std::process::id();
-        if PROCESS.swap(process, Ordering::SeqCst) != process {
-            // A forked child: the threads that were counted are not there.
-            RUNNING.store(0, Ordering::SeqCst);
-        }
-        RUNNING.fetch_add(1, Ordering::SeqCst);
+        count(|running| running + 1);
         let running = Running;
-        match is_over() {
-            true => Err(PyRuntimeError::new_err("the interpreter is shutting down")),
-            false => Ok(running),
-        }
+        check().map(|()| running)
+    }
+}
+
+/// Refuses work that is begun while the interpreter ends.
+pub(super) fn check() -> PyResult<()> {
+    match is_over() {
+        true => Err(PyRuntimeError::new_err("the interpreter is shutting down")),
+        false => Ok(()),
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        RUNNING.fetch_sub(1, Ordering::SeqCst);
+        count(|running| running.saturating_sub(1));
     }
+}
+
+fn count(next: impl Fn(u64) -> u64) {
+    let process = u64::from(std::process::id()) << 32;
+    let update = |all: u64| Some(process | next(under_way(all)));
+    let _ = RUNNING.fetch_update(Ordering::SeqCst, Ordering::SeqCst, update);
+}
+
+/// How much of it is of this process.
+fn under_way(all: u64) -> u64 {
+    let is_own = all >> 32 == u64::from(std::process::id());
+    if is_own { all & u64::from(u32::MAX) } else { 0 }
 }
 
 /// Whether this thread has to stop because the interpreter ends.
@@ -51,11 +62,7 @@ pub(super) fn is_over() -> bool {
 pub(super) fn close(py: Python<'_>) {
     let _ = CLOSER.set(std::thread::current().id());
     let begin = Instant::now();
-    let waits = || {
-        PROCESS.load(Ordering::SeqCst) == std::process::id()
-            && RUNNING.load(Ordering::SeqCst) > 0
-            && begin.elapsed() < PATIENCE
-    };
+    let waits = || under_way(RUNNING.load(Ordering::SeqCst)) > 0 && begin.elapsed() < PATIENCE;
     py.detach(|| {
         while waits() {
             std::thread::sleep(Duration::from_millis(1));
