@@ -93,6 +93,12 @@ def support_rows(gain: Gain, data: Floats, x: Any, name: str) -> tuple[NDArray[n
                 f"orientations, but gain has {gain.n_locations} x {gain.n_orient}; "
                 "give one of the same gain"
             )
+        if x.sources.shape[0] != np.count_nonzero(x.active_set) * x.n_orient:
+            raise ValueError(
+                f"{name} is a Solution with {x.sources.shape[0]} rows of sources, but "
+                f"{np.count_nonzero(x.active_set)} active locations x {x.n_orient} orientations; "
+                "give one as it was solved"
+            )
         if x.sources.shape[1] != data.shape[1]:
             raise ValueError(
                 f"{name} has {x.sources.shape[1]} times, but data has {data.shape[1]}; "

@@ -89,7 +89,7 @@ def whitener(noise_cov: Any) -> Array:
     scale = np.sqrt(variance[kept])
     correlation = covariance[np.ix_(kept, kept)] / scale / scale[:, np.newaxis]
     correlation = (correlation + correlation.T) / 2
-    lowest, highest = np.linalg.eigvalsh(correlation)[[0, -1]]
+    lowest, highest = _eigen(correlation)[0][[0, -1]]
     if lowest < -max(10 * tolerance, 1e-9) * highest:
         raise ValueError(
             "noise_cov is not positive semi-definite: with each channel at unit variance "
@@ -98,7 +98,7 @@ def whitener(noise_cov: Any) -> Array:
         )
     # The projector acts in channel units; between unit-variance channels it is S**-1 P S.
     project = _projector(noise_cov, kept) * scale / scale[:, np.newaxis]
-    values, vectors = np.linalg.eigh(project @ correlation @ project.T)
+    values, vectors = _eigen(project @ correlation @ project.T)
     present = values > tolerance * values[-1]
     if not present.any():
         raise ValueError("noise_cov is zero once its projections are applied: give one with noise")
@@ -107,6 +107,17 @@ def whitener(noise_cov: Any) -> Array:
     white = np.zeros((len(values), n_channels))
     white[:, kept] = (vectors / np.sqrt(values)).T @ project / scale
     return white
+
+
+def _eigen(matrix: Array) -> tuple[Array, Array]:
+    """Eigenvalues, rising, and eigenvectors in columns."""
+    try:
+        values, vectors = np.linalg.eigh(matrix)
+    except np.linalg.LinAlgError:
+        raise ValueError(
+            "noise_cov has no eigenvalues in double precision; scale it towards one"
+        ) from None
+    return values, vectors
 
 
 def _as_covariance(noise_cov: Any) -> tuple[Array, float]:

@@ -4,6 +4,7 @@ use crate::error::Error;
 use crate::gain::{Gain, check_finite};
 use crate::options::Options;
 use crate::solution::Sources;
+use crate::units::times_power;
 use ndarray::ArrayView2;
 
 pub(crate) fn check_all(
@@ -16,6 +17,10 @@ pub(crate) fn check_all(
     check_alpha(alpha)?;
     if !(options.ridge >= 0.0 && options.ridge.is_finite()) {
         let remedy = "give zero or a positive number";
+        return Err(Error::Parameter { name: "ridge", value: options.ridge, remedy });
+    }
+    if !times_power(options.ridge, -2 * gain.exponent()).is_finite() {
+        let remedy = "beside the squares of the gain it leaves no source: make it smaller";
         return Err(Error::Parameter { name: "ridge", value: options.ridge, remedy });
     }
     check_weights(gain, options.weights)

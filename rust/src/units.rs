@@ -5,6 +5,9 @@ use crate::error::Error;
 /// Exponents up to this are left alone: the square of a square of such a number is still far from the ends.
 const HARMLESS: i32 = 100;
 
+/// In units in which gain and data are at most 2^[`HARMLESS`] and at least its inverse, no rounding of X is felt below.
+const NOTHING: f64 = 1e-90;
+
 /// The power of two to take out of numbers of which `largest` is the largest: even, so that its square root is exact, and
 /// 0 where they do no harm.
 pub(crate) fn exponent(largest: f64) -> i32 {
@@ -52,8 +55,13 @@ impl Units {
         self.data - self.gain
     }
 
-    /// Refuses a location whose |X_s|_F is no double in the caller's units.
+    /// Refuses a location whose |X_s|_F is no double in the caller's units, unless what is lost is nothing beside the
+    /// data.
     pub fn check_source(self, norm: f64) -> Result<(), Error> {
+        let lost = times_power(f64::from_bits(1), -self.of_sources());
+        if times_power(norm, self.of_sources()).is_finite() && lost < NOTHING {
+            return Ok(());
+        }
         self.representable("the amplitude of a source", norm, self.of_sources()).map(|_| ())
     }
 
