@@ -940,3 +940,22 @@ def test_memory_does_not_grow(kind: str) -> None:
     warm, count, allowed = GROWING[kind]
     result = children.run(GROWTH.format(kind=kind, warm=warm, count=count)).ended()
     assert int(result.out) < allowed, result
+
+
+# --- what a solve does not do --------------------------------------------------------------------
+
+AUDITED = """
+from concurrent.futures import ThreadPoolExecutor
+gain, data, alpha = children.problem()
+ThreadPoolExecutor(1).submit(children.answers, gain, data, alpha, 2).result()
+seen = []
+sys.addaudithook(lambda event, _: seen.append(event))
+children.answers(mxne_rs.Gain(gain), data, alpha, 2)
+outside = ("open", "socket.", "subprocess.", "os.", "shutil.", "tempfile.", "ctypes.", "import")
+print([event for event in seen if event.startswith(outside)], len(seen) > 0)
+"""
+
+
+def test_a_solve_touches_nothing_outside_of_its_memory() -> None:
+    """No file, socket, process or environment: Python's own audit hooks see none."""
+    assert children.run(AUDITED).ended().out.split() == ["[]", "True"]

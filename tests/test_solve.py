@@ -101,6 +101,23 @@ def test_slow_progress_is_not_called_a_stall(engine, seed):
     solve(problem, 1e-8, **engine)
 
 
+@engines
+@orientations
+def test_progress_ended_by_rounding_is_a_status_of_its_own(engine, n_orient):
+    """A tolerance that no double can meet ends long before the limit, and not as converged."""
+    problem = fixed_problem(n_orient=n_orient)
+    with pytest.warns(mxne_rs.ConvergenceWarning, match="rounding"):
+        solution = mxne_rs.solve_mxne(
+            problem.gain, problem.data, problem.alpha, n_orient=n_orient, tol=1e-300,
+            max_iter=10**7, **engine,
+        )  # fmt: skip
+    assert solution.status == "stalled" and not solution.converged
+    gap, *_ = reference.duality_gap(
+        problem.gain, problem.data, solution.x, problem.alpha, n_orient
+    )
+    assert gap <= 1e-10 and solution.gap <= 1e-10
+
+
 @given(problems(), st.sampled_from([1e-1, 1e-3]))
 def test_gap_bounds_suboptimality(problem, tol):
     """P(X) - P(X*) is at most the gap, and the dual value is below P(X*)."""

@@ -208,3 +208,17 @@ def test_public_names_have_examples_that_run(name):
     report = []
     doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=report.append)
     assert not report, "".join(report)
+
+
+def test_unsafe_code_is_little_and_says_why():
+    """In the modules that `make memcheck` watches, and each block with its reason above it."""
+    sources = {path.relative_to(RUST).as_posix(): path.read_text() for path in RUST.rglob("*.rs")}
+    allowing = {name for name, text in sources.items() if "allow(unsafe_code)" in text}
+    assert allowing == {"kernels.rs", "memory.rs", "dense/backend_gemm.rs", "dense/backend_blas.rs"}
+    for name in allowing:
+        lines = sources[name].splitlines()
+        for i, line in enumerate(lines):
+            if re.search(r"unsafe \{|=> unsafe|\|\| unsafe|unsafe extern", line):
+                above = "\n".join(lines[max(0, i - 4) : i])
+                assert "SAFETY" in above, f"{name}:{i + 1}: {line}"
+    assert 'unsafe_code = "deny"' in (ROOT / "Cargo.toml").read_text()

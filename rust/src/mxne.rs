@@ -203,7 +203,7 @@ pub fn duality_gap(
     prepare_this_thread()?;
     let clock = Clock::start(None, options.stopping.monitor);
     let data = Scaled::new(gain, data)?;
-    let alpha = data.units.alpha(alpha);
+    let alpha = data.units.alpha(alpha)?;
     let penalty = Penalty::new(alpha, options.weights, gain.n_locations())?;
     let panel = Panel::from_array(data.values.view())?;
     let problem = Problem {

@@ -206,7 +206,7 @@ impl Rounds<'_> {
         watch: &mut Watch,
     ) -> Result<Round, Error> {
         let goal = Goal { work_first: true, ..self.setup.goal() };
-        let alpha = self.setup.units.alpha(self.alpha);
+        let alpha = self.setup.units.alpha(self.alpha)?;
         let mut last = start;
         while last.n_reweights < limit && !last.converged && last.answer.status == Status::Converged
         {

@@ -145,7 +145,7 @@ impl<'a> Setup<'a> {
 
     /// The penalty of the scaled problem.
     pub fn penalty(&self, alpha: f64, n_locations: usize) -> Result<Penalty, Error> {
-        Penalty::new(self.units.alpha(alpha), self.options.weights, n_locations)
+        Penalty::new(self.units.alpha(alpha)?, self.options.weights, n_locations)
     }
 
     pub fn problem<'b>(&'b self, gain: &'b Gain, penalty: &'b Penalty) -> Problem<'b> {

@@ -36,8 +36,13 @@ pub(crate) struct Units {
 
 impl Units {
     /// The alpha of the scaled problem.
-    pub fn alpha(self, alpha: f64) -> f64 {
-        times_power(alpha, -self.data - self.gain)
+    pub fn alpha(self, alpha: f64) -> Result<f64, Error> {
+        let scaled = times_power(alpha, -self.data - self.gain);
+        if scaled < f64::MIN_POSITIVE {
+            let remedy = "beside alpha_max it is nothing: give a part of that";
+            return Err(Error::Parameter { name: "alpha", value: alpha, remedy });
+        }
+        Ok(scaled)
     }
 
     /// The ridge of the scaled problem.
