@@ -44,7 +44,14 @@ def table() -> list[Row]:
 
 def named_in(text: str) -> list[tuple[str, str]]:
     """Return each (file, test) that a text names."""
-    return re.findall(r"`(test_\w+\.py)::(test_\w+)`", text)
+    return re.findall(r"`(\w+\.(?:py|rs))::(\w+)`", text)
+
+
+def require_tests(named: list[tuple[str, str]]) -> None:
+    """Fail where a test that is named is not in its file."""
+    for file, test in named:
+        source = (ROOT / "tests" / file).read_text(encoding="utf-8")
+        assert re.search(rf"^(?:def|fn) {test}\(", source, re.MULTILINE), f"{file} has no {test}"
 
 
 # --- tables and lists ----------------------------------------------------------------------------
@@ -75,9 +82,17 @@ def test_named_tests_are_there(page: str) -> None:
     rows = [line for line in text.splitlines() if "test_" in line and line.startswith("|")]
     assert len(rows) > 10
     assert all(named_in(line) for line in rows)
-    for file, test in named:
-        source = (ROOT / "tests" / file).read_text(encoding="utf-8")
-        assert re.search(rf"^def {test}\(", source, re.MULTILINE), f"{file} has no {test}"
+    require_tests(named)
+
+
+def test_every_guarantee_names_its_test() -> None:
+    """Each sentence of SECURITY.md, up to what is not promised, with tests that are there."""
+    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+    promises = re.split(r"\n- ", text.partition("## What is not promised")[0])[1:]
+    assert len(promises) > 20
+    for promise in promises:
+        assert named_in(promise), promise
+    require_tests(named_in(text))
 
 
 def test_every_fault_is_told() -> None:

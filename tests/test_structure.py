@@ -52,8 +52,8 @@ RUST_ORDER = [
 ]
 PYTHON_ORDER = [
     "_core",
-    "progress",
     "arrays",
+    "progress",
     "gain",
     "curve",
     "solution",

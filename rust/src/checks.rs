@@ -19,8 +19,10 @@ pub(crate) fn check_all(
         let remedy = "give zero or a positive number";
         return Err(Error::Parameter { name: "ridge", value: options.ridge, remedy });
     }
-    if !times_power(options.ridge, -2 * gain.exponent()).is_finite() {
-        let remedy = "beside the squares of the gain it leaves no source: make it smaller";
+    let beyond = !times_power(options.ridge, -2 * gain.exponent()).is_finite();
+    if options.ridge > 0.0 && (beyond || !gain.faint().is_empty()) {
+        let remedy = "beside the squares of the largest columns of gain those of the smallest are nothing: leave it zero, \
+                      or bring the gain near one";
         return Err(Error::Parameter { name: "ridge", value: options.ridge, remedy });
     }
     check_weights(gain, options.weights)

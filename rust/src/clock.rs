@@ -2,10 +2,13 @@
 
 use crate::error::Error;
 use std::cell::Cell;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 /// How often the monitor is asked.
 pub(crate) const POLL: Duration = Duration::from_millis(20);
+/// How often a thread that is waited for is asked.
+const SHORT: Duration = Duration::from_millis(5);
 /// Multiplications between two looks at the clock: well under a millisecond.
 const LOOK: usize = 1 << 20;
 /// Multiplications on one thread that need not be looked into: a few milliseconds.
@@ -89,6 +92,36 @@ impl<'a> Clock<'a> {
         let spent = self.spent.get().saturating_add(work);
         self.spent.set(spent);
         if spent < LOOK { Ok(()) } else { self.look() }
+    }
+
+    /// Waits for work that cannot be looked into, on a thread of its own, which is left to itself where this halts.
+    pub fn wait_for<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Halt> {
+        let (send, result) = channel();
+        // The work is handed over by a second channel: where there is no thread it is still here.
+        let (hand, taken) = channel::<Box<dyn FnOnce() -> T + Send>>();
+        let run = move || {
+            if let Ok(work) = taken.recv() {
+                let _ = send.send(work());
+            }
+        };
+        let Ok(thread) = std::thread::Builder::new().spawn(run) else {
+            return Ok(work());
+        };
+        let _ = hand.send(Box::new(work));
+        loop {
+            match result.recv_timeout(SHORT) {
+                Ok(found) => return Ok(found),
+                Err(RecvTimeoutError::Timeout) => self.look()?,
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        match thread.join() {
+            Err(panic) => std::panic::resume_unwind(panic),
+            Ok(()) => Err(Error::Interrupted.into()),
+        }
     }
 
     /// Halts where the time is over or the monitor says so.

@@ -60,7 +60,7 @@ impl Best {
 
     /// Where the run ends without having converged.
     fn instead_of(self, x: &mut Panel, status: Status) -> (Certificate, Status) {
-        x.lanes_mut().copy_from_slice(self.x.lanes());
+        *x = self.x;
         (self.certificate, status)
     }
 }
@@ -80,7 +80,9 @@ pub(crate) fn drive(
     let clock = watch.clock;
     let mut correlations = Panel::zeros(x.rows, x.n_times)?;
     let mut last = task.certify(x, &mut correlations, clock)?;
+    clock.look()?;
     let mut best = Best { x: x.copy()?, certificate: last };
+    clock.look()?;
     let mut before = x.copy()?;
     let mut mark = last.gap();
     let mut lowest = last.primal;
@@ -96,6 +98,9 @@ pub(crate) fn drive(
         }
         report(watch, &last, x);
         best.consider(x, last);
+        if last.gap() > goal.gap && matches!(clock.look(), Err(Halt::OutOfTime)) {
+            return Ok(best.instead_of(x, Status::TimeLimit));
+        }
         if last.gap() < 0.99 * mark {
             mark = last.gap();
             last_gain = round;

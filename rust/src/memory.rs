@@ -81,3 +81,34 @@ fn advise<T>(memory: &[T]) {
 
 #[cfg(not(target_os = "linux"))]
 fn advise<T>(_memory: &[T]) {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Both sides of the size from which huge pages are asked for; every number of what was made can be used.
+    #[test]
+    #[cfg_attr(miri, ignore = "miri knows no madvise")]
+    fn zeros_can_be_used() -> Result<(), Error> {
+        const FROM: usize = (2 << 21) / 8;
+        for size in [0, 1, 7, 511, FROM - 1, FROM, FROM + 1, FROM + 513, 3 * FROM + 5] {
+            let mut numbers = zeros::<f64>("numbers", size)?;
+            assert_eq!(numbers.len(), size);
+            assert!(numbers.iter().all(|value| *value == 0.0));
+            numbers.fill(1.5);
+            assert!(numbers.iter().all(|value| *value == 1.5));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn too_much_is_refused() {
+        for size in [usize::MAX, usize::MAX / 8, isize::MAX as usize / 8 + 1, 1 << 58] {
+            assert!(matches!(zeros::<f64>("numbers", size), Err(Error::Memory { .. })));
+            assert!(matches!(room::<f64>("numbers", size), Err(Error::Memory { .. })));
+            assert!(matches!(array("numbers", size, 2), Err(Error::Memory { .. })));
+            assert!(matches!(append("numbers", &mut vec![0.0; 2], &[]), Ok(())));
+        }
+        assert!(matches!(expect_room("numbers", 1 << 58), Err(Error::Memory { .. })));
+    }
+}

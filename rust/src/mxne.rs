@@ -47,9 +47,9 @@ pub fn solve_mxne(
     options: &Options,
 ) -> Result<Solution, Error> {
     let clock = Clock::start(options.stopping.time_limit, options.stopping.monitor);
+    let mut watch = Watch::start(&clock, options.stopping.max_iter);
     let data = Scaled::new(gain, data)?;
     let mut setup = Setup::new(gain, &data, alpha, options, &clock)?;
-    let mut watch = Watch::start(&clock, options.stopping.max_iter);
     let (end, _) = solve_from_the_start(&mut setup, gain, alpha, &mut watch)?;
     finish(&setup, &end, alpha, watch)
 }

@@ -178,12 +178,8 @@ impl<'a> Problem<'a> {
             }
         }
         for faint in self.gain.faint() {
-            let known =
-                self.ridge > 0.0 && iterate.locations.binary_search(&faint.location).is_ok();
             let of_rest = self.faint_norm(faint, self.left_out)?;
-            let norm = &mut norms[faint.location];
-            let own = if known { *norm } else { self.faint_norm(faint, Some(residual))? };
-            *norm = own.hypot(of_rest);
+            norms[faint.location] = self.faint_norm(faint, Some(residual))?.hypot(of_rest);
         }
         Ok(norms)
     }

@@ -76,9 +76,9 @@ pub fn solve_irmxne(
 ) -> Result<Solution, Error> {
     reweight.check()?;
     let clock = Clock::start(options.stopping.time_limit, options.stopping.monitor);
+    let mut watch = Watch::start(&clock, options.stopping.max_iter);
     let data = Scaled::new(gain, data)?;
     let mut setup = Setup::new(gain, &data, alpha, options, &clock)?;
-    let mut watch = Watch::start(&clock, options.stopping.max_iter);
     let (first, descent) = solve_from_the_start(&mut setup, gain, alpha, &mut watch)?;
     reweighted((setup, descent), gain, first, alpha, reweight, watch)
 }

@@ -8,6 +8,8 @@ use crate::products::dot;
 use nalgebra::{DMatrix, SymmetricEigen};
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
+/// Matrices from this size on take milliseconds to decompose.
+const LONG: usize = 64;
 /// Energy below this part of the whole is rounding.
 const ROUNDING: f64 = 1e-28;
 
@@ -32,39 +34,61 @@ impl Rotation {
         clock: &Clock,
     ) -> Result<(Panel, Rotation), Halt> {
         let n_times = data.ncols();
-        let energy: f64 = data.iter().map(|m| m * m).sum();
+        let energy = energy_of(data);
         if n_times == 1 || energy == 0.0 {
             return Rotation::none(data);
         }
-        let allowed = energy * slack.clamp(ROUNDING, 0.5);
-        let (spanning, remainder) = spanning_rows(data, 0.3 * allowed, clock)?;
-        let data_in_span = dot(data, spanning.t(), clock)?;
-        let axes = principal_axes(&data_in_span, clock)?;
-        let rotated = dot(data_in_span.view(), axes.view(), clock)?;
-        let mut left_out = remainder;
-        let mut kept = rotated.ncols();
-        while kept > 1 {
-            let column: f64 = rotated.column(kept - 1).iter().map(|m| m * m).sum();
-            if left_out + column > allowed {
-                break;
+        let Part { kept, basis, left_out } =
+            Part::new(data, energy * slack.clamp(ROUNDING, 0.5), energy, clock)?;
+        match kept.ncols() == n_times {
+            true => Rotation::none(data),
+            false => {
+                Ok((Panel::from_array(kept.view())?, Rotation { basis: Some(basis), left_out }))
             }
-            left_out += column;
-            kept -= 1;
         }
-        if kept == n_times {
+    }
+
+    /// Leaves out at most `slack` of the energy of `data`, and less than before. What was kept, M1, stays as it is and more columns follow, so that time courses move to
+    /// the new frame by [`Rotation::moved`] without loss.
+    pub fn refined(
+        &self,
+        data: ArrayView2<f64>,
+        kept: &Panel,
+        slack: f64,
+        clock: &Clock,
+    ) -> Result<(Panel, Rotation), Halt> {
+        let (Some(basis), Some(rest)) = (&self.basis, &self.left_out) else {
+            return Rotation::none(data);
+        };
+        let mut rest = rest.to_array()?;
+        // Orthogonal to what is kept to the last digit of M2, not of M.
+        let overlap = dot(rest.view(), basis.t(), clock)?;
+        rest -= &dot(overlap.view(), basis.view(), clock)?;
+        let energy = energy_of(data);
+        let allowed = (energy * slack).min(0.5 * energy_of(rest.view()));
+        if allowed <= energy * ROUNDING {
             return Rotation::none(data);
         }
-        let basis = dot(axes.slice(s![.., ..kept]).reversed_axes(), spanning.view(), clock)?;
-        let rotated = rotated.slice(s![.., ..kept]);
-        let left_out = match left_out > energy * ROUNDING {
-            true => {
-                let mut rest = dot(rotated, basis.view(), clock)?;
-                rest.zip_mut_with(&data, |fit, m| *fit = m - *fit);
-                Some(Panel::from_array(rest.view())?)
+        let more = Part::new(rest.view(), allowed, energy, clock)?;
+        if basis.nrows() + more.basis.nrows() >= data.ncols() {
+            return Rotation::none(data);
+        }
+        let data = joined(kept.to_array()?.view(), more.kept.view(), Axis(1))?;
+        let basis = joined(basis.view(), more.basis.view(), Axis(0))?;
+        let rotation = Rotation { basis: Some(basis), left_out: more.left_out };
+        Ok((Panel::from_array(data.view())?, rotation))
+    }
+
+    /// Time courses of this frame in one that was [refined](Rotation::refined) from it.
+    pub fn moved(&self, x: &Panel, to: &Rotation) -> Result<Panel, Error> {
+        match &to.basis {
+            None => Panel::from_array(self.back(x)?.view()),
+            Some(basis) => {
+                let mut out = array("time courses", x.rows, basis.nrows())?;
+                out.slice_mut(s![.., ..x.n_times]).assign(&x.to_array()?);
+                Panel::from_array(out.view())
             }
-            false => None,
-        };
-        Ok((Panel::from_array(rotated)?, Rotation { basis: Some(basis), left_out }))
+        }
     }
 
     /// Time as it is.
@@ -100,6 +124,60 @@ impl Rotation {
             Some(basis) => dot(x.view(), basis.view(), &Clock::endless()).map_err(Halt::into_error),
             None => Ok(x),
         }
+    }
+}
+
+fn joined(a: ArrayView2<f64>, b: ArrayView2<f64>, axis: Axis) -> Result<Array2<f64>, Error> {
+    let mut size = a.raw_dim();
+    size[axis.index()] += b.len_of(axis);
+    let mut out = array("time courses", size[0], size[1])?;
+    let (mut first, mut second) = out.view_mut().split_at(axis, a.len_of(axis));
+    first.assign(&a);
+    second.assign(&b);
+    Ok(out)
+}
+
+fn energy_of(data: ArrayView2<f64>) -> f64 {
+    data.iter().map(|m| m * m).sum()
+}
+
+/// The part of data that a few time columns carry.
+struct Part {
+    /// M1
+    kept: Array2<f64>,
+    /// V1'
+    basis: Array2<f64>,
+    /// M - M1 V1', unless it is only rounding beside the energy of all data
+    left_out: Option<Panel>,
+}
+
+impl Part {
+    fn new(data: ArrayView2<f64>, allowed: f64, energy: f64, clock: &Clock) -> Result<Part, Halt> {
+        let (spanning, remainder) = spanning_rows(data, 0.3 * allowed, clock)?;
+        let data_in_span = dot(data, spanning.t(), clock)?;
+        let axes = principal_axes(&data_in_span, clock)?;
+        let rotated = dot(data_in_span.view(), axes.view(), clock)?;
+        let mut left_out = remainder;
+        let mut kept = rotated.ncols();
+        while kept > 1 {
+            let column: f64 = rotated.column(kept - 1).iter().map(|m| m * m).sum();
+            if left_out + column > allowed {
+                break;
+            }
+            left_out += column;
+            kept -= 1;
+        }
+        let basis = dot(axes.slice(s![.., ..kept]).reversed_axes(), spanning.view(), clock)?;
+        let kept = rotated.slice_move(s![.., ..kept]);
+        let left_out = match left_out > energy * ROUNDING {
+            true => {
+                let mut rest = dot(kept.view(), basis.view(), clock)?;
+                rest.zip_mut_with(&data, |fit, m| *fit = m - *fit);
+                Some(Panel::from_array(rest.view())?)
+            }
+            false => None,
+        };
+        Ok(Part { kept, basis, left_out })
     }
 }
 
@@ -147,7 +225,11 @@ fn spanning_rows(
 fn principal_axes(a: &Array2<f64>, clock: &Clock) -> Result<Array2<f64>, Halt> {
     let n = a.ncols();
     let gram = dot(a.t(), a.view(), clock)?;
-    let eigen = SymmetricEigen::new(DMatrix::from_fn(n, n, |i, j| gram[[i, j]]));
+    let gram = DMatrix::from_fn(n, n, |i, j| gram[[i, j]]);
+    let decompose = move || SymmetricEigen::try_new(gram, f64::EPSILON, 1000 * n);
+    let eigen = if n < LONG { decompose() } else { clock.wait_for(decompose)? };
+    // Without them the columns stay as they are: any orthonormal ones will do.
+    let Some(eigen) = eigen else { return Ok(Array2::eye(n)) };
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|&i, &j| eigen.eigenvalues[j].total_cmp(&eigen.eigenvalues[i]));
     Ok(Array2::from_shape_fn((n, n), |(i, j)| eigen.eigenvectors[(i, order[j])]))
@@ -164,7 +246,7 @@ mod tests {
             let left = Array2::from_shape_fn((n, rank), |(i, j)| ((i * 5 + j * 11) as f64).sin());
             let right = Array2::from_shape_fn((rank, t), |(i, j)| ((i * 3 + j * 7) as f64).cos());
             let data = left.dot(&right);
-            let energy: f64 = data.iter().map(|m| m * m).sum();
+            let energy = energy_of(data.view());
             for slack in [0.0, 1e-3, 0.5] {
                 let (panel, rotation) = Rotation::new(data.view(), slack, &clock)?;
                 let kept: f64 = panel.values().iter().map(|m| m * m).sum();

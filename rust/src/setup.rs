@@ -114,10 +114,9 @@ impl<'a> Setup<'a> {
     /// Leaves less out; both iterates follow the rotation.
     fn refine(&mut self, start: &mut Iterate, iterate: &mut Iterate) -> Result<(), Halt> {
         let slack = if self.slack > LEAST_SLACK { FINER * self.slack } else { 0.0 };
-        let (data, rotation) = Rotation::new(self.unrotated, slack, self.clock)?;
-        let moved = |x: &Panel| -> Result<Panel, Halt> {
-            rotation.forward(self.rotation.back(x)?.view(), self.clock)
-        };
+        let (data, rotation) =
+            self.rotation.refined(self.unrotated, &self.data, slack, self.clock)?;
+        let moved = |x: &Panel| self.rotation.moved(x, &rotation);
         (start.x, iterate.x) = (moved(&start.x)?, moved(&iterate.x)?);
         (self.slack, self.data, self.rotation) = (slack, data, rotation);
         Ok(())

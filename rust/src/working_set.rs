@@ -253,6 +253,7 @@ fn solve_on_all(
     goal: Goal,
     watch: &mut Watch,
 ) -> Result<Descended, Halt> {
+    problem.clock.look()?;
     let o = problem.gain.n_orient();
     let all: Vec<usize> = memory::gathered("the locations", 0..problem.gain.n_locations())?;
     let mut x = Panel::zeros(problem.gain.n_sources(), problem.data.n_times)?;

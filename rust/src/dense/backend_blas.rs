@@ -9,6 +9,7 @@ const ROW_MAJOR: c_int = 101;
 const NO_TRANSPOSE: c_int = 111;
 const TRANSPOSE: c_int = 112;
 
+// SAFETY: the signatures of cblas.h and of OpenBLAS, whose int has 32 bits (build.rs looks for no other).
 unsafe extern "C" {
     #[cfg_attr(scipy_openblas, link_name = "scipy_cblas_dgemm")]
     fn cblas_dgemm(

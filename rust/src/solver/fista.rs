@@ -36,11 +36,12 @@ impl State {
         quadratic.correlations(x, &mut correlations, clock)?;
         let largest = |s| quadratic.curvature().lipschitz(s);
         let lipschitz = (0..n_locations).map(largest).fold(0.0, f64::max) + quadratic.ridge();
+        let copied = |panel: &Panel| clock.look().and_then(|()| Ok(panel.copy()?));
         Ok(State {
-            previous: x.copy()?,
-            previous_correlations: correlations.copy()?,
-            point: x.copy()?,
-            point_correlations: correlations.copy()?,
+            previous: copied(x)?,
+            previous_correlations: copied(&correlations)?,
+            point: copied(x)?,
+            point_correlations: copied(&correlations)?,
             correlations,
             momentum: 1.0,
             lipschitz,
@@ -72,11 +73,12 @@ impl Epoch for Fista {
             &state.previous_correlations,
             beta,
         );
+        clock.spend(8 * x.lanes().len())?;
         state.previous.lanes_mut().copy_from_slice(x.lanes());
         std::mem::swap(&mut state.previous_correlations, &mut state.correlations);
         loop {
             clock.spend(8 * x.lanes().len())?;
-            state.step(quadratic.n_orient(), penalty, x);
+            state.step(quadratic.n_orient(), penalty, x, clock)?;
             quadratic.load(x, clock)?;
             quadratic.correlations(x, &mut state.correlations, clock)?;
             clock.spend(8 * x.lanes().len())?;
@@ -94,11 +96,18 @@ impl Epoch for Fista {
 
 impl State {
     /// `x = prox(point + C(point) / L)`.
-    fn step(&self, n_orient: usize, penalty: &Penalty, x: &mut Panel) {
+    fn step(
+        &self,
+        n_orient: usize,
+        penalty: &Penalty,
+        x: &mut Panel,
+        clock: &Clock,
+    ) -> Result<(), Halt> {
         for (s, a) in penalty.thresholds.iter().enumerate() {
             let (point, c) =
                 (self.point.block(s, n_orient), self.point_correlations.block(s, n_orient));
             let block = x.block_mut(s, n_orient);
+            clock.spend(8 * block.len())?;
             for ((x, p), c) in block.iter_mut().zip(point).zip(c) {
                 for i in 0..8 {
                     x.0[i] = p.0[i] + c.0[i] / self.lipschitz;
@@ -111,6 +120,7 @@ impl State {
                 lane.0 = if factor == 0.0 { [0.0; 8] } else { lane.0.map(|value| value * factor) };
             }
         }
+        Ok(())
     }
 
     /// A larger constant where the curvature along the step, `<d, H d> = <d, C(point) - C(x)>`, exceeds `L |d|^2`.
