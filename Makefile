@@ -68,6 +68,7 @@ python-test: $(VENV)/installed
 	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) -m pytest
 	MXNE_RS_WITHOUT_MNE=1 $(PY) -m pytest tests
 	$(PY) tests/with_blas.py
+	$(PY) tests/with_free_threading.py
 	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) tests/with_older_mne.py
 
 wheel-test: $(VENV)/installed

@@ -161,7 +161,9 @@ def check(description):
             result = CALLS[name](**arguments)
         except (ValueError, TypeError) as error:
             result, outcome = None, type(error).__name__
-            named = [n for n in parameters(name) if re.search(rf"\b{n}\b", str(error))]
+            # A solve along a path speaks of the one alpha it is at.
+            names = {*parameters(name)} | ({"alpha"} if "alphas" in parameters(name) else set())
+            named = [n for n in names if re.search(rf"\b{n}\b", str(error))]
             ensure(named, f"nameless {outcome}: {start_of(error)}", f"{name}: {error}"[:300])
             plain = not description["strange"] and not description["given"]
             may = not plain or not (ordinary or is_represented(description))

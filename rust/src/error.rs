@@ -43,7 +43,7 @@ pub enum Error {
         columns: usize,
     },
     /// An array holds a NaN or an infinity.
-    #[error("{name} holds {value} at [{row}, {column}]; remove it first")]
+    #[error("{name} holds {value:?} at [{row}, {column}]; remove it first")]
     NotFinite {
         /// the argument
         name: &'static str,
@@ -55,7 +55,7 @@ pub enum Error {
         column: usize,
     },
     /// A number is outside of its range.
-    #[error("{name} is {value}; {remedy}")]
+    #[error("{name} is {value:?}; {remedy}")]
     Parameter {
         /// the argument
         name: &'static str,
@@ -66,7 +66,7 @@ pub enum Error {
     },
     /// A weight is not a positive number.
     #[error(
-        "weights holds {value} for location {location}; weights are positive, \
+        "weights holds {value:?} for location {location}; weights are positive, \
          and infinity excludes a location"
     )]
     Weight {

@@ -263,4 +263,36 @@ mod tests {
         }
         Ok(())
     }
+
+    #[test]
+    fn what_was_kept_stays_in_a_finer_rotation() -> Result<(), Halt> {
+        let clock = Clock::endless();
+        for (n, t) in [(12, 5), (12, 8), (6, 20), (40, 90)] {
+            let falling = |(i, j): (usize, usize)| {
+                ((i * 7 + j * 13 + i * j) as f64).sin() * 0.3_f64.powi((j % 7) as i32)
+            };
+            let data = Array2::from_shape_fn((n, t), falling);
+            let energy = energy_of(data.view());
+            let (mut panel, mut rotation) = Rotation::new(data.view(), 0.3, &clock)?;
+            let mut x = Panel::from_array(panel.to_array()?.slice(s![..2, ..]))?;
+            let expected = rotation.back(&x)?;
+            for slack in [0.1, 1e-3, 1e-9, 0.0] {
+                let (finer, next) = rotation.refined(data.view(), &panel, slack, &clock)?;
+                x = rotation.moved(&x, &next)?;
+                (panel, rotation) = (finer, next);
+                let difference = &rotation.back(&x)? - &expected;
+                assert!(difference.iter().all(|d| d.abs() < 1e-14), "{difference}");
+                let rest = rotation
+                    .left_out
+                    .as_ref()
+                    .map_or(0.0, |p| p.values().iter().map(|m| m * m).sum());
+                assert!(rest <= (slack + 1e-25) * energy);
+                let kept: f64 = panel.values().iter().map(|m| m * m).sum();
+                assert!((kept + rest - energy).abs() < 1e-13 * energy);
+                let lost = &rotation.back(&panel)? - &data;
+                assert!((energy_of(lost.view()) - rest).abs() < 1e-13 * energy);
+            }
+        }
+        Ok(())
+    }
 }

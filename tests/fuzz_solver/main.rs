@@ -1,7 +1,7 @@
 //! Random small problems against the solver, the certificate as judge.
 //!
 //! Every file in `tests/corpus/solver` is replayed, then inputs are drawn and mutated until `MXNE_RS_FUZZ_SECONDS` (5) are
-//! over, from `MXNE_RS_FUZZ_SEED` (the time; printed). A finding is written to `target/fuzz` and
+//! over, from `MXNE_RS_FUZZ_SEED` (1, or the time where the seconds are given; printed). A finding is written to `target/fuzz` and
 //! `MXNE_RS_FUZZ_REPLAY=file` runs it again. `MXNE_RS_FUZZ_KEEP=folder` keeps every input with an outcome of its own: the
 //! corpus was chosen from these. Inputs are bytes on stable Rust, without a look at the code's branches: what stands in
 //! for it are outcomes (verb, solver, status, sizes), of which every new one makes its input a parent.
@@ -113,7 +113,9 @@ impl Session {
     fn start() -> io::Result<Self> {
         fs::create_dir_all(FOUND)?;
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let seed = number("MXNE_RS_FUZZ_SEED").unwrap_or(now.map_or(0, |t| t.as_secs()));
+        // The same inputs wherever tests run; others where somebody asks for a longer run.
+        let usual = number("MXNE_RS_FUZZ_SECONDS").map_or(1, |_| now.map_or(0, |t| t.as_secs()));
+        let seed = number("MXNE_RS_FUZZ_SEED").unwrap_or(usual);
         println!("fuzz_solver: MXNE_RS_FUZZ_SEED={seed}");
         Ok(Session {
             rng: Rng::with_seed(seed),
