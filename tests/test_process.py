@@ -952,7 +952,9 @@ seen = []
 sys.addaudithook(lambda event, _: seen.append(event))
 children.answers(mxne_rs.Gain(gain), data, alpha, 2)
 outside = ("open", "socket.", "subprocess.", "os.", "shutil.", "tempfile.", "ctypes.", "import")
-print([event for event in seen if event.startswith(outside)], len(seen) > 0)
+found = [event for event in seen if event.startswith(outside)]
+open(os.devnull).close()
+print(found, "open" in seen)
 """
 
 

@@ -93,10 +93,12 @@ def require_finite(name: str, array: Floats) -> None:
     # A finite sum means finite values; only where it is not is the array read again.
     with np.errstate(over="ignore", invalid="ignore"):
         suspicious = not math.isfinite(float(np.sum(array)))
-    if suspicious and not np.isfinite(array).all():
-        first = tuple(np.argwhere(~np.isfinite(array))[0].tolist())
+    if not suspicious:
+        return
+    # Looked at once: another thread may write to the array meanwhile.
+    for first in np.argwhere(~np.isfinite(array))[:1].tolist():
         place = ", ".join(map(str, first))
-        raise ValueError(f"{name} holds {array[first]} at [{place}]; remove it first")
+        raise ValueError(f"{name} holds {array[tuple(first)]} at [{place}]; remove it first")
 
 
 def as_matrix(name: str, value: Any) -> Floats:

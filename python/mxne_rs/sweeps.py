@@ -311,7 +311,8 @@ def solve_batch(
 
 
 def _sets(data: Any) -> Iterable[Any]:
-    if isinstance(data, (str, bytes, memoryview)) or not hasattr(data, "__iter__"):
+    whole = isinstance(data, (str, bytes, memoryview)) or hasattr(data, "tocsr")
+    if whole or not hasattr(data, "__iter__"):
         raise TypeError(
             f"data is {shown(data)}; give a list of arrays (n_sensors, n_times) or a 3-D array"
         )

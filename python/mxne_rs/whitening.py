@@ -87,8 +87,9 @@ def whitener(noise_cov: Any) -> Array:
     _check_symmetric(covariance, np.sqrt(variance), max(tolerance, 1e-8))
 
     scale = np.sqrt(variance[kept])
-    correlation = covariance[np.ix_(kept, kept)] / scale / scale[:, np.newaxis]
-    correlation = (correlation + correlation.T) / 2
+    with np.errstate(over="ignore"):
+        correlation = covariance[np.ix_(kept, kept)] / scale / scale[:, np.newaxis]
+    correlation = correlation / 2 + correlation.T / 2
     lowest, highest = _eigen(correlation)[0][[0, -1]]
     if lowest < -max(10 * tolerance, 1e-9) * highest:
         raise ValueError(
@@ -160,10 +161,12 @@ def _projector(noise_cov: Any, kept: NDArray[np.bool_]) -> Array:
 
 def _check_symmetric(covariance: Array, std: Array, tolerance: float) -> None:
     """Raise where C and its transpose differ, relative to the channels' deviations."""
-    difference = np.abs(covariance - covariance.T)
+    with np.errstate(over="ignore"):
+        difference = np.abs(covariance - covariance.T)
     # A channel without variance has no scale of its own: it takes the smallest one there is.
     scale = np.where(std > 0, std, std[std > 0].min())
-    relative = difference / scale / scale[:, np.newaxis]
+    with np.errstate(over="ignore"):
+        relative = difference / scale / scale[:, np.newaxis]
     if relative.max() > tolerance:
         i, j = (int(k) for k in np.unravel_index(np.argmax(relative), relative.shape))
         raise ValueError(

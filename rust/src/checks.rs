@@ -7,6 +7,9 @@ use crate::solution::Sources;
 use crate::units::times_power;
 use ndarray::ArrayView2;
 
+/// Beside gains near one: the answer to a larger one is too small for all its digits.
+const LARGEST_RIDGE: f64 = 1e250;
+
 pub(crate) fn check_all(
     gain: &Gain,
     data: ArrayView2<f64>,
@@ -19,7 +22,7 @@ pub(crate) fn check_all(
         let remedy = "give zero or a positive number";
         return Err(Error::Parameter { name: "ridge", value: options.ridge, remedy });
     }
-    let beyond = !times_power(options.ridge, -2 * gain.exponent()).is_finite();
+    let beyond = times_power(options.ridge, -2 * gain.exponent()) > LARGEST_RIDGE;
     if options.ridge > 0.0 && (beyond || !gain.faint().is_empty()) {
         let remedy = "beside the squares of the largest columns of gain those of the smallest are nothing: leave it zero, \
                       or bring the gain near one";

@@ -98,8 +98,12 @@ pub(crate) fn drive(
         }
         report(watch, &last, x);
         best.consider(x, last);
-        if last.gap() > goal.gap && matches!(clock.look(), Err(Halt::OutOfTime)) {
-            return Ok(best.instead_of(x, Status::TimeLimit));
+        match clock.look() {
+            Err(Halt::OutOfTime) if last.gap() > goal.gap => {
+                return Ok(best.instead_of(x, Status::TimeLimit));
+            }
+            Err(Halt::Failed(error)) => return Err(error.into()),
+            _ => {}
         }
         if last.gap() < 0.99 * mark {
             mark = last.gap();

@@ -196,10 +196,10 @@ impl Kernels {
         self.dot(a, a)
     }
 
-    /// |a|, also where its squares vanish.
+    /// |a|, also where its squares vanish or overflow.
     pub fn norm(&self, a: &[Lane]) -> f64 {
         let energy = self.energy(a);
-        if energy > VANISHING {
+        if energy > VANISHING && energy.is_finite() {
             return energy.sqrt();
         }
         let values = || a.iter().flat_map(|lane| lane.0);

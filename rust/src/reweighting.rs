@@ -95,7 +95,7 @@ pub(crate) fn reweighted<'a>(
     let n_locations = gain.n_locations();
     let mut weights = memory::gathered(WHAT, (0..n_locations).map(|s| setup.weight(s)))?;
     let largest = first.iterate.norms(gain.n_orient()).into_iter().fold(0.0, f64::max);
-    setup.units.check_source(largest)?;
+    setup.check_source(largest)?;
     let eps = LOG_EPS * times_power(largest, setup.units.of_sources());
     // A location at zero has an infinite weight under the square root: only the survivors' gain is needed.
     let within = match reweight.surrogate {
@@ -249,7 +249,8 @@ impl Rounds<'_> {
     fn norms(&self, iterate: &Iterate) -> Result<Vec<f64>, Error> {
         let mut norms = memory::zeros(WHAT, self.base.len())?;
         for (&s, norm) in iterate.locations.iter().zip(iterate.norms(self.part.n_orient())) {
-            norms[s] = times_power(norm, self.setup.units.of_sources());
+            // Too small for a double, but not zero.
+            norms[s] = times_power(norm, self.setup.units.of_sources()).max(f64::from_bits(1));
         }
         Ok(norms)
     }

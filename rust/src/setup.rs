@@ -216,12 +216,17 @@ impl<'a> Setup<'a> {
         Ok(Iterate { x, ..end })
     }
 
+    /// Refuses a location whose |X_s|_F cannot be handed back.
+    pub fn check_source(&self, norm: f64) -> Result<(), Error> {
+        self.units.check_source(norm, self.options.ridge)
+    }
+
     /// The sources in the caller's units.
     pub fn sources(&self, iterate: &Iterate) -> Result<Sources, Error> {
         let mut coef = self.rotation.back(&iterate.x)?;
         if self.units.of_sources() != 0 {
             for norm in iterate.norms(self.n_orient) {
-                self.units.check_source(norm)?;
+                self.check_source(norm)?;
             }
             coef.mapv_inplace(|value| times_power(value, self.units.of_sources()));
         }

@@ -62,8 +62,8 @@ impl Units {
 
     /// Refuses a location whose |X_s|_F is no double in the caller's units, unless what is lost is nothing beside the
     /// data.
-    pub fn check_source(self, norm: f64) -> Result<(), Error> {
-        let lost = times_power(f64::from_bits(1), -self.of_sources());
+    pub fn check_source(self, norm: f64, ridge: f64) -> Result<(), Error> {
+        let lost = times_power(f64::from_bits(1), -self.of_sources()) * (1.0 + self.ridge(ridge));
         if times_power(norm, self.of_sources()).is_finite() && lost < NOTHING {
             return Ok(());
         }
