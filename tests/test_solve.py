@@ -11,6 +11,7 @@ import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from itertools import pairwise
 
 import numpy as np
@@ -18,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import children
 import mxne_rs
 import reference
 from strategies import fixed_problem, problems
@@ -555,7 +557,17 @@ def test_nothing_is_printed_unless_asked(capfd, caplog):
     for verbose in (False, None):
         solve(problem, verbose=verbose)
         mxne_rs.solve_irmxne(problem.gain, problem.data, problem.alpha, verbose=verbose)
-    assert capfd.readouterr() == ("", "")
+    # A line is drawn only once a solve has taken a while.
+    hard = children.hard_problem()
+    long = {"tol": 1e-300, "max_iter": 10**9, "time_limit": 0.5}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", mxne_rs.ConvergenceWarning)
+        for verbose in (False, None):
+            mxne_rs.solve_mxne(*hard, verbose=verbose, **long)
+        assert capfd.readouterr() == ("", "")
+        if find_spec("tqdm"):
+            mxne_rs.solve_mxne(*hard, verbose=True, **long)
+            assert "MxNE" in capfd.readouterr().err
 
 
 # --- processes, threads and signals --------------------------------------------------------------
