@@ -405,11 +405,36 @@ def test_fork_before_and_after_a_solve(expected: str) -> None:
     assert result.out.split() == ["0", "True", "0", "0", "0", "True"], result
 
 
+FIRST = """
+gain, data, alpha = children.problem()
+prepared, begun = mxne_rs.Gain(gain), threading.Event()
+def first():
+    begun.set()
+    mxne_rs.alpha_max(prepared, data)
+threading.Thread(target=first).start()
+begun.wait()
+time.sleep({delay})
+pid = os.fork()
+if pid == 0:
+    signal.alarm(10)
+    mxne_rs.alpha_max(prepared, data)
+    os._exit(0)
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+
+
 @unix
 def test_fork_while_other_threads_solve(expected: str) -> None:
     """At any moment, so also where another thread holds a lock: the child does not wait for it."""
     result = children.run(FORKING.format(expected=expected) + DURING).ended()
     assert result.out.split() == ["True"] * 3, result
+
+
+@unix
+def test_fork_while_another_thread_solves_for_the_first_time() -> None:
+    """What is made once in a process is made when the package is imported."""
+    for delay in (0.0, 0.0002, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.005):
+        assert children.run(FIRST.format(delay=delay)).ended().out == "0\n", delay
 
 
 FORKED_IN_A_SOLVE = """
@@ -658,10 +683,11 @@ def test_exit_while_a_daemon_thread_solves(job: str) -> None:
         for end, (how, _) in ENDS.items()
     }
     try:
-        results = {}
-        for end, process in started.items():
+        for process in started.values():
             assert process.stdout and process.stdout.readline() == "ends\n"
-            results[end] = children.finish(process, 30)
+        # Long enough for a thread to come back from a solve to where the interpreter was.
+        time.sleep(2)
+        results = {end: children.finish(process, 30) for end, process in started.items()}
     finally:
         for process in started.values():
             process.kill()

@@ -225,6 +225,20 @@ def test_units_do_not_matter(what, scale):
     np.testing.assert_allclose(back * solve(scaled, 1e-10).x, solve(problem, 1e-10).x, atol=1e-4)
 
 
+@pytest.mark.parametrize("power", [-900, -601, 600, 901])
+@pytest.mark.parametrize("what", ["data", "gain"])
+def test_powers_of_two_change_no_bit(what, power):
+    """At scales of which the squares are no numbers, to either side."""
+    problem = fixed_problem()
+    options = {"n_orient": problem.n_orient, "tol": 1e-8}
+    plain = mxne_rs.solve_mxne(problem.gain, problem.data, problem.alpha, **options)
+    given = {name: getattr(problem, name) for name in ("gain", "data", "alpha")}
+    given |= {name: np.ldexp(given[name], power) for name in (what, "alpha")}
+    scaled = mxne_rs.solve_mxne(**given, **options)
+    np.testing.assert_array_equal(np.ldexp(plain.x, power if what == "data" else -power), scaled.x)
+    assert (scaled.status, scaled.gap) == (plain.status, plain.gap)
+
+
 @given(problems(), st.integers(0, 2**32 - 1))
 def test_permuting_locations_permutes_the_answer(problem, seed):
     """No location comes first."""

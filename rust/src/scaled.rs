@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::gain::Gain;
 use crate::memory;
-use crate::units::{Units, exponent, times_power};
+use crate::units::{Units, exponent, times_power, whole_exponent};
 use ndarray::{ArrayView2, CowArray, Ix2};
 
 /// Data with their power of two taken out; a view where there is none.
@@ -16,7 +16,12 @@ pub(crate) struct Scaled<'a> {
 
 impl<'a> Scaled<'a> {
     pub fn new(gain: &Gain, data: ArrayView2<'a, f64>) -> Result<Self, Error> {
-        let taken_out = exponent(data.iter().fold(0.0, |a: f64, b| a.max(b.abs())));
+        let largest = data.iter().fold(0.0, |a: f64, b| a.max(b.abs()));
+        // Beside faint locations all of it: their correlations are close enough to the end of the doubles.
+        let taken_out = match gain.faint().is_empty() {
+            true => exponent(largest),
+            false => whole_exponent(largest),
+        };
         let mut values = CowArray::from(data);
         if taken_out != 0 {
             let mut scaled = memory::array("the data", data.nrows(), data.ncols())?;

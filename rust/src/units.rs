@@ -11,8 +11,14 @@ const NOTHING: f64 = 1e-90;
 /// The power of two to take out of numbers of which `largest` is the largest: even, so that its square root is exact, and
 /// 0 where they do no harm.
 pub(crate) fn exponent(largest: f64) -> i32 {
+    let exponent = whole_exponent(largest);
+    if exponent.abs() <= HARMLESS { 0 } else { exponent }
+}
+
+/// The power of two of `largest`, whether it does harm or not.
+pub(crate) fn whole_exponent(largest: f64) -> i32 {
     let exponent = if largest > 0.0 { largest.log2().floor() as i32 } else { 0 };
-    if exponent.abs() <= HARMLESS { 0 } else { exponent & !1 }
+    exponent & !1
 }
 
 /// `x * 2^exponent`, also where the power itself is no number.
