@@ -248,7 +248,7 @@ def gap_of(facts, data, x, alpha, weights):
     of_x, of_gain = norms(x, 0)[kept], norms(gain, 1)[kept]
     thresholds = alpha * weights[kept]
     correlations = norms(gain.T @ residual - ridge * x, 0)[kept]
-    unit = 128 * np.finfo(float).eps / 2
+    unit = 256 * np.finfo(float).eps / 2
     error = unit * (np.sqrt(2 * half) + np.sum(of_gain * of_x))
     noise = of_gain * error + unit * correlations
     ratios = [np.max((correlations + sign * noise) / thresholds, initial=1) for sign in (0, -1, 1)]
@@ -359,7 +359,9 @@ def judge_gain(facts, gain):
     exact = facts.numbers("gain").astype(np.float64)
     ensure(gain.shape == exact.shape, f"{facts.name}: shape", gain.shape)
     of_gain = np.max(np.abs(facts.numbers("gain")))
-    usual = of_gain < 1e150 or np.isposinf(gain.lipschitz).any() or np.isfinite(gain.lipschitz).all()
+    usual = (
+        of_gain < 1e150 or np.isposinf(gain.lipschitz).any() or np.isfinite(gain.lipschitz).all()
+    )
     ensure(usual, f"{facts.name}: lipschitz", gain.lipschitz)
     ensure(not np.isnan(gain.lipschitz).any(), f"{facts.name}: lipschitz", gain.lipschitz)
     same = np.array_equal(gain.columns(np.arange(gain.n_locations)), exact)

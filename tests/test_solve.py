@@ -118,9 +118,7 @@ def test_progress_ended_by_rounding_is_a_status_of_its_own(engine, n_orient):
     # A gap of exactly zero is one that rounding can lead to.
     assert solution.status == ("converged" if solution.gap == 0 else "stalled")
     assert solution.n_iter < 200_000
-    gap, *_ = reference.duality_gap(
-        problem.gain, problem.data, solution.x, problem.alpha, n_orient
-    )
+    gap, *_ = reference.duality_gap(problem.gain, problem.data, solution.x, problem.alpha, n_orient)
     assert gap <= 1e-10 and solution.gap <= 1e-10
 
 

@@ -13,7 +13,6 @@ __all__ = [
     "__version__",
     "alpha_max",
     "back_end",
-    "close",
     "duality_gap",
     "group_soft_threshold",
     "solve_batch",
@@ -25,8 +24,6 @@ __all__ = [
 
 __version__: str
 back_end: str
-
-def close() -> None: ...
 
 @final
 class Gain:

@@ -66,7 +66,7 @@ class Gain:
 
     @property
     def lipschitz(self) -> Floats:
-        """Block Lipschitz constants ``|G_s'G_s|_2``, (n_locations,); infinite beyond all doubles."""
+        """Block Lipschitz constants ``|G_s'G_s|_2``, (n_locations,); infinite beyond doubles."""
         return self._prepared.lipschitz
 
     def columns(self, locations: ArrayLike) -> Floats:

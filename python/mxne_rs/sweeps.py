@@ -198,7 +198,7 @@ def falling_alphas(
     try:
         return largest * np.geomspace(1.0, part, count)
     except (MemoryError, ValueError, OverflowError):
-        raise MemoryError(f"n_alphas is {count}: there is no room for as many; give fewer") from None
+        raise MemoryError(f"n_alphas is {count}: no room for as many; give fewer") from None
 
 
 def path_of(
@@ -318,7 +318,8 @@ def _sets(data: Any) -> Iterable[Any]:
         )
     if isinstance(data, np.ndarray) and data.ndim != 3:
         raise ValueError(f"data has shape {data.shape}; give three dimensions or a list of arrays")
-    return iter(data)
+    items: Iterable[Any] = data
+    return items
 
 
 def _alphas(alpha: Any, count: int) -> Floats:

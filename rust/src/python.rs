@@ -5,7 +5,6 @@
 #![allow(missing_docs)]
 
 mod arrays;
-mod lifetime;
 mod outcome;
 mod request;
 mod run;
@@ -35,7 +34,6 @@ impl PyGain {
     #[new]
     #[pyo3(signature = (gain, n_orient))]
     fn new(py: Python<'_>, gain: Bound<'_, PyArray2<f64>>, n_orient: usize) -> PyResult<Self> {
-        lifetime::check()?;
         let mut preparation = Preparation::new((gain.shape()[0], gain.shape()[1]), n_orient)?;
         loop {
             let (rows, columns) = preparation.shape();
@@ -269,8 +267,6 @@ fn group_soft_threshold<'py>(
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("back_end", if cfg!(feature = "blas") { "blas" } else { "gemm" })?;
-    let close = wrap_pyfunction!(lifetime::close, module)?;
-    module.py().import("atexit")?.call_method1("register", (close,))?;
     // Now, so that no fork finds another thread in the middle of it.
     crate::kernels::kernels();
     let _ = crate::dense::prepare_this_thread();

@@ -5,8 +5,8 @@ use crate::error::Error;
 /// Exponents up to this are left alone: the square of a square of such a number is still far from the ends.
 const HARMLESS: i32 = 100;
 
-/// In units in which gain and data are at most 2^[`HARMLESS`] and at least its inverse, no rounding of X is felt below.
-const NOTHING: f64 = 1e-90;
+/// Beside the residual a change of G X by this part of the data is not felt.
+const NOTHING: f64 = 1e-20;
 
 /// The power of two to take out of numbers of which `largest` is the largest: even, so that its square root is exact, and
 /// 0 where they do no harm.
@@ -70,6 +70,9 @@ impl Units {
     /// data.
     pub fn check_source(self, norm: f64, ridge: f64) -> Result<(), Error> {
         let lost = times_power(f64::from_bits(1), -self.of_sources()) * (1.0 + self.ridge(ridge));
+        // What was not scaled is within 2^HARMLESS of one, either way.
+        let size = |exponent: i32| if exponent == 0 { 2.0_f64.powi(HARMLESS) } else { 1.0 };
+        let lost = lost * size(self.gain) * size(self.data);
         if times_power(norm, self.of_sources()).is_finite() && lost < NOTHING {
             return Ok(());
         }

@@ -13,7 +13,7 @@ use ndarray::{Array2, ArrayView2, s};
 
 /// Roundings that the library may make in a row in one number: sums of at most a few dozen terms, a rotation of time to
 /// and fro, and what that drops as rounding (1e-14 of the norm).
-const ROUNDINGS: f64 = 128.0;
+const ROUNDINGS: f64 = 256.0;
 
 /// What is certified: a problem, and what may stand in for its weights after reweighting.
 #[derive(Clone, Copy)]

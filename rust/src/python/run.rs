@@ -1,6 +1,5 @@
 //! Work without the GIL that answers signals.
 
-use super::lifetime::{Running, is_over};
 use crate::{Error, Monitor, Progress};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -30,7 +29,6 @@ pub(super) fn watched<T: Send>(
             *slot = Some(error);
         }
     };
-    let running = Running::begin()?;
     let result = py.detach(|| {
         let look = |shown: Progress| {
             Python::try_attach(|py| {
@@ -44,19 +42,16 @@ pub(super) fn watched<T: Send>(
                 answer.map_err(keep).is_ok()
             })
         };
-        let monitor = |shown: Progress| !is_over() && look(shown).unwrap_or(false);
+        // Nobody to ask: the interpreter ends. PyO3 parks the thread when it comes back.
+        let monitor = |shown: Progress| look(shown).unwrap_or(false);
         catch_unwind(AssertUnwindSafe(|| work(&monitor)))
     });
-    drop(running);
     if let Ok(mut slot) = raised.lock()
         && let Some(error) = slot.take()
     {
         return Err(error);
     }
     match result {
-        Ok(Err(Error::Interrupted)) if is_over() => {
-            Err(PyRuntimeError::new_err("the interpreter is shutting down"))
-        }
         Ok(value) => Ok(value?),
         Err(_) => Err(PyRuntimeError::new_err("internal error in mxne_rs: please report it")),
     }
