@@ -1,4 +1,4 @@
-"""The kept corpus of strange calls, and five seconds more from a fixed seed; others by `make fuzz`."""
+"""The kept corpus of strange calls, and five seconds of new ones; more by `make fuzz`."""
 
 import fuzz_boundary
 
