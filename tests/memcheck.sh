@@ -16,7 +16,7 @@ cargo test -q --config "$runner" --test laws -- limits_are threads_do_not refuse
 
 sanitizer() {
     host=$(rustc -vV | sed -n 's/^host: //p')
-    RUSTFLAGS=-Zsanitizer=address cargo +nightly test -q --target "$host" --target-dir target/asan "$@"
+    ASAN_OPTIONS=allocator_may_return_null=1 RUSTFLAGS=-Zsanitizer=address cargo +nightly test -q --target "$host" --target-dir target/asan "$@"
 }
 echo '== address sanitizer'
 if cargo +nightly --version > /dev/null 2>&1; then

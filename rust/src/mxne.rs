@@ -79,7 +79,7 @@ pub(crate) fn finish(
     watch: Watch,
 ) -> Result<Solution, Error> {
     Ok(Solution {
-        sources: setup.sources(&end.iterate)?,
+        sources: setup.sources(&end.iterate, alpha)?,
         certificate: end.certificate.in_units(setup.units),
         status: end.status,
         alpha,

@@ -95,7 +95,7 @@ pub(crate) fn reweighted<'a>(
     let n_locations = gain.n_locations();
     let mut weights = memory::gathered(WHAT, (0..n_locations).map(|s| setup.weight(s)))?;
     let largest = first.iterate.norms(gain.n_orient()).into_iter().fold(0.0, f64::max);
-    setup.check_source(largest)?;
+    setup.units.check_source(largest, f64::INFINITY, 0.0)?;
     let eps = LOG_EPS * times_power(largest, setup.units.of_sources());
     // A location at zero has an infinite weight under the square root: only the survivors' gain is needed.
     let within = match reweight.surrogate {
@@ -131,7 +131,7 @@ pub(crate) fn reweighted<'a>(
     iterate.locations.iter_mut().for_each(|s| *s = within[*s]);
     let Rounds { setup, .. } = rounds;
     Ok(Solution {
-        sources: setup.sources(&iterate)?,
+        sources: setup.sources(&iterate, alpha)?,
         certificate: certificate.in_units(setup.units),
         status,
         alpha,

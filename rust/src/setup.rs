@@ -217,16 +217,18 @@ impl<'a> Setup<'a> {
     }
 
     /// Refuses a location whose |X_s|_F cannot be handed back.
-    pub fn check_source(&self, norm: f64) -> Result<(), Error> {
-        self.units.check_source(norm, self.options.ridge)
+    fn check_source(&self, s: usize, norm: f64, alpha: f64) -> Result<(), Error> {
+        let threshold = self.units.alpha(alpha)? * self.weight(s);
+        self.units.check_source(norm, threshold, self.options.ridge)
     }
 
     /// The sources in the caller's units.
-    pub fn sources(&self, iterate: &Iterate) -> Result<Sources, Error> {
+    pub fn sources(&self, iterate: &Iterate, alpha: f64) -> Result<Sources, Error> {
         let mut coef = self.rotation.back(&iterate.x)?;
         if self.units.of_sources() != 0 {
-            for norm in iterate.norms(self.n_orient) {
-                self.check_source(norm)?;
+            let norms = iterate.norms(self.n_orient);
+            for (&s, norm) in iterate.locations.iter().zip(norms) {
+                self.check_source(s, norm, alpha)?;
             }
             coef.mapv_inplace(|value| times_power(value, self.units.of_sources()));
         }

@@ -5,9 +5,6 @@ use crate::error::Error;
 /// Exponents up to this are left alone: the square of a square of such a number is still far from the ends.
 const HARMLESS: i32 = 100;
 
-/// Beside the residual a change of G X by this part of the data is not felt.
-const NOTHING: f64 = 1e-20;
-
 /// The power of two to take out of numbers of which `largest` is the largest: even, so that its square root is exact, and
 /// 0 where they do no harm.
 pub(crate) fn exponent(largest: f64) -> i32 {
@@ -66,14 +63,14 @@ impl Units {
         self.data - self.gain
     }
 
-    /// Refuses a location whose |X_s|_F is no double in the caller's units, unless what is lost is nothing beside the
-    /// data.
-    pub fn check_source(self, norm: f64, ridge: f64) -> Result<(), Error> {
-        let lost = times_power(f64::from_bits(1), -self.of_sources()) * (1.0 + self.ridge(ridge));
-        // What was not scaled is within 2^HARMLESS of one, either way.
-        let size = |exponent: i32| if exponent == 0 { 2.0_f64.powi(HARMLESS) } else { 1.0 };
-        let lost = lost * size(self.gain) * size(self.data);
-        if times_power(norm, self.of_sources()).is_finite() && lost < NOTHING {
+    /// Refuses a location whose |X_s|_F is no double in the caller's units, unless what is lost moves its correlations,
+    /// at its optimum as large as `threshold`, by no more than rounding.
+    pub fn check_source(self, norm: f64, threshold: f64, ridge: f64) -> Result<(), Error> {
+        let lost = times_power(f64::from_bits(1), -self.of_sources());
+        // A gain that was not scaled is within 2^HARMLESS of one.
+        let largest = if self.gain == 0 { 2.0_f64.powi(2 * HARMLESS) } else { 1.0 };
+        let moved = lost * (1e4 * largest + self.ridge(ridge));
+        if times_power(norm, self.of_sources()).is_finite() && moved <= f64::EPSILON * threshold {
             return Ok(());
         }
         self.representable("the amplitude of a source", norm, self.of_sources()).map(|_| ())
