@@ -102,6 +102,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "miri has no allocator that refuses")]
     fn too_much_is_refused() {
         for size in [usize::MAX, usize::MAX / 8, isize::MAX as usize / 8 + 1, 1 << 58] {
             assert!(matches!(zeros::<f64>("numbers", size), Err(Error::Memory { .. })));

@@ -62,7 +62,9 @@ fn allowed(case: &Case, error: &Error) -> Result<Outcome, Finding> {
         let gain = largest_exponent(case.gain.view()).unwrap_or(0);
         let data = case.data.iter().filter_map(|data| largest_exponent(data.view()));
         let far = data.map(|e| (e + gain).abs().max((e - gain).abs())).max().unwrap_or(0);
-        let wild = case.weights.is_some() || case.range >= Range::Mixed;
+        // The alphas of several data sets are those of the first, and so may be anything to the others.
+        let several = matches!(case.verb, Verb::Batch | Verb::Paths);
+        let wild = case.weights.is_some() || several || case.range >= Range::Mixed;
         ensure!(far > 900 || (wild && far > 200), "odd error", "{text}");
         return Ok("refused: scale".into());
     }
