@@ -160,6 +160,8 @@ impl<'a> Problem<'a> {
             }
             // X_s in units of 2^k, the columns in units of 2^(km - k): their product is in units of the data.
             let k = match (x.and_then(largest_exponent), largest_exponent(block)) {
+                // Unless X_s is nothing beside the data: in its unit the columns would be no normal numbers.
+                (Some(k), Some(kg)) if k + kg < km - 900 => km - kg,
                 (Some(k), _) => k,
                 (None, Some(kg)) => km - kg,
                 (None, None) => continue,
