@@ -158,13 +158,6 @@ def reversed_view(a):
     return np.ascontiguousarray(a[back])[back]
 
 
-def read_only(a):
-    """Must not be written to."""
-    frozen = a.copy()
-    frozen.flags.writeable = False
-    return frozen
-
-
 LAYOUTS = {
     "c": lambda a: a.copy(),
     "fortran": np.asfortranarray,
@@ -174,7 +167,7 @@ LAYOUTS = {
     "misaligned": lambda a: (
         np.frombuffer(b"x" + a.tobytes(), np.uint8)[1:].view(np.float64).reshape(a.shape)
     ),
-    "read-only": read_only,
+    "read-only": strategies.read_only,
     "big-endian": lambda a: a.astype(">f8"),
     "float32": quietly(lambda a: a.astype(np.float32)),
     "float16": quietly(lambda a: a.astype(np.float16)),

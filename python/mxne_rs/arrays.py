@@ -150,6 +150,18 @@ def as_number(name: str, value: Any, remedy: str, *, zero: bool = False) -> floa
     return number
 
 
+def as_numbers(name: str, value: Any, count: int, counted: str, remedy: str) -> Floats:
+    """As many positive numbers as are ``counted``, or one for all of them."""
+    if is_number(value) or isinstance(value, (str, bytes)):
+        return np.full(count, as_number(name, value, remedy))
+    values = as_floats(name, value, 1)
+    if values.size != count:
+        raise ValueError(f"{name} has {values.size} entries, but {counted}; give one for each")
+    for one in values.tolist():
+        as_number(name, one, remedy)
+    return values
+
+
 def as_count(name: str, value: Any, least: int) -> int:
     """An integer that is at least ``least``."""
     remedy = f"give an integer of at least {least}"

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _core
-from .arrays import Floats, as_count, as_flag, as_floats, as_number, is_number, shown
+from .arrays import Floats, as_count, as_flag, as_numbers, shown
 from .curve import SureCurve
 from .debiasing import bounded_factors
 from .gain import Gain, prepared
@@ -175,16 +175,7 @@ def _levels(sigma: Any, data: Floats) -> Floats:
     """The noise level of every sample."""
     remedy = "give the standard deviation of the noise in the whitened data, above zero"
     n_times = data.shape[1]
-    if is_number(sigma) or isinstance(sigma, (str, bytes)):
-        levels = np.full(n_times, as_number("sigma", sigma, remedy))
-    else:
-        levels = as_floats("sigma", sigma, 1)
-    if levels.shape != (n_times,):
-        raise ValueError(
-            f"sigma has {levels.size} entries, but data has {n_times} times; give one for each"
-        )
-    for level in levels.tolist():
-        as_number("sigma", level, remedy)
+    levels = as_numbers("sigma", sigma, n_times, f"data has {n_times} times", remedy)
     size = float(np.abs(data).max())
     if levels.min() < NOTHING * size:
         raise ValueError(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _core
-from .arrays import Floats, as_count, as_floats, as_number, is_number, shown
+from .arrays import Floats, as_count, as_floats, as_number, as_numbers, shown
 from .gain import Gain, prepared
 from .progress import Progress
 from .request import make_request, make_rounds, sensor_data
@@ -292,7 +292,10 @@ def solve_batch(
     arrays = [sensor_data(gain, one, f"data[{i}]") for i, one in enumerate(_sets(data))]
     if not arrays:
         return []
-    alphas = _alphas(alpha, len(arrays))
+    alphas = as_numbers(
+        "alpha", alpha, len(arrays), f"there are {len(arrays)} data sets",
+        "give a positive number, such as a part of alpha_max",
+    )  # fmt: skip
     request = make_request(
         gain, arrays[0], alphas[0], weights=weights, ridge=ridge, tol=tol, max_iter=max_iter,
         time_limit=time_limit, solver=solver, active_set_size=active_set_size,
@@ -320,17 +323,3 @@ def _sets(data: Any) -> Iterable[Any]:
         raise ValueError(f"data has shape {data.shape}; give three dimensions or a list of arrays")
     items: Iterable[Any] = data
     return items
-
-
-def _alphas(alpha: Any, count: int) -> Floats:
-    remedy = "give a positive number, such as a part of alpha_max"
-    if is_number(alpha) or isinstance(alpha, (str, bytes)):
-        return np.full(count, as_number("alpha", alpha, remedy))
-    values = as_floats("alpha", alpha, 1)
-    if values.size != count:
-        raise ValueError(
-            f"alpha has {values.size} entries, but there are {count} data sets; give one for each"
-        )
-    for value in values:
-        as_number("alpha", value, remedy)
-    return values

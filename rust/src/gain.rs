@@ -121,20 +121,15 @@ impl Gain {
             return Err(Error::Mismatch { name, what, got, expected, other });
         }
         let (n, o) = (self.n_sensors, self.n_orient);
-        let width = locations.len().saturating_mul(o);
-        let mut out = memory::zeros(WHAT, n.saturating_mul(width))?;
+        let mut out = memory::array(WHAT, n, locations.len().saturating_mul(o))?;
         for (k, &s) in locations.iter().enumerate() {
             for (j, column) in self.block(s).chunks_exact(n).enumerate() {
                 for (i, &value) in column.iter().enumerate() {
-                    out[i * width + k * o + j] = times_power(value, self.exponent);
+                    out[[i, k * o + j]] = times_power(value, self.exponent);
                 }
             }
         }
-        Array2::from_shape_vec((n, width), out).map_err(|_| Error::Empty {
-            name: "locations",
-            rows: n,
-            columns: width,
-        })
+        Ok(out)
     }
 
     /// The power of two taken out of the columns that follow.

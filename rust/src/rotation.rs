@@ -48,8 +48,8 @@ impl Rotation {
         }
     }
 
-    /// Leaves out at most `slack` of the energy of `data`, and less than before. What was kept, M1, stays as it is and more columns follow, so that time courses move to
-    /// the new frame by [`Rotation::moved`] without loss.
+    /// Leaves out at most `slack` of the energy of `data`, and less than before. What was kept, M1, stays as it is and more
+    /// columns follow, so that time courses move to the new frame by [`Rotation::moved`] without loss.
     pub fn refined(
         &self,
         data: ArrayView2<f64>,

@@ -216,19 +216,13 @@ impl<'a> Setup<'a> {
         Ok(Iterate { x, ..end })
     }
 
-    /// Refuses a location whose |X_s|_F cannot be handed back.
-    fn check_source(&self, s: usize, norm: f64, alpha: f64) -> Result<(), Error> {
-        let threshold = self.units.alpha(alpha)? * self.weight(s);
-        self.units.check_source(norm, threshold, self.options.ridge)
-    }
-
     /// The sources in the caller's units.
     pub fn sources(&self, iterate: &Iterate, alpha: f64) -> Result<Sources, Error> {
         let mut coef = self.rotation.back(&iterate.x)?;
         if self.units.of_sources() != 0 {
-            let norms = iterate.norms(self.n_orient);
-            for (&s, norm) in iterate.locations.iter().zip(norms) {
-                self.check_source(s, norm, alpha)?;
+            let (alpha, ridge) = (self.units.alpha(alpha)?, self.options.ridge);
+            for (&s, norm) in iterate.locations.iter().zip(iterate.norms(self.n_orient)) {
+                self.units.check_source(norm, alpha * self.weight(s), ridge)?;
             }
             coef.mapv_inplace(|value| times_power(value, self.units.of_sources()));
         }
