@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from strategies import read_only
+
 
 class Exporter:
     """Offers an array, as foreign array libraries do."""
@@ -62,13 +64,6 @@ def deep_view(a: Any) -> Any:
     return cube[:, 1].T
 
 
-def frozen(a: Any) -> Any:
-    """Not to be written to."""
-    copy = a.copy()
-    copy.flags.writeable = False
-    return copy
-
-
 #: The same numbers, or numbers as good, in another form.
 FORMS: dict[str, Callable[[Any], Any]] = {
     "fortran": np.asfortranarray,
@@ -77,7 +72,7 @@ FORMS: dict[str, Callable[[Any], Any]] = {
     "odd-records": odd_records,
     "unaligned": unaligned,
     "deep-view": deep_view,
-    "read-only": frozen,
+    "read-only": read_only,
     "memory-map": memory_map,
     "broadcast-rows": lambda a: np.broadcast_to(a[:1], a.shape),
     "broadcast-columns": lambda a: np.broadcast_to(a[:, :1], a.shape),

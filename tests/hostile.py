@@ -26,7 +26,6 @@ from forms import (
     SPARSE,
     BrokenExporter,
     Exporter,
-    frozen,
     masked,
     odd_records,
     pandas_forms,
@@ -34,6 +33,7 @@ from forms import (
     sparse_arrays,
 )
 from judge import LARGEST, SMALLEST, VERBS, Answer, Case, Refusal
+from strategies import read_only
 
 ORIENTATIONS = {"fixed": 1, "free": 3}
 SOLVES = ["solve_mxne", "solve_irmxne", "solve_path", "solve_batch"]
@@ -703,7 +703,7 @@ WEIGHTS = {
     "byte-swapped": np.ones(10, ">f8"),
     "strided": np.ones(30)[::3],
     "broadcast": np.broadcast_to(2.0, 10),
-    "read-only": frozen(np.ones(10)),
+    "read-only": read_only(np.ones(10)),
     "masked-nothing": np.ma.array(np.ones(10), mask=False),
     "exporter": Exporter(np.ones(10)),
 }
@@ -1072,7 +1072,7 @@ COVARIANCES: dict[str, Callable[[], Any]] = {
     "fortran": lambda: np.asfortranarray(covariance()),
     "byte-swapped": lambda: covariance().astype(">f8"),
     "odd-records": lambda: odd_records(covariance()),
-    "read-only": lambda: frozen(covariance()),
+    "read-only": lambda: read_only(covariance()),
     "exporter": lambda: Exporter(covariance()),
     "broadcast": lambda: np.broadcast_to(1.0, (1, 1)),
 }

@@ -235,5 +235,6 @@ impl Session {
 }
 
 fn running_path() -> PathBuf {
-    Path::new(FOUND).join("solver-running")
+    // One for each process: several may run side by side.
+    Path::new(FOUND).join(format!("solver-running-{}", std::process::id()))
 }
