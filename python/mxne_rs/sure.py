@@ -143,9 +143,8 @@ def solve_sure(
             gain._prepared, data_sets, grid, request._replace(progress=progress),
             rounds if rounds.n_reweights > 1 else None,
         )  # fmt: skip
-    largest = _core.alpha_max(gain._prepared, array, request.weights, request.n_threads)
     paths = [
-        path_of(gain, one, grid, request.tol, _label(number, largest))
+        path_of(gain, one, grid, request.tol, _label(number, grid[0]))
         for number, one in enumerate(outcomes)
     ]
     curve = _curve(gain, data_sets, paths, directions, (levels, steps), debias)
@@ -201,7 +200,7 @@ def _label(number: int, largest: float) -> Callable[[float], str]:
     where = "" if number == 0 else f" on perturbed data {number}"
 
     def label(alpha: float) -> str:
-        share = f" ({100 * alpha / largest:.3g} % of alpha_max)" if largest > 0 else ""
+        share = f" ({100 * alpha / largest:.3g} % of the largest)" if largest > 0 else ""
         return f"alpha {alpha:.4g}{share}{where}: "
 
     return label

@@ -14,6 +14,13 @@ const LOOK: usize = 1 << 20;
 /// Multiplications on one thread that need not be looked into: a few milliseconds.
 pub(crate) const SLICE: usize = 1 << 25;
 
+/// A large answer takes longer than many small ones.
+const MARGIN: f64 = 2.0;
+/// Rows on which handing over is measured first.
+const FEW_ROWS: usize = 64;
+/// One part in so many of the time allowed is spent on measuring.
+const MEASURE: u32 = 20;
+
 /// Where a run is: what a progress line shows.
 #[derive(Debug, Clone, Copy)]
 pub struct Progress {
@@ -62,13 +69,53 @@ pub(crate) struct Clock<'a> {
     /// multiplications since the last look
     spent: Cell<usize>,
     progress: Cell<Progress>,
+    /// what handing over one row of the answer takes
+    row: Cell<Duration>,
+    /// what handing over the answer at hand takes
+    reserved: Cell<Duration>,
 }
 
 impl<'a> Clock<'a> {
     pub fn start(limit: Option<Duration>, monitor: Option<Monitor<'a>>) -> Self {
         let now = Instant::now();
         let progress = Cell::new(Progress { n_iter: 0, gap: 1.0, n_active: 0 });
-        Clock { begin: now, limit, monitor, asked: Cell::new(now), spent: Cell::new(0), progress }
+        Clock {
+            begin: now,
+            limit,
+            monitor,
+            asked: Cell::new(now),
+            spent: Cell::new(0),
+            progress,
+            row: Cell::default(),
+            reserved: Cell::default(),
+        }
+    }
+
+    /// Measures, where there is a limit, what handing over an answer of up to so many rows will take: on as many as
+    /// cost little of the time allowed, since memory is slower than caches.
+    pub fn measure(
+        &self,
+        most: usize,
+        hand_over: impl Fn(usize) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let Some(limit) = self.limit else { return Ok(()) };
+        let mut rows = FEW_ROWS.min(most);
+        loop {
+            let begin = Instant::now();
+            hand_over(rows)?;
+            let taken = begin.elapsed();
+            self.row.set(taken.mul_f64(MARGIN / rows as f64));
+            rows *= 4;
+            if rows > most || taken * 4 * MEASURE > limit {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Keeps the time for an answer of so many rows, though never more than half of all.
+    pub fn reserve(&self, rows: usize) {
+        let needed = self.row.get().mul_f64(rows as f64);
+        self.reserved.set(needed.min(self.limit.unwrap_or_default() / 2));
     }
 
     /// Never halts.
@@ -136,7 +183,7 @@ impl<'a> Clock<'a> {
                 return Err(Error::Interrupted.into());
             }
         }
-        match self.limit.is_some_and(|limit| now - self.begin >= limit) {
+        match self.limit.is_some_and(|limit| now - self.begin + self.reserved.get() >= limit) {
             true => Err(Halt::OutOfTime),
             false => Ok(()),
         }

@@ -17,7 +17,7 @@ use crate::solution::{Sources, Status};
 use crate::stopping::{Goal, Watch};
 use crate::units::{Units, times_power};
 use crate::working_set::{Descended, Descent, Strategy};
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 
 /// The energy of the time columns left out, in units of the tolerance.
 const SLACK: f64 = 0.1;
@@ -64,7 +64,7 @@ impl<'a> Setup<'a> {
             other => other,
         }
         .map_err(Halt::into_error)?;
-        Ok(Setup {
+        let setup = Setup {
             options,
             clock,
             n_orient: gain.n_orient(),
@@ -74,6 +74,19 @@ impl<'a> Setup<'a> {
             slack,
             data: rotated,
             scale: 0.5 * data.energy,
+        };
+        if options.active_set_size.is_none() {
+            setup.measure(gain.n_sources())?;
+        }
+        Ok(setup)
+    }
+
+    /// What handing over takes: without a working set an answer can have as many rows as the gain has columns.
+    fn measure(&self, n_sources: usize) -> Result<(), Error> {
+        self.clock.measure(n_sources, |rows| {
+            let x = Panel::zeros(rows, self.data.n_times)?.copy()?;
+            self.in_units(self.rotation.back(&x)?);
+            Ok(())
         })
     }
 
@@ -216,16 +229,23 @@ impl<'a> Setup<'a> {
         Ok(Iterate { x, ..end })
     }
 
+    fn in_units(&self, mut coef: Array2<f64>) -> Array2<f64> {
+        if self.units.of_sources() != 0 {
+            coef.mapv_inplace(|value| times_power(value, self.units.of_sources()));
+        }
+        coef
+    }
+
     /// The sources in the caller's units.
     pub fn sources(&self, iterate: &Iterate, alpha: f64) -> Result<Sources, Error> {
-        let mut coef = self.rotation.back(&iterate.x)?;
+        let coef = self.rotation.back(&iterate.x)?;
         if self.units.of_sources() != 0 {
             let (alpha, ridge) = (self.units.alpha(alpha)?, self.options.ridge);
             for (&s, norm) in iterate.locations.iter().zip(iterate.norms(self.n_orient)) {
                 self.units.check_source(norm, alpha * self.weight(s), ridge)?;
             }
-            coef.mapv_inplace(|value| times_power(value, self.units.of_sources()));
         }
+        let coef = self.in_units(coef);
         let locations = memory::copied("time courses", &iterate.locations)?;
         Ok(Sources { locations, coef, n_orient: self.n_orient })
     }

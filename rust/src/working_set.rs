@@ -7,6 +7,7 @@ use crate::clock::{Clock, Halt};
 use crate::drive::{Task, drive};
 use crate::error::Error;
 use crate::gain::Gain;
+use crate::kernels::kernels;
 use crate::memory;
 use crate::panel::Panel;
 use crate::problem::{Certified, Iterate, Problem, is_zero};
@@ -253,8 +254,9 @@ fn solve_on_all(
     goal: Goal,
     watch: &mut Watch,
 ) -> Result<Descended, Halt> {
-    problem.clock.look()?;
     let o = problem.gain.n_orient();
+    problem.clock.reserve(problem.gain.n_sources());
+    problem.clock.look()?;
     let all: Vec<usize> = memory::gathered("the locations", 0..problem.gain.n_locations())?;
     let mut x = Panel::zeros(problem.gain.n_sources(), problem.data.n_times)?;
     for (i, &s) in start.locations.iter().enumerate() {
@@ -266,18 +268,22 @@ fn solve_on_all(
     let report = |watch: &mut Watch, now: &Certificate, x: &Panel| {
         let alive = all.iter().filter(|&&s| !is_zero(x.block(s, o))).count();
         watch.record(now, alive);
+        watch.clock.reserve(alive * o);
     };
     let (mut certificate, mut status) =
         drive(task, solver.start().as_mut(), &mut x, goal, watch, report)?;
     let iterate = in_order(&all, &x, o)?;
-    let endless = Clock::endless();
-    let patient = Problem { clock: &endless, ..*problem };
+    // Of the primal value, what is not penalty: no product when the time may be over.
+    let energy = kernels().energy(iterate.x.lanes());
+    let mut misfit =
+        (2.0 * (certificate.primal - penalty.value(&x)) - problem.ridge * energy).max(0.0);
     if !problem.gain.faint().is_empty() {
-        certificate = patient.certify(&iterate, None)?.certificate;
+        let endless = Clock::endless();
+        let certified = Problem { clock: &endless, ..*problem }.certify(&iterate, None)?;
+        (certificate, misfit) = (certified.certificate, certified.misfit);
         if status == Status::Converged && certificate.gap() > goal.gap {
             status = Status::Stalled;
         }
     }
-    let misfit = patient.misfit(&iterate)?;
     Ok(Descended { iterate, certificate, status, misfit, too_coarse: false })
 }
