@@ -143,8 +143,12 @@ def solve_sure(
             gain._prepared, data_sets, grid, request._replace(progress=progress),
             rounds if rounds.n_reweights > 1 else None,
         )  # fmt: skip
+    # A product more is no part of the time allowed.
+    largest = 0.0
+    if time_limit is None:
+        largest = _core.alpha_max(gain._prepared, array, request.weights, request.n_threads)
     paths = [
-        path_of(gain, one, grid, request.tol, _label(number, grid[0]))
+        path_of(gain, one, grid, request.tol, _label(number, largest))
         for number, one in enumerate(outcomes)
     ]
     curve = _curve(gain, data_sets, paths, directions, (levels, steps), debias)
@@ -200,7 +204,7 @@ def _label(number: int, largest: float) -> Callable[[float], str]:
     where = "" if number == 0 else f" on perturbed data {number}"
 
     def label(alpha: float) -> str:
-        share = f" ({100 * alpha / largest:.3g} % of the largest)" if largest > 0 else ""
+        share = f" ({100 * alpha / largest:.3g} % of alpha_max)" if largest > 0 else ""
         return f"alpha {alpha:.4g}{share}{where}: "
 
     return label

@@ -109,7 +109,7 @@ fn spread<T: Send>(
     let threads = &options.threads;
     let solve_all = || {
         let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
-        threads.for_each(slots.iter_mut().enumerate().collect(), |_, (i, slot)| {
+        threads.for_each(slots.iter_mut().enumerate(), |_, (i, slot)| {
             *slot = Some(shared.with_options(|options| work(i, options, &shared.done)));
         });
     };

@@ -93,6 +93,19 @@ impl Curvature {
         Ok(out)
     }
 
+    /// Keeps some of its locations, rising.
+    pub fn retain(&mut self, kept: &[usize]) {
+        let o = self.n_orient;
+        for (to, &from) in kept.iter().enumerate() {
+            self.matrices.copy_within(from * o * o..(from + 1) * o * o, to * o * o);
+            self.bases.copy_within(from * o * o..(from + 1) * o * o, to * o * o);
+            self.eigenvalues.copy_within(from * o..(from + 1) * o, to * o);
+        }
+        self.matrices.truncate(kept.len() * o * o);
+        self.bases.truncate(kept.len() * o * o);
+        self.eigenvalues.truncate(kept.len() * o);
+    }
+
     /// Adds some locations of another.
     pub fn append(&mut self, other: &Curvature, locations: &[usize]) -> Result<(), Error> {
         self.n_orient = other.n_orient;

@@ -1,6 +1,7 @@
 //! The one loop over epochs.
 
 use crate::clock::{Clock, Halt};
+use crate::error::Error;
 use crate::kernels::kernels;
 use crate::panel::Panel;
 use crate::penalty::Penalty;
@@ -44,13 +45,27 @@ impl Task<'_> {
     }
 }
 
+/// What a run works in; the next one may use it again.
+pub(crate) struct Room {
+    correlations: Panel,
+    best: Panel,
+    before: Panel,
+}
+
+impl Room {
+    pub fn new(n_times: usize) -> Result<Self, Error> {
+        let panel = || Panel::zeros(0, n_times);
+        Ok(Room { correlations: panel()?, best: panel()?, before: panel()? })
+    }
+}
+
 /// The iterate with the smallest gap so far.
-struct Best {
-    x: Panel,
+struct Best<'a> {
+    x: &'a mut Panel,
     certificate: Certificate,
 }
 
-impl Best {
+impl Best<'_> {
     fn consider(&mut self, x: &Panel, certificate: Certificate) {
         if certificate.gap() <= self.certificate.gap() {
             self.certificate = certificate;
@@ -60,7 +75,7 @@ impl Best {
 
     /// Where the run ends without having converged.
     fn instead_of(self, x: &mut Panel, status: Status) -> (Certificate, Status) {
-        *x = self.x;
+        std::mem::swap(x, self.x);
         (self.certificate, status)
     }
 }
@@ -75,15 +90,19 @@ pub(crate) fn drive(
     x: &mut Panel,
     goal: Goal,
     watch: &mut Watch,
+    room: &mut Room,
     mut report: impl FnMut(&mut Watch, &Certificate, &Panel),
 ) -> Result<(Certificate, Status), Halt> {
     let clock = watch.clock;
-    let mut correlations = Panel::zeros(x.rows, x.n_times)?;
-    let mut last = task.certify(x, &mut correlations, clock)?;
-    clock.look()?;
-    let mut best = Best { x: x.copy()?, certificate: last };
-    clock.look()?;
-    let mut before = x.copy()?;
+    let Room { correlations, best, before } = room;
+    correlations.reset(x.rows)?;
+    let mut last = task.certify(x, correlations, clock)?;
+    for copy in [&mut *best, &mut *before] {
+        clock.look()?;
+        copy.reset(x.rows)?;
+        copy.lanes_mut().copy_from_slice(x.lanes());
+    }
+    let mut best = Best { x: best, certificate: last };
     let mut mark = last.gap();
     let mut lowest = last.primal;
     let mut last_gain = 0;
@@ -91,7 +110,7 @@ pub(crate) fn drive(
         if last.gap() <= goal.gap && (round > 0 || !goal.work_first) {
             return Ok((last, Status::Converged));
         }
-        match epochs(&mut task, solver, x, watch, &mut correlations) {
+        match epochs(&mut task, solver, x, watch, correlations) {
             Ok(certificate) => last = certificate,
             Err(Halt::OutOfTime) => return Ok(best.instead_of(x, Status::TimeLimit)),
             Err(failed) => return Err(failed),
@@ -113,7 +132,7 @@ pub(crate) fn drive(
             lowest = last.primal;
             last_gain = round;
         }
-        let patience = if stands_still(x, &before) { PATIENCE } else { LONG_PATIENCE };
+        let patience = if stands_still(x, before) { PATIENCE } else { LONG_PATIENCE };
         if last.gap() > goal.gap && round - last_gain >= patience {
             return Ok(best.instead_of(x, Status::Stalled));
         }

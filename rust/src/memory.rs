@@ -55,6 +55,22 @@ pub(crate) fn append<T: Copy>(
     Ok(())
 }
 
+/// Shortens, or appends zeros, or [`Error::Memory`].
+pub(crate) fn resize<T: Zeroable + Clone>(
+    what: &'static str,
+    out: &mut Vec<T>,
+    size: usize,
+) -> Result<(), Error> {
+    if out.capacity() == 0 {
+        *out = zeros(what, size)?;
+        return Ok(());
+    }
+    let more = size.saturating_sub(out.len());
+    out.try_reserve(more).map_err(|_| refusal::<T>(what, size))?;
+    out.resize(size, T::zeroed());
+    Ok(())
+}
+
 /// Refuses where less than `bytes` can be had: for what allocates by itself and would abort.
 pub(crate) fn expect_room(what: &'static str, bytes: usize) -> Result<(), Error> {
     // Unseen, the compiler would leave the allocation out.

@@ -35,6 +35,20 @@ impl Panel {
         Ok(Panel { lanes, ..*self })
     }
 
+    /// Becomes a matrix of zeros with so many rows, in the memory it has where that is enough.
+    pub fn reset(&mut self, rows: usize) -> Result<(), Error> {
+        self.lanes.clear();
+        self.resize(rows)
+    }
+
+    /// Keeps what it can of its rows; new ones are zero.
+    pub fn resize(&mut self, rows: usize) -> Result<(), Error> {
+        let lanes = rows.saturating_mul(self.width);
+        memory::resize("time courses", &mut self.lanes, lanes)?;
+        self.rows = rows;
+        Ok(())
+    }
+
     pub fn from_array(array: ArrayView2<f64>) -> Result<Self, Error> {
         let mut panel = Panel::zeros(array.nrows(), array.ncols())?;
         let stride = panel.stride();

@@ -47,7 +47,7 @@ pub(crate) fn correlations(
     let some = out.values_mut().chunks_mut(at_once * rows * stride);
     for (out, columns) in some.zip(columns.chunks(at_once * rows * n)) {
         let tasks = out.chunks_mut(rows * stride).zip(columns.chunks(rows * n));
-        threads.for_each(tasks.collect(), |_, (target, columns)| {
+        threads.for_each(tasks, |_, (target, columns)| {
             let view = View::new(columns, columns.len() / n, n, n);
             gemm(Target { data: target, stride, keep: 0.0 }, 1.0, view, whole(residual));
         });
@@ -76,7 +76,7 @@ pub(crate) fn correlation_norms(
     let some = norms.chunks_mut(at_once * per_task);
     for (norms, columns) in some.zip(columns.chunks(at_once * per_task * size)) {
         let tasks = norms.chunks_mut(per_task).zip(columns.chunks(per_task * size));
-        threads.for_each(tasks.collect(), |thread, (norms, columns)| {
+        threads.for_each(tasks, |thread, (norms, columns)| {
             let product = &mut *products[thread].lock().unwrap_or_else(PoisonError::into_inner);
             let view = View::new(columns, columns.len() / n, n, n);
             let target = Target { data: product.values_mut(), stride, keep: 0.0 };

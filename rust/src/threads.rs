@@ -37,7 +37,7 @@ impl Threads {
     }
 
     /// Calls `work(thread, item)` for every item, spread over the threads; `thread` is below [`count`](Threads::count).
-    pub(crate) fn for_each<I, F>(&self, items: Vec<I>, work: F)
+    pub(crate) fn for_each<I, F>(&self, items: impl ExactSizeIterator<Item = I>, work: F)
     where
         I: Send,
         F: Fn(usize, I) + Sync,
@@ -46,9 +46,10 @@ impl Threads {
         let thread = || rayon::current_thread_index().unwrap_or(0);
         match &self.0 {
             Some(pool) if items.len() > 1 => {
+                let items: Vec<I> = items.collect();
                 pool.install(|| items.into_par_iter().for_each(|item| work(thread(), item)));
             }
-            _ => items.into_iter().for_each(|item| work(0, item)),
+            _ => items.for_each(|item| work(0, item)),
         }
     }
 }

@@ -4,7 +4,7 @@ mod candidates;
 mod grown;
 
 use crate::clock::{Clock, Halt};
-use crate::drive::{Task, drive};
+use crate::drive::{Room, Task, drive};
 use crate::error::Error;
 use crate::gain::Gain;
 use crate::kernels::kernels;
@@ -270,8 +270,9 @@ fn solve_on_all(
         watch.record(now, alive);
         watch.clock.reserve(alive * o);
     };
+    let mut room = Room::new(x.n_times)?;
     let (mut certificate, mut status) =
-        drive(task, solver.start().as_mut(), &mut x, goal, watch, report)?;
+        drive(task, solver.start().as_mut(), &mut x, goal, watch, &mut room, report)?;
     let iterate = in_order(&all, &x, o)?;
     // Of the primal value, what is not penalty: no product when the time may be over.
     let energy = kernels().energy(iterate.x.lanes());

@@ -3,8 +3,13 @@
 
 use super::{Target, View};
 
+/// A precision that products come in.
+pub(crate) trait Real: Copy + PartialEq + Default + 'static {}
+impl Real for f32 {}
+impl Real for f64 {}
+
 /// `out = keep * out + factor * a b`, on the calling thread.
-pub(crate) fn gemm(out: Target, factor: f64, a: View, b: View) {
+pub(crate) fn gemm<T: Real>(out: Target<T>, factor: T, a: View<T>, b: View<T>) {
     let (m, n) = (a.rows, b.columns);
     if m == 0 || n == 0 {
         return;
@@ -21,7 +26,7 @@ pub(crate) fn gemm(out: Target, factor: f64, a: View, b: View) {
             out.data.as_mut_ptr(),
             1,
             out.stride as isize,
-            out.keep != 0.0,
+            out.keep != T::default(),
             a.data.as_ptr(),
             a.column_stride as isize,
             a.row_stride as isize,

@@ -10,6 +10,7 @@ use crate::memory;
 use crate::panel::{Lane, Panel};
 use crate::problem::{Energies, is_zero};
 use crate::products;
+use crate::threads::Threads;
 
 /// Correlations of more lanes than this do not stay in a core's cache from one block to the next: they are updated for
 /// several blocks at a time.
@@ -27,8 +28,9 @@ pub(crate) struct Gram {
     data_energy: f64,
     /// a row per column of the gain
     columns: Vec<f64>,
-    /// G'G + ridge, in row order
+    /// G'G + ridge, a row every `stride` numbers
     hessian: Vec<f64>,
+    stride: usize,
     /// G'M
     linear: Panel,
     /// G'M - (G'G + ridge) X
@@ -59,6 +61,7 @@ impl Gram {
             data_energy: kernels().energy(data.lanes()),
             columns: Vec::new(),
             hessian: Vec::new(),
+            stride: 0,
             linear: Panel::zeros(0, data.n_times)?,
             correlations: Panel::zeros(0, data.n_times)?,
             curvature: Curvature::default(),
@@ -81,61 +84,78 @@ impl Gram {
         for &s in locations {
             memory::append(WHAT, &mut self.columns, gain.block(s))?;
         }
-        let mut hessian: Vec<f64> = memory::zeros(WHAT, all * all)?;
-        for i in 0..old {
-            clock.spend(old)?;
-            hessian[i * all..i * all + old].copy_from_slice(&self.hessian[i * old..(i + 1) * old]);
-        }
+        self.make_room(all, clock)?;
+        let stride = self.stride;
         let new = &self.columns[old * n..];
-        products::gram_into(&mut hessian[old * all..], all, new, &self.columns, n, clock)?;
+        let rows = &mut self.hessian[old * stride..];
+        products::gram_into(rows, stride, new, &self.columns, n, clock)?;
         for i in old..all {
             clock.spend(8 * old)?;
-            hessian[i * all + i] += self.ridge;
+            self.hessian[i * stride + i] += self.ridge;
             for j in 0..old {
-                hessian[j * all + i] = hessian[i * all + j];
+                self.hessian[j * stride + i] = self.hessian[i * stride + j];
             }
         }
-        self.hessian = hessian;
-        let mut linear = Panel::zeros(all, data.n_times)?;
         let kept = self.linear.lanes().len();
-        linear.lanes_mut()[..kept].copy_from_slice(self.linear.lanes());
-        let width = linear.width;
-        let blocks = linear.lanes_mut()[kept..].chunks_mut(o * width);
+        self.linear.resize(all)?;
+        self.correlations.reset(all)?;
+        let width = self.linear.width;
+        let blocks = self.linear.lanes_mut()[kept..].chunks_mut(o * width);
         for (out, columns) in blocks.zip(new.chunks(o * n)) {
             clock.spend(o * 8 * data.lanes().len())?;
             kernels().correlate(out, columns, data.lanes(), width);
         }
-        self.correlations = linear.copy()?;
-        self.linear = linear;
         self.curvature.append(gain.curvature(), locations)?;
         Ok(())
     }
 
-    /// The quadratic of some of its locations, copied.
-    pub fn select(&self, kept: &[usize], clock: &Clock) -> Result<Gram, Halt> {
-        let (n, o, p) = (self.n_sensors, self.n_orient, self.linear.rows);
-        let rows: Vec<usize> = kept.iter().flat_map(|s| s * o..(s + 1) * o).collect();
-        let mut columns = memory::room(WHAT, rows.len() * n)?;
-        let mut hessian = memory::room(WHAT, rows.len() * rows.len())?;
-        for &i in &rows {
-            clock.spend(n + rows.len())?;
-            columns.extend_from_slice(&self.columns[i * n..(i + 1) * n]);
-            let row = &self.hessian[i * p..(i + 1) * p];
-            hessian.extend(rows.iter().map(|&j| row[j]));
+    /// Makes H hold so many rows and columns; where it has to grow, it grows by half.
+    fn make_room(&mut self, rows: usize, clock: &Clock) -> Result<(), Halt> {
+        if rows > self.stride {
+            let (old, stride) = (self.stride, rows.max(self.stride + self.stride / 2));
+            let mut hessian: Vec<f64> = memory::zeros(WHAT, stride.saturating_mul(stride))?;
+            for (to, from) in hessian.chunks_mut(stride).zip(self.hessian.chunks(old.max(1))) {
+                clock.spend(old)?;
+                to[..old].copy_from_slice(from);
+            }
+            (self.hessian, self.stride) = (hessian, stride);
         }
-        Ok(Gram {
-            n_orient: o,
-            n_sensors: n,
-            ridge: self.ridge,
-            data_energy: self.data_energy,
-            columns,
-            hessian,
-            linear: self.linear.select(kept, o)?,
-            correlations: self.correlations.select(kept, o)?,
-            curvature: self.curvature.select(kept)?,
-            late: Late::default(),
-            large: self.large,
-        })
+        Ok(())
+    }
+
+    /// Keeps the locations at some of its places, rising.
+    pub fn retain(&mut self, kept: &[usize], clock: &Clock) -> Result<(), Halt> {
+        let (n, o, width) = (self.n_sensors, self.n_orient, self.linear.width);
+        for (to, &from) in kept.iter().enumerate() {
+            clock.spend(o * (n + 8 * width + kept.len() * o))?;
+            self.columns.copy_within(from * o * n..(from + 1) * o * n, to * o * n);
+            let lanes = from * o * width..(from + 1) * o * width;
+            self.linear.lanes_mut().copy_within(lanes, to * o * width);
+            for i in 0..o {
+                let (row, target) = ((from * o + i) * self.stride, (to * o + i) * self.stride);
+                for (column, &s) in kept.iter().enumerate() {
+                    let block = row + s * o..row + (s + 1) * o;
+                    self.hessian.copy_within(block, target + column * o);
+                }
+            }
+        }
+        self.columns.truncate(kept.len() * o * n);
+        self.linear.resize(kept.len() * o)?;
+        self.correlations.resize(kept.len() * o)?;
+        self.curvature.retain(kept);
+        self.late.window = 0;
+        Ok(())
+    }
+
+    /// Takes other data of as many samples.
+    pub fn renew(&mut self, data: &Panel, clock: &Clock) -> Result<(), Halt> {
+        self.data_energy = kernels().energy(data.lanes());
+        products::correlations(&self.columns, data, &mut self.linear, &Threads::new(1), clock)
+    }
+
+    /// `C_s` at the place of a location, as of the last load.
+    pub fn ratio_at(&self, place: usize, threshold: f64) -> f64 {
+        kernels().norm(self.correlations.block(place, self.n_orient)) / threshold
     }
 
     fn window_rows(&self) -> std::ops::Range<usize> {
@@ -155,12 +175,18 @@ impl Gram {
 
     /// `correlations -= H_moved' deltas` on the rows given.
     fn subtract(&mut self, rows: std::ops::Range<usize>, moved: &[usize], deltas: &[Lane]) {
-        let (o, p, width) = (self.n_orient, self.linear.rows, self.linear.width);
+        let (o, stride, width) = (self.n_orient, self.stride, self.linear.width);
+        let target = &mut self.correlations.lanes_mut()[rows.start * width..rows.end * width];
+        if let (1, &[s]) = (o, moved) {
+            let row = &self.hessian[s * stride..];
+            kernels().subtract_outer(target, &row[rows.start..rows.end], deltas, width);
+            return;
+        }
         self.late.rows.clear();
         for i in moved.iter().flat_map(|s| s * o..(s + 1) * o) {
-            self.late.rows.extend_from_slice(&self.hessian[i * p + rows.start..i * p + rows.end]);
+            let row = &self.hessian[i * stride..];
+            self.late.rows.extend_from_slice(&row[rows.start..rows.end]);
         }
-        let target = &mut self.correlations.lanes_mut()[rows.start * width..rows.end * width];
         kernels().subtract_outer(target, &self.late.rows, deltas, width);
     }
 }
@@ -183,7 +209,7 @@ impl Quadratic for Gram {
     }
 
     fn load(&mut self, x: &Panel, clock: &Clock) -> Result<(), Halt> {
-        let (o, p, width) = (self.n_orient, self.linear.rows, self.linear.width);
+        let (o, p) = (self.n_orient, self.linear.rows);
         self.late.moved.clear();
         self.late.deltas.clear();
         self.correlations.lanes_mut().copy_from_slice(self.linear.lanes());
@@ -193,23 +219,20 @@ impl Quadratic for Gram {
             for some in alive.chunks(self.window()) {
                 clock.spend(some.len() * self.work())?;
                 let deltas: Vec<Lane> = some.iter().flat_map(|&s| x.block(s, o)).copied().collect();
-                self.subtract(0..self.linear.rows, some, &deltas);
+                self.subtract(0..p, some, &deltas);
             }
         } else {
             for s in alive {
                 clock.spend(self.work())?;
-                let rows = &self.hessian[s * o * p..(s + 1) * o * p];
-                kernels().subtract_outer(self.correlations.lanes_mut(), rows, x.block(s, o), width);
+                self.subtract(0..p, &[s], x.block(s, o));
             }
         }
         Ok(())
     }
 
     fn advance(&mut self, s: usize, delta: &[Lane]) {
-        let (o, p, width) = (self.n_orient, self.linear.rows, self.linear.width);
         if !self.is_large() {
-            let rows = &self.hessian[s * o * p..(s + 1) * o * p];
-            kernels().subtract_outer(self.correlations.lanes_mut(), rows, delta, width);
+            self.subtract(0..self.linear.rows, &[s], delta);
             return;
         }
         let window = s / self.window();

@@ -27,11 +27,12 @@ impl Anderson {
         x: &mut Panel,
         clock: &Clock,
     ) -> Result<(), Halt> {
-        if self.iterates.first().is_none_or(|first| first.rows != x.rows) {
-            self.iterates.clear();
+        if self.iterates.is_empty() {
             for _ in 0..=MEMORY {
                 self.iterates.push(Panel::zeros(x.rows, x.n_times)?);
             }
+        } else if self.iterates[0].rows != x.rows {
+            self.iterates.iter_mut().try_for_each(|iterate| iterate.reset(x.rows))?;
             self.count = 0;
         }
         self.iterates[self.count].lanes_mut().copy_from_slice(x.lanes());

@@ -2,7 +2,7 @@
 
 use super::{Step, Subset, in_order, largest};
 use crate::clock::Halt;
-use crate::drive::{Task, drive};
+use crate::drive::{Room, Task, drive};
 use crate::panel::Panel;
 use crate::problem::{Iterate, Problem};
 use crate::quadratic::gram::Gram;
@@ -50,7 +50,7 @@ impl Subset for WorkingSet {
         let kept: Vec<usize> =
             (0..self.locations.len()).filter(|&i| is_alive(&self.locations[i])).collect();
         if kept.len() < self.locations.len() {
-            gram = gram.select(&kept, problem.clock)?;
+            gram.retain(&kept, problem.clock)?;
             self.locations = kept.iter().map(|&i| self.locations[i]).collect();
         }
         let is_new = |s: &usize| !self.locations.contains(s);
@@ -73,7 +73,9 @@ impl Subset for WorkingSet {
         let penalty = problem.penalty.select(&self.locations)?;
         let task = Task { quadratic: &mut gram, penalty: &penalty, scale: problem.scale };
         let mut solver = self.solver.start();
-        let (_, status) = drive(task, solver.as_mut(), &mut x, goal, watch, |_, _, _| {})?;
+        let mut room = Room::new(x.n_times)?;
+        let (_, status) =
+            drive(task, solver.as_mut(), &mut x, goal, watch, &mut room, |_, _, _| {})?;
         self.gram = Some(gram);
         let iterate = in_order(&self.locations, &x, o)?;
         Ok(Step { iterate, status, nothing_new })
