@@ -112,10 +112,15 @@ impl<'a> Clock<'a> {
         }
     }
 
+    /// Keeps back some of the time: work ends that much earlier.
+    pub fn keep(&self, time: Duration) {
+        self.reserved.set(time);
+    }
+
     /// Keeps the time for an answer of so many rows, though never more than half of all.
     pub fn reserve(&self, rows: usize) {
         let needed = self.row.get().mul_f64(rows as f64);
-        self.reserved.set(needed.min(self.limit.unwrap_or_default() / 2));
+        self.keep(needed.min(self.limit.unwrap_or_default() / 2));
     }
 
     /// Never halts.

@@ -1,6 +1,7 @@
 //! The whitened gain, prepared once and shared by every solve.
 
 mod preparation;
+mod screen;
 
 use crate::clock::{Clock, Halt};
 use crate::curvature::Curvature;
@@ -9,6 +10,8 @@ use crate::memory;
 use crate::units::times_power;
 use ndarray::{Array2, ArrayView2};
 pub(crate) use preparation::Preparation;
+pub(crate) use screen::{Room as ScreenRoom, Screen};
+use std::sync::OnceLock;
 
 /// What the memory is for.
 const WHAT: &str = "the gain";
@@ -40,6 +43,8 @@ pub struct Gain {
     columns: Vec<f64>,
     curvature: Curvature,
     faint: Vec<Faint>,
+    /// made when a stream first asks for it
+    screen: OnceLock<Screen>,
 }
 
 /// A location whose columns are not zero, but too small beside the largest to be squared.
@@ -157,6 +162,15 @@ impl Gain {
         &self.faint
     }
 
+    /// What bounds the correlations of all locations cheaply.
+    pub(crate) fn screen(&self, clock: &Clock) -> Result<&Screen, Halt> {
+        if let Some(screen) = self.screen.get() {
+            return Ok(screen);
+        }
+        let made = Screen::new(self, clock)?;
+        Ok(self.screen.get_or_init(|| made))
+    }
+
     /// The gain of some locations, in that order.
     pub(crate) fn select(&self, locations: &[usize], clock: &Clock) -> Result<Gain, Halt> {
         let size = self.n_orient * self.n_sensors;
@@ -175,7 +189,8 @@ impl Gain {
             false => locations.iter().enumerate().filter_map(renamed).collect(),
         };
         let Gain { n_sensors, n_orient, exponent, .. } = *self;
-        Ok(Gain { n_sensors, n_orient, exponent, columns, curvature, faint })
+        let screen = OnceLock::new();
+        Ok(Gain { n_sensors, n_orient, exponent, columns, curvature, faint, screen })
     }
 }
 

@@ -48,6 +48,27 @@ fn dot_slices_body<const FMA: bool>(a: &[f64], b: &[f64]) -> f64 {
     narrow.iter().sum::<f64>() + rest
 }
 
+/// Sum of squares: sixteen sums in single precision over at most `RUN` numbers each, then in double.
+#[inline(always)]
+fn energy_single_body<const FMA: bool>(a: &[f32]) -> f64 {
+    let mut total = 0.0;
+    for run in a.chunks(16 * RUN) {
+        let mut sums = [0.0_f32; 16];
+        let (whole, rest) = run.as_chunks::<16>();
+        for x in whole {
+            for (sum, x) in sums.iter_mut().zip(x) {
+                *sum = if FMA { x.mul_add(*x, *sum) } else { *sum + x * x };
+            }
+        }
+        total += sums.iter().map(|&sum| f64::from(sum)).sum::<f64>();
+        total += rest.iter().map(|&x| f64::from(x) * f64::from(x)).sum::<f64>();
+    }
+    total
+}
+
+/// Squares that are summed up in single precision: the relative error is at most this, times 2^-24.
+pub(crate) const RUN: usize = 32;
+
 /// Rows that `subtract_outer` takes in one pass over its target: enough to be busy with other things than memory.
 pub(crate) const MANY: usize = 12;
 
@@ -131,6 +152,7 @@ fn correlate_body<const FMA: bool>(
 pub(crate) struct Kernels {
     dot: unsafe fn(&[Lane], &[Lane]) -> f64,
     dot_slices: unsafe fn(&[f64], &[f64]) -> f64,
+    energy_single: unsafe fn(&[f32]) -> f64,
     subtract_outer: unsafe fn(&mut [Lane], &[f64], &[Lane], usize),
     correlate: unsafe fn(&mut [Lane], &[f64], &[Lane], usize),
 }
@@ -148,6 +170,10 @@ macro_rules! kernels {
                 dot_slices_body::<$fma>(a, b)
             }
             $(#[target_feature(enable = $feature)])?
+            fn energy_single(a: &[f32]) -> f64 {
+                energy_single_body::<$fma>(a)
+            }
+            $(#[target_feature(enable = $feature)])?
             fn subtract_outer(out: &mut [Lane], rows: &[f64], delta: &[Lane], width: usize) {
                 subtract_outer_body::<$fma>(out, rows, delta, width)
             }
@@ -155,7 +181,13 @@ macro_rules! kernels {
             fn correlate(out: &mut [Lane], columns: &[f64], residual: &[Lane], width: usize) {
                 correlate_body::<$fma>(out, columns, residual, width)
             }
-            pub(super) const TABLE: Kernels = Kernels { dot, dot_slices, subtract_outer, correlate };
+            pub(super) const TABLE: Kernels = Kernels {
+                dot,
+                dot_slices,
+                energy_single,
+                subtract_outer,
+                correlate,
+            };
         }
     };
 }
@@ -216,6 +248,12 @@ impl Kernels {
     pub fn dot_slices(&self, a: &[f64], b: &[f64]) -> f64 {
         // SAFETY: as in `dot`.
         unsafe { (self.dot_slices)(a, b) }
+    }
+
+    /// |a|^2 of numbers in single precision, to a few times its rounding.
+    pub fn energy_single(&self, a: &[f32]) -> f64 {
+        // SAFETY: as in `dot`.
+        unsafe { (self.energy_single)(a) }
     }
 
     /// `out -= rows' delta`: `rows` holds a row per row of `delta`, each as long as `out` has rows of `width` lanes.
@@ -304,6 +342,15 @@ mod tests {
         #[test]
         fn kernels_agree_on_any_shape(n in 0usize..70, width in 1usize..6, k in 0usize..40) {
             agree(n, width, k);
+        }
+
+        #[test]
+        fn energy_of_any_length_in_single_precision(n in 0usize..2000) {
+            let values: Vec<f32> = (0..n).map(|i| (i as f32 * 0.3).sin()).collect();
+            let exact: f64 = values.iter().map(|&v| f64::from(v).powi(2)).sum();
+            for found in [kernels().energy_single(&values), baseline::TABLE.energy_single(&values)] {
+                prop_assert!((found - exact).abs() <= RUN as f64 * 2.0_f64.powi(-24) * exact);
+            }
         }
 
         #[test]

@@ -56,6 +56,7 @@ mod setup;
 mod solution;
 mod solver;
 mod stopping;
+mod stream;
 mod threads;
 mod units;
 mod working_set;
@@ -72,6 +73,7 @@ pub use reweighting::{Reweight, Surrogate, solve_irmxne};
 pub use solution::{Certificate, Record, Reweighting, Solution, Sources, Status};
 pub use solver::Solver;
 pub use stopping::Stopping;
+pub use stream::{AlphaRule, Estimate, Outcome, Skip, Stream, StreamOptions};
 pub use threads::Threads;
 
 #[cfg(doctest)]

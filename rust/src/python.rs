@@ -8,6 +8,7 @@ mod arrays;
 mod outcome;
 mod request;
 mod run;
+mod stream;
 
 use crate::clock::{Clock, Halt};
 use crate::gain::Preparation;
@@ -22,10 +23,11 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use request::{Request, Rounds};
 use run::watched;
+use std::sync::Arc;
 
 #[pyclass(name = "Gain", frozen, module = "mxne_rs._core")]
 struct PyGain {
-    gain: Gain,
+    gain: Arc<Gain>,
 }
 
 #[pymethods]
@@ -50,7 +52,7 @@ impl PyGain {
         let gain = watched(py, None, |monitor| {
             preparation.finish(&Clock::start(None, Some(monitor))).map_err(Halt::into_error)
         })?;
-        Ok(PyGain { gain })
+        Ok(PyGain { gain: Arc::new(gain) })
     }
 
     #[getter]
@@ -116,7 +118,7 @@ fn solve_mxne(
     request: Request<'_>,
 ) -> PyResult<Outcome> {
     let request = request.own(gain.gain.n_orient())?;
-    let (gain, data) = (&gain.gain, matrix(&data)?);
+    let (gain, data) = (gain.gain.as_ref(), matrix(&data)?);
     let solve = |options: &Options| crate::solve_mxne(gain, data.view(), request.alpha, options);
     Outcome::new(py, request.run(py, solve)?)
 }
@@ -131,7 +133,7 @@ fn solve_irmxne(
 ) -> PyResult<Outcome> {
     let reweight = rounds.own()?;
     let request = request.own(gain.gain.n_orient())?;
-    let (gain, data) = (&gain.gain, matrix(&data)?);
+    let (gain, data) = (gain.gain.as_ref(), matrix(&data)?);
     let solution = request.run(py, |options| {
         crate::solve_irmxne(gain, data.view(), request.alpha, &reweight, options)
     })?;
@@ -161,7 +163,7 @@ fn solve_path(
 ) -> PyResult<Outcomes> {
     let (reweight, alphas) = (rounds.map(Rounds::own).transpose()?, vector(&alphas)?);
     let request = request.own(gain.gain.n_orient())?;
-    let (gain, data) = (&gain.gain, matrix(&data)?);
+    let (gain, data) = (gain.gain.as_ref(), matrix(&data)?);
     let path = request.run(py, |options| {
         crate::solve_path(gain, data.view(), &alphas, reweight.as_ref(), options)
     })?;
@@ -180,7 +182,7 @@ fn solve_paths(
 ) -> PyResult<Vec<Outcomes>> {
     let (reweight, alphas) = (rounds.map(Rounds::own).transpose()?, vector(&alphas)?);
     let request = request.own(gain.gain.n_orient())?;
-    let gain = &gain.gain;
+    let gain = gain.gain.as_ref();
     let data = data.iter().map(matrix).collect::<Result<Vec<_>, _>>()?;
     let views: Vec<_> = data.iter().map(|array| array.view()).collect();
     let paths = request
@@ -200,7 +202,7 @@ fn solve_batch(
 ) -> PyResult<Vec<Outcome>> {
     let (reweight, alphas) = (rounds.map(Rounds::own).transpose()?, vector(&alphas)?);
     let request = request.own(gain.gain.n_orient())?;
-    let gain = &gain.gain;
+    let gain = gain.gain.as_ref();
     let data = data.iter().map(matrix).collect::<Result<Vec<_>, _>>()?;
     let views: Vec<_> = data.iter().map(|array| array.view()).collect();
     let solutions = request
@@ -218,7 +220,7 @@ fn alpha_max(
     n_threads: usize,
 ) -> PyResult<f64> {
     let weights = weights.as_ref().map(vector).transpose()?;
-    let (gain, data) = (&gain.gain, matrix(&data)?);
+    let (gain, data) = (gain.gain.as_ref(), matrix(&data)?);
     watched(py, None, |monitor| {
         let options = Options {
             weights: weights.as_deref(),
@@ -239,7 +241,7 @@ fn duality_gap(
     request: Request<'_>,
 ) -> PyResult<(f64, f64, f64)> {
     let request = request.own(gain.gain.n_orient())?;
-    let (gain, data, x) = (&gain.gain, matrix(&data)?, matrix(&x)?);
+    let (gain, data, x) = (gain.gain.as_ref(), matrix(&data)?, matrix(&x)?);
     let certificate = request.run(py, |options| {
         if x.nrows() != gain.n_sources() {
             let (got, expected) = (x.nrows(), gain.n_sources());
@@ -272,6 +274,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let _ = crate::dense::prepare_this_thread();
     module.add_class::<PyGain>()?;
     module.add_class::<Outcome>()?;
+    module.add_class::<stream::PyStream>()?;
+    module.add_class::<stream::PyEstimate>()?;
     module.add_function(wrap_pyfunction!(solve_mxne, module)?)?;
     module.add_function(wrap_pyfunction!(solve_irmxne, module)?)?;
     module.add_function(wrap_pyfunction!(solve_path, module)?)?;

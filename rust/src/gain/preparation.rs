@@ -87,7 +87,8 @@ impl Preparation {
                 faint.push(Faint { location, columns, exponent, lipschitz: own.lipschitz(0) });
             }
         }
-        Ok(Gain { n_sensors, n_orient, exponent: taken_out, columns, curvature, faint })
+        let screen = std::sync::OnceLock::new();
+        Ok(Gain { n_sensors, n_orient, exponent: taken_out, columns, curvature, faint, screen })
     }
 }
 

@@ -109,6 +109,19 @@ impl Gram {
         Ok(())
     }
 
+    /// Makes room for so many locations.
+    pub fn reserve(&mut self, n_locations: usize) -> Result<(), Halt> {
+        let rows = n_locations * self.n_orient;
+        self.make_room(rows, &Clock::endless())?;
+        memory::resize(WHAT, &mut self.columns, rows * self.n_sensors)?;
+        self.columns.clear();
+        for panel in [&mut self.linear, &mut self.correlations] {
+            panel.resize(rows)?;
+            panel.reset(0)?;
+        }
+        Ok(())
+    }
+
     /// Makes H hold so many rows and columns; where it has to grow, it grows by half.
     fn make_room(&mut self, rows: usize, clock: &Clock) -> Result<(), Halt> {
         if rows > self.stride {
@@ -151,11 +164,6 @@ impl Gram {
     pub fn renew(&mut self, data: &Panel, clock: &Clock) -> Result<(), Halt> {
         self.data_energy = kernels().energy(data.lanes());
         products::correlations(&self.columns, data, &mut self.linear, &Threads::new(1), clock)
-    }
-
-    /// `C_s` at the place of a location, as of the last load.
-    pub fn ratio_at(&self, place: usize, threshold: f64) -> f64 {
-        kernels().norm(self.correlations.block(place, self.n_orient)) / threshold
     }
 
     fn window_rows(&self) -> std::ops::Range<usize> {

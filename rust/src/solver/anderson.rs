@@ -19,6 +19,11 @@ pub(crate) struct Anderson {
 }
 
 impl Anderson {
+    /// The next iterate is the first.
+    pub fn forget(&mut self) {
+        self.count = 0;
+    }
+
     /// Remembers `x`; when the memory is full, tries the extrapolated point in its place.
     pub fn visit(
         &mut self,

@@ -15,6 +15,13 @@ pub(crate) struct Bcd {
     anderson: Anderson,
 }
 
+impl Bcd {
+    /// Another problem begins.
+    pub fn restart(&mut self) {
+        self.anderson.forget();
+    }
+}
+
 struct Blocks {
     minimiser: BlockMinimiser,
     /// B, then the new block, then how it moved

@@ -1,0 +1,291 @@
+//! A look at all locations for a fraction of a product: what their correlations can be at most.
+
+use super::Gain;
+use crate::clock::{Clock, Halt};
+use crate::dense::{Target, View, gemm};
+use crate::error::Error;
+use crate::kernels::{RUN, kernels};
+use crate::memory;
+use crate::panel::Panel;
+use crate::threads::Threads;
+use nalgebra::{DMatrix, SymmetricEigen};
+use std::sync::{Mutex, PoisonError};
+
+const WHAT: &str = "the bounds on correlations";
+/// The part of the gain (as a root mean square) that the components leave out.
+const TAIL: f64 = 0.06;
+/// Where more than this part of all components is needed, all are taken.
+const NEARLY_ALL: f64 = 0.8;
+/// Rows of the gain that one task multiplies.
+const CHUNK: usize = 384;
+/// Windows longer than this are not squared to find how much a direction of time can hold.
+const LONG: usize = 256;
+/// Half a unit in the last place of single precision.
+const ROUNDING: f64 = 1.0 / (1 << 24) as f64;
+/// What double precision loses in all of this, generously.
+const SLACK: f64 = 1e-12;
+
+/// The gain in single precision on the principal components of its columns, and what that leaves out of each location.
+///
+/// With `G_s = P G_s + E_s`, P the projection on the components: `|G_s'R| <= |(P G_s)'(P R)| + |E_s| |R - P R|_2`, the last
+/// factor being a spectral norm. What single precision rounds off is bounded, too: the answer is a bound, not an estimate.
+#[derive(Debug, Clone)]
+pub(crate) struct Screen {
+    n_sensors: usize,
+    n_orient: usize,
+    n_components: usize,
+    /// a row per component, orthonormal; none where all of them are taken
+    basis: Option<Vec<f64>>,
+    /// a row per column of the gain, in units of `unit`
+    columns: Vec<f32>,
+    /// the largest |G_s|
+    unit: f64,
+    /// |G_s| and |E_s| of every location
+    norms: Vec<f64>,
+    tails: Vec<f64>,
+}
+
+/// What a look works in.
+pub(crate) struct Room {
+    projected: Panel,
+    single: Vec<f32>,
+    gram: [Vec<f64>; 2],
+    products: Vec<Mutex<Vec<f32>>>,
+}
+
+impl Screen {
+    pub fn new(gain: &Gain, clock: &Clock) -> Result<Self, Halt> {
+        let (n, o, columns) = (gain.n_sensors, gain.n_orient, &gain.columns);
+        let basis = principal(columns, n, clock)?;
+        let k = basis.as_ref().map_or(n, |basis| basis.len() / n);
+        let energies = columns.chunks(n * o).map(|block| kernels().dot_slices(block, block));
+        let norms: Vec<f64> =
+            memory::gathered(WHAT, energies)?.into_iter().map(f64::sqrt).collect();
+        let unit = norms.iter().fold(f64::MIN_POSITIVE, |a: f64, &b| a.max(b));
+        let mut single = memory::zeros(WHAT, columns.len() / n * k)?;
+        let mut tails = memory::zeros(WHAT, norms.len())?;
+        let mut part = memory::zeros(WHAT, CHUNK * o * k)?;
+        let chunks = columns.chunks(CHUNK * o * n).zip(single.chunks_mut(CHUNK * o * k));
+        for ((columns, single), (tails, norms)) in
+            chunks.zip(tails.chunks_mut(CHUNK).zip(norms.chunks(CHUNK)))
+        {
+            let kept = match &basis {
+                Some(basis) => {
+                    let view = View::new(columns, columns.len() / n, n, n);
+                    let target = Target { data: &mut part, stride: k, keep: 0.0 };
+                    gemm(target, 1.0, view, View::new(basis, k, n, n).transpose());
+                    &part[..columns.len() / n * k]
+                }
+                None => columns,
+            };
+            for (to, from) in single.iter_mut().zip(kept) {
+                *to = (from / unit) as f32;
+            }
+            for ((tail, norm), kept) in tails.iter_mut().zip(norms).zip(kept.chunks(o * k)) {
+                let left = norm * norm - kernels().dot_slices(kept, kept);
+                *tail = (left.max(0.0) + SLACK * norm * norm).sqrt();
+            }
+            clock.look()?;
+        }
+        Ok(Screen {
+            n_sensors: n,
+            n_orient: o,
+            n_components: k,
+            basis,
+            columns: single,
+            unit,
+            norms,
+            tails,
+        })
+    }
+
+    pub fn room(&self, n_times: usize, threads: &Threads) -> Result<Room, Error> {
+        let projected = Panel::zeros(self.n_components, n_times)?;
+        let stride = projected.stride();
+        let square = if n_times <= LONG.min(self.n_sensors) { stride * stride } else { 0 };
+        let size = CHUNK * self.n_orient * stride;
+        let product = || Ok(Mutex::new(memory::zeros(WHAT, size)?));
+        Ok(Room {
+            single: memory::zeros(WHAT, self.n_components * stride)?,
+            gram: [memory::zeros(WHAT, square)?, memory::zeros(WHAT, square)?],
+            products: (0..threads.count()).map(|_| product()).collect::<Result<_, Error>>()?,
+            projected,
+        })
+    }
+
+    /// At most how large `|G_s'R|_F` is, for every location.
+    pub fn bounds(
+        &self,
+        residual: &Panel,
+        room: &mut Room,
+        out: &mut [f64],
+        threads: &Threads,
+        clock: &Clock,
+    ) -> Result<(), Halt> {
+        let (k, o, stride) = (self.n_components, self.n_orient, residual.stride());
+        let Room { projected, single, gram, products } = room;
+        match &self.basis {
+            Some(basis) => {
+                let target = Target { data: projected.values_mut(), stride, keep: 0.0 };
+                let whole = View::new(residual.values(), residual.rows, residual.n_times, stride);
+                gemm(target, 1.0, View::new(basis, k, self.n_sensors, self.n_sensors), whole);
+            }
+            None => projected.lanes_mut().copy_from_slice(residual.lanes()),
+        }
+        let size = kernels().norm(projected.lanes());
+        if size == 0.0 {
+            let energy = kernels().energy(residual.lanes());
+            for (bound, norm) in out.iter_mut().zip(&self.norms) {
+                *bound = norm * energy.sqrt();
+            }
+            return Ok(());
+        }
+        for (to, from) in single.iter_mut().zip(projected.values()) {
+            *to = (from / size) as f32;
+        }
+        let beyond = self.beyond(residual, projected, gram);
+        clock.look()?;
+        let length = kernels().norm(residual.lanes());
+        let view = View::new(single, k, stride, stride);
+        // Entries, products and sums in single precision, and the square root of their squares' sum.
+        let per_norm = (k + 8) as f64 * ROUNDING * size + SLACK * length;
+        let squares = 1.0 + RUN as f64 * ROUNDING;
+        let at_once = 8 * threads.count();
+        let bounds =
+            out.chunks_mut(at_once * CHUNK).zip(self.columns.chunks(at_once * CHUNK * o * k));
+        for (many, (out, columns)) in bounds.enumerate() {
+            let tasks = out.chunks_mut(CHUNK).zip(columns.chunks(CHUNK * o * k)).enumerate();
+            threads.for_each(tasks, |thread, (i, (out, columns))| {
+                let product = &mut *products[thread].lock().unwrap_or_else(PoisonError::into_inner);
+                let columns = View::new(columns, out.len() * o, k, k);
+                gemm(Target { data: product, stride, keep: 0.0 }, 1.0, columns, view);
+                let first = (many * at_once + i) * CHUNK;
+                for (s, (bound, block)) in
+                    out.iter_mut().zip(product.chunks(o * stride)).enumerate()
+                {
+                    let seen = self.unit * size * (kernels().energy_single(block) * squares).sqrt();
+                    let (norm, tail) = (self.norms[first + s], self.tails[first + s]);
+                    *bound = seen * (1.0 + SLACK) + norm * per_norm + tail * beyond;
+                }
+            });
+            clock.look()?;
+        }
+        Ok(())
+    }
+
+    /// At least the largest singular value of R - P R.
+    ///
+    /// The largest eigenvalue of a matrix C is at most the eighth root of the trace of its eighth power.
+    fn beyond(&self, residual: &Panel, projected: &Panel, gram: &mut [Vec<f64>; 2]) -> f64 {
+        if self.basis.is_none() {
+            return 0.0;
+        }
+        let whole = kernels().energy(residual.lanes());
+        let left = (whole - kernels().energy(projected.lanes())).max(0.0) + SLACK * whole;
+        let [a, b] = gram;
+        if a.is_empty() {
+            return left.sqrt();
+        }
+        let (n, t, stride) = (residual.rows, residual.n_times, residual.stride());
+        let view = |panel| -> View {
+            let panel: &Panel = panel;
+            View::new(panel.values(), panel.rows, t, stride)
+        };
+        debug_assert_eq!(n, self.n_sensors);
+        let (r, p) = (view(residual), view(projected));
+        // In units of its trace no power overflows.
+        gemm(Target { data: a, stride: t, keep: 0.0 }, 1.0 / left, r.transpose(), r);
+        gemm(Target { data: a, stride: t, keep: 1.0 }, -1.0 / left, p.transpose(), p);
+        for _ in 0..2 {
+            let square = View::new(&*a, t, t, t);
+            gemm(Target { data: b, stride: t, keep: 0.0 }, 1.0, square, square);
+            std::mem::swap(a, b);
+        }
+        let trace = kernels().dot_slices(&a[..t * t], &a[..t * t]);
+        (left * trace.powf(0.125) + SLACK * whole).sqrt().min(left.sqrt())
+    }
+}
+
+/// The components that carry nearly all of the columns, a row each; none where that takes nearly all.
+fn principal(columns: &[f64], n: usize, clock: &Clock) -> Result<Option<Vec<f64>>, Halt> {
+    let mut square = memory::zeros(WHAT, n * n)?;
+    for some in columns.chunks(CHUNK * n) {
+        let view = View::new(some, some.len() / n, n, n);
+        gemm(Target { data: &mut square, stride: n, keep: 1.0 }, 1.0, view.transpose(), view);
+        clock.look()?;
+    }
+    let eigen =
+        clock.wait_for(move || SymmetricEigen::new(DMatrix::from_row_slice(n, n, &square)))?;
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|&i, &j| eigen.eigenvalues[j].total_cmp(&eigen.eigenvalues[i]));
+    let total: f64 = eigen.eigenvalues.iter().map(|d| d.max(0.0)).sum();
+    let mut left = total;
+    let enough = order.iter().position(|&i| {
+        left -= eigen.eigenvalues[i].max(0.0);
+        left <= TAIL * TAIL * total
+    });
+    let k = (enough.unwrap_or(n) + 1).next_multiple_of(8);
+    if k as f64 > NEARLY_ALL * n as f64 {
+        return Ok(None);
+    }
+    let mut basis = memory::room(WHAT, k * n)?;
+    for &i in &order[..k] {
+        basis.extend(eigen.eigenvectors.column(i).iter());
+    }
+    Ok(Some(basis))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array2;
+
+    /// Bounds hold, and are of use, for gains of low and of full rank, one location and many, short and long windows.
+    #[test]
+    fn bounds_are_bounds() -> Result<(), Halt> {
+        let clock = Clock::endless();
+        let random = |seed: usize| {
+            move |(i, j): (usize, usize)| {
+                let mixed = (i * 7919 + j * 104_729 + seed).wrapping_mul(2_654_435_761) % 65_536;
+                mixed as f64 / 32_768.0 - 1.0
+            }
+        };
+        for (n, p, o, rank, t) in [
+            (40, 900, 3, 8, 20),
+            (40, 900, 1, 40, 20),
+            (12, 1, 1, 12, 1),
+            (30, 1200, 3, 5, 300),
+            (300, 400, 1, 9, 100),
+        ] {
+            let left = Array2::from_shape_fn((n, rank), random(1));
+            let right = Array2::from_shape_fn((rank, p * o), random(2));
+            let faint = 1e-3 * Array2::from_shape_fn((n, p * o), random(3));
+            let scale = Array2::from_shape_fn((1, p * o), |(_, j)| 10.0_f64.powi(-(j as i32 % 7)));
+            let array = (left.dot(&right) + faint) * scale;
+            let gain = Gain::new(array.view(), o).map_err(Halt::from)?;
+            let residual = Panel::from_array(Array2::from_shape_fn((n, t), random(4)).view())?;
+            for threads in [Threads::new(1), Threads::new(2)] {
+                let screen = Screen::new(&gain, &clock)?;
+                let mut room = screen.room(t, &threads)?;
+                let mut bounds = vec![0.0; p];
+                screen.bounds(&residual, &mut room, &mut bounds, &threads, &clock)?;
+                let exact = crate::products::correlation_norms(
+                    gain.columns(),
+                    o,
+                    &residual,
+                    &threads,
+                    &clock,
+                )?;
+                for (s, (bound, exact)) in bounds.iter().zip(&exact).enumerate() {
+                    assert!(bound >= exact, "{n} x {p}, location {s}: {bound} {exact}");
+                    let whole = screen.norms[s] * kernels().norm(residual.lanes());
+                    assert!(
+                        bound - exact < 0.1 * whole,
+                        "{n} x {p}, location {s}: {bound} {exact}"
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,201 @@
+//! The working set of a stream: it stays from window to window, with its Gram matrix.
+
+use crate::clock::{Clock, Halt};
+use crate::drive::{Room, Task, drive};
+use crate::error::Error;
+use crate::gain::Gain;
+use crate::kernels::kernels;
+use crate::memory;
+use crate::panel::Panel;
+use crate::penalty::Penalty;
+use crate::problem::is_zero;
+use crate::quadratic::gram::Gram;
+use crate::solution::{Certificate, Status};
+use crate::solver::Epoch;
+use crate::solver::bcd::Bcd;
+use crate::stopping::{Goal, Watch};
+use std::ops::Range;
+
+/// Locations there is room for from the start.
+const ROOM: usize = 256;
+
+/// The locations being solved, where each of them is, and the sources there.
+pub(super) struct Live {
+    gram: Gram,
+    pub locations: Vec<usize>,
+    /// the place of each location of the gain, or `ABSENT`
+    places: Vec<u32>,
+    pub x: Panel,
+    /// sources that are put by
+    apart: Panel,
+    penalty: Penalty,
+    solver: Bcd,
+    room: Room,
+    kept: Vec<usize>,
+    n_orient: usize,
+}
+
+const ABSENT: u32 = u32::MAX;
+
+impl Live {
+    pub fn new(gain: &Gain, data: &Panel) -> Result<Self, Halt> {
+        let n_orient = gain.n_orient();
+        let mut gram = Gram::empty(gain, data, 0.0)?;
+        let size = ROOM.min(gain.n_locations());
+        gram.reserve(size)?;
+        let mut x = Panel::zeros(0, data.n_times)?;
+        x.resize(size * n_orient)?;
+        let mut live = Live {
+            gram,
+            locations: memory::room("the working set", size)?,
+            places: memory::gathered("the working set", (0..gain.n_locations()).map(|_| ABSENT))?,
+            apart: x.copy()?,
+            x,
+            penalty: Penalty { thresholds: memory::room("the weights", size)? },
+            solver: Bcd::default(),
+            room: Room::new(data.n_times)?,
+            kept: memory::room("the working set", size)?,
+            n_orient,
+        };
+        live.x.reset(0)?;
+        Ok(live)
+    }
+
+    pub fn contains(&self, s: usize) -> bool {
+        self.places[s] != ABSENT
+    }
+
+    /// Takes in other data of as many samples.
+    pub fn renew(&mut self, data: &Panel, watch: &Watch) -> Result<(), Halt> {
+        self.gram.renew(data, watch.clock)
+    }
+
+    /// The sources move to earlier samples; the last ones are not known yet.
+    pub fn shift(&mut self, hop: usize) {
+        let (n_times, stride) = (self.x.n_times, self.x.stride());
+        if hop >= n_times {
+            self.x.values_mut().fill(0.0);
+            return;
+        }
+        for row in self.x.values_mut().chunks_mut(stride) {
+            row.copy_within(hop..n_times, 0);
+            row[n_times - hop..].fill(0.0);
+        }
+    }
+
+    /// Adds locations that are not in it. What changes the set is not interrupted: half a change would be none.
+    pub fn add(&mut self, gain: &Gain, new: &[usize], data: &Panel) -> Result<(), Halt> {
+        let before = self.locations.len();
+        memory::append("the working set", &mut self.locations, new)?;
+        for (place, &s) in (before..).zip(new) {
+            self.places[s] = place as u32;
+        }
+        self.gram.extend(gain, new, data, &Clock::endless())?;
+        self.x.resize(self.locations.len() * self.n_orient)?;
+        Ok(())
+    }
+
+    /// Keeps the locations that `is_needed` names, and those that are not zero.
+    pub fn trim(&mut self, is_needed: impl Fn(usize) -> bool) -> Result<(), Halt> {
+        let (o, all) = (self.n_orient, self.locations.len());
+        self.kept.clear();
+        for place in 0..all {
+            let s = self.locations[place];
+            if is_needed(s) || !is_zero(self.x.block(place, o)) {
+                self.kept.push(place);
+            } else {
+                self.places[s] = ABSENT;
+            }
+        }
+        if self.kept.len() == all {
+            return Ok(());
+        }
+        let size = o * self.x.width;
+        for (to, &from) in self.kept.iter().enumerate() {
+            self.places[self.locations[from]] = to as u32;
+            self.locations[to] = self.locations[from];
+            self.x.lanes_mut().copy_within(from * size..(from + 1) * size, to * size);
+        }
+        self.locations.truncate(self.kept.len());
+        self.x.resize(self.kept.len() * o)?;
+        self.gram.retain(&self.kept, &Clock::endless())
+    }
+
+    /// Makes it empty.
+    pub fn forget(&mut self) -> Result<(), Halt> {
+        self.x.values_mut().fill(0.0);
+        self.trim(|_| false)
+    }
+
+    /// Solves with one alpha for all locations.
+    pub fn solve(
+        &mut self,
+        alpha: f64,
+        scale: f64,
+        goal: Goal,
+        watch: &mut Watch,
+    ) -> Result<(Certificate, Status), Halt> {
+        self.penalty.thresholds.clear();
+        self.penalty.thresholds.resize(self.locations.len(), alpha);
+        self.run(scale, goal, watch)
+    }
+
+    /// Solves with the weights that the square root gives to the sources as they are; a location at zero stays there.
+    ///
+    /// `unit` is what turns |X_s| into the unit of the surrogate.
+    pub fn solve_reweighted(
+        &mut self,
+        (alpha, unit): (f64, f64),
+        scale: f64,
+        goal: Goal,
+        watch: &mut Watch,
+    ) -> Result<(Certificate, Status), Halt> {
+        let o = self.n_orient;
+        self.penalty.thresholds.clear();
+        for place in 0..self.locations.len() {
+            let norm = kernels().norm(self.x.block(place, o));
+            let weight = 0.5 / (unit * norm).sqrt();
+            self.penalty.thresholds.push(if norm > 0.0 { alpha * weight } else { f64::INFINITY });
+        }
+        self.run(scale, goal, watch)
+    }
+
+    fn run(
+        &mut self,
+        scale: f64,
+        goal: Goal,
+        watch: &mut Watch,
+    ) -> Result<(Certificate, Status), Halt> {
+        self.solver.restart();
+        let task = Task { quadratic: &mut self.gram, penalty: &self.penalty, scale };
+        let solver: &mut dyn Epoch = &mut self.solver;
+        drive(task, solver, &mut self.x, goal, watch, &mut self.room, |_, _, _| {})
+    }
+
+    /// Puts the sources by.
+    pub fn put_by(&mut self) -> Result<(), Error> {
+        self.apart.reset(self.x.rows)?;
+        self.apart.lanes_mut().copy_from_slice(self.x.lanes());
+        Ok(())
+    }
+
+    /// Takes back those that were put by.
+    pub fn take_back(&mut self) {
+        std::mem::swap(&mut self.x, &mut self.apart);
+    }
+
+    /// `sum_s |X_s|`.
+    pub fn sum_of_norms(&self) -> f64 {
+        self.places().map(|place| kernels().norm(self.x.block(place, self.n_orient))).sum()
+    }
+
+    /// Calls `visit` with every location that is not zero and its rows.
+    pub fn support(&self) -> impl Iterator<Item = (usize, usize)> {
+        let alive = |&place: &usize| !is_zero(self.x.block(place, self.n_orient));
+        self.places().filter(alive).map(|place| (self.locations[place], place))
+    }
+
+    fn places(&self) -> Range<usize> {
+        0..self.locations.len()
+    }
+}

@@ -1,0 +1,108 @@
+//! What a stream is asked for.
+
+use crate::error::Error;
+use crate::threads::Threads;
+use std::time::Duration;
+
+/// How the regularisation of a window is found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum AlphaRule {
+    /// The same for every window.
+    Absolute(f64),
+    /// Percent of the window's alpha_max.
+    Percent(f64),
+    /// Tracked from window to window: `alpha = (N + a - 1) / (sum_s |X_s| + b)` with X the sources of the last window and N the
+    /// numbers in a window, a step of the fixed point of Pereyra, Bioucas-Dias and Figueiredo (2015) and of Bekhti, Badeau and
+    /// Gramfort (EUSIPCO 2017). Like theirs the Gamma hyperprior has its mode at half of the window's alpha_max, where the
+    /// first window starts. Their `b = 5` has a unit; here the hyperprior counts as ten windows, `a - 1 = 10 N`, in any unit.
+    Tracked,
+}
+
+/// How a stream of windows is solved.
+#[derive(Debug, Clone)]
+pub struct StreamOptions {
+    /// samples in a window
+    pub n_times: usize,
+    /// samples from one window to the next (default half of a window)
+    pub hop: usize,
+    /// the regularisation (default half of alpha_max)
+    pub alpha: AlphaRule,
+    /// what alpha never falls below (default 0), such as the alpha_max of noise: windows without sources stay empty
+    pub alpha_floor: f64,
+    /// convex problems for a window, the first (unweighted) included (default 1: MxNE)
+    pub n_reweights: usize,
+    /// relative duality gap to reach (default 1e-4)
+    pub tol: f64,
+    /// epochs allowed for a window (default 1000)
+    pub max_iter: usize,
+    /// time allowed for a window
+    pub deadline: Option<Duration>,
+    /// whether a window starts from the last one's sources (default) or from nothing
+    pub warm_start: bool,
+    /// threads for the looks at the whole gain (default 1)
+    pub threads: Threads,
+}
+
+impl StreamOptions {
+    /// Defaults for windows of `n_times` samples.
+    ///
+    /// ```
+    /// let options = mxne_rs::StreamOptions::new(100);
+    /// assert_eq!((options.hop, options.tol, options.n_reweights), (50, 1e-4, 1));
+    /// ```
+    #[must_use]
+    pub fn new(n_times: usize) -> Self {
+        StreamOptions {
+            n_times,
+            hop: (n_times / 2).max(1),
+            alpha: AlphaRule::Percent(50.0),
+            alpha_floor: 0.0,
+            n_reweights: 1,
+            tol: 1e-4,
+            max_iter: 1000,
+            deadline: None,
+            warm_start: true,
+            threads: Threads::new(1),
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let refuse = |name, value, remedy| Err(Error::Parameter { name, value, remedy });
+        let positive = |value: f64| value > 0.0 && value.is_finite();
+        if self.n_times == 0 {
+            return refuse("n_times", 0.0, "give the samples of a window, at least one");
+        }
+        if self.hop == 0 {
+            return refuse(
+                "hop",
+                0.0,
+                "give the samples from one window to the next, at least one",
+            );
+        }
+        match self.alpha {
+            AlphaRule::Absolute(alpha) if !positive(alpha) => {
+                return refuse("alpha", alpha, "give a positive number");
+            }
+            AlphaRule::Percent(share) if !(positive(share) && share <= 100.0) => {
+                return refuse("alpha", share, "give percent of alpha_max above 0, at most 100");
+            }
+            _ => {}
+        }
+        if !(self.alpha_floor >= 0.0 && self.alpha_floor.is_finite()) {
+            return refuse("alpha_floor", self.alpha_floor, "give zero or a positive number");
+        }
+        if self.n_reweights == 0 {
+            return refuse("n_reweights", 0.0, "give at least one convex problem (1 is MxNE)");
+        }
+        if !positive(self.tol) {
+            return refuse("tol", self.tol, "give a positive relative duality gap such as 1e-4");
+        }
+        if self.max_iter == 0 {
+            return refuse("max_iter", 0.0, "give at least one epoch");
+        }
+        if self.deadline.is_some_and(|deadline| deadline.is_zero()) {
+            return refuse("deadline", 0.0, "give a positive time in seconds, or none");
+        }
+        Ok(())
+    }
+}
