@@ -41,6 +41,12 @@ impl Panel {
         self.resize(rows)
     }
 
+    /// Becomes a matrix of zeros of another shape, in the memory it has where that is enough.
+    pub fn reshape(&mut self, rows: usize, n_times: usize) -> Result<(), Error> {
+        (self.n_times, self.width) = (n_times, n_times.div_ceil(8).max(1));
+        self.reset(rows)
+    }
+
     /// Keeps what it can of its rows; new ones are zero.
     pub fn resize(&mut self, rows: usize) -> Result<(), Error> {
         let lanes = rows.saturating_mul(self.width);

@@ -6,21 +6,23 @@
 
 mod estimate;
 mod live;
+mod look;
 mod options;
 
 use crate::clock::{Clock, Halt, Monitor};
 use crate::dense::{Target, View, gemm, prepare_this_thread};
 use crate::error::Error;
-use crate::gain::{Gain, Screen, ScreenRoom, check_finite};
+use crate::gain::{Gain, check_finite};
 use crate::kernels::kernels;
 use crate::memory;
-use crate::panel::{Lane, Panel};
+use crate::panel::Panel;
 use crate::problem::Energies;
 use crate::solution::{Certificate, Status};
 use crate::stopping::{Goal, Watch};
-use crate::units::{Units, exponent, times_power};
+use crate::units::{exponent, times_power};
 pub use estimate::{Estimate, Outcome, Skip};
 use live::Live;
+use look::{DIRECTIONS, Look};
 use ndarray::ArrayView2;
 pub use options::{AlphaRule, StreamOptions};
 use std::sync::Arc;
@@ -60,10 +62,14 @@ pub struct Stream {
     /// n_sensors x n_channels, in row order; none where windows are whitened already
     whitener: Option<Vec<f64>>,
     window: Panel,
+    /// whether the window begins with the samples that the last one ended with
+    follows: bool,
     data: Panel,
     residual: Panel,
     live: Live,
     look: Look,
+    /// G X in a few directions of time
+    directions: Panel,
     estimate: Estimate,
     new: Vec<usize>,
     /// sources of the last window before reweighting: `sum_s |X_s|`
@@ -81,14 +87,6 @@ impl std::fmt::Debug for Stream {
             .field("options", &self.options)
             .finish_non_exhaustive()
     }
-}
-
-/// Where all locations are looked at.
-struct Look {
-    room: ScreenRoom,
-    /// at most `|G_s'R|`, exactly that where it matters
-    bounds: Vec<f64>,
-    block: Vec<Lane>,
 }
 
 impl Stream {
@@ -125,20 +123,16 @@ impl Stream {
             }
         };
         prepare_this_thread()?;
-        let clock = Clock::endless();
         let n_channels = whitener.as_ref().map_or(n, |(_, columns)| *columns);
         let data = Panel::zeros(n, t)?;
-        let screen = gain.screen(&clock).map_err(Halt::into_error)?;
         Ok(Stream {
             whitener: whitener.map(|(whitener, _)| whitener),
             window: Panel::zeros(n_channels, t)?,
+            follows: false,
             residual: Panel::zeros(n, t)?,
             live: Live::new(&gain, &data).map_err(Halt::into_error)?,
-            look: Look {
-                room: screen.room(t, &options.threads)?,
-                bounds: memory::zeros("the correlations", gain.n_locations())?,
-                block: memory::zeros("the correlations", gain.n_orient() * data.width)?,
-            },
+            look: Look::new(&gain, t, &options.threads).map_err(Halt::into_error)?,
+            directions: Panel::zeros(n, DIRECTIONS)?,
             estimate: Estimate::nothing(t, gain.n_orient()),
             new: memory::room("the working set", gain.n_locations())?,
             last_norm: None,
@@ -177,7 +171,7 @@ impl Stream {
     /// Forgets the windows so far.
     pub fn reset(&mut self) {
         let _ = self.live.forget();
-        (self.last_norm, self.lag) = (None, 0);
+        (self.last_norm, self.lag, self.follows) = (None, 0, false);
     }
 
     /// Solves a window (n_channels x n_times), `hop` samples after the last one.
@@ -223,7 +217,9 @@ impl Stream {
         };
         self.estimate.begin(energy);
         let mut watch = Watch::start(&clock, self.options.max_iter);
-        match self.solve(0.5 * energy, &mut watch) {
+        let ended = self.solve(0.5 * energy, &mut watch);
+        self.follows = true;
+        match ended {
             Ok(status) => self.estimate.outcome = Outcome::Solved(status),
             Err(Halt::OutOfTime) => {
                 self.estimate.outcome = Outcome::Solved(Status::TimeLimit);
@@ -235,51 +231,57 @@ impl Stream {
         }
         self.estimate.deadline_hit = self.estimate.outcome == Outcome::Solved(Status::TimeLimit);
         self.estimate.n_iter = watch.n_iter;
-        if energy > 0.0 {
-            let units = self.units();
-            let certificate = self.estimate.certificate;
-            self.estimate.certificate = certificate.in_units(units);
-        }
         self.estimate.elapsed = begin.elapsed();
         Ok(&self.estimate)
     }
 
-    fn units(&self) -> Units {
-        Units { gain: self.gain.exponent(), data: 0 }
-    }
-
     /// Looks at the window and whitens it; its energy.
     fn take(&mut self, window: ArrayView2<f64>) -> Result<f64, Skip> {
-        let stride = self.window.stride();
+        let (stride, n_times, hop) = (self.window.stride(), self.window.n_times, self.options.hop);
+        self.follows &= hop < n_times;
+        let known = if self.follows { n_times - hop } else { 0 };
         let rows = self.window.values_mut().chunks_mut(stride);
-        for (channel, (to, from)) in rows.zip(window.rows()).enumerate() {
-            let (mut low, mut high, mut finite) = (f64::INFINITY, f64::NEG_INFINITY, true);
-            for (to, &from) in to.iter_mut().zip(from) {
-                *to = from;
-                (low, high) = (low.min(from), high.max(from));
-                finite &= from.is_finite();
-            }
-            if !finite {
-                return Err(Skip::NotFinite { channel });
-            }
-            if low == high && from.len() > 1 {
-                return Err(Skip::Flat { channel });
-            }
+        for (to, from) in rows.zip(window.rows()) {
+            // Not equal where the last window was skipped or samples are missing.
+            to.copy_within(n_times - known..n_times, 0);
+            self.follows &= to[..known].iter().zip(from).all(|(a, b)| a == b);
+            to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
         }
-        match &self.whitener {
-            None => self.data.lanes_mut().copy_from_slice(self.window.lanes()),
-            Some(whitener) => {
-                let (n, channels, t) = (self.data.rows, self.window.rows, self.window.n_times);
-                let target = Target { data: self.data.values_mut(), stride, keep: 0.0 };
-                let window = View::new(self.window.values(), channels, t, stride);
-                gemm(target, 1.0, View::new(whitener, n, channels, channels), window);
-            }
+        for (channel, row) in self.window.values().chunks(stride).enumerate() {
+            let row = &row[..n_times];
+            let skip = if !row.iter().all(|value| value.is_finite()) {
+                Skip::NotFinite { channel }
+            } else if n_times > 1 && row.iter().all(|value| *value == row[0]) {
+                Skip::Flat { channel }
+            } else {
+                continue;
+            };
+            self.follows = false;
+            return Err(skip);
         }
+        self.whiten(if self.follows { n_times - hop } else { 0 });
         let largest = self.data.values().iter().fold(0.0, |a: f64, b| a.max(b.abs()));
         if !largest.is_finite() || exponent(largest) != 0 {
+            self.follows = false;
             return Err(Skip::OutOfRange);
         }
         Ok(kernels().energy(self.data.lanes()))
+    }
+
+    /// Whitens the window; the first `known` samples are the last ones of the window before.
+    fn whiten(&mut self, known: usize) {
+        let Some(whitener) = &self.whitener else {
+            self.data.lanes_mut().copy_from_slice(self.window.lanes());
+            return;
+        };
+        let (n, channels, t, stride) =
+            (self.data.rows, self.window.rows, self.window.n_times, self.window.stride());
+        for row in self.data.values_mut().chunks_mut(stride) {
+            row.copy_within(t - known..t, 0);
+        }
+        let target = Target { data: &mut self.data.values_mut()[known..], stride, keep: 0.0 };
+        let window = View::new(&self.window.values()[known..], channels, t - known, stride);
+        gemm(target, 1.0, View::new(whitener, n, channels, channels), window);
     }
 
     fn solve(&mut self, scale: f64, watch: &mut Watch) -> Result<Status, Halt> {
@@ -291,66 +293,86 @@ impl Stream {
         }
         self.live.shift(std::mem::take(&mut self.lag));
         self.live.renew(&self.data, watch)?;
-        let alpha = self.alpha(watch)?;
         let goal = Goal { gap: self.options.tol * scale, work_first: false };
-        let status = self.descend(alpha, scale, goal, watch)?;
+        let (alpha, status) = match self.options.alpha {
+            AlphaRule::Absolute(_) => {
+                let alpha = self.alpha(0.0);
+                (alpha, self.descend(alpha, scale, goal, watch)?)
+            }
+            AlphaRule::Percent(_) | AlphaRule::Tracked => {
+                self.solve_relative(scale, goal, watch)?
+            }
+        };
         self.last_norm = Some(self.live.sum_of_norms());
         if status != Status::Converged {
             return Ok(status);
         }
-        let status = self.reweight(alpha, scale, goal, watch);
-        let (bounds, least) = (&self.look.bounds, NEAR * alpha);
-        let kept = self.live.trim(|s| bounds[s] >= least);
-        status.and_then(|status| kept.map(|()| status))
+        self.reweight(alpha, scale, goal, watch)
     }
 
-    /// The regularisation of this window, in the units of the scaled gain.
-    fn alpha(&mut self, watch: &mut Watch) -> Result<f64, Halt> {
-        let units = self.units();
-        let rule = self.options.alpha;
-        let alpha = match rule {
-            AlphaRule::Absolute(alpha) => units.alpha(alpha)?,
-            AlphaRule::Percent(_) | AlphaRule::Tracked => {
-                let largest = self.alpha_max(watch)?;
-                self.estimate.alpha_max = Some(times_power(largest, self.gain.exponent()));
-                match rule {
-                    AlphaRule::Percent(share) => share / 100.0 * largest,
-                    _ => self.tracked(largest),
-                }
+    /// Where alpha follows from alpha_max. That is guessed from the working set, where there is one, and verified when the
+    /// residual has been looked at, for a fraction of a look.
+    fn solve_relative(
+        &mut self,
+        scale: f64,
+        goal: Goal,
+        watch: &mut Watch,
+    ) -> Result<(f64, Status), Halt> {
+        let guess = self.live.largest_correlation();
+        let mut largest = if guess > 0.0 { guess } else { self.look_at_data(watch)? };
+        let alpha = self.alpha(largest);
+        let status = self.descend(alpha, scale, goal, watch)?;
+        let mut found = (alpha, status);
+        if guess > 0.0 && status == Status::Converged {
+            largest = self.verify(guess, watch)?;
+            if largest > guess {
+                let alpha = self.alpha(largest);
+                found = (alpha, self.descend(alpha, scale, goal, watch)?);
             }
+        }
+        if found.1 == Status::Converged || guess == 0.0 {
+            self.estimate.alpha_max = Some(times_power(largest, self.gain.exponent()));
+        }
+        Ok(found)
+    }
+
+    /// The regularisation of this window, in the units of the scaled gain, where alpha_max is `largest`.
+    fn alpha(&self, largest: f64) -> f64 {
+        let alpha = match self.options.alpha {
+            AlphaRule::Absolute(alpha) => times_power(alpha, -self.gain.exponent()),
+            AlphaRule::Percent(share) => share / 100.0 * largest,
+            AlphaRule::Tracked => match self.last_norm {
+                None => 0.5 * largest,
+                Some(norm) => {
+                    let n = (self.data.rows * self.data.n_times) as f64;
+                    // The mode (a - 1) / b is half of the largest.
+                    (1.0 + PRIOR) * n / (norm + 2.0 * PRIOR * n / largest)
+                }
+            },
         };
         let floor = times_power(self.options.alpha_floor, -self.gain.exponent());
-        let alpha = alpha.max(floor).max(f64::MIN_POSITIVE);
-        self.estimate.alpha = times_power(alpha, self.gain.exponent());
-        Ok(alpha)
+        alpha.max(floor).max(f64::MIN_POSITIVE)
     }
 
-    fn tracked(&self, largest: f64) -> f64 {
-        let Some(norm) = self.last_norm else { return 0.5 * largest };
-        let n = (self.data.rows * self.data.n_times) as f64;
-        // The mode (a - 1) / b is half of the largest.
-        (1.0 + PRIOR) * n / (norm + 2.0 * PRIOR * n / largest)
-    }
-
-    /// `max_s |G_s'M|`; the locations that come closest are taken in where there are none.
-    fn alpha_max(&mut self, watch: &mut Watch) -> Result<f64, Halt> {
+    /// `max_s |G_s'M|` by a look at the data; the locations that come closest are taken in.
+    fn look_at_data(&mut self, watch: &mut Watch) -> Result<f64, Halt> {
         let Stream { gain, data, look, options, estimate, new, live, .. } = self;
-        look.bound(gain, data, options, watch)?;
+        look.bound(gain, data, (&options.threads, watch.clock))?;
         estimate.n_looks += 1;
-        let first =
-            (0..look.bounds.len()).max_by(|&a, &b| look.bounds[a].total_cmp(&look.bounds[b]));
-        let mut largest = first.map_or(0.0, |s| look.exact(gain, s, data));
-        for s in 0..look.bounds.len() {
-            if look.bounds[s] > largest {
-                watch.clock.spend(look.work(data))?;
-                largest = largest.max(look.exact(gain, s, data));
-            }
-        }
-        if live.locations.is_empty() {
-            look.largest(new, FIRST, 0.0, |_| true);
-            live.add(gain, new, data)?;
-        }
+        let largest = look.largest_beyond(0.0, gain, data, watch.clock)?;
+        look.largest(new, FIRST, 0.0, |s| !live.contains(s));
+        live.add(gain, new, data)?;
         Ok(largest)
+    }
+
+    /// `max_s |G_s'M|`, at least `guess`, after a look at the residual: `M = R + G X`, and X has a few directions of time only.
+    fn verify(&mut self, guess: f64, watch: &mut Watch) -> Result<f64, Halt> {
+        if !self.live.few_directions(&self.gain, &mut self.directions)? {
+            return self.look_at_data(watch);
+        }
+        let Stream { gain, data, look, options, directions, .. } = self;
+        look.add(gain, directions, (&options.threads, watch.clock))?;
+        look.largest_beyond(guess, gain, data, watch.clock)
     }
 
     /// Solves on the working set, looks at all locations, takes in those that violate the dual constraint; repeats.
@@ -378,6 +400,8 @@ impl Stream {
             self.look_time = begin.elapsed().max(self.look_time * 7 / 8);
             let gap = certificate.gap();
             if gap <= goal.gap {
+                let (bounds, least) = (&self.look.bounds, NEAR * alpha);
+                self.live.trim(|s| bounds[s] >= least)?;
                 return Ok(Status::Converged);
             }
             match status {
@@ -402,7 +426,7 @@ impl Stream {
     fn certify(&mut self, alpha: f64, scale: f64, watch: &mut Watch) -> Result<Certificate, Halt> {
         self.subtract_sources();
         let Stream { gain, data, residual, look, options, estimate, live, .. } = self;
-        look.bound(gain, residual, options, watch)?;
+        look.bound(gain, residual, (&options.threads, watch.clock))?;
         estimate.n_looks += 1;
         for s in 0..look.bounds.len() {
             if look.bounds[s] > alpha {
@@ -417,7 +441,9 @@ impl Stream {
         };
         let penalty = alpha * live.sum_of_norms();
         let certificate = energies.certificate(penalty, largest / alpha, scale);
-        if certificate.gap() <= self.estimate.certificate.gap() {
+        let alpha = times_power(alpha, self.gain.exponent());
+        if certificate.gap() <= self.estimate.certificate.gap() || alpha != self.estimate.alpha {
+            self.estimate.alpha = alpha;
             self.keep(certificate, energies.residual)?;
         }
         Ok(certificate)
@@ -498,49 +524,5 @@ impl Stream {
         }
         self.live.take_back();
         Ok(status)
-    }
-}
-
-impl Look {
-    fn bound(
-        &mut self,
-        gain: &Gain,
-        residual: &Panel,
-        options: &StreamOptions,
-        watch: &Watch,
-    ) -> Result<(), Halt> {
-        let screen: &Screen = gain.screen(watch.clock)?;
-        screen.bounds(residual, &mut self.room, &mut self.bounds, &options.threads, watch.clock)
-    }
-
-    /// Multiplications of one exact correlation.
-    fn work(&self, residual: &Panel) -> usize {
-        8 * self.block.len() * residual.rows
-    }
-
-    /// `|G_s'R|` takes the place of its bound.
-    fn exact(&mut self, gain: &Gain, s: usize, residual: &Panel) -> f64 {
-        kernels().correlate(&mut self.block, gain.block(s), residual.lanes(), residual.width);
-        self.bounds[s] = kernels().norm(&self.block);
-        self.bounds[s]
-    }
-
-    /// At most `count` locations whose correlation exceeds `floor`, the largest first.
-    fn largest(
-        &self,
-        out: &mut Vec<usize>,
-        count: usize,
-        floor: f64,
-        is_wanted: impl Fn(usize) -> bool,
-    ) {
-        out.clear();
-        out.extend((0..self.bounds.len()).filter(|&s| self.bounds[s] > floor && is_wanted(s)));
-        let order =
-            |a: &usize, b: &usize| self.bounds[*b].total_cmp(&self.bounds[*a]).then(a.cmp(b));
-        if count < out.len() {
-            out.select_nth_unstable_by(count, order);
-            out.truncate(count);
-        }
-        out.sort_unstable_by(order);
     }
 }

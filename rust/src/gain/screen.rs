@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 
 const WHAT: &str = "the bounds on correlations";
 /// The part of the gain (as a root mean square) that the components leave out.
-const TAIL: f64 = 0.06;
+const TAIL: f64 = 0.1;
 /// Where more than this part of all components is needed, all are taken.
 const NEARLY_ALL: f64 = 0.8;
 /// Rows of the gain that one task multiplies.
@@ -35,7 +35,7 @@ pub(crate) struct Screen {
     n_orient: usize,
     n_components: usize,
     /// a row per component, orthonormal; none where all of them are taken
-    basis: Option<Vec<f64>>,
+    basis: Option<Vec<f32>>,
     /// a row per column of the gain, in units of `unit`
     columns: Vec<f32>,
     /// the largest |G_s|
@@ -47,9 +47,11 @@ pub(crate) struct Screen {
 
 /// What a look works in.
 pub(crate) struct Room {
-    projected: Panel,
-    single: Vec<f32>,
-    gram: [Vec<f64>; 2],
+    /// R over |R|
+    whole: Vec<f32>,
+    /// its components
+    projected: Vec<f32>,
+    gram: [Vec<f32>; 2],
     products: Vec<Mutex<Vec<f32>>>,
 }
 
@@ -87,6 +89,10 @@ impl Screen {
             }
             clock.look()?;
         }
+        let basis = match basis {
+            None => None,
+            Some(basis) => Some(memory::gathered(WHAT, basis.iter().map(|&value| value as f32))?),
+        };
         Ok(Screen {
             n_sensors: n,
             n_orient: o,
@@ -100,20 +106,19 @@ impl Screen {
     }
 
     pub fn room(&self, n_times: usize, threads: &Threads) -> Result<Room, Error> {
-        let projected = Panel::zeros(self.n_components, n_times)?;
-        let stride = projected.stride();
-        let square = if n_times <= LONG.min(self.n_sensors) { stride * stride } else { 0 };
-        let size = CHUNK * self.n_orient * stride;
-        let product = || Ok(Mutex::new(memory::zeros(WHAT, size)?));
+        let stride = n_times.next_multiple_of(8);
+        let is_squared = self.basis.is_some() && n_times <= LONG.min(self.n_sensors);
+        let square = if is_squared { stride * stride } else { 0 };
+        let product = || Ok(Mutex::new(memory::zeros(WHAT, CHUNK * self.n_orient * stride)?));
         Ok(Room {
-            single: memory::zeros(WHAT, self.n_components * stride)?,
+            whole: memory::zeros(WHAT, self.n_sensors * stride)?,
+            projected: memory::zeros(WHAT, self.n_components * stride)?,
             gram: [memory::zeros(WHAT, square)?, memory::zeros(WHAT, square)?],
             products: (0..threads.count()).map(|_| product()).collect::<Result<_, Error>>()?,
-            projected,
         })
     }
 
-    /// At most how large `|G_s'R|_F` is, for every location.
+    /// At most how large `|G_s'R|_F` is, for every location; R has at most the samples that the room was made for.
     pub fn bounds(
         &self,
         residual: &Panel,
@@ -122,50 +127,46 @@ impl Screen {
         threads: &Threads,
         clock: &Clock,
     ) -> Result<(), Halt> {
-        let (k, o, stride) = (self.n_components, self.n_orient, residual.stride());
-        let Room { projected, single, gram, products } = room;
-        match &self.basis {
-            Some(basis) => {
-                let target = Target { data: projected.values_mut(), stride, keep: 0.0 };
-                let whole = View::new(residual.values(), residual.rows, residual.n_times, stride);
-                gemm(target, 1.0, View::new(basis, k, self.n_sensors, self.n_sensors), whole);
-            }
-            None => projected.lanes_mut().copy_from_slice(residual.lanes()),
-        }
-        let size = kernels().norm(projected.lanes());
-        if size == 0.0 {
-            let energy = kernels().energy(residual.lanes());
-            for (bound, norm) in out.iter_mut().zip(&self.norms) {
-                *bound = norm * energy.sqrt();
-            }
+        let (n, k, o, stride) =
+            (self.n_sensors, self.n_components, self.n_orient, residual.stride());
+        let length = kernels().norm(residual.lanes());
+        if length == 0.0 {
+            out.fill(0.0);
             return Ok(());
         }
-        for (to, from) in single.iter_mut().zip(projected.values()) {
-            *to = (from / size) as f32;
+        let Room { whole, projected, gram, products } = room;
+        for (to, from) in whole.iter_mut().zip(residual.values()) {
+            *to = (from / length) as f32;
         }
-        let beyond = self.beyond(residual, projected, gram);
+        let whole = View::new(&whole[..n * stride], n, stride, stride);
+        let projected = &mut projected[..k * stride];
+        match &self.basis {
+            Some(basis) => {
+                let target = Target { data: projected, stride, keep: 0.0 };
+                gemm(target, 1.0, View::new(basis.as_slice(), k, n, n), whole);
+            }
+            None => projected.copy_from_slice(whole.data),
+        }
         clock.look()?;
-        let length = kernels().norm(residual.lanes());
-        let view = View::new(single, k, stride, stride);
-        // Entries, products and sums in single precision, and the square root of their squares' sum.
-        let per_norm = (k + 8) as f64 * ROUNDING * size + SLACK * length;
-        let squares = 1.0 + RUN as f64 * ROUNDING;
-        let at_once = 8 * threads.count();
-        let bounds =
-            out.chunks_mut(at_once * CHUNK).zip(self.columns.chunks(at_once * CHUNK * o * k));
+        let projected = View::new(&*projected, k, stride, stride);
+        let beyond = length * self.beyond(whole, projected, gram);
+        clock.look()?;
+        // Entries, products and sums in single precision, and the square root of the sum of their squares.
+        let per_norm = length * ((k + 8) as f64 * ROUNDING + self.projection_error() + SLACK);
+        let seen = self.unit * length * (1.0 + RUN as f64 * ROUNDING);
+        let at_once = threads.count() * CHUNK;
+        let bounds = out.chunks_mut(at_once).zip(self.columns.chunks(at_once * o * k));
         for (many, (out, columns)) in bounds.enumerate() {
             let tasks = out.chunks_mut(CHUNK).zip(columns.chunks(CHUNK * o * k)).enumerate();
             threads.for_each(tasks, |thread, (i, (out, columns))| {
                 let product = &mut *products[thread].lock().unwrap_or_else(PoisonError::into_inner);
                 let columns = View::new(columns, out.len() * o, k, k);
-                gemm(Target { data: product, stride, keep: 0.0 }, 1.0, columns, view);
-                let first = (many * at_once + i) * CHUNK;
-                for (s, (bound, block)) in
-                    out.iter_mut().zip(product.chunks(o * stride)).enumerate()
-                {
-                    let seen = self.unit * size * (kernels().energy_single(block) * squares).sqrt();
-                    let (norm, tail) = (self.norms[first + s], self.tails[first + s]);
-                    *bound = seen * (1.0 + SLACK) + norm * per_norm + tail * beyond;
+                gemm(Target { data: product, stride, keep: 0.0 }, 1.0, columns, projected);
+                let first = many * at_once + i * CHUNK;
+                let blocks = out.iter_mut().zip(product.chunks(o * stride));
+                for (s, (bound, block)) in (first..).zip(blocks) {
+                    let norm = kernels().energy_single(block).sqrt();
+                    *bound = seen * norm + self.norms[s] * per_norm + self.tails[s] * beyond;
                 }
             });
             clock.look()?;
@@ -173,36 +174,43 @@ impl Screen {
         Ok(())
     }
 
-    /// At least the largest singular value of R - P R.
+    /// At most how far the components of an R with |R| = 1 are from what single precision makes of them.
+    fn projection_error(&self) -> f64 {
+        match self.basis {
+            None => ROUNDING,
+            Some(_) => (self.n_sensors + 4) as f64 * ROUNDING * (self.n_components as f64).sqrt(),
+        }
+    }
+
+    /// At least the largest singular value of R - P R, for |R| = 1.
     ///
     /// The largest eigenvalue of a matrix C is at most the eighth root of the trace of its eighth power.
-    fn beyond(&self, residual: &Panel, projected: &Panel, gram: &mut [Vec<f64>; 2]) -> f64 {
+    fn beyond(&self, whole: View<f32>, projected: View<f32>, gram: &mut [Vec<f32>; 2]) -> f64 {
         if self.basis.is_none() {
             return 0.0;
         }
-        let whole = kernels().energy(residual.lanes());
-        let left = (whole - kernels().energy(projected.lanes())).max(0.0) + SLACK * whole;
+        let error = (self.n_sensors + self.n_components + 8) as f64 * ROUNDING
+            + 3.0 * self.projection_error();
+        let left = 1.0 - kernels().energy_single(projected.data);
+        let left = left.max(0.0) + error;
         let [a, b] = gram;
         if a.is_empty() {
             return left.sqrt();
         }
-        let (n, t, stride) = (residual.rows, residual.n_times, residual.stride());
-        let view = |panel| -> View {
-            let panel: &Panel = panel;
-            View::new(panel.values(), panel.rows, t, stride)
-        };
-        debug_assert_eq!(n, self.n_sensors);
-        let (r, p) = (view(residual), view(projected));
+        let t = whole.columns;
         // In units of its trace no power overflows.
-        gemm(Target { data: a, stride: t, keep: 0.0 }, 1.0 / left, r.transpose(), r);
-        gemm(Target { data: a, stride: t, keep: 1.0 }, -1.0 / left, p.transpose(), p);
+        let factor = (1.0 / left) as f32;
+        gemm(Target { data: a, stride: t, keep: 0.0 }, factor, whole.transpose(), whole);
+        gemm(Target { data: a, stride: t, keep: 1.0 }, -factor, projected.transpose(), projected);
         for _ in 0..2 {
-            let square = View::new(&*a, t, t, t);
+            let square = View::new(a.as_slice(), t, t, t);
             gemm(Target { data: b, stride: t, keep: 0.0 }, 1.0, square, square);
             std::mem::swap(a, b);
         }
-        let trace = kernels().dot_slices(&a[..t * t], &a[..t * t]);
-        (left * trace.powf(0.125) + SLACK * whole).sqrt().min(left.sqrt())
+        let trace = kernels().energy_single(&a[..t * t]);
+        // Each squaring loses at most `t^1.5` roundings of what it makes.
+        let squares = 1.0 + 4.0 * (t as f64).powf(1.5) * ROUNDING;
+        (left * trace.powf(0.125) * squares + error).sqrt().min(left.sqrt())
     }
 }
 

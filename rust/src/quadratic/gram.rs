@@ -109,6 +109,12 @@ impl Gram {
         Ok(())
     }
 
+    /// The largest `|G_s'M|`.
+    pub fn largest_linear(&self) -> f64 {
+        let blocks = self.linear.lanes().chunks(self.n_orient * self.linear.width);
+        blocks.map(|block| kernels().norm(block)).fold(0.0, f64::max)
+    }
+
     /// Makes room for so many locations.
     pub fn reserve(&mut self, n_locations: usize) -> Result<(), Halt> {
         let rows = n_locations * self.n_orient;

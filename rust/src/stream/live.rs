@@ -1,7 +1,9 @@
 //! The working set of a stream: it stays from window to window, with its Gram matrix.
 
+use super::look::DIRECTIONS;
 use crate::clock::{Clock, Halt};
 use crate::drive::{Room, Task, drive};
+use crate::eigen::diagonalise;
 use crate::error::Error;
 use crate::gain::Gain;
 use crate::kernels::kernels;
@@ -170,6 +172,49 @@ impl Live {
         let task = Task { quadratic: &mut self.gram, penalty: &self.penalty, scale };
         let solver: &mut dyn Epoch = &mut self.solver;
         drive(task, solver, &mut self.x, goal, watch, &mut self.room, |_, _, _| {})
+    }
+
+    /// The largest `|G_s'M|` in it.
+    pub fn largest_correlation(&self) -> f64 {
+        self.gram.largest_linear()
+    }
+
+    /// `G X V` for an orthonormal V that spans the rows of X, padded with zeros; false where it has more columns than `out`.
+    pub fn few_directions(&mut self, gain: &Gain, out: &mut Panel) -> Result<bool, Halt> {
+        let (o, stride) = (self.n_orient, self.x.stride());
+        self.kept.clear();
+        let x = &self.x;
+        self.kept.extend((0..self.locations.len()).filter(|&place| !is_zero(x.block(place, o))));
+        let rows = self.kept.len() * o;
+        if rows > DIRECTIONS {
+            return Ok(false);
+        }
+        let row = |i: usize| {
+            let first = (self.kept[i / o] * o + i % o) * stride;
+            &x.values()[first..first + stride]
+        };
+        let (mut square, mut basis) =
+            ([0.0; DIRECTIONS * DIRECTIONS], [0.0; DIRECTIONS * DIRECTIONS]);
+        for i in 0..rows {
+            for j in 0..rows {
+                square[i * rows + j] = kernels().dot_slices(row(i), row(j));
+            }
+        }
+        // X X' = U d U', so |A X| = |A U sqrt(d)| for any A.
+        let (square, basis) = (&mut square[..rows * rows], &mut basis[..rows * rows]);
+        diagonalise(square, basis, rows, &Clock::endless())?;
+        out.reshape(gain.n_sensors(), rows)?;
+        let (n, wide) = (gain.n_sensors(), out.stride());
+        for i in 0..rows {
+            let column = &gain.block(self.locations[self.kept[i / o]])[i % o * n..(i % o + 1) * n];
+            for j in 0..rows {
+                let factor = basis[i * rows + j] * square[j * rows + j].max(0.0).sqrt();
+                for (out, g) in out.values_mut()[j..].iter_mut().step_by(wide).zip(column) {
+                    *out += factor * g;
+                }
+            }
+        }
+        Ok(true)
     }
 
     /// Puts the sources by.
