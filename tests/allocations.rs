@@ -1,10 +1,15 @@
-//! The hot loop allocates nothing: more epochs, no more allocations. Counted on one thread, which solves.
+//! The hot loop allocates nothing: more epochs, no more allocations; nor does a window of a stream. Counted on one thread,
+//! which solves.
 #![allow(unsafe_code)]
 
-use mxne_rs::{Gain, Options, Solver, Stopping, Threads, alpha_max, solve_mxne};
+use mxne_rs::{
+    AlphaRule, Gain, Options, Solver, Stopping, Stream, StreamOptions, Threads, alpha_max,
+    solve_mxne,
+};
 use ndarray::Array2;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::Arc;
 
 struct Counting;
 
@@ -64,6 +69,42 @@ fn epochs_allocate_nothing() -> Result<(), mxne_rs::Error> {
                 (allocations(problem, solver, 300)?, allocations(problem, solver, 600)?);
             // 300 epochs more: a few looks at the whole gain, which may allocate, and nothing from the epochs.
             assert!(more < some + 150, "{solver:?}: {some} allocations, then {more}");
+        }
+    }
+    Ok(())
+}
+
+/// Sources that come and go, in noise: after ten windows nothing is allocated, whatever the rule.
+#[test]
+fn windows_allocate_nothing() -> Result<(), mxne_rs::Error> {
+    let (n, t, hop) = (30, 40, 20);
+    for n_orient in [1, 3] {
+        let random = |seed: usize| {
+            move |(i, j): (usize, usize)| {
+                let mixed = (i * 7919 + j * 104_729 + seed).wrapping_mul(2_654_435_761) % 65_536;
+                mixed as f64 / 32_768.0 - 1.0
+            }
+        };
+        let array = Array2::from_shape_fn((n, 500 * n_orient), random(1));
+        let gain = Arc::new(Gain::new(array.view(), n_orient)?);
+        let whitener = Array2::from_shape_fn((n, n + 2), |(i, j)| f64::from(u8::from(i == j)));
+        for alpha in [AlphaRule::Percent(40.0), AlphaRule::Tracked, AlphaRule::Absolute(15.0)] {
+            let options = StreamOptions { alpha, hop, n_reweights: 3, ..StreamOptions::new(t) };
+            let mut stream = Stream::new(gain.clone(), Some(whitener.view()), options)?;
+            let mut n_active = 0;
+            for window in 0..60 {
+                let data = Array2::from_shape_fn((n + 2, t), |(i, k)| {
+                    let time = (window * hop + k) as f64;
+                    let column = (7 + window / 20 * 100) * n_orient;
+                    let source = if i < n { array[[i, column]] } else { 0.0 };
+                    3.0 * (0.3 * time).sin() * source + random(2)((i, window * hop + k))
+                });
+                let before = COUNT.with(Cell::get);
+                n_active += stream.update(data.view())?.locations.len();
+                let after = COUNT.with(Cell::get);
+                assert!(window < 10 || after == before, "{alpha:?}, window {window}");
+            }
+            assert!(n_active >= 40, "{alpha:?}: {n_active}");
         }
     }
     Ok(())

@@ -93,6 +93,19 @@ impl Curvature {
         Ok(out)
     }
 
+    /// Makes room for so many locations.
+    pub fn reserve(&mut self, n_locations: usize, n_orient: usize) -> Result<(), Error> {
+        let o = n_orient;
+        for (numbers, size) in
+            [(&mut self.matrices, o * o), (&mut self.bases, o * o), (&mut self.eigenvalues, o)]
+        {
+            let kept = numbers.len();
+            memory::resize(WHAT, numbers, n_locations * size)?;
+            numbers.truncate(kept);
+        }
+        Ok(())
+    }
+
     /// Keeps some of its locations, rising.
     pub fn retain(&mut self, kept: &[usize]) {
         let o = self.n_orient;

@@ -57,6 +57,13 @@ impl Room {
         let panel = || Panel::zeros(0, n_times);
         Ok(Room { correlations: panel()?, best: panel()?, before: panel()? })
     }
+
+    /// Makes room for so many rows.
+    pub fn reserve(&mut self, rows: usize) -> Result<(), Error> {
+        [&mut self.correlations, &mut self.best, &mut self.before]
+            .into_iter()
+            .try_for_each(|panel| panel.reset(rows))
+    }
 }
 
 /// The iterate with the smallest gap so far.

@@ -148,17 +148,161 @@ fn correlate_body<const FMA: bool>(
     }
 }
 
+/// The factors of a product, as rows or as columns.
+#[derive(Clone, Copy)]
+pub(crate) enum Factors<'a, T> {
+    /// every row of the product has a run of so many
+    Rows(&'a [T], usize),
+    /// runs of so many hold one for each row of the product
+    Columns(&'a [T], usize),
+}
+
+/// `out = factors b` for rows of `stride` numbers, a multiple of `$lanes`, by blocks that stay in registers. There is no closure in
+/// it: the compiler would make it a function of its own, without the features of the CPU.
+macro_rules! multiply {
+    ($name:ident, $block:ident, $strip:ident, $row:ident, $add:ident, $real:ty, $lanes:literal) => {
+        /// `sum += a x`, a vector at a time.
+        #[inline(always)]
+        fn $add<const FMA: bool, const C: usize>(
+            sums: &mut [[$real; $lanes]; C],
+            a: $real,
+            x: &[[$real; $lanes]; C],
+        ) {
+            for (sums, x) in sums.iter_mut().zip(x) {
+                for (sum, x) in sums.iter_mut().zip(x) {
+                    *sum = if FMA { a.mul_add(*x, *sum) } else { a * *x + *sum };
+                }
+            }
+        }
+
+        /// Six rows of the product, `C` vectors wide; the factors of a row are `step` apart. The rows have names: a loop over them
+        /// would not be unrolled, and the sums would live in memory.
+        #[inline(always)]
+        fn $strip<const FMA: bool, const C: usize>(
+            out: &mut [$real],
+            rows: [&[$real]; 6],
+            step: usize,
+            (b, stride, first): (&[$real], usize, usize),
+        ) {
+            let [r0, r1, r2, r3, r4, r5] = rows;
+            let [mut s0, mut s1, mut s2, mut s3, mut s4, mut s5] = [[[0.0; $lanes]; C]; 6];
+            for (k, row) in b.chunks_exact(stride).enumerate() {
+                let Some(x) = row[first..].as_chunks::<$lanes>().0.first_chunk::<C>() else {
+                    break;
+                };
+                let at = k * step;
+                let (a0, a1, a2, a3, a4, a5) = (r0[at], r1[at], r2[at], r3[at], r4[at], r5[at]);
+                $add::<FMA, C>(&mut s0, a0, x);
+                $add::<FMA, C>(&mut s1, a1, x);
+                $add::<FMA, C>(&mut s2, a2, x);
+                $add::<FMA, C>(&mut s3, a3, x);
+                $add::<FMA, C>(&mut s4, a4, x);
+                $add::<FMA, C>(&mut s5, a5, x);
+            }
+            for (r, sums) in [s0, s1, s2, s3, s4, s5].iter().enumerate() {
+                let start = r * stride + first;
+                out[start..start + C * $lanes].copy_from_slice(sums.as_flattened());
+            }
+        }
+
+        /// One row of the product.
+        #[inline(always)]
+        fn $row<const FMA: bool>(
+            out: &mut [$real],
+            factors: &[$real],
+            step: usize,
+            (b, stride, first): (&[$real], usize, usize),
+        ) {
+            let mut sums = [[0.0; $lanes]; 1];
+            for (k, row) in b.chunks_exact(stride).enumerate() {
+                if let Some(x) = row[first..].as_chunks::<$lanes>().0.first_chunk::<1>() {
+                    $add::<FMA, 1>(&mut sums, factors[k * step], x);
+                }
+            }
+            out[first..first + $lanes].copy_from_slice(sums.as_flattened());
+        }
+
+        #[inline(always)]
+        fn $block<const FMA: bool, const C: usize>(
+            out: &mut [$real],
+            rows: [&[$real]; 6],
+            step: usize,
+            b: &[$real],
+            stride: usize,
+        ) {
+            let mut first = 0;
+            while first + C * $lanes <= stride {
+                $strip::<FMA, C>(out, rows, step, (b, stride, first));
+                first += C * $lanes;
+            }
+            while first < stride {
+                $strip::<FMA, 1>(out, rows, step, (b, stride, first));
+                first += $lanes;
+            }
+        }
+
+        #[inline(always)]
+        fn $name<const FMA: bool, const C: usize>(
+            out: &mut [$real],
+            factors: Factors<$real>,
+            b: &[$real],
+            stride: usize,
+        ) {
+            assert!(stride % $lanes == 0 && stride > 0);
+            let (n, depth) = (out.len() / stride, b.len() / stride);
+            let (length, step) = match factors {
+                Factors::Rows(_, length) => (length, 1),
+                Factors::Columns(_, length) => (1, length),
+            };
+            let (Factors::Rows(a, _) | Factors::Columns(a, _)) = factors;
+            if depth == 0 {
+                out.fill(0.0);
+                return;
+            }
+            let mut at = 0;
+            while at < n {
+                let (out, a) = (&mut out[at * stride..], &a[at * length..]);
+                if n - at < 6 {
+                    for first in (0..stride).step_by($lanes) {
+                        $row::<FMA>(out, a, step, (b, stride, first));
+                    }
+                    at += 1;
+                    continue;
+                }
+                let mut rows = [a; 6];
+                for (r, row) in rows.iter_mut().enumerate() {
+                    *row = &a[r * length..];
+                }
+                if step == 1 {
+                    for row in &mut rows {
+                        *row = &row[..depth];
+                    }
+                    $block::<FMA, C>(out, rows, 1, b, stride);
+                } else {
+                    $block::<FMA, C>(out, rows, step, b, stride);
+                }
+                at += 6;
+            }
+        }
+    };
+}
+
+multiply!(multiply_single_body, block_single, strip_single, row_single, add_single, f32, 16);
+multiply!(multiply_body, block, strip, row, add, f64, 8);
+
 /// One entry a kernel; every entry compiled for the same CPU.
 pub(crate) struct Kernels {
     dot: unsafe fn(&[Lane], &[Lane]) -> f64,
     dot_slices: unsafe fn(&[f64], &[f64]) -> f64,
     energy_single: unsafe fn(&[f32]) -> f64,
+    multiply_single: unsafe fn(&mut [f32], Factors<f32>, &[f32], usize),
+    multiply: unsafe fn(&mut [f64], Factors<f64>, &[f64], usize),
     subtract_outer: unsafe fn(&mut [Lane], &[f64], &[Lane], usize),
     correlate: unsafe fn(&mut [Lane], &[f64], &[Lane], usize),
 }
 
 macro_rules! kernels {
-    ($module:ident, $fma:literal $(, $feature:literal)?) => {
+    ($module:ident, $fma:literal, $wide:literal $(, $feature:literal)?) => {
         mod $module {
             use super::*;
             $(#[target_feature(enable = $feature)])?
@@ -174,6 +318,14 @@ macro_rules! kernels {
                 energy_single_body::<$fma>(a)
             }
             $(#[target_feature(enable = $feature)])?
+            fn multiply_single(out: &mut [f32], a: Factors<f32>, b: &[f32], stride: usize) {
+                multiply_single_body::<$fma, $wide>(out, a, b, stride)
+            }
+            $(#[target_feature(enable = $feature)])?
+            fn multiply(out: &mut [f64], a: Factors<f64>, b: &[f64], stride: usize) {
+                multiply_body::<$fma, $wide>(out, a, b, stride)
+            }
+            $(#[target_feature(enable = $feature)])?
             fn subtract_outer(out: &mut [Lane], rows: &[f64], delta: &[Lane], width: usize) {
                 subtract_outer_body::<$fma>(out, rows, delta, width)
             }
@@ -185,6 +337,8 @@ macro_rules! kernels {
                 dot,
                 dot_slices,
                 energy_single,
+                multiply_single,
+                multiply,
                 subtract_outer,
                 correlate,
             };
@@ -192,11 +346,11 @@ macro_rules! kernels {
     };
 }
 
-kernels!(baseline, false);
+kernels!(baseline, false, 1);
 #[cfg(target_arch = "x86_64")]
-kernels!(avx2, true, "avx2,fma");
+kernels!(avx2, true, 1, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
-kernels!(avx512, true, "avx512f,avx2,fma");
+kernels!(avx512, true, 2, "avx512f,avx2,fma");
 
 /// The kernels for this CPU.
 pub(crate) fn kernels() -> &'static Kernels {
@@ -254,6 +408,18 @@ impl Kernels {
     pub fn energy_single(&self, a: &[f32]) -> f64 {
         // SAFETY: as in `dot`.
         unsafe { (self.energy_single)(a) }
+    }
+
+    /// `out = a b` in single precision for rows of `stride` numbers, a multiple of 16; nothing is allocated.
+    pub fn multiply_single(&self, out: &mut [f32], a: Factors<f32>, b: &[f32], stride: usize) {
+        // SAFETY: as in `dot`.
+        unsafe { (self.multiply_single)(out, a, b, stride) }
+    }
+
+    /// `out = a b` for rows of `stride` numbers, a multiple of 8; nothing is allocated.
+    pub fn multiply(&self, out: &mut [f64], a: Factors<f64>, b: &[f64], stride: usize) {
+        // SAFETY: as in `dot`.
+        unsafe { (self.multiply)(out, a, b, stride) }
     }
 
     /// `out -= rows' delta`: `rows` holds a row per row of `delta`, each as long as `out` has rows of `width` lanes.
@@ -350,6 +516,29 @@ mod tests {
             let exact: f64 = values.iter().map(|&v| f64::from(v).powi(2)).sum();
             for found in [kernels().energy_single(&values), baseline::TABLE.energy_single(&values)] {
                 prop_assert!((found - exact).abs() <= RUN as f64 * 2.0_f64.powi(-24) * exact);
+            }
+        }
+
+        #[test]
+        fn products_of_any_shape(m in 0usize..20, k in 0usize..20, width in 1usize..7) {
+            let wave = |n: usize, seed: f64| (0..n).map(move |i| (i as f64 * seed).sin());
+            let stride = 16 * width;
+            let (rows, b): (Vec<f64>, Vec<f64>) = (wave(m * k, 0.37).collect(), wave(k * stride, 0.71).collect());
+            let columns: Vec<f64> = (0..m * k).map(|i| rows[i % m * k + i / m]).collect();
+            let single = |values: &[f64]| values.iter().map(|&v| v as f32).collect::<Vec<f32>>();
+            let (rows32, columns32, b32) = (single(&rows), single(&columns), single(&b));
+            for table in [kernels(), &baseline::TABLE] {
+                let mut out = vec![vec![0.0; m * stride]; 2];
+                table.multiply(&mut out[0], Factors::Rows(&rows, k), &b, stride);
+                table.multiply(&mut out[1], Factors::Columns(&columns, m), &b, stride);
+                let mut out32 = vec![vec![0.0; m * stride]; 2];
+                table.multiply_single(&mut out32[0], Factors::Rows(&rows32, k), &b32, stride);
+                table.multiply_single(&mut out32[1], Factors::Columns(&columns32, m), &b32, stride);
+                for i in 0..m * stride {
+                    let exact: f64 = (0..k).map(|l| rows[i / stride * k + l] * b[l * stride + i % stride]).sum();
+                    prop_assert!(out.iter().all(|out| (out[i] - exact).abs() < 1e-13 * (k + 1) as f64));
+                    prop_assert!(out32.iter().all(|out| (f64::from(out[i]) - exact).abs() < 1e-6 * (k + 1) as f64));
+                }
             }
         }
 

@@ -47,6 +47,16 @@ impl Panel {
         self.reset(rows)
     }
 
+    /// Keeps the first `n_times` columns, a multiple of 8.
+    pub fn narrow(&mut self, n_times: usize) -> Result<(), Error> {
+        let (wide, width) = (self.width, n_times / 8);
+        for row in 0..self.rows {
+            self.lanes.copy_within(row * wide..row * wide + width, row * width);
+        }
+        (self.n_times, self.width) = (n_times, width);
+        self.resize(self.rows)
+    }
+
     /// Keeps what it can of its rows; new ones are zero.
     pub fn resize(&mut self, rows: usize) -> Result<(), Error> {
         let lanes = rows.saturating_mul(self.width);

@@ -140,25 +140,6 @@ fn in_rows(array: ArrayView2<'_, f64>) -> Result<Cow<'_, [f64]>, Error> {
     }
 }
 
-/// `out[:, at..] = a b'` for rows `a` and `b` of length `n`, `out` in row order with `stride`.
-pub(crate) fn gram_into(
-    out: &mut [f64],
-    stride: usize,
-    a: &[f64],
-    b: &[f64],
-    n: usize,
-    clock: &Clock,
-) -> Result<(), Halt> {
-    let right = View::new(b, b.len() / n, n, n).transpose();
-    let rows = rows_per_task(n, b.len() / n);
-    for (out, a) in out.chunks_mut((rows * stride).max(1)).zip(a.chunks(rows * n)) {
-        let left = View::new(a, a.len() / n, n, n);
-        gemm(Target { data: out, stride, keep: 0.0 }, 1.0, left, right);
-        clock.look()?;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,10 +10,10 @@ mod look;
 mod options;
 
 use crate::clock::{Clock, Halt, Monitor};
-use crate::dense::{Target, View, gemm, prepare_this_thread};
+use crate::dense::prepare_this_thread;
 use crate::error::Error;
 use crate::gain::{Gain, check_finite};
-use crate::kernels::kernels;
+use crate::kernels::{Factors, kernels};
 use crate::memory;
 use crate::panel::Panel;
 use crate::problem::Energies;
@@ -62,8 +62,6 @@ pub struct Stream {
     /// n_sensors x n_channels, in row order; none where windows are whitened already
     whitener: Option<Vec<f64>>,
     window: Panel,
-    /// whether the window begins with the samples that the last one ended with
-    follows: bool,
     data: Panel,
     residual: Panel,
     live: Live,
@@ -128,12 +126,11 @@ impl Stream {
         Ok(Stream {
             whitener: whitener.map(|(whitener, _)| whitener),
             window: Panel::zeros(n_channels, t)?,
-            follows: false,
             residual: Panel::zeros(n, t)?,
             live: Live::new(&gain, &data).map_err(Halt::into_error)?,
             look: Look::new(&gain, t, &options.threads).map_err(Halt::into_error)?,
             directions: Panel::zeros(n, DIRECTIONS)?,
-            estimate: Estimate::nothing(t, gain.n_orient()),
+            estimate: Estimate::nothing(t, gain.n_orient())?,
             new: memory::room("the working set", gain.n_locations())?,
             last_norm: None,
             lag: 0,
@@ -171,7 +168,7 @@ impl Stream {
     /// Forgets the windows so far.
     pub fn reset(&mut self) {
         let _ = self.live.forget();
-        (self.last_norm, self.lag, self.follows) = (None, 0, false);
+        (self.last_norm, self.lag) = (None, 0);
     }
 
     /// Solves a window (n_channels x n_times), `hop` samples after the last one.
@@ -217,9 +214,7 @@ impl Stream {
         };
         self.estimate.begin(energy);
         let mut watch = Watch::start(&clock, self.options.max_iter);
-        let ended = self.solve(0.5 * energy, &mut watch);
-        self.follows = true;
-        match ended {
+        match self.solve(0.5 * energy, &mut watch) {
             Ok(status) => self.estimate.outcome = Outcome::Solved(status),
             Err(Halt::OutOfTime) => {
                 self.estimate.outcome = Outcome::Solved(Status::TimeLimit);
@@ -237,51 +232,31 @@ impl Stream {
 
     /// Looks at the window and whitens it; its energy.
     fn take(&mut self, window: ArrayView2<f64>) -> Result<f64, Skip> {
-        let (stride, n_times, hop) = (self.window.stride(), self.window.n_times, self.options.hop);
-        self.follows &= hop < n_times;
-        let known = if self.follows { n_times - hop } else { 0 };
+        let (stride, n_times) = (self.window.stride(), self.window.n_times);
         let rows = self.window.values_mut().chunks_mut(stride);
-        for (to, from) in rows.zip(window.rows()) {
-            // Not equal where the last window was skipped or samples are missing.
-            to.copy_within(n_times - known..n_times, 0);
-            self.follows &= to[..known].iter().zip(from).all(|(a, b)| a == b);
+        for (channel, (to, from)) in rows.zip(window.rows()).enumerate() {
             to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
+            let row = &to[..n_times];
+            if !row.iter().all(|value| value.is_finite()) {
+                return Err(Skip::NotFinite { channel });
+            }
+            if n_times > 1 && row.iter().all(|value| *value == row[0]) {
+                return Err(Skip::Flat { channel });
+            }
         }
-        for (channel, row) in self.window.values().chunks(stride).enumerate() {
-            let row = &row[..n_times];
-            let skip = if !row.iter().all(|value| value.is_finite()) {
-                Skip::NotFinite { channel }
-            } else if n_times > 1 && row.iter().all(|value| *value == row[0]) {
-                Skip::Flat { channel }
-            } else {
-                continue;
-            };
-            self.follows = false;
-            return Err(skip);
+        match &self.whitener {
+            None => self.data.lanes_mut().copy_from_slice(self.window.lanes()),
+            Some(whitener) => {
+                let factors = Factors::Rows(whitener, self.window.rows);
+                let data = self.data.values_mut();
+                kernels().multiply(data, factors, self.window.values(), stride);
+            }
         }
-        self.whiten(if self.follows { n_times - hop } else { 0 });
         let largest = self.data.values().iter().fold(0.0, |a: f64, b| a.max(b.abs()));
         if !largest.is_finite() || exponent(largest) != 0 {
-            self.follows = false;
             return Err(Skip::OutOfRange);
         }
         Ok(kernels().energy(self.data.lanes()))
-    }
-
-    /// Whitens the window; the first `known` samples are the last ones of the window before.
-    fn whiten(&mut self, known: usize) {
-        let Some(whitener) = &self.whitener else {
-            self.data.lanes_mut().copy_from_slice(self.window.lanes());
-            return;
-        };
-        let (n, channels, t, stride) =
-            (self.data.rows, self.window.rows, self.window.n_times, self.window.stride());
-        for row in self.data.values_mut().chunks_mut(stride) {
-            row.copy_within(t - known..t, 0);
-        }
-        let target = Target { data: &mut self.data.values_mut()[known..], stride, keep: 0.0 };
-        let window = View::new(&self.window.values()[known..], channels, t - known, stride);
-        gemm(target, 1.0, View::new(whitener, n, channels, channels), window);
     }
 
     fn solve(&mut self, scale: f64, watch: &mut Watch) -> Result<Status, Halt> {
@@ -367,11 +342,11 @@ impl Stream {
 
     /// `max_s |G_s'M|`, at least `guess`, after a look at the residual: `M = R + G X`, and X has a few directions of time only.
     fn verify(&mut self, guess: f64, watch: &mut Watch) -> Result<f64, Halt> {
-        if !self.live.few_directions(&self.gain, &mut self.directions)? {
+        let Some(rest) = self.live.few_directions(&self.gain, &mut self.directions)? else {
             return self.look_at_data(watch);
-        }
+        };
         let Stream { gain, data, look, options, directions, .. } = self;
-        look.add(gain, directions, (&options.threads, watch.clock))?;
+        look.add(gain, (directions, rest), (&options.threads, watch.clock))?;
         look.largest_beyond(guess, gain, data, watch.clock)
     }
 
@@ -384,6 +359,9 @@ impl Stream {
         watch: &mut Watch,
     ) -> Result<Status, Halt> {
         let inner = Goal { gap: ENOUGH * goal.gap, work_first: false };
+        if self.estimate.n_reweights == 0 {
+            self.estimate.alpha = times_power(alpha, self.gain.exponent());
+        }
         let mut best = f64::INFINITY;
         let mut since = 0;
         for _ in 0..LOOKS {

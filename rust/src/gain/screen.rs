@@ -4,7 +4,7 @@ use super::Gain;
 use crate::clock::{Clock, Halt};
 use crate::dense::{Target, View, gemm};
 use crate::error::Error;
-use crate::kernels::{RUN, kernels};
+use crate::kernels::{Factors, RUN, kernels};
 use crate::memory;
 use crate::panel::Panel;
 use crate::threads::Threads;
@@ -105,8 +105,13 @@ impl Screen {
         })
     }
 
+    /// |G_s| of every location.
+    pub fn norms(&self) -> &[f64] {
+        &self.norms
+    }
+
     pub fn room(&self, n_times: usize, threads: &Threads) -> Result<Room, Error> {
-        let stride = n_times.next_multiple_of(8);
+        let stride = n_times.next_multiple_of(16);
         let is_squared = self.basis.is_some() && n_times <= LONG.min(self.n_sensors);
         let square = if is_squared { stride * stride } else { 0 };
         let product = || Ok(Mutex::new(memory::zeros(WHAT, CHUNK * self.n_orient * stride)?));
@@ -127,29 +132,28 @@ impl Screen {
         threads: &Threads,
         clock: &Clock,
     ) -> Result<(), Halt> {
-        let (n, k, o, stride) =
-            (self.n_sensors, self.n_components, self.n_orient, residual.stride());
+        let (n, k, o) = (self.n_sensors, self.n_components, self.n_orient);
+        let stride = residual.n_times.next_multiple_of(16);
         let length = kernels().norm(residual.lanes());
         if length == 0.0 {
             out.fill(0.0);
             return Ok(());
         }
         let Room { whole, projected, gram, products } = room;
-        for (to, from) in whole.iter_mut().zip(residual.values()) {
-            *to = (from / length) as f32;
+        let (whole, projected) = (&mut whole[..n * stride], &mut projected[..k * stride]);
+        for (to, from) in whole.chunks_mut(stride).zip(residual.values().chunks(residual.stride()))
+        {
+            to.fill(0.0);
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = (from / length) as f32);
         }
-        let whole = View::new(&whole[..n * stride], n, stride, stride);
-        let projected = &mut projected[..k * stride];
         match &self.basis {
             Some(basis) => {
-                let target = Target { data: projected, stride, keep: 0.0 };
-                gemm(target, 1.0, View::new(basis.as_slice(), k, n, n), whole);
+                kernels().multiply_single(projected, Factors::Rows(basis, n), whole, stride);
             }
-            None => projected.copy_from_slice(whole.data),
+            None => projected.copy_from_slice(whole),
         }
         clock.look()?;
-        let projected = View::new(&*projected, k, stride, stride);
-        let beyond = length * self.beyond(whole, projected, gram);
+        let beyond = length * self.beyond((&*whole, &*projected), stride, gram);
         clock.look()?;
         // Entries, products and sums in single precision, and the square root of the sum of their squares.
         let per_norm = length * ((k + 8) as f64 * ROUNDING + self.projection_error() + SLACK);
@@ -160,8 +164,8 @@ impl Screen {
             let tasks = out.chunks_mut(CHUNK).zip(columns.chunks(CHUNK * o * k)).enumerate();
             threads.for_each(tasks, |thread, (i, (out, columns))| {
                 let product = &mut *products[thread].lock().unwrap_or_else(PoisonError::into_inner);
-                let columns = View::new(columns, out.len() * o, k, k);
-                gemm(Target { data: product, stride, keep: 0.0 }, 1.0, columns, projected);
+                let product = &mut product[..out.len() * o * stride];
+                kernels().multiply_single(product, Factors::Rows(columns, k), projected, stride);
                 let first = many * at_once + i * CHUNK;
                 let blocks = out.iter_mut().zip(product.chunks(o * stride));
                 for (s, (bound, block)) in (first..).zip(blocks) {
@@ -185,29 +189,32 @@ impl Screen {
     /// At least the largest singular value of R - P R, for |R| = 1.
     ///
     /// The largest eigenvalue of a matrix C is at most the eighth root of the trace of its eighth power.
-    fn beyond(&self, whole: View<f32>, projected: View<f32>, gram: &mut [Vec<f32>; 2]) -> f64 {
+    fn beyond(
+        &self,
+        (whole, projected): (&[f32], &[f32]),
+        t: usize,
+        gram: &mut [Vec<f32>; 2],
+    ) -> f64 {
         if self.basis.is_none() {
             return 0.0;
         }
         let error = (self.n_sensors + self.n_components + 8) as f64 * ROUNDING
             + 3.0 * self.projection_error();
-        let left = 1.0 - kernels().energy_single(projected.data);
+        let left = 1.0 - kernels().energy_single(projected);
         let left = left.max(0.0) + error;
         let [a, b] = gram;
         if a.is_empty() {
             return left.sqrt();
         }
-        let t = whole.columns;
+        let (a, b) = (&mut a[..t * t], &mut b[..t * t]);
+        kernels().multiply_single(a, Factors::Columns(whole, t), whole, t);
+        kernels().multiply_single(b, Factors::Columns(projected, t), projected, t);
         // In units of its trace no power overflows.
         let factor = (1.0 / left) as f32;
-        gemm(Target { data: a, stride: t, keep: 0.0 }, factor, whole.transpose(), whole);
-        gemm(Target { data: a, stride: t, keep: 1.0 }, -factor, projected.transpose(), projected);
-        for _ in 0..2 {
-            let square = View::new(a.as_slice(), t, t, t);
-            gemm(Target { data: b, stride: t, keep: 0.0 }, 1.0, square, square);
-            std::mem::swap(a, b);
-        }
-        let trace = kernels().energy_single(&a[..t * t]);
+        a.iter_mut().zip(&*b).for_each(|(a, b)| *a = (*a - b) * factor);
+        kernels().multiply_single(b, Factors::Rows(a, t), a, t);
+        kernels().multiply_single(a, Factors::Rows(b, t), b, t);
+        let trace = kernels().energy_single(a);
         // Each squaring loses at most `t^1.5` roundings of what it makes.
         let squares = 1.0 + 4.0 * (t as f64).powf(1.5) * ROUNDING;
         (left * trace.powf(0.125) * squares + error).sqrt().min(left.sqrt())

@@ -9,8 +9,7 @@ use crate::kernels::{MANY, kernels};
 use crate::memory;
 use crate::panel::{Lane, Panel};
 use crate::problem::{Energies, is_zero};
-use crate::products;
-use crate::threads::Threads;
+use std::ops::Range;
 
 /// Correlations of more lanes than this do not stay in a core's cache from one block to the next: they are updated for
 /// several blocks at a time.
@@ -52,6 +51,16 @@ struct Late {
     rows: Vec<f64>,
 }
 
+impl Late {
+    /// Makes room for `rows` rows and a window full of blocks of `size` lanes.
+    fn reserve(&mut self, rows: usize, size: usize) -> Result<(), Error> {
+        self.moved = memory::room(WHAT, MANY)?;
+        self.deltas = memory::room(WHAT, MANY * size)?;
+        self.rows = memory::room(WHAT, MANY * rows)?;
+        Ok(())
+    }
+}
+
 impl Gram {
     pub fn empty(gain: &Gain, data: &Panel, ridge: f64) -> Result<Self, Error> {
         Ok(Gram {
@@ -87,14 +96,15 @@ impl Gram {
         self.make_room(all, clock)?;
         let stride = self.stride;
         let new = &self.columns[old * n..];
-        let rows = &mut self.hessian[old * stride..];
-        products::gram_into(rows, stride, new, &self.columns, n, clock)?;
         for i in old..all {
-            clock.spend(8 * old)?;
-            self.hessian[i * stride + i] += self.ridge;
-            for j in 0..old {
-                self.hessian[j * stride + i] = self.hessian[i * stride + j];
+            clock.spend(i * n)?;
+            for j in 0..=i {
+                let column = |i: usize| &self.columns[i * n..(i + 1) * n];
+                let entry = kernels().dot_slices(column(i), column(j));
+                self.hessian[i * stride + j] = entry;
+                self.hessian[j * stride + i] = entry;
             }
+            self.hessian[i * stride + i] += self.ridge;
         }
         let kept = self.linear.lanes().len();
         self.linear.resize(all)?;
@@ -121,6 +131,8 @@ impl Gram {
         self.make_room(rows, &Clock::endless())?;
         memory::resize(WHAT, &mut self.columns, rows * self.n_sensors)?;
         self.columns.clear();
+        self.curvature.reserve(n_locations, self.n_orient)?;
+        self.late.reserve(rows, self.n_orient * self.linear.width)?;
         for panel in [&mut self.linear, &mut self.correlations] {
             panel.resize(rows)?;
             panel.reset(0)?;
@@ -169,10 +181,16 @@ impl Gram {
     /// Takes other data of as many samples.
     pub fn renew(&mut self, data: &Panel, clock: &Clock) -> Result<(), Halt> {
         self.data_energy = kernels().energy(data.lanes());
-        products::correlations(&self.columns, data, &mut self.linear, &Threads::new(1), clock)
+        let (n, o, width) = (self.n_sensors, self.n_orient, self.linear.width);
+        let blocks = self.linear.lanes_mut().chunks_mut(o * width);
+        for (out, columns) in blocks.zip(self.columns.chunks(o * n)) {
+            clock.spend(o * 8 * data.lanes().len())?;
+            kernels().correlate(out, columns, data.lanes(), width);
+        }
+        Ok(())
     }
 
-    fn window_rows(&self) -> std::ops::Range<usize> {
+    fn window_rows(&self) -> Range<usize> {
         let (o, size) = (self.n_orient, self.window());
         let first = self.late.window * size * o;
         first..(first + size * o).min(self.linear.rows)
@@ -187,8 +205,19 @@ impl Gram {
         (MANY / self.n_orient).max(1)
     }
 
+    /// Subtracts what is late from the rows given, and forgets it.
+    fn subtract_late(&mut self, before: Range<usize>, after: Range<usize>) {
+        let (moved, deltas) =
+            (std::mem::take(&mut self.late.moved), std::mem::take(&mut self.late.deltas));
+        self.subtract(before, &moved, &deltas);
+        self.subtract(after, &moved, &deltas);
+        (self.late.moved, self.late.deltas) = (moved, deltas);
+        self.late.moved.clear();
+        self.late.deltas.clear();
+    }
+
     /// `correlations -= H_moved' deltas` on the rows given.
-    fn subtract(&mut self, rows: std::ops::Range<usize>, moved: &[usize], deltas: &[Lane]) {
+    fn subtract(&mut self, rows: Range<usize>, moved: &[usize], deltas: &[Lane]) {
         let (o, stride, width) = (self.n_orient, self.stride, self.linear.width);
         let target = &mut self.correlations.lanes_mut()[rows.start * width..rows.end * width];
         if let (1, &[s]) = (o, moved) {
@@ -229,12 +258,16 @@ impl Quadratic for Gram {
         self.correlations.lanes_mut().copy_from_slice(self.linear.lanes());
         let alive = (0..x.rows / o).filter(|&s| !is_zero(x.block(s, o)));
         if self.is_large() {
-            let alive: Vec<usize> = alive.collect();
-            for some in alive.chunks(self.window()) {
-                clock.spend(some.len() * self.work())?;
-                let deltas: Vec<Lane> = some.iter().flat_map(|&s| x.block(s, o)).copied().collect();
-                self.subtract(0..p, some, &deltas);
+            let window = self.window();
+            for s in alive {
+                self.late.moved.push(s);
+                self.late.deltas.extend_from_slice(x.block(s, o));
+                if self.late.moved.len() == window {
+                    clock.spend(window * self.work())?;
+                    self.subtract_late(0..p, 0..0);
+                }
             }
+            self.subtract_late(0..p, 0..0);
         } else {
             for s in alive {
                 clock.spend(self.work())?;
@@ -264,14 +297,8 @@ impl Quadratic for Gram {
         if self.late.moved.is_empty() {
             return;
         }
-        let (moved, deltas) =
-            (std::mem::take(&mut self.late.moved), std::mem::take(&mut self.late.deltas));
         let inside = self.window_rows();
-        self.subtract(0..inside.start, &moved, &deltas);
-        self.subtract(inside.end..self.linear.rows, &moved, &deltas);
-        (self.late.moved, self.late.deltas) = (moved, deltas);
-        self.late.moved.clear();
-        self.late.deltas.clear();
+        self.subtract_late(0..inside.start, inside.end..self.linear.rows);
     }
 
     fn correlation(&mut self, s: usize, _block: &[Lane], out: &mut [Lane]) {

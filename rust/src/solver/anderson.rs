@@ -1,6 +1,7 @@
 //! Anderson extrapolation of the epochs, kept only where the objective falls (Bertrand and Massias 2021).
 
 use crate::clock::{Clock, Halt};
+use crate::error::Error;
 use crate::kernels::kernels;
 use crate::panel::Panel;
 use crate::penalty::Penalty;
@@ -19,6 +20,14 @@ pub(crate) struct Anderson {
 }
 
 impl Anderson {
+    /// Makes room for iterates of so many rows.
+    pub fn reserve(&mut self, rows: usize, n_times: usize) -> Result<(), Error> {
+        for _ in 0..=MEMORY {
+            self.iterates.push(Panel::zeros(rows, n_times)?);
+        }
+        Ok(())
+    }
+
     /// The next iterate is the first.
     pub fn forget(&mut self) {
         self.count = 0;
@@ -33,9 +42,7 @@ impl Anderson {
         clock: &Clock,
     ) -> Result<(), Halt> {
         if self.iterates.is_empty() {
-            for _ in 0..=MEMORY {
-                self.iterates.push(Panel::zeros(x.rows, x.n_times)?);
-            }
+            self.reserve(x.rows, x.n_times)?;
         } else if self.iterates[0].rows != x.rows {
             self.iterates.iter_mut().try_for_each(|iterate| iterate.reset(x.rows))?;
             self.count = 0;

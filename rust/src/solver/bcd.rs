@@ -3,6 +3,7 @@
 use super::Epoch;
 use super::anderson::Anderson;
 use crate::clock::{Clock, Halt};
+use crate::error::Error;
 use crate::panel::{Lane, Panel};
 use crate::penalty::{BlockMinimiser, Penalty};
 use crate::problem::is_zero;
@@ -16,6 +17,11 @@ pub(crate) struct Bcd {
 }
 
 impl Bcd {
+    /// Makes room for sources of so many rows.
+    pub fn reserve(&mut self, rows: usize, n_times: usize) -> Result<(), Error> {
+        self.anderson.reserve(rows, n_times)
+    }
+
     /// Another problem begins.
     pub fn restart(&mut self) {
         self.anderson.forget();

@@ -1,6 +1,7 @@
 //! What a stream hands back for a window.
 
 use crate::error::Error;
+use crate::memory;
 use crate::solution::{Certificate, Status};
 use ndarray::ArrayView2;
 use std::time::Duration;
@@ -84,10 +85,12 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    pub(super) fn nothing(n_times: usize, n_orient: usize) -> Self {
-        Estimate {
-            locations: Vec::new(),
-            amplitudes: Vec::new(),
+    /// With room for the sources of a usual window.
+    pub(super) fn nothing(n_times: usize, n_orient: usize) -> Result<Self, Error> {
+        const ROOM: usize = 64;
+        Ok(Estimate {
+            locations: memory::room("time courses", ROOM)?,
+            amplitudes: memory::room("time courses", ROOM * n_orient * n_times)?,
             n_times,
             n_orient,
             certificate: Certificate::of_nothing(0.0),
@@ -100,7 +103,7 @@ impl Estimate {
             n_looks: 0,
             n_reweights: 0,
             elapsed: Duration::ZERO,
-        }
+        })
     }
 
     /// Forgets the last window; what is known of X = 0 is all that is certified of this one.

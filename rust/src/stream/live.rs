@@ -18,6 +18,8 @@ use crate::solver::bcd::Bcd;
 use crate::stopping::{Goal, Watch};
 use std::ops::Range;
 
+/// Rows of X up to which its directions are looked for.
+const ROWS: usize = 48;
 /// Locations there is room for from the start.
 const ROOM: usize = 256;
 
@@ -59,6 +61,8 @@ impl Live {
             kept: memory::room("the working set", size)?,
             n_orient,
         };
+        live.room.reserve(live.x.rows)?;
+        live.solver.reserve(live.x.rows, data.n_times)?;
         live.x.reset(0)?;
         Ok(live)
     }
@@ -179,22 +183,22 @@ impl Live {
         self.gram.largest_linear()
     }
 
-    /// `G X V` for an orthonormal V that spans the rows of X, padded with zeros; false where it has more columns than `out`.
-    pub fn few_directions(&mut self, gain: &Gain, out: &mut Panel) -> Result<bool, Halt> {
+    /// The columns of `G X V` for an orthonormal V that hold nearly all of `G X`, at most [`DIRECTIONS`], and the norm of the rest;
+    /// nothing where X has too many rows.
+    pub fn few_directions(&mut self, gain: &Gain, out: &mut Panel) -> Result<Option<f64>, Halt> {
         let (o, stride) = (self.n_orient, self.x.stride());
         self.kept.clear();
         let x = &self.x;
         self.kept.extend((0..self.locations.len()).filter(|&place| !is_zero(x.block(place, o))));
         let rows = self.kept.len() * o;
-        if rows > DIRECTIONS {
-            return Ok(false);
+        if rows > ROWS {
+            return Ok(None);
         }
         let row = |i: usize| {
             let first = (self.kept[i / o] * o + i % o) * stride;
             &x.values()[first..first + stride]
         };
-        let (mut square, mut basis) =
-            ([0.0; DIRECTIONS * DIRECTIONS], [0.0; DIRECTIONS * DIRECTIONS]);
+        let (mut square, mut basis) = ([0.0; ROWS * ROWS], [0.0; ROWS * ROWS]);
         for i in 0..rows {
             for j in 0..rows {
                 square[i * rows + j] = kernels().dot_slices(row(i), row(j));
@@ -203,18 +207,30 @@ impl Live {
         // X X' = U d U', so |A X| = |A U sqrt(d)| for any A.
         let (square, basis) = (&mut square[..rows * rows], &mut basis[..rows * rows]);
         diagonalise(square, basis, rows, &Clock::endless())?;
-        out.reshape(gain.n_sensors(), rows)?;
-        let (n, wide) = (gain.n_sensors(), out.stride());
-        for i in 0..rows {
-            let column = &gain.block(self.locations[self.kept[i / o]])[i % o * n..(i % o + 1) * n];
-            for j in 0..rows {
+        let mut order: [usize; ROWS] = std::array::from_fn(|j| j);
+        let energy = |j: &usize| -square[j * rows + j];
+        order[..rows].sort_unstable_by(|a, b| energy(a).total_cmp(&energy(b)));
+        let n = gain.n_sensors();
+        out.reshape(n, rows)?;
+        let wide = out.stride();
+        for (to, &j) in order[..rows].iter().enumerate() {
+            for i in 0..rows {
+                let s = self.locations[self.kept[i / o]];
+                let column = &gain.block(s)[i % o * n..(i % o + 1) * n];
                 let factor = basis[i * rows + j] * square[j * rows + j].max(0.0).sqrt();
-                for (out, g) in out.values_mut()[j..].iter_mut().step_by(wide).zip(column) {
+                for (out, g) in out.values_mut()[to..].iter_mut().step_by(wide).zip(column) {
                     *out += factor * g;
                 }
             }
         }
-        Ok(true)
+        let mut rest = 0.0;
+        if rows > DIRECTIONS {
+            for row in out.values().chunks(wide) {
+                rest += row[DIRECTIONS..].iter().map(|v| v * v).sum::<f64>();
+            }
+            out.narrow(DIRECTIONS)?;
+        }
+        Ok(Some(rest.sqrt()))
     }
 
     /// Puts the sources by.

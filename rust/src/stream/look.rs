@@ -10,7 +10,7 @@ use crate::threads::Threads;
 const WHAT: &str = "the correlations";
 
 /// Directions of time in which the difference of two looks is looked at.
-pub(super) const DIRECTIONS: usize = 48;
+pub(super) const DIRECTIONS: usize = 16;
 
 /// What a look at all locations has found, and works in.
 pub(super) struct Look {
@@ -45,16 +45,19 @@ impl Look {
         gain.screen(clock)?.bounds(residual, &mut self.room, &mut self.bounds, threads, clock)
     }
 
-    /// Of the bounds on `|G_s'R|` makes such on `|G_s'(R + D)|`, with D in [`DIRECTIONS`] of time.
+    /// Of the bounds on `|G_s'R|` makes such on `|G_s'(R + D + E)|`, with D in [`DIRECTIONS`] of time and `|E| = rest`.
     pub fn add(
         &mut self,
         gain: &Gain,
-        difference: &Panel,
+        (difference, rest): (&Panel, f64),
         (threads, clock): (&Threads, &Clock),
     ) -> Result<(), Halt> {
         let screen = gain.screen(clock)?;
         screen.bounds(difference, &mut self.few, &mut self.difference, threads, clock)?;
-        self.bounds.iter_mut().zip(&self.difference).for_each(|(bound, more)| *bound += more);
+        let more = self.difference.iter().zip(screen.norms());
+        for (bound, (difference, norm)) in self.bounds.iter_mut().zip(more) {
+            *bound += difference + norm * rest;
+        }
         Ok(())
     }
 

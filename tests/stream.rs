@@ -1,0 +1,264 @@
+//! A stream of windows against the solver of one window.
+
+use mxne_rs::{
+    AlphaRule, Error, Gain, Options, Outcome, Reweight, Skip, Sources, Status, Stopping, Stream,
+    StreamOptions, Threads, alpha_max, duality_gap, solve_irmxne, solve_mxne,
+};
+use ndarray::{Array2, ArrayView2, s};
+use std::sync::Arc;
+use std::time::Duration;
+
+type Anything = Result<(), Box<dyn std::error::Error>>;
+
+fn random(seed: usize) -> impl Fn((usize, usize)) -> f64 {
+    move |(i, j)| {
+        let mixed = (i * 7919 + j * 104_729 + seed).wrapping_mul(2_654_435_761) % 65_536;
+        mixed as f64 / 32_768.0 - 1.0
+    }
+}
+
+/// A gain of overlapping columns and a recording of three sources in noise.
+fn recording(n: usize, p: usize, o: usize, t: usize) -> (Array2<f64>, Array2<f64>) {
+    let smooth = Array2::from_shape_fn((n, 12), random(1))
+        .dot(&Array2::from_shape_fn((12, p * o), random(2)));
+    let gain = smooth + 0.5 * Array2::from_shape_fn((n, p * o), random(3));
+    let mut data = Array2::from_shape_fn((n, t), random(4));
+    for (i, source) in [2, p / 2, p - 1].into_iter().enumerate() {
+        for (k, mut column) in data.columns_mut().into_iter().enumerate() {
+            let amplitude = (0.2 * (i + 1) as f64 * k as f64).sin()
+                * ((0.01 * k as f64).cos() > 0.0) as u8 as f64;
+            column.scaled_add(amplitude, &gain.column(source * o + o - 1));
+        }
+    }
+    (gain, data)
+}
+
+fn sources(stream: &Stream) -> Result<Sources, Error> {
+    let estimate = stream.estimate();
+    Ok(Sources {
+        locations: estimate.locations.clone(),
+        coef: estimate.amplitudes()?.to_owned(),
+        n_orient: stream.gain().n_orient(),
+    })
+}
+
+fn windows(data: &Array2<f64>, t: usize, hop: usize) -> impl Iterator<Item = ArrayView2<'_, f64>> {
+    (0..=data.ncols() - t).step_by(hop).map(move |first| data.slice(s![.., first..first + t]))
+}
+
+/// Every window: the gap is that of the full problem, alpha is what the rule says, and the answer is the solver's.
+#[test]
+fn every_window_is_solved_and_certified() -> Anything {
+    for (n, p, o, t, hop, n_threads) in [
+        (30, 300, 1, 20, 10, 1),
+        (30, 300, 3, 20, 7, 2),
+        (12, 40, 1, 30, 30, 1),
+        (12, 900, 2, 1, 1, 1),
+        (25, 500, 1, 8, 20, 2),
+    ] {
+        let (gain, data) = recording(n, p, o, 400);
+        let gain = Arc::new(Gain::new(gain.view(), o)?);
+        let one = Options {
+            stopping: Stopping { tol: 1e-9, ..Stopping::default() },
+            ..Options::default()
+        };
+        for (alpha, tol) in [
+            (AlphaRule::Percent(40.0), 1e-4),
+            (AlphaRule::Absolute(20.0), 1e-8),
+            (AlphaRule::Tracked, 1e-5),
+        ] {
+            for warm_start in [true, false] {
+                let threads = Threads::new(n_threads);
+                let options =
+                    StreamOptions { hop, alpha, tol, warm_start, threads, ..StreamOptions::new(t) };
+                let mut stream = Stream::new(gain.clone(), None, options)?;
+                for window in windows(&data, t, hop) {
+                    let estimate = stream.update(window)?.clone();
+                    let what = format!("{n} x {p} x {o}, {alpha:?}: {estimate:?}");
+                    assert!(estimate.converged(), "{what}");
+                    assert!(estimate.certificate.relative_gap() <= tol, "{what}");
+                    let largest = alpha_max(&gain, window, &Options::default())?;
+                    match alpha {
+                        AlphaRule::Absolute(alpha) => assert_eq!(estimate.alpha, alpha),
+                        AlphaRule::Percent(share) => {
+                            assert!(
+                                (estimate.alpha / largest - share / 100.0).abs() < 1e-12,
+                                "{what}"
+                            );
+                        }
+                        AlphaRule::Tracked => assert!(estimate.alpha < largest, "{what}"),
+                    }
+                    let exact = duality_gap(
+                        &gain,
+                        window,
+                        &sources(&stream)?,
+                        estimate.alpha,
+                        &Options::default(),
+                    )?;
+                    let (ours, theirs) = (estimate.certificate, exact);
+                    assert!(
+                        ours.relative_gap() >= theirs.relative_gap() - 1e-12,
+                        "{what}, {theirs:?}"
+                    );
+                    assert!(
+                        (ours.primal / theirs.primal - 1.0).abs() < 1e-10,
+                        "{what}, {theirs:?}"
+                    );
+                    let solution = solve_mxne(&gain, window, estimate.alpha, &one)?;
+                    let lowest = solution.certificate.primal;
+                    assert!(
+                        (ours.primal - lowest) <= (tol + 1e-9) * ours.scale,
+                        "{what}, {lowest}"
+                    );
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Rounds of reweighting are those of irMxNE.
+#[test]
+fn reweighted_windows_are_irmxne() -> Anything {
+    for (o, n_reweights) in [(1, 2), (3, 5)] {
+        let (gain, data) = recording(30, 200, o, 300);
+        let gain = Arc::new(Gain::new(gain.view(), o)?);
+        let alpha = AlphaRule::Absolute(25.0);
+        let options = StreamOptions {
+            alpha,
+            n_reweights,
+            tol: 1e-10,
+            max_iter: 100_000,
+            ..StreamOptions::new(20)
+        };
+        let mut stream = Stream::new(gain.clone(), None, options)?;
+        let one = Options {
+            stopping: Stopping { tol: 1e-11, max_iter: 100_000, ..Stopping::default() },
+            ..Options::default()
+        };
+        let reweight = Reweight { n_reweights, tol_reweight: 0.0, ..Reweight::default() };
+        for window in windows(&data, 20, 10) {
+            let estimate = stream.update(window)?;
+            assert!(estimate.converged());
+            let solution = solve_irmxne(&gain, window, 25.0, &reweight, &one)?;
+            assert_eq!(estimate.locations, solution.sources.locations);
+            let difference = &estimate.amplitudes()? - &solution.sources.coef;
+            assert!(difference.iter().all(|d| d.abs() < 1e-4), "{difference}");
+        }
+    }
+    Ok(())
+}
+
+/// Skipped windows say why, and leave no trace in those that follow.
+#[test]
+fn what_cannot_be_solved_is_skipped() -> Anything {
+    let (gain, data) = recording(30, 200, 1, 400);
+    let gain = Arc::new(Gain::new(gain.view(), 1)?);
+    let mut stream =
+        Stream::new(gain.clone(), None, StreamOptions { tol: 1e-8, ..StreamOptions::new(20) })?;
+    for (number, window) in windows(&data, 20, 10).enumerate() {
+        let mut window = window.to_owned();
+        let expected = match number % 5 {
+            1 => {
+                window[[3, 7]] = f64::NAN;
+                Some(Skip::NotFinite { channel: 3 })
+            }
+            2 => {
+                window.row_mut(29).fill(1.5);
+                Some(Skip::Flat { channel: 29 })
+            }
+            3 => {
+                window *= 1e200;
+                Some(Skip::OutOfRange)
+            }
+            _ => None,
+        };
+        let estimate = stream.update(window.view())?;
+        match expected {
+            Some(skip) => {
+                assert_eq!(estimate.outcome, Outcome::Skipped(skip));
+                assert!(estimate.locations.is_empty() && !estimate.converged());
+                assert!(estimate.certificate.relative_gap() >= 1.0);
+            }
+            None => {
+                assert!(estimate.converged());
+                let mut fresh = Stream::new(gain.clone(), None, stream.options().clone())?;
+                let again = fresh.update(window.view())?;
+                let (a, b) = (stream.estimate().certificate, again.certificate);
+                assert!((a.primal - b.primal).abs() <= 2e-8 * a.scale);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// At the deadline the last certified sources are handed back, with their gap; before, nothing with a gap of 1.
+#[test]
+fn deadlines() -> Anything {
+    let (gain, data) = recording(60, 3000, 3, 2000);
+    let gain = Arc::new(Gain::new(gain.view(), 3)?);
+    let (mut hit, mut partial) = (0, 0);
+    for micros in [1, 200, 1000, 3000, 10_000, 30_000] {
+        let options = StreamOptions {
+            alpha: AlphaRule::Percent(3.0),
+            tol: 1e-9,
+            max_iter: 100_000,
+            deadline: Some(Duration::from_micros(micros)),
+            ..StreamOptions::new(100)
+        };
+        let mut stream = Stream::new(gain.clone(), None, options)?;
+        for window in windows(&data, 100, 300) {
+            let estimate = stream.update(window)?.clone();
+            assert_eq!(
+                estimate.deadline_hit,
+                estimate.outcome == Outcome::Solved(Status::TimeLimit)
+            );
+            hit += usize::from(estimate.deadline_hit);
+            if estimate.locations.is_empty() {
+                assert_eq!(estimate.certificate.relative_gap(), 1.0);
+                continue;
+            }
+            partial += usize::from(estimate.deadline_hit);
+            let exact = duality_gap(
+                &gain,
+                window,
+                &sources(&stream)?,
+                estimate.alpha,
+                &Options::default(),
+            )?;
+            assert!(estimate.certificate.relative_gap() >= exact.relative_gap() - 1e-12);
+        }
+    }
+    assert!(hit > 5 && partial > 0, "{hit} {partial}");
+    Ok(())
+}
+
+#[test]
+fn refusals_name_the_argument() -> Anything {
+    let gain = Arc::new(Gain::new(Array2::<f64>::eye(4).view(), 1)?);
+    let new = |options| Stream::new(gain.clone(), None, options).map(|_| ());
+    let options = StreamOptions::new;
+    for (name, options) in [
+        ("n_times", options(0)),
+        ("hop", StreamOptions { hop: 0, ..options(5) }),
+        ("alpha ", StreamOptions { alpha: AlphaRule::Percent(0.0), ..options(5) }),
+        ("alpha ", StreamOptions { alpha: AlphaRule::Absolute(f64::NAN), ..options(5) }),
+        ("alpha_floor", StreamOptions { alpha_floor: -1.0, ..options(5) }),
+        ("n_reweights", StreamOptions { n_reweights: 0, ..options(5) }),
+        ("tol", StreamOptions { tol: 0.0, ..options(5) }),
+        ("max_iter", StreamOptions { max_iter: 0, ..options(5) }),
+        ("deadline", StreamOptions { deadline: Some(Duration::ZERO), ..options(5) }),
+    ] {
+        let error = new(options).err().ok_or(name)?;
+        assert!(error.to_string().starts_with(name), "{error}");
+    }
+    let whitener = Array2::ones((3, 6));
+    let error = Stream::new(gain.clone(), Some(whitener.view()), options(5)).err().ok_or("none")?;
+    assert!(error.to_string().starts_with("whitener has 3 rows"), "{error}");
+    let mut stream = Stream::new(gain, None, options(5))?;
+    for shape in [(3, 5), (4, 6), (0, 0)] {
+        let error = stream.update(Array2::ones(shape).view()).err().ok_or("none")?;
+        assert!(error.to_string().starts_with("window has"), "{error}");
+    }
+    Ok(())
+}
