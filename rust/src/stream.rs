@@ -390,7 +390,7 @@ impl Stream {
             since = if gap < 0.99 * best { 0 } else { since + 1 };
             best = best.min(gap);
             let Stream { live, look, new, gain, data, .. } = self;
-            look.largest(new, MORE.max(live.locations.len()), alpha, |s| !live.contains(s));
+            look.largest(new, MORE.max(live.locations.len() / 2), alpha, |s| !live.contains(s));
             if since > 3 && new.is_empty() {
                 return Ok(Status::Stalled);
             }
