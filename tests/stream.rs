@@ -10,19 +10,16 @@ use std::time::Duration;
 
 type Anything = Result<(), Box<dyn std::error::Error>>;
 
-fn random(seed: usize) -> impl Fn((usize, usize)) -> f64 {
-    move |(i, j)| {
-        let mixed = (i * 7919 + j * 104_729 + seed).wrapping_mul(2_654_435_761) % 65_536;
-        mixed as f64 / 32_768.0 - 1.0
-    }
+fn random(shape: (usize, usize), seed: u64) -> Array2<f64> {
+    let mut stream = fastrand::Rng::with_seed(seed);
+    Array2::from_shape_simple_fn(shape, || 2.0 * stream.f64() - 1.0)
 }
 
 /// A gain of overlapping columns and a recording of three sources in noise.
 fn recording(n: usize, p: usize, o: usize, t: usize) -> (Array2<f64>, Array2<f64>) {
-    let smooth = Array2::from_shape_fn((n, 12), random(1))
-        .dot(&Array2::from_shape_fn((12, p * o), random(2)));
-    let gain = smooth + 0.5 * Array2::from_shape_fn((n, p * o), random(3));
-    let mut data = Array2::from_shape_fn((n, t), random(4));
+    let smooth = random((n, 12), 1).dot(&random((12, p * o), 2));
+    let gain = 0.5 * smooth + random((n, p * o), 3);
+    let mut data = random((n, t), 4);
     for (i, source) in [2, p / 2, p - 1].into_iter().enumerate() {
         for (k, mut column) in data.columns_mut().into_iter().enumerate() {
             let amplitude = (0.2 * (i + 1) as f64 * k as f64).sin()
