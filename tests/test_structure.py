@@ -48,6 +48,7 @@ RUST_ORDER = [
     "reweighting",
     "path",
     "batch",
+    "stream",
     "python",
 ]
 PYTHON_ORDER = [
@@ -67,6 +68,7 @@ PYTHON_ORDER = [
     "settings",
     "measurement",
     "model",
+    "stream",
     "localization",
     "localize",
     "relatives",

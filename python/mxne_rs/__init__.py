@@ -12,17 +12,20 @@ from .inverse import mixed_norm, mixed_norm_epochs, mixed_norm_raw
 from .solution import ConvergenceWarning, Record, Solution
 from .solve import alpha_max, duality_gap, group_soft_threshold, solve_irmxne, solve_mxne
 from .solvers import Solver, list_solvers
+from .stream import Estimate, Stream
 from .sure import solve_sure
 from .sweeps import Path, solve_batch, solve_path
 from .whitening import whitener
 
 __all__ = [
     "ConvergenceWarning",
+    "Estimate",
     "Gain",
     "Path",
     "Record",
     "Solution",
     "Solver",
+    "Stream",
     "SureCurve",
     "__version__",
     "alpha_max",

@@ -50,6 +50,7 @@ unsafe extern "C" {
     fn openblas_set_num_threads(count: c_int);
 }
 
+// SAFETY: calling one is what needs a reason; see `gemm`.
 type Product<T> = unsafe extern "C" fn(
     c_int,
     c_int,
