@@ -17,6 +17,8 @@ from .model import Model, prepare_model
 
 __all__ = ["Estimate", "Stream"]
 
+#: Of the alpha that white noise reaches, for what varies around it.
+NOISE_MARGIN = 1.3
 MODES = ("percent", "absolute", "tracked")
 
 
@@ -120,9 +122,9 @@ class Stream:
         window: ``alpha = (N + a - 1) / (sum_s |X_s| + b)`` with the sources of the last window and
         N numbers in a window [1]_ [2]_. The hyperprior has its mode at half of the window's
         alpha_max, as in [2]_, and counts as ten windows: ``a - 1 = 10 N``.
-    alpha_floor : float
-        What alpha never falls below, absolute: with the alpha_max of noise alone, windows
-        without sources stay empty. See `noise_floor`.
+    alpha_floor : float | "noise"
+        What alpha never falls below, absolute, so that windows without sources stay empty. "noise"
+        is 1.3 times what ``|G_s'M|`` is about for white noise: the largest ``|G_s| sqrt(n_times)``.
     hop : int | None
         Samples from one window to the next. None is half of a window.
     whitener : array_like, shape (n_sensors, n_channels) | None
@@ -177,7 +179,7 @@ class Stream:
         alpha: float = 50.0,
         *,
         alpha_mode: str = "percent",
-        alpha_floor: float = 0.0,
+        alpha_floor: float | str = 0.0,
         hop: int | None = None,
         whitener: ArrayLike | None = None,
         n_orient: int | None = None,
@@ -191,6 +193,9 @@ class Stream:
         self.gain = prepared(gain, n_orient)
         self.n_times = as_count("n_times", n_times, 1)
         self.hop = max(1, self.n_times // 2) if hop is None else as_count("hop", hop, 1)
+        if isinstance(alpha_floor, str):
+            as_choice("alpha_floor", alpha_floor, ["noise"])
+            alpha_floor = _noise_floor(self.gain, self.n_times)
         remedy = "give a positive number of seconds, or None"
         settings = SimpleNamespace(
             n_times=self.n_times,
@@ -332,6 +337,10 @@ class Stream:
             n_looks=found.n_looks, n_reweights=found.n_reweights, elapsed=found.elapsed,
         )  # fmt: skip
 
+    def skip(self, n_windows: int = 1) -> None:
+        """Tell that so many windows are left out before the next one."""
+        self._stream.skip(as_count("n_windows", n_windows, 0))
+
     def reset(self) -> None:
         """Forget the windows so far."""
         self._stream.reset()
@@ -341,20 +350,7 @@ class Stream:
         return f"<Stream: windows of {self.n_channels} x {self.n_times}, hop {self.hop}>"
 
 
-def noise_floor(gain: Gain, n_times: int, margin: float = 1.3) -> float:
-    """An alpha that whitened noise hardly ever reaches, for ``alpha_floor``.
-
-    For white noise ``|G_s'M|`` is about ``|G_s| sqrt(n_times)``, with `|G_s|` the Frobenius norm of
-    the columns of a location; the largest of them times `margin`, for what varies around it.
-
-    Examples
-    --------
-    >>> import numpy as np, mxne_rs
-    >>> from mxne_rs.stream import noise_floor
-    >>> gain = mxne_rs.Gain(np.eye(4))
-    >>> noise_floor(gain, 100, margin=1.0)
-    10.0
-    """
+def _noise_floor(gain: Gain, n_times: int) -> float:
     columns = gain.columns(np.arange(gain.n_locations))
     energies = np.sum(columns**2, axis=0).reshape(gain.n_locations, gain.n_orient).sum(axis=1)
-    return margin * float(np.sqrt(energies.max() * n_times))
+    return NOISE_MARGIN * float(np.sqrt(energies.max() * n_times))

@@ -110,7 +110,7 @@ impl Stream {
         prepare_this_thread()?;
         let n_channels = whitener.as_ref().map_or(n, |(_, columns)| *columns);
         let data = Panel::zeros(n, t)?;
-        Ok(Stream {
+        let mut stream = Stream {
             whitener: whitener.map(|(whitener, _)| whitener),
             window: Panel::zeros(n_channels, t)?,
             residual: Panel::zeros(n, t)?,
@@ -125,7 +125,21 @@ impl Stream {
             data,
             gain,
             options,
-        })
+        };
+        stream.try_a_look().map_err(Halt::into_error)?;
+        Ok(stream)
+    }
+
+    /// So that the first window knows how long a look takes.
+    fn try_a_look(&mut self) -> Result<(), Halt> {
+        let Stream { gain, residual, look, options, look_time, .. } = self;
+        residual.values_mut().fill(1.0);
+        for _ in 0..2 {
+            let begin = Instant::now();
+            look.bound(gain, residual, (&options.threads, &Clock::endless()))?;
+            *look_time = begin.elapsed();
+        }
+        Ok(())
     }
 
     /// The gain.
@@ -150,6 +164,11 @@ impl Stream {
     #[must_use]
     pub fn estimate(&self) -> &Estimate {
         &self.estimate
+    }
+
+    /// Tells that so many windows are left out before the next one.
+    pub fn skip(&mut self, n_windows: usize) {
+        self.lag = self.lag.saturating_add(n_windows.saturating_mul(self.options.hop));
     }
 
     /// Forgets the windows so far.

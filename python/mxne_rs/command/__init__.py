@@ -1,4 +1,4 @@
-"""The command line: ``mxne-rs localize``, ``path`` and ``simulate``, files in and files out."""
+"""The command line: files in and files out, or a live recording in and its sources out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..paths import localize_path
 from ..simulate import write_simulation
 from ..solution import ConvergenceWarning
 from .options import parse
-from .reading import Inputs, read_inputs
+from .reading import Inputs, read_inputs, read_live
 from .wording import WrongInput, edge_line, one_line, shortfall_line
 from .writing import make_folder, write_localization, write_path
 
@@ -154,10 +154,55 @@ def _simulate(options: argparse.Namespace) -> Answer:
     return Answer(DONE, lines)
 
 
+def _stream(options: argparse.Namespace) -> Answer:
+    from ..live.lsl import Reader
+    from ..live.session import run_session
+    from ..stream import Stream
+
+    with _quiet(options):
+        info, forward, noise_cov = read_live(options)
+        reader = Reader(options.stream)
+        n_times, hop = (
+            max(1, round(seconds * reader.sfreq)) for seconds in (options.window, options.hop)
+        )
+        tracked = options.alpha == "tracked"
+        stream = Stream.from_mne(
+            info, forward, noise_cov, n_times, 50.0 if tracked else options.alpha, hop=hop,
+            alpha_mode="tracked" if tracked else "percent", ch_names=reader.ch_names,
+            alpha_floor=0.0 if options.no_floor else "noise", n_reweights=options.reweights,
+            deadline=options.deadline, loose=options.loose, depth=options.depth,
+        )  # fmt: skip
+        seen = run_session(
+            reader, stream, view=options.view, port=options.port, outlet=options.outlet,
+            seconds=options.seconds, tell=_say,
+        )  # fmt: skip
+    p50, p95, p99 = (1e3 * value for value in seen.latency)
+    return Answer(
+        DONE,
+        [
+            f"{seen.n_solved} of {seen.n_windows} windows solved: {seen.n_dropped} dropped, "
+            f"{seen.n_skipped} skipped, {seen.n_lost} lost, {seen.n_deadlines} at the deadline",
+            f"newest sample to sources: p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms",
+        ],
+    )
+
+
+def _replay(options: argparse.Namespace) -> Answer:
+    from ..live.lsl import play
+
+    if not Path(options.file).exists():
+        raise WrongInput(f"{options.file}: there is no such file")
+    with _quiet(options):
+        play(options.file, options.name, chunk=options.chunk, seconds=options.seconds, tell=_say)
+    return Answer(DONE, [])
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], Answer]] = {
     "localize": _localize,
     "path": _path,
     "simulate": _simulate,
+    "stream": _stream,
+    "replay": _replay,
 }
 
 

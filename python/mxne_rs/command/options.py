@@ -15,6 +15,7 @@ from .values import (
     exponent,
     orientation,
     percent_or_sure,
+    percent_or_tracked,
     positive,
     seconds,
     seconds_or_none,
@@ -73,6 +74,20 @@ exit code: see 'mxne-rs --help'
 SIMULATE_EXAMPLES = """\
 example:
   mxne-rs simulate --spacing 12 --out demo
+"""
+STREAM_EXAMPLES = """\
+try it without a recording of your own, in two terminals:
+  mxne-rs simulate --out demo
+  mxne-rs replay demo/simulated-ave.fif --name demo
+  mxne-rs stream --stream demo --forward demo/simulated-fwd.fif \\
+      --noise-cov demo/simulated-cov.fif --no-floor
+
+Ctrl-C ends it and prints what was counted.
+exit code: see 'mxne-rs --help'
+"""
+REPLAY_EXAMPLES = """\
+example:
+  mxne-rs replay recording_raw.fif --name lab
 """
 
 
@@ -223,7 +238,123 @@ def _parser() -> Parser:
         "--seed", type=count(0), default=0, metavar="N", help="seed of the noise (default: 0)"
     )
     three.set_defaults(verbose=False)
+    _add_live(command)
     return parser
+
+
+def _add_live(command: Any) -> None:
+    live = command(
+        "stream",
+        "show the sources of a live recording",
+        "Read a stream of the lab streaming layer (LSL), find the sources of every window in it,\n"
+        "show them and, with --outlet, publish them as another stream.",
+        STREAM_EXAMPLES,
+    )
+    files = live.add_argument_group("input")
+    files.add_argument("--stream", required=True, metavar="NAME", help="name of the stream")
+    files.add_argument(
+        "--forward", required=True, metavar="FILE", help="forward solution (-fwd.fif)"
+    )
+    files.add_argument(
+        "--noise-cov", required=True, metavar="FILE", help="noise covariance (-cov.fif)"
+    )
+    files.add_argument(
+        "--info",
+        metavar="FILE",
+        help="recording or evoked response of the same sensors, for bad channels and projections "
+        "(default: the forward solution's sensors, all of them good)",
+    )
+    times = live.add_argument_group("windows")
+    for name, default, text in (
+        ("--window", 0.1, "length of a window in s"),
+        ("--hop", 0.05, "from one window to the next in s"),
+        ("--deadline", 0.04, "seconds that a window may take; then what is certified is shown"),
+    ):
+        times.add_argument(
+            name,
+            type=positive("a positive number of seconds"),
+            default=default,
+            metavar="S",
+            help=f"{text} (default: %(default)g)",
+        )
+    times.add_argument(
+        "--seconds",
+        type=positive("a positive number of seconds"),
+        metavar="S",
+        help="end after so long (default: Ctrl-C ends it)",
+    )
+    model = live.add_argument_group("model")
+    model.add_argument(
+        "--alpha",
+        type=percent_or_tracked,
+        default=50.0,
+        metavar="PERCENT",
+        help="regularisation in percent of the value that leaves no source in a window, or "
+        "'tracked' from window to window (default: %(default)g)",
+    )
+    model.add_argument(
+        "--no-floor",
+        action="store_true",
+        help="show sources in windows that hold no more than noise, too",
+    )
+    model.add_argument(
+        "--reweights",
+        type=count(1),
+        default=5,
+        metavar="N",
+        help="convex problems per window: 1 is MxNE, more is irMxNE (default: %(default)s)",
+    )
+    model.add_argument(
+        "--loose",
+        type=orientation,
+        default="auto",
+        metavar="NUMBER",
+        help="orientation of the sources, from 0 (perpendicular to the cortex, the fastest) to 1 "
+        "(free); 'auto' is 0.2 on a cortex, else 1 (default: %(default)s)",
+    )
+    model.add_argument(
+        "--depth",
+        type=exponent,
+        default=0.8,
+        metavar="NUMBER",
+        help="how far deep sources are favoured, from 0 (not) to 1 (default: %(default)s)",
+    )
+    output = live.add_argument_group("output")
+    output.add_argument(
+        "--view",
+        choices=["terminal", "browser", "none"],
+        default="terminal",
+        help="a table in the terminal, a page in the browser, or neither (default: %(default)s)",
+    )
+    output.add_argument(
+        "--port", type=count(0), default=0, metavar="N", help="of the page (default: a free one)"
+    )
+    output.add_argument(
+        "--outlet", metavar="NAME", help="publish the sources as a stream of this name"
+    )
+    live.set_defaults(verbose=False)
+
+    play = command(
+        "replay",
+        "play a recording as a live stream",
+        "Play a recording, in any format that MNE reads, as a stream of the lab streaming layer,\n"
+        "in real time, over and over.",
+        REPLAY_EXAMPLES,
+    )
+    play.add_argument("file", metavar="FILE", help="recording, or an evoked response")
+    play.add_argument(
+        "--name", default="mxne-rs replay", metavar="NAME", help="of the stream "
+        "(default: %(default)s)"
+    )  # fmt: skip
+    play.add_argument(
+        "--chunk", type=count(1), default=10, metavar="N",
+        help="samples that are sent at a time (default: %(default)s)",
+    )  # fmt: skip
+    play.add_argument(
+        "--seconds", type=positive("a positive number of seconds"), metavar="S",
+        help="end after so long (default: Ctrl-C ends it)",
+    )  # fmt: skip
+    play.set_defaults(verbose=False)
 
 
 def _add_out(group: Any) -> None:

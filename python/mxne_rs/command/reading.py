@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..measurement import as_evokeds, evoked_of_raw
 from .wording import WrongInput, one_line
 
-__all__ = ["Inputs", "read_inputs"]
+__all__ = ["Inputs", "read_inputs", "read_live"]
 
 #: How `mne.what` calls the kinds of FIF files, and how a person does.
 KINDS = {
@@ -91,6 +91,35 @@ def read_inputs(options: Any, tell: Callable[[str], None] = print) -> Inputs:
         )
     _check_channels(mne, given, evoked, forward, noise_cov, options)
     return Inputs(evoked, forward, noise_cov)
+
+
+def read_live(options: Any) -> tuple[Any, Any, Any]:
+    """Read info, forward solution and noise covariance for ``stream``.
+
+    Raises
+    ------
+    WrongInput
+        With a line that names the option and says what to do.
+
+    Examples
+    --------
+    >>> from mxne_rs.command.options import parse
+    >>> from mxne_rs.command.reading import read_live
+    >>> read_live(parse(["stream", "--stream", "lab", "--forward", "no-fwd.fif",
+    ...                  "--noise-cov", "no-cov.fif"]))
+    Traceback (most recent call last):
+    mxne_rs.command.wording.WrongInput: --forward no-fwd.fif: there is no such file
+    """
+    import mne
+
+    forward = _read("--forward", options.forward, mne.read_forward_solution, "forward")
+    noise_cov = _read("--noise-cov", options.noise_cov, mne.read_cov, "cov")
+    if options.info is not None:
+        return _read("--info", options.info, mne.io.read_info, "raw"), forward, noise_cov
+    info = mne.Info(forward["info"].copy())
+    with info._unlock():
+        info.update(projs=[], comps=[], custom_ref_applied=0, sfreq=1.0, lowpass=0.5, highpass=0.0)
+    return info, forward, noise_cov
 
 
 def _evoked(mne: Any, options: Any) -> Any:

@@ -155,6 +155,23 @@ def seconds_or_none(text: str) -> float | None:
     return number
 
 
+def percent_or_tracked(text: str) -> float | str:
+    """Type of the ``--alpha`` of a stream.
+
+    Examples
+    --------
+    >>> from mxne_rs.command.values import percent_or_tracked
+    >>> percent_or_tracked("60"), percent_or_tracked("tracked")
+    (60.0, 'tracked')
+    """
+    if text == "tracked":
+        return text
+    number = _finite(text)
+    if number is None or not 0 < number < 100:
+        raise _wrong(text, "a percentage above 0 and below 100, or 'tracked'")
+    return number
+
+
 def percent_or_sure(text: str) -> float | str:
     """Type of ``--alpha``.
 

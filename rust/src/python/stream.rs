@@ -99,6 +99,11 @@ impl PyStream {
         PyEstimate::new(py, stream.estimate())
     }
 
+    fn skip(&self, n_windows: usize) -> PyResult<()> {
+        self.stream.try_lock().map_err(busy)?.skip(n_windows);
+        Ok(())
+    }
+
     fn reset(&self) -> PyResult<()> {
         self.stream.try_lock().map_err(busy)?.reset();
         Ok(())

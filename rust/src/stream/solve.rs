@@ -139,9 +139,7 @@ impl Stream {
             };
             watch.clock.keep(Duration::ZERO);
             let status = ended?;
-            let begin = Instant::now();
             let certificate = self.certify(alpha, scale, watch)?;
-            self.look_time = begin.elapsed().max(self.look_time * 7 / 8);
             let gap = certificate.gap();
             if gap <= goal.gap {
                 let (bounds, least) = (&self.look.bounds, NEAR * alpha);
@@ -169,13 +167,19 @@ impl Stream {
     /// The certificate of the sources at hand on all locations; where it is the best so far they are the estimate.
     fn certify(&mut self, alpha: f64, scale: f64, watch: &mut Watch) -> Result<Certificate, Halt> {
         self.subtract_sources();
-        let Stream { gain, data, residual, look, options, estimate, live, .. } = self;
+        let Stream { gain, data, residual, look, options, estimate, live, look_time, .. } = self;
+        let begin = Instant::now();
         look.bound(gain, residual, (&options.threads, watch.clock))?;
+        *look_time = begin.elapsed().max(*look_time * 7 / 8);
         estimate.n_looks += 1;
         for s in 0..look.bounds.len() {
             if look.bounds[s] > alpha {
-                watch.clock.spend(look.work(data))?;
-                look.exact(gain, s, residual);
+                match watch.clock.spend(look.work(data)) {
+                    Ok(()) => look.exact(gain, s, residual),
+                    // What is left are bounds, which certify as well, if not as much.
+                    Err(Halt::OutOfTime) => break,
+                    Err(failed) => return Err(failed),
+                };
             }
         }
         let largest = look.bounds.iter().fold(0.0, |a: f64, b| a.max(*b));

@@ -1,0 +1,293 @@
+"""A monitor: takes samples from any thread, solves every window in a thread of its own."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..arrays import Floats, as_count, as_floats
+from ..stream import Estimate, Stream
+
+__all__ = ["UNITS", "Monitor", "Statistics", "Update"]
+
+#: What samples are multiplied with to be in V, T or T/m.
+UNITS = {
+    "V": 1.0, "mV": 1e-3, "uV": 1e-6, "nV": 1e-9, "T": 1.0, "nT": 1e-9, "pT": 1e-12, "fT": 1e-15,
+    "T/m": 1.0, "fT/cm": 1e-13,
+}  # fmt: skip
+#: Windows of which latencies are kept.
+RECENT = 2000
+
+
+class Update(NamedTuple):
+    """What a monitor tells of a window.
+
+    Examples
+    --------
+    >>> from mxne_rs.live import Update
+    >>> Update._fields
+    ('estimate', 'number', 'time', 'latency', 'newest')
+    """
+
+    estimate: Estimate
+    number: int
+    """Of the window, from 0, dropped ones counted."""
+    time: float
+    """Seconds from the first sample of the recording to the newest of the window."""
+    latency: float
+    """Seconds from the arrival of the newest sample to the estimate."""
+    newest: Floats
+    """The newest sample, shape (n_channels,), as it came."""
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What a monitor has done so far.
+
+    Attributes
+    ----------
+    n_windows, n_solved, n_dropped, n_skipped, n_lost : int
+        Windows due; solved; dropped because the next one was there; skipped because they could not
+        be solved; lost because samples were missing.
+    n_deadlines : int
+        Windows that the deadline ended.
+    n_samples, n_missing : int
+        Samples that came, and that were missing between them.
+    latency : tuple of float
+        Median, 95th and 99th percentile, s, of the last windows; NaN before the first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mxne_rs import Stream
+    >>> from mxne_rs.live import Monitor
+    >>> with Monitor(Stream(np.eye(4), n_times=10)) as monitor:
+    ...     monitor.push(np.random.default_rng(0).standard_normal((4, 10)))
+    >>> monitor.statistics().n_solved
+    1
+    """
+
+    n_windows: int
+    n_solved: int
+    n_dropped: int
+    n_skipped: int
+    n_lost: int
+    n_deadlines: int
+    n_samples: int
+    n_missing: int
+    latency: tuple[float, float, float]
+
+
+class Monitor:
+    """Cuts a recording into windows and solves them as they become complete.
+
+    Samples are taken from any thread and never waited for: where a window is still being solved
+    when the next two are complete, the older of these is dropped and counted.
+
+    Parameters
+    ----------
+    stream : Stream
+        Solves the windows, in the monitor's thread only.
+    on_update : callable | None
+        Called in that thread with an `Update` for every window solved. What it raises ends the
+        monitor, and is raised by `close`.
+    sfreq : float
+        Sampling rate in Hz, for the times that are told; 1 tells samples.
+    unit : str
+        Of the samples: "V", "mV", "uV", "nV", "T", "nT", "pT", "fT", "T/m" or "fT/cm". Boards read
+        with BrainFlow give "uV".
+
+    max_waiting : int
+        Windows that may wait to be solved.
+
+    Raises
+    ------
+    ValueError
+        Where the unit is none of these.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mxne_rs import Stream
+    >>> from mxne_rs.live import Monitor
+    >>> rng, seen = np.random.default_rng(0), []
+    >>> stream = Stream(rng.standard_normal((20, 100)), n_times=50, hop=25)
+    >>> with Monitor(stream, seen.append) as monitor:
+    ...     for block in range(10):  # as a board or a stream hands them out
+    ...         monitor.push(rng.standard_normal((20, 10)))
+    ...     monitor.wait()
+    >>> len(seen), seen[0].time, monitor.statistics().n_windows
+    (3, 50.0, 3)
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        on_update: Callable[[Update], Any] | None = None,
+        *,
+        sfreq: float = 1.0,
+        unit: str = "V",
+        max_waiting: int = 1,
+    ) -> None:
+        if unit not in UNITS:
+            raise ValueError(f"unit is {unit!r}; give one of {', '.join(UNITS)}")
+        self.stream = stream
+        self._factor = UNITS[unit]
+        self._sfreq = sfreq
+        self._on_update = on_update
+        self._ring = np.zeros((stream.n_channels, 2 * stream.n_times))
+        self._filled = 0
+        self._until_hop = stream.n_times
+        self._counts = dict.fromkeys(
+            ("windows", "solved", "dropped", "skipped", "lost", "deadlines", "samples", "missing"),
+            0,
+        )
+        self._latencies: deque[float] = deque(maxlen=RECENT)
+        self._waiting: deque[tuple[Floats, int, float, float]] = deque()
+        self._max_waiting = as_count("max_waiting", max_waiting, 1)
+        self._state = threading.Condition()
+        self._is_busy = self._is_closed = False
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="mxne_rs monitor", daemon=True)
+        self._thread.start()
+
+    def push(self, block: ArrayLike, arrived: float | None = None) -> None:
+        """Take samples.
+
+        Parameters
+        ----------
+        block : array_like, shape (n_channels, n_samples)
+            In the monitor's unit.
+        arrived : float | None
+            When the newest of them arrived, by `time.perf_counter`; None is now.
+        """
+        now = time.perf_counter() if arrived is None else arrived
+        array = as_floats("block", block, 2)
+        if array.shape[0] != len(self._ring):
+            raise ValueError(
+                f"block has {array.shape[0]} rows; give the stream's {len(self._ring)} channels"
+            )
+        first = 0
+        while first < array.shape[1]:
+            count = min(array.shape[1] - first, self._until_hop)
+            self._append(array[:, first : first + count])
+            first += count
+            self._until_hop -= count
+            if self._until_hop == 0:
+                self._until_hop = self.stream.hop
+                self._offer(now)
+
+    def skip(self, n_samples: int) -> None:
+        """Tell that samples are missing: windows begin anew after them; those lost are counted."""
+        with self._state:
+            self._counts["missing"] += n_samples
+            self._counts["samples"] += n_samples
+            n_times, hop = self.stream.n_times, self.stream.hop
+            # Windows that would have been complete by the end of the first whole one after the gap.
+            end = n_samples + n_times
+            lost = max(0, (end - self._until_hop - 1) // hop + 1) if end > self._until_hop else 0
+            self._counts["lost"] += lost
+            self._counts["windows"] += lost
+        self._filled = 0
+        self._until_hop = n_times
+
+    def wait(self, timeout: float = 10.0) -> bool:
+        """Wait until no window is left to be solved; False where that takes longer."""
+        with self._state:
+            return self._state.wait_for(
+                lambda: self._is_closed or not (self._waiting or self._is_busy), timeout
+            )
+
+    def statistics(self) -> Statistics:
+        """Count what was done so far."""
+        with self._state:
+            counts, latencies = dict(self._counts), list(self._latencies)
+        quantiles = np.percentile(latencies, [50, 95, 99]) if latencies else [np.nan] * 3
+        median, most, nearly_all = (float(value) for value in quantiles)
+        return Statistics(
+            latency=(median, most, nearly_all), **{f"n_{name}": n for name, n in counts.items()}
+        )
+
+    def close(self) -> None:
+        """End the thread, the window in the making included; raise what ended it early."""
+        self.wait()
+        with self._state:
+            self._is_closed = True
+            self._state.notify_all()
+        self._thread.join(timeout=10)
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def __enter__(self) -> Monitor:
+        """Itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close it."""
+        self.close()
+
+    def _append(self, samples: Floats) -> None:
+        """Write into the ring, which is twice a window long so that windows are contiguous."""
+        n_times, count = self.stream.n_times, samples.shape[1]
+        samples = samples[:, -n_times:]
+        if self._filled + samples.shape[1] > self._ring.shape[1]:
+            kept = min(n_times, self._filled)
+            self._ring[:, :kept] = self._ring[:, self._filled - kept : self._filled]
+            self._filled = kept
+        end = self._filled + samples.shape[1]
+        np.multiply(samples, self._factor, out=self._ring[:, self._filled : end])
+        self._filled = end
+        with self._state:
+            self._counts["samples"] += count
+
+    def _offer(self, arrived: float) -> None:
+        """Hand a window to the thread; the oldest that waits makes room for it."""
+        n_times = self.stream.n_times
+        window = self._ring[:, self._filled - n_times : self._filled].copy()
+        with self._state:
+            number = self._counts["windows"]
+            self._counts["windows"] += 1
+            if len(self._waiting) >= self._max_waiting:
+                self._waiting.popleft()
+                self._counts["dropped"] += 1
+            at = self._counts["samples"] / self._sfreq
+            self._waiting.append((window, number, at, arrived))
+            self._state.notify_all()
+
+    def _work(self) -> None:
+        last = None
+        while True:
+            with self._state:
+                self._is_busy = False
+                self._state.notify_all()
+                self._state.wait_for(lambda: self._waiting or self._is_closed)
+                if self._is_closed:
+                    return
+                window, number, at, arrived = self._waiting.popleft()
+                self._is_busy = True
+            try:
+                if last is not None:
+                    self.stream.skip(number - last - 1)
+                last = number
+                estimate = self.stream.update(window)
+                latency = time.perf_counter() - arrived
+                with self._state:
+                    self._counts["skipped" if estimate.skipped else "solved"] += 1
+                    self._counts["deadlines"] += estimate.deadline_hit
+                    self._latencies.append(latency)
+                if self._on_update is not None:
+                    newest = window[:, -1] / self._factor
+                    self._on_update(Update(estimate, number, at, latency, newest))
+            except BaseException as error:
+                with self._state:
+                    self._error, self._is_closed = error, True
+                    self._state.notify_all()
+                return

@@ -1,0 +1,136 @@
+"""The live view in a browser: a page served on loopback, drawn by its own script."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import deque
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Floats
+from .monitor import Monitor, Update
+
+__all__ = ["PageView"]
+
+#: Seconds of time courses, points of the outline.
+PAST, OUTLINE = 5.0, 3000
+
+
+class PageView:
+    """Serves a page with the moving sources and their time courses at ``url``.
+
+    Parameters
+    ----------
+    monitor : Monitor
+        Whose statistics are shown.
+    positions : array, shape (n_locations, 3)
+        In m, head coordinates.
+    sfreq : float
+        Sampling rate in Hz.
+    port : int
+        0 takes a free one. Only this computer can see the page.
+    """
+
+    def __init__(self, monitor: Monitor, positions: Floats, sfreq: float, port: int = 0) -> None:
+        self._monitor, self._positions = monitor, positions
+        self._lock = threading.Lock()
+        self._windows: deque[dict[str, Any]] = deque()
+        self._sfreq = sfreq
+        self._hop = monitor.stream.hop
+        self.is_silent: Callable[[], bool] = lambda: False
+        handler = type("Handler", (_Handler,), {"view": self})
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/"
+        threading.Thread(
+            target=self._server.serve_forever, name="mxne_rs page", daemon=True
+        ).start()
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+
+    def __call__(self, update: Update) -> None:
+        """Take in a window."""
+        estimate = update.estimate
+        courses = _signed(estimate) if len(estimate.locations) else np.zeros((0, 0))
+        step = max(1, int(self._sfreq // 200))
+        window = {
+            "time": update.time,
+            "gap": estimate.gap if np.isfinite(estimate.gap) else None,
+            "status": estimate.status,
+            "explained": estimate.explained_variance,
+            "locations": estimate.locations.tolist(),
+            "peaks": np.abs(courses).max(axis=1, initial=0.0).tolist(),
+            "courses": [row[-self._hop :: step].tolist() for row in courses],
+        }
+        with self._lock:
+            self._windows.append(window)
+            while self._windows[0]["time"] < update.time - PAST:
+                self._windows.popleft()
+
+    def state(self) -> dict[str, Any]:
+        """What the page draws: the windows of the last seconds, and the counts."""
+        seen = self._monitor.statistics()
+        with self._lock:
+            windows = list(self._windows)
+        return {
+            "windows": windows,
+            "hop": self._hop / self._sfreq,
+            "silent": bool(self.is_silent()),
+            "latency": [value if np.isfinite(value) else None for value in seen.latency],
+            "counts": {
+                "windows": seen.n_windows, "dropped": seen.n_dropped, "skipped": seen.n_skipped,
+                "lost": seen.n_lost, "at the deadline": seen.n_deadlines,
+            },
+        }  # fmt: skip
+
+    def outline(self) -> dict[str, Any]:
+        """The source space, thinned out for the eye, and where every location is; in mm."""
+        positions = np.round(1e3 * self._positions, 1)
+        step = max(1, len(positions) // OUTLINE)
+        return {"positions": positions.tolist(), "outline": positions[::step].tolist()}
+
+
+def _signed(estimate: Any) -> Floats:
+    """One course for a location: along its strongest orientation."""
+    rows = estimate.sources.reshape(len(estimate.locations), estimate.n_orient, -1)
+    strongest = np.argmax((rows**2).sum(axis=2), axis=1)
+    return np.asarray(rows[np.arange(len(rows)), strongest])
+
+
+class _Handler(BaseHTTPRequestHandler):
+    view: PageView
+
+    def do_GET(self) -> None:
+        """Answer for the page and what it asks for."""
+        host = (self.headers.get("Host") or "").rsplit(":", 1)[0]
+        if host not in ("127.0.0.1", "localhost"):
+            # Another site's name that leads here.
+            self.send_error(403)
+        elif self.path == "/":
+            page = resources.files(__package__).joinpath("page.html").read_bytes()
+            self._send(page, "text/html; charset=utf-8")
+        elif self.path == "/outline.json":
+            self._send(json.dumps(self.view.outline()).encode(), "application/json")
+        elif self.path == "/state.json":
+            self._send(json.dumps(self.view.state()).encode(), "application/json")
+        else:
+            self.send_error(404)
+
+    def _send(self, body: bytes, kind: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: the terminal shows the sources."""

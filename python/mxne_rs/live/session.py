@@ -1,0 +1,66 @@
+"""A live session: a stream read, solved, shown and published until it is ended."""
+
+from __future__ import annotations
+
+import time
+import webbrowser
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import Any
+
+from ..stream import Stream
+from .lsl import Outlet, Reader
+from .monitor import Monitor, Statistics, Update
+from .page import PageView
+from .terminal import TerminalView
+
+__all__ = ["run_session"]
+
+
+def run_session(
+    reader: Reader,
+    stream: Stream,
+    *,
+    view: str = "terminal",
+    port: int = 0,
+    outlet: str | None = None,
+    seconds: float | None = None,
+    on_update: Callable[[Update], Any] | None = None,
+    tell: Callable[[str], None] = print,
+) -> Statistics:
+    """Read a stream until interrupted, or for some seconds; what was counted."""
+    assert stream.model is not None
+    positions = stream.model.forward["source_rr"][stream.model.kept]
+    sinks: list[Callable[[Update], Any]] = [] if on_update is None else [on_update]
+
+    def hand_on(update: Update) -> None:
+        for sink in sinks:
+            sink(update)
+
+    with ExitStack() as stack:
+        monitor = Monitor(stream, hand_on, sfreq=reader.sfreq)
+        stack.callback(monitor.close)
+        if outlet is not None:
+            sinks.append(Outlet(outlet, positions, reader.sfreq / stream.hop))
+        if view == "browser":
+            page = PageView(monitor, positions, reader.sfreq, port)
+            stack.callback(page.close)
+            page.is_silent = lambda: reader.is_silent
+            sinks.append(page)
+            tell(f"live view: {page.url}")
+            webbrowser.open(page.url)
+        elif view == "terminal":
+            table = stack.enter_context(TerminalView(monitor, positions))
+            table.is_silent = lambda: reader.is_silent
+            sinks.append(table)
+        stack.callback(reader.stop)
+        reader.start(monitor)
+        end = time.monotonic() + (float("inf") if seconds is None else seconds)
+        try:
+            while time.monotonic() < end and reader.is_alive:
+                time.sleep(0.05)
+        except KeyboardInterrupt:
+            pass
+        reader.stop()
+        monitor.wait()
+        return monitor.statistics()
