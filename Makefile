@@ -9,7 +9,7 @@ LOCALIZE := $(VENV)/bin/mxne-rs localize --tmin 0.05 --tmax 0.15 --report --out 
 export PYO3_PYTHON := $(abspath $(PY))
 RUST := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock build.rs
 
-.PHONY: demo test dev format lint rust-test python-test wheel-test bench bench-sure scaling counts doc clean docs fuzz memcheck deny
+.PHONY: demo test dev format lint rust-test python-test wheel-test bench bench-sure bench-live soak scaling counts doc clean docs fuzz memcheck deny
 
 $(VENV)/base: pyproject.toml
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
@@ -18,7 +18,7 @@ $(VENV)/base: pyproject.toml
 
 # Optimised, with everything the tests need; again only when the Rust sources change.
 $(VENV)/installed: $(VENV)/base $(RUST)
-	. $(VENV)/bin/activate && maturin develop -q --release --extras mne,test > $(VENV)/install.log 2>&1 || (cat $(VENV)/install.log; exit 1)
+	. $(VENV)/bin/activate && maturin develop -q --release --extras mne,stream,test > $(VENV)/install.log 2>&1 || (cat $(VENV)/install.log; exit 1)
 	touch $@
 
 # The main job, on real data where they are, else on data simulated with MNE.
@@ -97,6 +97,17 @@ bench: $(BENCH)/installed
 # mixed_norm(alpha="sure") against MNE's on the real data: its part of docs/benchmarks.md.
 bench-sure: $(BENCH)/installed
 	MXNE_RS_DATA=$(abspath $(DATA)) $(BENCH)/bin/python benches/sure.py --write
+
+# From the newest sample to sources, end to end on loopback, beside MNE's solver in the same monitor: LIVE_SECONDS a row.
+LIVE_SECONDS ?= 60
+
+bench-live: $(VENV)/installed
+	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) benches/live.py --seconds $(LIVE_SECONDS)
+
+# The tests of the live monitor with a minute of recording each, then ten minutes at the large settings: no window may be lost.
+soak: $(VENV)/installed
+	MXNE_RS_DATA=$(abspath $(DATA)) MXNE_RS_SOAK_SECONDS=60 $(PY) -m pytest tests/test_live.py
+	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) benches/live.py --seconds 600 --only "7498 fixed" --only "7498 loose"
 
 # How cost and memory grow: its part of docs/benchmarks.md, docs/scaling.png.
 scaling: $(BENCH)/installed

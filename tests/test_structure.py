@@ -83,6 +83,7 @@ PYTHON_ORDER = [
     "path_picture",
     "report",
     "simulate",
+    "live",
     "command",
     "__init__",
     "__main__",
@@ -175,7 +176,7 @@ def test_every_module_in_the_order_exists():
     """No row outlives its module."""
     assert {module for _, module in rust_files()} == set(RUST_ORDER)
     flat = {path.stem for path in PYTHON.glob("*.py")}
-    assert flat | {"command"} == set(PYTHON_ORDER) - {"_core"}
+    assert flat | {"command", "live"} == set(PYTHON_ORDER) - {"_core"}
     assert {path.stem for path in (PYTHON / "command").glob("*.py")} == set(COMMAND_ORDER)
 
 

@@ -12,10 +12,10 @@ use nalgebra::{DMatrix, SymmetricEigen};
 use std::sync::{Mutex, PoisonError};
 
 const WHAT: &str = "the bounds on correlations";
-/// The part of the gain (as a root mean square) that the components leave out.
-const TAIL: f64 = 0.1;
-/// Where more than this part of all components is needed, all are taken.
-const NEARLY_ALL: f64 = 0.8;
+/// Levels of a look: one in so many of all components, from the cheapest up.
+const LEVELS: [usize; 3] = [12, 3, 1];
+/// Fewer components than this are not worth a level of their own.
+const WORTH_IT: usize = 16;
 /// Rows of the gain that one task multiplies.
 const CHUNK: usize = 384;
 /// Windows longer than this are not squared to find how much a direction of time can hold.
@@ -25,23 +25,31 @@ const ROUNDING: f64 = 1.0 / (1 << 24) as f64;
 /// What double precision loses in all of this, generously.
 const SLACK: f64 = 1e-12;
 
-/// The gain in single precision on the principal components of its columns, and what that leaves out of each location.
+/// The gain in single precision on the principal components of its columns, and what the first of them leave out of each
+/// location.
 ///
-/// With `G_s = P G_s + E_s`, P the projection on the components: `|G_s'R| <= |(P G_s)'(P R)| + |E_s| |R - P R|_2`, the last
-/// factor being a spectral norm. What single precision rounds off is bounded, too: the answer is a bound, not an estimate.
+/// With `G_s = P G_s + E_s`, P the projection on some components: `|G_s'R| <= |(P G_s)'(P R)| + |E_s| |R - P R|_2`, the last factor
+/// being a spectral norm. What single precision rounds off is bounded, too: the answer is a bound, not an estimate.
 #[derive(Debug, Clone)]
 pub(crate) struct Screen {
     n_sensors: usize,
     n_orient: usize,
-    n_components: usize,
-    /// a row per component, orthonormal; none where all of them are taken
-    basis: Option<Vec<f32>>,
+    /// a row per component, orthonormal
+    basis: Vec<f32>,
     /// a row per column of the gain, in units of `unit`
     columns: Vec<f32>,
     /// the largest |G_s|
     unit: f64,
-    /// |G_s| and |E_s| of every location
+    /// |G_s| of every location
     norms: Vec<f64>,
+    levels: Vec<Level>,
+}
+
+/// A look at so many components.
+#[derive(Debug, Clone)]
+struct Level {
+    n_components: usize,
+    /// |E_s| of every location
     tails: Vec<f64>,
 }
 
@@ -59,50 +67,48 @@ impl Screen {
     pub fn new(gain: &Gain, clock: &Clock) -> Result<Self, Halt> {
         let (n, o, columns) = (gain.n_sensors, gain.n_orient, &gain.columns);
         let basis = principal(columns, n, clock)?;
-        let k = basis.as_ref().map_or(n, |basis| basis.len() / n);
         let energies = columns.chunks(n * o).map(|block| kernels().dot_slices(block, block));
-        let norms: Vec<f64> =
-            memory::gathered(WHAT, energies)?.into_iter().map(f64::sqrt).collect();
+        let norms = memory::gathered(WHAT, energies.map(f64::sqrt))?;
         let unit = norms.iter().fold(f64::MIN_POSITIVE, |a: f64, &b| a.max(b));
-        let mut single = memory::zeros(WHAT, columns.len() / n * k)?;
-        let mut tails = memory::zeros(WHAT, norms.len())?;
-        let mut part = memory::zeros(WHAT, CHUNK * o * k)?;
-        let chunks = columns.chunks(CHUNK * o * n).zip(single.chunks_mut(CHUNK * o * k));
-        for ((columns, single), (tails, norms)) in
-            chunks.zip(tails.chunks_mut(CHUNK).zip(norms.chunks(CHUNK)))
-        {
-            let kept = match &basis {
-                Some(basis) => {
-                    let view = View::new(columns, columns.len() / n, n, n);
-                    let target = Target { data: &mut part, stride: k, keep: 0.0 };
-                    gemm(target, 1.0, view, View::new(basis, k, n, n).transpose());
-                    &part[..columns.len() / n * k]
-                }
-                None => columns,
-            };
-            for (to, from) in single.iter_mut().zip(kept) {
+        let mut levels = Vec::new();
+        for part in LEVELS {
+            let n_components = (n / part).next_multiple_of(8).min(n);
+            if part == 1 || n_components >= WORTH_IT {
+                levels.push(Level { n_components, tails: memory::zeros(WHAT, norms.len())? });
+            }
+        }
+        let mut single = memory::zeros(WHAT, columns.len())?;
+        let mut part = memory::zeros(WHAT, CHUNK * o * n)?;
+        let chunks = columns.chunks(CHUNK * o * n).zip(single.chunks_mut(CHUNK * o * n));
+        for (chunk, (columns, single)) in chunks.enumerate() {
+            let kept = &mut part[..columns.len()];
+            let view = View::new(columns, columns.len() / n, n, n);
+            let target = Target { data: kept, stride: n, keep: 0.0 };
+            gemm(target, 1.0, view, View::new(&basis, n, n, n).transpose());
+            for (to, from) in single.iter_mut().zip(&*kept) {
                 *to = (from / unit) as f32;
             }
-            for ((tail, norm), kept) in tails.iter_mut().zip(norms).zip(kept.chunks(o * k)) {
-                let left = norm * norm - kernels().dot_slices(kept, kept);
-                *tail = (left.max(0.0) + SLACK * norm * norm).sqrt();
+            for (s, kept) in (chunk * CHUNK..).zip(kept.chunks(o * n)) {
+                for Level { n_components, tails } in &mut levels {
+                    let rest = kept.chunks(n).map(|row| &row[*n_components..]);
+                    let left: f64 = rest.map(|rest| kernels().dot_slices(rest, rest)).sum();
+                    tails[s] = (left + SLACK * norms[s] * norms[s]).sqrt();
+                }
             }
             clock.look()?;
         }
-        let basis = match basis {
-            None => None,
-            Some(basis) => Some(memory::gathered(WHAT, basis.iter().map(|&value| value as f32))?),
-        };
-        Ok(Screen {
-            n_sensors: n,
-            n_orient: o,
-            n_components: k,
-            basis,
-            columns: single,
-            unit,
-            norms,
-            tails,
-        })
+        let basis = memory::gathered(WHAT, basis.iter().map(|&value| value as f32))?;
+        Ok(Screen { n_sensors: n, n_orient: o, basis, columns: single, unit, norms, levels })
+    }
+
+    /// How many levels there are; each is closer, and dearer, than the one before.
+    pub fn n_levels(&self) -> usize {
+        self.levels.len()
+    }
+
+    /// Components of a level.
+    pub fn n_components(&self, level: usize) -> usize {
+        self.levels[level].n_components
     }
 
     /// |G_s| of every location.
@@ -112,12 +118,12 @@ impl Screen {
 
     pub fn room(&self, n_times: usize, threads: &Threads) -> Result<Room, Error> {
         let stride = n_times.next_multiple_of(16);
-        let is_squared = self.basis.is_some() && n_times <= LONG.min(self.n_sensors);
+        let is_squared = n_times <= LONG.min(self.n_sensors);
         let square = if is_squared { stride * stride } else { 0 };
         let product = || Ok(Mutex::new(memory::zeros(WHAT, CHUNK * self.n_orient * stride)?));
         Ok(Room {
             whole: memory::zeros(WHAT, self.n_sensors * stride)?,
-            projected: memory::zeros(WHAT, self.n_components * stride)?,
+            projected: memory::zeros(WHAT, self.n_sensors * stride)?,
             gram: [memory::zeros(WHAT, square)?, memory::zeros(WHAT, square)?],
             products: (0..threads.count()).map(|_| product()).collect::<Result<_, Error>>()?,
         })
@@ -126,13 +132,15 @@ impl Screen {
     /// At most how large `|G_s'R|_F` is, for every location; R has at most the samples that the room was made for.
     pub fn bounds(
         &self,
+        level: usize,
         residual: &Panel,
         room: &mut Room,
         out: &mut [f64],
         threads: &Threads,
         clock: &Clock,
     ) -> Result<(), Halt> {
-        let (n, k, o) = (self.n_sensors, self.n_components, self.n_orient);
+        let Level { n_components: k, ref tails } = self.levels[level];
+        let (n, o) = (self.n_sensors, self.n_orient);
         let stride = residual.n_times.next_multiple_of(16);
         let length = kernels().norm(residual.lanes());
         if length == 0.0 {
@@ -146,31 +154,27 @@ impl Screen {
             to.fill(0.0);
             to.iter_mut().zip(from).for_each(|(to, from)| *to = (from / length) as f32);
         }
-        match &self.basis {
-            Some(basis) => {
-                kernels().multiply_single(projected, Factors::Rows(basis, n), whole, stride);
-            }
-            None => projected.copy_from_slice(whole),
-        }
+        let basis = Factors::Rows(&self.basis[..k * n], n);
+        kernels().multiply_single(projected, basis, whole, stride);
         clock.look()?;
-        let beyond = length * self.beyond((&*whole, &*projected), stride, gram);
+        let beyond = length * self.beyond(k, (&*whole, &*projected), stride, gram);
         clock.look()?;
         // Entries, products and sums in single precision, and the square root of the sum of their squares.
-        let per_norm = length * ((k + 8) as f64 * ROUNDING + self.projection_error() + SLACK);
+        let per_norm = length * ((k + 8) as f64 * ROUNDING + self.projection_error(k) + SLACK);
         let seen = self.unit * length * (1.0 + RUN as f64 * ROUNDING);
         let at_once = threads.count() * CHUNK;
-        let bounds = out.chunks_mut(at_once).zip(self.columns.chunks(at_once * o * k));
+        let bounds = out.chunks_mut(at_once).zip(self.columns.chunks(at_once * o * n));
         for (many, (out, columns)) in bounds.enumerate() {
-            let tasks = out.chunks_mut(CHUNK).zip(columns.chunks(CHUNK * o * k)).enumerate();
+            let tasks = out.chunks_mut(CHUNK).zip(columns.chunks(CHUNK * o * n)).enumerate();
             threads.for_each(tasks, |thread, (i, (out, columns))| {
                 let product = &mut *products[thread].lock().unwrap_or_else(PoisonError::into_inner);
                 let product = &mut product[..out.len() * o * stride];
-                kernels().multiply_single(product, Factors::Rows(columns, k), projected, stride);
+                kernels().multiply_single(product, Factors::Rows(columns, n), projected, stride);
                 let first = many * at_once + i * CHUNK;
                 let blocks = out.iter_mut().zip(product.chunks(o * stride));
                 for (s, (bound, block)) in (first..).zip(blocks) {
                     let norm = kernels().energy_single(block).sqrt();
-                    *bound = seen * norm + self.norms[s] * per_norm + self.tails[s] * beyond;
+                    *bound = seen * norm + self.norms[s] * per_norm + tails[s] * beyond;
                 }
             });
             clock.look()?;
@@ -179,11 +183,8 @@ impl Screen {
     }
 
     /// At most how far the components of an R with |R| = 1 are from what single precision makes of them.
-    fn projection_error(&self) -> f64 {
-        match self.basis {
-            None => ROUNDING,
-            Some(_) => (self.n_sensors + 4) as f64 * ROUNDING * (self.n_components as f64).sqrt(),
-        }
+    fn projection_error(&self, k: usize) -> f64 {
+        (self.n_sensors + 4) as f64 * ROUNDING * (k as f64).sqrt()
     }
 
     /// At least the largest singular value of R - P R, for |R| = 1.
@@ -191,15 +192,16 @@ impl Screen {
     /// The largest eigenvalue of a matrix C is at most the eighth root of the trace of its eighth power.
     fn beyond(
         &self,
+        k: usize,
         (whole, projected): (&[f32], &[f32]),
         t: usize,
         gram: &mut [Vec<f32>; 2],
     ) -> f64 {
-        if self.basis.is_none() {
-            return 0.0;
+        if k == self.n_sensors {
+            // Nothing is left; what rounding leaves is in the error of the projection.
+            return 1.0;
         }
-        let error = (self.n_sensors + self.n_components + 8) as f64 * ROUNDING
-            + 3.0 * self.projection_error();
+        let error = (self.n_sensors + k + 8) as f64 * ROUNDING + 3.0 * self.projection_error(k);
         let left = 1.0 - kernels().energy_single(projected);
         let left = left.max(0.0) + error;
         let [a, b] = gram;
@@ -221,8 +223,8 @@ impl Screen {
     }
 }
 
-/// The components that carry nearly all of the columns, a row each; none where that takes nearly all.
-fn principal(columns: &[f64], n: usize, clock: &Clock) -> Result<Option<Vec<f64>>, Halt> {
+/// The principal components of the columns, a row each, the largest first.
+fn principal(columns: &[f64], n: usize, clock: &Clock) -> Result<Vec<f64>, Halt> {
     let mut square = memory::zeros(WHAT, n * n)?;
     for some in columns.chunks(CHUNK * n) {
         let view = View::new(some, some.len() / n, n, n);
@@ -233,26 +235,17 @@ fn principal(columns: &[f64], n: usize, clock: &Clock) -> Result<Option<Vec<f64>
         clock.wait_for(move || SymmetricEigen::new(DMatrix::from_row_slice(n, n, &square)))?;
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|&i, &j| eigen.eigenvalues[j].total_cmp(&eigen.eigenvalues[i]));
-    let total: f64 = eigen.eigenvalues.iter().map(|d| d.max(0.0)).sum();
-    let mut left = total;
-    let enough = order.iter().position(|&i| {
-        left -= eigen.eigenvalues[i].max(0.0);
-        left <= TAIL * TAIL * total
-    });
-    let k = (enough.unwrap_or(n) + 1).next_multiple_of(8);
-    if k as f64 > NEARLY_ALL * n as f64 {
-        return Ok(None);
-    }
-    let mut basis = memory::room(WHAT, k * n)?;
-    for &i in &order[..k] {
+    let mut basis = memory::room(WHAT, n * n)?;
+    for &i in &order {
         basis.extend(eigen.eigenvectors.column(i).iter());
     }
-    Ok(Some(basis))
+    Ok(basis)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::products::correlation_norms;
     use ndarray::Array2;
 
     /// Bounds hold, and are of use, for gains of low and of full rank, one location and many, short and long windows.
@@ -283,21 +276,17 @@ mod tests {
                 let screen = Screen::new(&gain, &clock)?;
                 let mut room = screen.room(t, &threads)?;
                 let mut bounds = vec![0.0; p];
-                screen.bounds(&residual, &mut room, &mut bounds, &threads, &clock)?;
-                let exact = crate::products::correlation_norms(
-                    gain.columns(),
-                    o,
-                    &residual,
-                    &threads,
-                    &clock,
-                )?;
-                for (s, (bound, exact)) in bounds.iter().zip(&exact).enumerate() {
-                    assert!(bound >= exact, "{n} x {p}, location {s}: {bound} {exact}");
-                    let whole = screen.norms[s] * kernels().norm(residual.lanes());
-                    assert!(
-                        bound - exact < 0.1 * whole,
-                        "{n} x {p}, location {s}: {bound} {exact}"
-                    );
+                let clock = &clock;
+                let exact = correlation_norms(gain.columns(), o, &residual, &threads, clock)?;
+                for level in 0..screen.n_levels() {
+                    screen.bounds(level, &residual, &mut room, &mut bounds, &threads, clock)?;
+                    let close = if level + 1 == screen.n_levels() { 1e-3 } else { 1.0 };
+                    for (s, (bound, exact)) in bounds.iter().zip(&exact).enumerate() {
+                        let whole = screen.norms[s] * kernels().norm(residual.lanes());
+                        let what =
+                            format!("{n} x {p}, level {level}, location {s}: {bound} {exact}");
+                        assert!(bound >= exact && bound - exact < close * whole, "{what}");
+                    }
                 }
             }
         }

@@ -12,6 +12,14 @@ const WHAT: &str = "the correlations";
 /// Directions of time in which the difference of two looks is looked at.
 pub(super) const DIRECTIONS: usize = 16;
 
+/// Looks after which a cheaper level is tried again.
+const RETRY: usize = 20;
+
+/// The level to begin with: neither the cheapest nor the closest.
+fn usual(n_levels: usize) -> usize {
+    n_levels.saturating_sub(2)
+}
+
 /// What a look at all locations has found, and works in.
 pub(super) struct Look {
     room: ScreenRoom,
@@ -21,6 +29,10 @@ pub(super) struct Look {
     /// for what differs from R in a few directions of time
     few: ScreenRoom,
     difference: Vec<f64>,
+    /// how closely the residual is looked at
+    level: usize,
+    /// looks since a cheaper level was tried
+    since: usize,
 }
 
 impl Look {
@@ -32,6 +44,8 @@ impl Look {
             block: memory::zeros(WHAT, gain.n_orient() * n_times.div_ceil(8))?,
             few: screen.room(DIRECTIONS, threads)?,
             difference: memory::zeros(WHAT, gain.n_locations())?,
+            level: usual(screen.n_levels()),
+            since: 0,
         })
     }
 
@@ -42,7 +56,38 @@ impl Look {
         residual: &Panel,
         (threads, clock): (&Threads, &Clock),
     ) -> Result<(), Halt> {
-        gain.screen(clock)?.bounds(residual, &mut self.room, &mut self.bounds, threads, clock)
+        let screen = gain.screen(clock)?;
+        let level = usual(screen.n_levels());
+        screen.bounds(level, residual, &mut self.room, &mut self.bounds, threads, clock)
+    }
+
+    /// Bounds on `|G_s'R|`, so close that few of them exceed `alpha` where the correlations do not.
+    pub fn bound_below(
+        &mut self,
+        alpha: f64,
+        gain: &Gain,
+        residual: &Panel,
+        (threads, clock): (&Threads, &Clock),
+    ) -> Result<(), Halt> {
+        let screen = gain.screen(clock)?;
+        self.since += 1;
+        if self.since > RETRY && self.level > 0 {
+            (self.level, self.since) = (self.level - 1, 0);
+        }
+        loop {
+            let Look { level, room, bounds, .. } = self;
+            screen.bounds(*level, residual, room, bounds, threads, clock)?;
+            if *level + 1 == screen.n_levels() {
+                return Ok(());
+            }
+            // What is exact costs four times what is in single precision.
+            let next = screen.n_components(*level + 1) * bounds.len();
+            let many = bounds.iter().filter(|&&bound| bound > alpha).count();
+            if 4 * many * gain.n_sensors() <= next {
+                return Ok(());
+            }
+            (self.level, self.since) = (*level + 1, 0);
+        }
     }
 
     /// Of the bounds on `|G_s'R|` makes such on `|G_s'(R + D + E)|`, with D in [`DIRECTIONS`] of time and `|E| = rest`.
@@ -53,7 +98,8 @@ impl Look {
         (threads, clock): (&Threads, &Clock),
     ) -> Result<(), Halt> {
         let screen = gain.screen(clock)?;
-        screen.bounds(difference, &mut self.few, &mut self.difference, threads, clock)?;
+        let level = usual(screen.n_levels());
+        screen.bounds(level, difference, &mut self.few, &mut self.difference, threads, clock)?;
         let more = self.difference.iter().zip(screen.norms());
         for (bound, (difference, norm)) in self.bounds.iter_mut().zip(more) {
             *bound += difference + norm * rest;

@@ -169,7 +169,7 @@ impl Stream {
         self.subtract_sources();
         let Stream { gain, data, residual, look, options, estimate, live, look_time, .. } = self;
         let begin = Instant::now();
-        look.bound(gain, residual, (&options.threads, watch.clock))?;
+        look.bound_below(alpha, gain, residual, (&options.threads, watch.clock))?;
         *look_time = begin.elapsed().max(*look_time * 7 / 8);
         estimate.n_looks += 1;
         for s in 0..look.bounds.len() {

@@ -1,0 +1,241 @@
+"""From the newest sample to sources, end to end: a player process, LSL on loopback, a monitor.
+
+    python benches/live.py [--seconds 60] [--only ROW] [--json]
+
+Prints one table: latency by a time stamp carried in the stream, windows lost, and how the sources
+compare with those played. Rows "MNE" put MNE's solver in the same monitor in the place of ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import player
+
+if "LSLAPICFG" not in os.environ:
+    os.environ.update(player.loopback())
+
+WINDOW, HOP, NEAR = 0.1, 0.05, 0.015
+
+
+class Setting(NamedTuple):
+    """A row: source space, orientation, and how the stream is made."""
+
+    space: str
+    loose: float
+    options: tuple[tuple[str, Any], ...] = ()
+    is_mne: bool = False
+
+
+#: A warm window beside a cold one; 306 channels of which 302 dimensions are left.
+ROWS = {
+    "7498 fixed": Setting("cortex-7498", 0.0),
+    "7498 fixed, cold": Setting("cortex-7498", 0.0, (("warm_start", False),)),
+    "7498 fixed, MNE": Setting("cortex-7498", 0.0, (), True),
+    "7498 loose": Setting("cortex-7498", 0.2),
+    "7498 loose, cold": Setting("cortex-7498", 0.2, (("warm_start", False),)),
+    "1000 fixed": Setting("cortex-1000", 0.0),
+    "1000 fixed, alpha 25": Setting("cortex-1000", 0.0, (("alpha", 25.0),)),
+    "1000 fixed, 0.5 ms deadline": Setting("cortex-1000", 0.0, (("deadline", 0.0005),)),
+    "7498 loose, 5 ms deadline": Setting("cortex-7498", 0.2, (("deadline", 0.005),)),
+}
+
+
+class MneStream:
+    """MNE's solver with the interface of a Stream; it stops at the same gap."""
+
+    def __init__(self, stream: Any) -> None:
+        self._ours = stream
+        self.model, self.gain = stream.model, stream.gain
+        self.n_times, self.hop, self.n_channels = stream.n_times, stream.hop, stream.n_channels
+        columns = stream.gain.columns(np.arange(stream.gain.n_locations))
+        self._columns, self._active = np.asfortranarray(columns), None
+
+    def skip(self, n_windows: int) -> None:
+        """There is no warm start to be shifted."""
+
+    def update(self, window: Any) -> Any:
+        """Solve a window."""
+        from mne.inverse_sparse.mxne_optim import mixed_norm_solver
+
+        from mxne_rs import Estimate
+
+        begin = time.perf_counter()
+        data = self._ours.model.whitener @ window[self._ours._picks]
+        o = self.gain.n_orient
+        norms = np.linalg.norm((self._columns.T @ data).reshape(-1, o * data.shape[1]), axis=1)
+        alpha_max = norms.max()
+        alpha = max(0.5 * alpha_max, self._ours._floor)
+        scale = 0.5 * np.sum(data**2)
+        x, active, _ = mixed_norm_solver(
+            data, self._columns, alpha, maxit=1000, tol=1e-4 * scale, verbose=False, n_orient=o,
+            active_set_size=10, dgap_freq=10, solver="bcd",
+        )  # fmt: skip
+        locations = np.unique(np.flatnonzero(active) // o)
+        return Estimate(
+            locations, x, o, alpha, alpha_max, 1e-4, 0.0, 0.0, "converged", None, False, 0.0, 0, 0,
+            1, time.perf_counter() - begin,
+        )  # fmt: skip
+
+
+def make_stream(scene: player.Scene, setting: Setting, ch_names: list[str]) -> Any:
+    """What solves the windows of a row."""
+    from mxne_rs import Stream
+
+    options = {"alpha": 50.0, "deadline": None if setting.is_mne else 0.04, **dict(setting.options)}
+    n_times, hop = round(WINDOW * player.SFREQ), round(HOP * player.SFREQ)
+    stream = Stream.from_mne(
+        scene.info, scene.forward, scene.noise_cov, n_times, hop=hop, ch_names=ch_names,
+        loose=setting.loose, alpha_floor="noise", **options,
+    )  # fmt: skip
+    if setting.is_mne:
+        from mxne_rs.stream import _noise_floor
+
+        stream._floor = _noise_floor(stream.gain, n_times)
+        return MneStream(stream)
+    return stream
+
+
+def run(
+    setting: Setting, seconds: float, faults: list[str], hog: float | None = None
+) -> dict[str, Any]:
+    """Play, monitor, compare."""
+    from mxne_rs.live import Monitor
+    from mxne_rs.live.lsl import Reader
+
+    name = f"mxne_rs-{os.getpid()}-{time.monotonic_ns()}"
+    scene = player.Scene(setting.space)
+    command = [
+        sys.executable,
+        str(Path(player.__file__)),
+        name,
+        setting.space,
+        str(seconds),
+        *faults,
+    ]
+    child = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ)
+    )
+    seen: list[tuple[int, float, Any]] = []
+    others: list[subprocess.Popen[Any]] = []
+    try:
+        assert child.stdin is not None and child.stdout is not None
+        if child.stdout.readline().strip() != "ready":
+            raise RuntimeError("the player did not start")
+        reader = Reader(name)
+        stream = make_stream(scene, setting, reader.ch_names)
+
+        def note(update: Any) -> None:
+            seen.append((int(update.newest[-2]), time.monotonic() - update.newest[-1], update))
+
+        with Monitor(stream, note, sfreq=player.SFREQ) as monitor:
+            reader.start(monitor)
+            child.stdin.write("go\n")
+            child.stdin.flush()
+            begin = time.monotonic()
+            while child.poll() is None:
+                time.sleep(0.05)
+                if hog is not None and time.monotonic() - begin > hog:
+                    hog = None
+                    spin = "import time; e = time.time() + 2\nwhile time.time() < e: pass"
+                    others = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(2)]
+            reader.stop()
+            monitor.wait()
+            counts = monitor.statistics()
+    finally:
+        child.kill()
+        for other in others:
+            other.kill()
+    return {**summary(seen, setting), **compare(scene, seen, faults), "counts": counts._asdict()
+            if hasattr(counts, "_asdict") else vars(counts)}  # fmt: skip
+
+
+def summary(seen: list[Any], setting: Setting) -> dict[str, Any]:
+    """Latencies in ms; the first ten windows warm caches up."""
+    latencies = 1e3 * np.array([latency for _, latency, _ in seen[10:]])
+    solve = 1e3 * np.array([update.estimate.elapsed for _, _, update in seen[10:]])
+    p50, p95, p99 = np.percentile(latencies, [50, 95, 99])
+    late = [update.estimate.deadline_hit for _, _, update in seen[10:]]
+    deadline = dict(setting.options).get("deadline", 0.04)
+    over = (solve - 1e3 * (deadline or 0.04))[late]
+    return {
+        "p50": float(p50), "p95": float(p95), "p99": float(p99), "max": float(latencies.max()),
+        "solve_p50": float(np.percentile(solve, 50)), "solve_p99": float(np.percentile(solve, 99)),
+        "over_p99": float(np.percentile(over, 99)) if len(over) else None,
+        "last_p95": float(np.percentile(latencies[-20:], 95)),
+    }  # fmt: skip
+
+
+def compare(scene: player.Scene, seen: list[Any], faults: list[str]) -> dict[str, Any]:
+    """Where and when sources were found, in windows that no fault touched."""
+    hit, due, onsets, false, quiet = 0, 0, [], 0, 0
+    n_times = round(WINDOW * player.SFREQ)
+    for newest, _, update in seen:
+        estimate = update.estimate
+        if estimate.skipped:
+            continue
+        samples = np.arange(newest - n_times + 1, newest + 1)
+        courses = scene.courses(samples)
+        found = scene.positions[estimate.locations]
+        for source, course in zip(scene.sources, courses, strict=True):
+            distance = np.linalg.norm(found - scene.positions[source.location], axis=1)
+            if np.count_nonzero(course) == n_times:
+                due += 1
+                hit += bool((distance < NEAR).any())
+            elif np.count_nonzero(course) > 0 and course[0] == 0 and (distance < NEAR).any():
+                best = int(np.argmin(distance))
+                amplitude = estimate.amplitudes()[best]
+                estimated = samples[np.argmax(amplitude > 0.5 * amplitude.max())]
+                onsets.append(
+                    abs(float(estimated - samples[np.flatnonzero(course)[0]])) / player.SFREQ
+                )
+        if not courses.any():
+            quiet += 1
+            false += len(estimate.locations) > 0
+    return {
+        "found": hit / max(due, 1), "due": due, "false": false / max(quiet, 1), "quiet": quiet,
+        "onset_p90": float(np.percentile(onsets, 90)) if onsets else None, "onsets": len(onsets),
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--only", action="append", choices=ROWS, help="a row; may be repeated")
+    parser.add_argument("--fault", action="append", default=[], help="KIND@SECOND for the player")
+    parser.add_argument("--hog", type=float, help="take both cores for 2 s after so long")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    if not options.json:
+        columns = ["p50", "p95", "p99", "max", "solve p50", "p99", "over the deadline p99"]
+        columns += ["windows", "dropped, lost", "found", "onset s (90 %)", "false"]
+        print(f"| ms | {' | '.join(columns)} |\n|---{len(columns) * '|---'}|", flush=True)
+    for name in options.only or ROWS:
+        row = run(ROWS[name], options.seconds, options.fault, options.hog)
+        if options.json:
+            print(json.dumps({"row": name, **row}), flush=True)
+            continue
+        counts = row["counts"]
+        over = "" if row["over_p99"] is None else f"{row['over_p99']:.1f}"
+        onset = "" if row["onset_p90"] is None else f"{row['onset_p90']:.3f}"
+        print(
+            f"| {name} | {row['p50']:.1f} | {row['p95']:.1f} | {row['p99']:.1f} | {row['max']:.1f} "
+            f"| {row['solve_p50']:.2f} | {row['solve_p99']:.2f} | {over} | {counts['n_windows']} | "
+            f"{counts['n_dropped']}, {counts['n_lost']} | {100 * row['found']:.0f} % | {onset} | "
+            f"{100 * row['false']:.0f} % |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

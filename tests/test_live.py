@@ -1,0 +1,301 @@
+"""A live monitor: every window is solved or counted, whatever happens to the recording."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import mxne_rs
+from mxne_rs.live import Monitor, Update
+from mxne_rs.live.page import PageView
+from mxne_rs.live.terminal import sparkline
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA = Path(os.environ.get("MXNE_RS_DATA", ROOT / ".." / "shared" / "data"))
+SECONDS = float(os.environ.get("MXNE_RS_SOAK_SECONDS", "9"))
+
+
+def recording(n_samples: int, seed: int = 0) -> tuple[mxne_rs.Gain, Any]:
+    rng = np.random.default_rng(seed)
+    gain = rng.standard_normal((20, 120))
+    data = rng.standard_normal((20, n_samples))
+    data += 2 * np.outer(gain[:, 33], np.sin(np.arange(n_samples) / 5))
+    return mxne_rs.Gain(gain), data
+
+
+def blocks(data: Any, sizes: Any) -> Any:
+    first = 0
+    while first < data.shape[1]:
+        size = int(next(sizes))
+        yield data[:, first : first + size]
+        first += size
+
+
+@pytest.mark.parametrize("hop", [10, 25, 50, 70])
+def test_windows_are_those_of_the_recording(hop: int) -> None:
+    """In whatever blocks the samples come; each answer is that of a solve on those samples."""
+    gain, data = recording(600)
+    rng = np.random.default_rng(1)
+    seen: list[Update] = []
+    stream = mxne_rs.Stream(gain, 50, 40, hop=hop, tol=1e-8)
+    with Monitor(stream, seen.append, max_waiting=1000) as monitor:
+        for block in blocks(data, iter(lambda: rng.integers(1, 130), None)):
+            monitor.push(block)
+    assert [update.time for update in seen] == list(range(50, 601, hop))
+    for update in seen:
+        end = int(update.time)
+        window = data[:, end - 50 : end]
+        assert np.array_equal(update.newest, window[:, -1])
+        alpha = 0.4 * mxne_rs.alpha_max(gain, window)
+        solution = mxne_rs.solve_mxne(gain, window, alpha, tol=1e-9)
+        assert update.estimate.alpha == pytest.approx(alpha, rel=1e-12)
+        assert abs(update.estimate.primal - solution.primal) <= 2e-8 * np.sum(window**2) / 2
+    counts = monitor.statistics()
+    assert (counts.n_solved, counts.n_dropped, counts.n_lost) == (len(seen), 0, 0)
+
+
+def test_units_of_boards() -> None:
+    """Samples in microvolts give the sources that the same in volts give."""
+    gain, data = recording(100)
+    answers = []
+    for unit, factor in (("V", 1.0), ("uV", 1e6), ("fT", 1e15)):
+        seen: list[Update] = []
+        with Monitor(mxne_rs.Stream(gain, 50), seen.append, unit=unit, max_waiting=9) as monitor:
+            monitor.push(factor * data)
+        answers.append(seen[-1].estimate.sources)
+    assert np.allclose(answers[0], answers[1]) and np.allclose(answers[0], answers[2])
+    with pytest.raises(ValueError, match="unit is 'volt'; give one of V, mV"):
+        Monitor(mxne_rs.Stream(gain, 50), unit="volt")
+
+
+class Slow:
+    """A stream that takes its time."""
+
+    def __init__(self, stream: mxne_rs.Stream, seconds: float) -> None:
+        self.n_times, self.hop, self.n_channels = stream.n_times, stream.hop, stream.n_channels
+        self.stream, self.seconds = stream, seconds
+        self.skipped = 0
+
+    def update(self, window: Any) -> mxne_rs.Estimate:
+        time.sleep(self.seconds)
+        return self.stream.update(window)
+
+    def skip(self, n_windows: int) -> None:
+        self.skipped += n_windows
+        self.stream.skip(n_windows)
+
+
+def test_a_late_monitor_drops_the_oldest_window_and_counts_it() -> None:
+    gain, data = recording(1000)
+    slow, seen = Slow(mxne_rs.Stream(gain, 50, hop=50), 0.05), []
+    with Monitor(slow, seen.append) as monitor:  # type: ignore[arg-type]
+        begin = time.perf_counter()
+        for first in range(0, 1000, 50):
+            monitor.push(data[:, first : first + 50])
+        assert time.perf_counter() - begin < 0.5  # never waited for
+    counts = monitor.statistics()
+    assert counts.n_windows == 20 and counts.n_dropped > 10
+    assert counts.n_solved + counts.n_dropped == 20
+    # The newest window is not the one that is dropped, and the stream knows of those that were.
+    numbers = [update.number for update in seen]
+    assert numbers[-1] == 19 and slow.skipped == numbers[-1] - numbers[0] - len(numbers) + 1
+
+
+def test_lost_samples_are_counted_and_no_window_spans_them() -> None:
+    gain, data = recording(400)
+    seen: list[Update] = []
+    with Monitor(mxne_rs.Stream(gain, 50, hop=25), seen.append, max_waiting=99) as monitor:
+        monitor.push(data[:, :110])
+        monitor.skip(70)
+        monitor.push(data[:, 180:])
+    ends = [int(update.time) for update in seen]
+    assert ends == [50, 75, 100, 230, 255, 280, 305, 330, 355, 380]
+    counts = monitor.statistics()
+    # 125 to 225 were due, too.
+    assert (counts.n_lost, counts.n_missing, counts.n_samples) == (5, 70, 400)
+    assert counts.n_windows == counts.n_solved + counts.n_lost
+
+
+def test_a_dead_channel_is_skipped_counted_and_forgotten() -> None:
+    gain, data = recording(500)
+    data[7, 200:300] = 0.0
+    data[3, 400] = np.nan
+    seen: list[Update] = []
+    with Monitor(mxne_rs.Stream(gain, 50, hop=50), seen.append, max_waiting=99) as monitor:
+        monitor.push(data)
+    status = [update.estimate.status for update in seen]
+    assert status[4:6] == ["skipped_flat"] * 2 and status[8] == "skipped_not_finite"
+    assert [seen[4].estimate.channel, seen[8].estimate.channel] == [7, 3]
+    assert {status[i] for i in (0, 1, 2, 3, 6, 7, 9)} == {"converged"}
+    assert monitor.statistics().n_skipped == 3
+
+
+def test_what_a_callback_raises_is_raised() -> None:
+    gain, data = recording(100)
+
+    def fail(update: Update) -> None:
+        raise LookupError("no such thing")
+
+    monitor = Monitor(mxne_rs.Stream(gain, 50), fail)
+    monitor.push(data)
+    with pytest.raises(LookupError, match="no such thing"):
+        monitor.close()
+
+
+def test_threads_do_not_share_a_stream() -> None:
+    """One gain for several streams in several threads: the answers are those of one thread."""
+    gain, data = recording(2000)
+    expected = [
+        mxne_rs.Stream(gain, 100).update(data[:, i : i + 100]).primal for i in range(0, 1900, 100)
+    ]
+    found: dict[int, list[float]] = {}
+
+    def work(number: int) -> None:
+        stream = mxne_rs.Stream(gain, 100, warm_start=False)
+        found[number] = [stream.update(data[:, i : i + 100]).primal for i in range(0, 1900, 100)]
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(np.allclose(one, expected, rtol=1e-3) for one in found.values()) and len(found) == 4
+
+
+def test_sparkline() -> None:
+    assert sparkline([]) == "" and sparkline([0, 0]) == "▁▁" and sparkline([-1, 7, 14]) == "▁▅█"
+
+
+@pytest.fixture
+def page() -> Any:
+    gain, data = recording(600)
+    positions = np.random.default_rng(2).uniform(-0.08, 0.08, (120, 3))
+    monitor = Monitor(
+        mxne_rs.Stream(gain, 50, alpha=30), lambda update: view(update), max_waiting=99
+    )
+    view = PageView(monitor, positions, sfreq=100.0)
+    monitor.push(data)
+    monitor.wait()
+    yield view
+    view.close()
+    monitor.close()
+
+
+def test_page_serves_what_was_found_to_this_computer_only(page: PageView) -> None:
+    state = json.load(urllib.request.urlopen(page.url + "state.json"))
+    assert 33 in state["windows"][-1]["locations"] and state["counts"]["windows"] == 23
+    outline = json.load(urllib.request.urlopen(page.url + "outline.json"))
+    assert len(outline["positions"]) == 120
+    assert b"Sparse sources, live" in urllib.request.urlopen(page.url).read()
+    for path, host in (("secret", "127.0.0.1"), ("", "evil.example")):
+        request = urllib.request.Request(page.url + path, headers={"Host": host})
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(request)
+
+
+def test_page_in_a_browser(page: PageView, tmp_path: Path) -> None:
+    """The page draws: head, source, time course, table, in headless Chromium."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    browser = next((path for name in names if (path := shutil.which(name))), None)
+    if browser is None:
+        pytest.skip("no Chromium here")
+    command = [
+        browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}",
+        "--window-size=1300,900", "--virtual-time-budget=4000",
+    ]  # fmt: skip
+    shot = tmp_path / "page.png"
+    done = subprocess.run(
+        [*command, "--dump-dom", page.url], capture_output=True, text=True, timeout=100
+    )
+    assert 'data-drawn="yes"' in done.stdout
+    assert " explain" in done.stdout and "</span>33" in done.stdout.replace("● ", "</span>")
+    subprocess.run([*command, f"--screenshot={shot}", page.url], capture_output=True, timeout=100)
+    pytest.importorskip("matplotlib", reason="no matplotlib here to read the screenshot with")
+    import matplotlib.image
+
+    picture = matplotlib.image.imread(shot)[..., :3]
+    blue = np.array([0x00, 0x72, 0xB2]) / 255  # the colour of the strongest source
+    assert (np.abs(picture - blue).max(axis=2) < 0.15).sum() > 200
+    grey = (np.ptp(picture, axis=2) < 0.02) & (picture[..., 0] > 0.7) & (picture[..., 0] < 0.95)
+    assert grey.sum() > 300  # the outline
+
+
+def live(*arguments: str, seconds: float = SECONDS) -> dict[str, Any]:
+    """A row of benches/live.py, in a process of its own: a player, LSL on loopback, a monitor."""
+    pytest.importorskip("mne_lsl", reason="no mne-lsl here: pip install 'mxne-rs[stream]'")
+    if not DATA.is_dir():
+        pytest.skip(f"no data in {DATA}")
+    command = [sys.executable, str(ROOT / "benches" / "live.py"), "--json"]
+    command += ["--seconds", str(seconds), "--only", *arguments]
+    environment = {**os.environ, "MXNE_RS_DATA": str(DATA.resolve())}
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=seconds + 100, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.timeout(0)
+def test_sources_played_are_found_where_and_when_they_are() -> None:
+    found = live("1000 fixed, alpha 25")
+    assert found["due"] > 20 and found["found"] >= 0.95
+    assert found["onsets"] >= 2 and found["onset_p90"] <= 0.05
+    assert found["quiet"] > 5 and found["false"] <= 0.05
+    counts = found["counts"]
+    assert counts["n_dropped"] == counts["n_lost"] == counts["n_skipped"] == 0
+    assert counts["n_windows"] == counts["n_solved"] >= 20 * (SECONDS - 1)
+
+
+@pytest.mark.timeout(0)
+def test_a_stream_with_faults_is_survived_and_what_is_lost_is_counted() -> None:
+    """It pauses, loses samples, begins again, has a dead channel, and no cores for a while."""
+    faults = [f"--fault={fault}" for fault in ("lose@1.5", "dead@2.5", "pause@3.5", "restart@6.0")]
+    found = live("1000 fixed, alpha 25", *faults, "--hog", "8.5", seconds=max(14.0, SECONDS))
+    counts = found["counts"]
+    assert found["found"] >= 0.9 and found["false"] <= 0.1
+    # 300 lost ones, a second of pause, and one of restart at least.
+    assert 2300 <= counts["n_missing"] <= 4500
+    assert counts["n_lost"] >= 0.3 / 0.05 + 2 * 1 / 0.05 and counts["n_skipped"] >= 5
+    kept = counts["n_solved"] + counts["n_skipped"] + counts["n_dropped"] + counts["n_lost"]
+    assert kept == counts["n_windows"] >= 20 * (max(14.0, SECONDS) - 3)
+    assert found["last_p95"] < 50  # ms, once the cores are back: less than a hop
+
+
+@pytest.mark.timeout(0)
+def test_a_solver_too_slow_for_its_deadline_says_so() -> None:
+    found = live("1000 fixed, 0.5 ms deadline", seconds=4)
+    counts = found["counts"]
+    assert counts["n_deadlines"] > 0.3 * counts["n_solved"]
+    assert counts["n_dropped"] == counts["n_lost"] == 0
+
+
+def test_commands_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Mistakes are one line that says what to do."""
+    pytest.importorskip("mne", reason="no MNE-Python here")
+    pytest.importorskip("mne_lsl", reason="no mne-lsl here")
+    from mxne_rs.command import main
+
+    files = ["--forward", "no-fwd.fif", "--noise-cov", "no-cov.fif"]
+    for argv, expected in (
+        (["stream", "--stream", "lab", *files], "--forward no-fwd.fif: there is no such file"),
+        (["stream", "--stream", "lab", *files, "--alpha", "sure"], "or 'tracked'"),
+        (["stream", "--stream", "lab", *files, "--hop", "0"], "--hop"),
+        (["replay", "no_raw.fif"], "no_raw.fif: there is no such file"),
+    ):
+        assert main(argv) == 2
+        message = capsys.readouterr().err
+        assert message.startswith("mxne-rs: error: ") and message.count("\n") == 1
+        assert expected in message
