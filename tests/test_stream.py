@@ -1,0 +1,184 @@
+"""Stream: windows of any recording against the reference and against MNE."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import mxne_rs
+import reference
+from mxne_rs import Stream
+from strategies import packed, read_only, strided
+
+
+def dense(estimate: mxne_rs.Estimate, n_sources: int) -> Any:
+    x = np.zeros((n_sources, estimate.sources.shape[1]))
+    o = estimate.n_orient
+    for place, location in enumerate(estimate.locations):
+        x[location * o : (location + 1) * o] = estimate.sources[place * o : (place + 1) * o]
+    return x
+
+
+@st.composite
+def recordings(draw: Any) -> Any:
+    n_sensors = draw(st.integers(1, 30))
+    n_locations = draw(st.integers(1, 60))
+    n_orient = draw(st.sampled_from([1, 2, 3]))
+    n_times = draw(st.integers(1, 20))
+    hop = draw(st.integers(1, 25))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    scale = draw(st.sampled_from([1.0, 1e-6, 1e4]))
+    rank = draw(st.integers(1, 40))
+    gain = rng.standard_normal((n_sensors, rank)) @ rng.standard_normal(
+        (rank, n_locations * n_orient)
+    )
+    data = rng.standard_normal((n_sensors, n_times + 6 * hop))
+    course = rng.standard_normal(data.shape[1])
+    data += 2 * np.outer(gain[:, rng.integers(gain.shape[1])], course)
+    return scale * gain, data, n_orient, n_times, hop
+
+
+@settings(max_examples=60)
+@given(
+    recordings(),
+    st.sampled_from(["percent", "absolute", "tracked"]),
+    st.booleans(),
+    st.sampled_from([1e-3, 1e-5]),
+)
+def test_every_window_is_certified(recording: Any, mode: str, warm: bool, tol: float) -> None:
+    """The gap is never smaller than the reference's, alpha is what the rule says."""
+    gain, data, n_orient, n_times, hop = recording
+    alpha = 35.0
+    if mode == "absolute":
+        alpha = 0.35 * reference.alpha_max(gain, data[:, :n_times], n_orient) or 1.0
+    stream = Stream(
+        gain, n_times, alpha, alpha_mode=mode, hop=hop, n_orient=n_orient, warm_start=warm, tol=tol,
+        max_iter=20_000,
+    )  # fmt: skip
+    norm = None
+    for first in range(0, data.shape[1] - n_times + 1, hop):
+        window = data[:, first : first + n_times]
+        found = stream.update(window)
+        assert not found.skipped and (found.converged or found.status == "stalled")
+        assert found.gap <= tol or not found.converged
+        largest = reference.alpha_max(gain, window, n_orient)
+        expected = {"absolute": alpha, "percent": 0.35 * largest}.get(mode)
+        if mode == "tracked":
+            n = window.size
+            expected = 0.5 * largest if norm is None else 11 * n / (norm + 20 * n / largest)
+        assert found.alpha == pytest.approx(expected, rel=1e-9)
+        if mode != "absolute" and found.converged:
+            assert found.alpha_max == pytest.approx(largest, rel=1e-12)
+        x = dense(found, gain.shape[1])
+        relative, *_ = reference.duality_gap(gain, window, x, found.alpha, n_orient)
+        assert found.gap >= relative - 1e-11
+        norm = float(np.sum(reference.group_norms(x, n_orient)))
+
+
+@pytest.mark.parametrize("form", [np.asfortranarray, strided, read_only, packed])
+def test_windows_in_any_form_give_the_same_bits(form: Any) -> None:
+    rng = np.random.default_rng(0)
+    gain, window = rng.standard_normal((10, 40)), rng.standard_normal((10, 20))
+    expected = Stream(gain, 20).update(window)
+    given_window = form(window)
+    before = np.array(given_window)
+    found = Stream(gain, 20).update(given_window)
+    assert np.array_equal(found.sources, expected.sources) and found.gap == expected.gap
+    assert np.array_equal(given_window, before)
+    single = Stream(gain, 20).update(window.astype(np.float32))
+    assert np.allclose(single.sources, expected.sources, atol=1e-5)
+
+
+def test_whitener_is_applied() -> None:
+    rng = np.random.default_rng(0)
+    gain, raw = rng.standard_normal((8, 30)), rng.standard_normal((11, 20))
+    whitener = rng.standard_normal((8, 11))
+    found = Stream(gain, 20, whitener=whitener).update(raw)
+    expected = Stream(gain, 20).update(whitener @ raw)
+    assert np.array_equal(found.locations, expected.locations)
+    assert np.allclose(found.sources, expected.sources, atol=1e-9)
+
+
+def test_reweighting_is_that_of_mixed_norm() -> None:
+    """In percent the surrogate sees MNE's unit: the same sources as mixed_norm on the window."""
+    mne = pytest.importorskip("mne", reason="no MNE-Python here")
+    from mxne_rs.simulate import simulate_auditory
+
+    mne.set_log_level("ERROR")
+    evoked, forward, noise_cov = simulate_auditory(spacing=15.0)
+    part = evoked.copy().crop(0.07, 0.13)
+    stream = Stream.from_mne(
+        evoked.info, forward, noise_cov, len(part.times), 30.0, n_reweights=4, tol=1e-10,
+        max_iter=100_000,
+    )  # fmt: skip
+    found = stream.update(part.data)
+    stc = mxne_rs.mixed_norm(
+        part, forward, noise_cov, 30.0, n_mxne_iter=4, tol=1e-10, maxit=100_000, debias=False,
+        pick_ori="vector", verbose=False,
+    )  # fmt: skip
+    assert len(found.locations) == stc.data.shape[0] >= 2
+    assert np.array_equal(stream.model.kept[found.locations], np.concatenate(stc.vertices))
+    assert np.allclose(found.sources.reshape(stc.data.shape), stc.data, rtol=1e-3, atol=1e-12)
+
+
+def test_floor_of_noise_keeps_quiet_windows_empty() -> None:
+    rng = np.random.default_rng(0)
+    gain = rng.standard_normal((30, 300))
+    stream = Stream(gain, 100, 30.0, alpha_floor="noise")
+    quiet = [len(stream.update(rng.standard_normal((30, 100))).locations) for _ in range(40)]
+    assert not any(quiet)
+    loud = rng.standard_normal((30, 100)) + 2 * np.outer(gain[:, 7], np.sin(np.arange(100) / 5))
+    assert 7 in stream.update(loud).locations
+
+
+@pytest.mark.parametrize(
+    ("kind", "match"),
+    [
+        ({"n_times": 0}, "n_times is 0"),
+        ({"hop": 0}, "hop is 0"),
+        ({"alpha": -1}, "alpha is -1"),
+        ({"alpha": 101}, "alpha is 101"),
+        ({"alpha_mode": "part"}, "alpha_mode is 'part'; give one of percent"),
+        ({"alpha_floor": "loud"}, "alpha_floor is 'loud'"),
+        ({"alpha_floor": -1.0}, "alpha_floor is -1"),
+        ({"deadline": 0}, "deadline is 0"),
+        ({"tol": 0}, "tol is 0"),
+        ({"n_reweights": 0}, "n_reweights is 0"),
+        ({"whitener": np.ones((3, 5))}, "whitener has 3 rows"),
+        ({"whitener": np.full((4, 5), np.nan)}, "whitener holds nan"),
+    ],
+)
+def test_refusals_name_the_argument(kind: dict[str, Any], match: str) -> None:
+    with pytest.raises(ValueError, match=match):
+        Stream(np.eye(4), **{"n_times": 5, **kind})
+
+
+def test_windows_of_another_shape_are_refused() -> None:
+    stream = Stream(np.eye(4), 5)
+    for window in (np.ones((4, 6)), np.ones((5, 5)), np.ones(5)):
+        with pytest.raises(ValueError, match="window"):
+            stream.update(window)
+    with pytest.raises(TypeError, match="window has dtype"):
+        stream.update(np.ones((4, 5), dtype=complex))
+
+
+def test_other_threads_run_while_a_window_is_solved() -> None:
+    """And one that wants the same stream is told so."""
+    rng = np.random.default_rng(0)
+    stream = Stream(rng.standard_normal((100, 4000)), 200, 2.0, tol=1e-12, deadline=1.0)
+    thread = threading.Thread(target=stream.update, args=(rng.standard_normal((100, 200)),))
+    thread.start()
+    ticks, refused = 0, 0
+    while thread.is_alive():
+        ticks += 1
+        try:
+            stream.reset()
+        except RuntimeError as error:
+            assert "another thread" in str(error)
+            refused += 1
+    assert ticks > 100 and refused > 0
