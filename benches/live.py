@@ -171,7 +171,7 @@ def summary(seen: list[Any], setting: Setting) -> dict[str, Any]:
         "p50": float(p50), "p95": float(p95), "p99": float(p99), "max": float(latencies.max()),
         "solve_p50": float(np.percentile(solve, 50)), "solve_p99": float(np.percentile(solve, 99)),
         "over_p99": float(np.percentile(over, 99)) if len(over) else None,
-        "last_p95": float(np.percentile(latencies[-20:], 95)),
+        "last_missing": int(np.diff([update.number for _, _, update in seen[-20:]]).sum()) - 19,
     }  # fmt: skip
 
 

@@ -195,11 +195,12 @@ fn deadlines() -> Anything {
     let (gain, data) = recording(60, 3000, 3, 2000);
     let gain = Arc::new(Gain::new(gain.view(), 3)?);
     let (mut hit, mut partial) = (0, 0);
-    for micros in [1, 200, 1000, 3000, 10_000, 30_000] {
+    for micros in [1, 1000, 10_000, 100_000, 300_000] {
         let options = StreamOptions {
             alpha: AlphaRule::Percent(3.0),
-            tol: 1e-9,
-            max_iter: 100_000,
+            // Out of reach: only the deadline ends it, however fast the machine.
+            tol: 1e-15,
+            max_iter: usize::MAX,
             deadline: Some(Duration::from_micros(micros)),
             ..StreamOptions::new(100)
         };
@@ -226,7 +227,7 @@ fn deadlines() -> Anything {
             assert!(estimate.certificate.relative_gap() >= exact.relative_gap() - 1e-12);
         }
     }
-    assert!(hit > 5 && partial > 0, "{hit} {partial}");
+    assert!(hit > 20 && partial > 0, "{hit} {partial}");
     Ok(())
 }
 
