@@ -1,6 +1,7 @@
 """From the newest sample to sources, end to end: a player process, LSL on loopback, a monitor.
 
     python benches/live.py [--seconds 60] [--only ROW] [--json]
+    python benches/live.py --offline
 
 Prints one table: latency by a time stamp carried in the stream, windows lost, and how the sources
 compare with those played. Rows "MNE" put MNE's solver in the same monitor in the place of ours.
@@ -159,6 +160,35 @@ def run(
             if hasattr(counts, "_asdict") else vars(counts)}  # fmt: skip
 
 
+def offline(seconds: float) -> None:
+    """Warm against cold windows, solved one after the other: whitened ones, without a stream."""
+    from mxne_rs import Stream
+
+    n_times, hop = round(WINDOW * player.SFREQ), round(HOP * player.SFREQ)
+    print("| ms per window | warm p50 | p99 | cold p50 | p99 | warm / cold |")
+    print("|---|---|---|---|---|---|")
+    for name in ("7498 fixed", "7498 loose", "1000 fixed"):
+        setting = ROWS[name]
+        scene = player.Scene(setting.space)
+        made = make_stream(scene, setting, scene.ch_names)
+        samples = scene.samples(0, round(seconds * player.SFREQ), np.random.default_rng(0))
+        data = made.model.whitener @ samples[made._picks]
+        windows = [
+            np.ascontiguousarray(data[:, first : first + n_times])
+            for first in range(0, data.shape[1] - n_times, hop)
+        ]
+        found = []
+        for warm in (True, False):
+            stream = Stream(made.gain, n_times, 50.0, hop=hop, alpha_floor="noise", warm_start=warm)
+            times = [1e3 * stream.update(window).elapsed for window in windows]
+            found.append(np.percentile(times[10:], [50, 99]))
+        (p50, p99), (cold50, cold99) = found
+        print(
+            f"| {name} | {p50:.2f} | {p99:.2f} | {cold50:.2f} | {cold99:.2f} | {p50 / cold50:.2f} |",
+            flush=True,
+        )
+
+
 def summary(seen: list[Any], setting: Setting) -> dict[str, Any]:
     """Latencies in ms; the first ten windows warm caches up."""
     latencies = 1e3 * np.array([latency for _, latency, _ in seen[10:]])
@@ -215,7 +245,11 @@ def main() -> None:
     parser.add_argument("--fault", action="append", default=[], help="KIND@SECOND for the player")
     parser.add_argument("--hog", type=float, help="take both cores for 2 s after so long")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--offline", action="store_true", help="warm against cold windows only")
     options = parser.parse_args()
+    if options.offline:
+        offline(min(options.seconds, 20.0))
+        return
     if not options.json:
         columns = ["p50", "p95", "p99", "max", "solve p50", "p99", "over the deadline p99"]
         columns += ["windows", "dropped, lost", "found", "onset s (90 %)", "false"]

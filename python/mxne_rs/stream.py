@@ -273,8 +273,8 @@ class Stream:
         >>> evoked, forward, noise_cov = simulate_auditory(spacing=20.0)
         >>> stream = Stream.from_mne(evoked.info, forward, noise_cov, n_times=50)
         >>> estimate = stream.update(evoked.data[:, 175:225])
-        >>> len(estimate.locations) >= 2, 1e-9 < estimate.sources.max() < 1e-6
-        (True, True)
+        >>> print(len(estimate.locations) >= 2, 1e-9 < estimate.amplitudes().max() < 1e-6)
+        True True
         """
         model = prepare_model(info, forward, noise_cov, loose=loose, depth=depth, rank=rank)
         names = list(info["ch_names"] if ch_names is None else ch_names)

@@ -119,10 +119,9 @@ class Monitor:
     >>> from mxne_rs.live import Monitor
     >>> rng, seen = np.random.default_rng(0), []
     >>> stream = Stream(rng.standard_normal((20, 100)), n_times=50, hop=25)
-    >>> with Monitor(stream, seen.append) as monitor:
+    >>> with Monitor(stream, seen.append, max_waiting=9) as monitor:
     ...     for block in range(10):  # as a board or a stream hands them out
     ...         monitor.push(rng.standard_normal((20, 10)))
-    ...     monitor.wait()
     >>> len(seen), seen[0].time, monitor.statistics().n_windows
     (3, 50.0, 3)
     """

@@ -26,7 +26,7 @@ def sparkline(values: Any) -> str:
     --------
     >>> from mxne_rs.live.terminal import sparkline
     >>> sparkline([0, 1, 2, 4])
-    '▁▂▄█'
+    '▁▃▅█'
     """
     array = np.asarray(values, dtype=float)
     largest = array.max(initial=0.0)
