@@ -183,10 +183,8 @@ def offline(seconds: float) -> None:
             times = [1e3 * stream.update(window).elapsed for window in windows]
             found.append(np.percentile(times[10:], [50, 99]))
         (p50, p99), (cold50, cold99) = found
-        print(
-            f"| {name} | {p50:.2f} | {p99:.2f} | {cold50:.2f} | {cold99:.2f} | {p50 / cold50:.2f} |",
-            flush=True,
-        )
+        numbers = " | ".join(f"{value:.2f}" for value in (p50, p99, cold50, cold99, p50 / cold50))
+        print(f"| {name} | {numbers} |", flush=True)
 
 
 def summary(seen: list[Any], setting: Setting) -> dict[str, Any]:
