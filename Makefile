@@ -98,11 +98,12 @@ bench: $(BENCH)/installed
 bench-sure: $(BENCH)/installed
 	MXNE_RS_DATA=$(abspath $(DATA)) $(BENCH)/bin/python benches/sure.py --write
 
-# From the newest sample to sources, end to end on loopback, beside MNE's solver in the same monitor: LIVE_SECONDS a row.
+# From the newest sample to sources, end to end on loopback, beside MNE's solver in the same monitor, LIVE_SECONDS a row: its
+# part of docs/benchmarks.md.
 LIVE_SECONDS ?= 60
 
 bench-live: $(VENV)/installed
-	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) benches/live.py --seconds $(LIVE_SECONDS)
+	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) benches/live.py --seconds $(LIVE_SECONDS) --write
 
 # The tests of the live monitor with a minute of recording each, then ten minutes at the large settings: no window may be lost.
 soak: $(VENV)/installed
