@@ -160,9 +160,9 @@ def run(
             monitor.wait()
             counts = monitor.statistics()
     finally:
-        child.kill()
-        for other in others:
-            other.kill()
+        for process in [child, *others]:
+            process.kill()
+            process.wait()
     return {**summary(seen, setting), **compare(scene, seen, faults), "counts": counts._asdict()
             if hasattr(counts, "_asdict") else vars(counts)}  # fmt: skip
 

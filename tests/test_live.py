@@ -280,6 +280,67 @@ def test_a_solver_too_slow_for_its_deadline_says_so() -> None:
     assert counts["n_dropped"] == counts["n_lost"] == 0
 
 
+LISTENER = """
+import json, sys, time
+import mne_lsl.lsl as lsl
+found = lsl.resolve_streams(20, name=sys.argv[1])
+inlet = lsl.StreamInlet(found[0])
+inlet.open_stream(timeout=10)
+names = inlet.get_sinfo().get_channel_names()
+samples, end = [], time.monotonic() + 6
+while time.monotonic() < end:
+    samples += inlet.pull_chunk(timeout=0.2)[0].tolist()
+print(json.dumps({"names": list(names), "samples": samples}))
+"""
+
+
+@pytest.mark.timeout(0)
+def test_stream_command_publishes_the_sources_of_a_stream() -> None:
+    """Three processes: a player, `mxne-rs stream`, and one that listens to what it publishes."""
+    pytest.importorskip("mne_lsl", reason="no mne-lsl here: pip install 'mxne-rs[stream]'")
+    if not DATA.is_dir():
+        pytest.skip(f"no data in {DATA}")
+    sys.path.insert(0, str(ROOT / "benches"))
+    import player
+
+    environment = {**player.loopback(), "MXNE_RS_DATA": str(DATA.resolve())}
+    name = f"mxne_rs-test-{os.getpid()}"
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "text": True, "env": environment}
+    playing = subprocess.Popen(
+        [sys.executable, player.__file__, name, "cortex-1000", "25"], stdin=subprocess.PIPE, **pipes
+    )
+    try:
+        assert playing.stdin is not None and playing.stdout is not None
+        assert playing.stdout.readline().strip() == "ready"
+        command = [
+            sys.executable, "-m", "mxne_rs", "stream", "--stream", name, "--view", "none",
+            "--forward", str(DATA / "cortex-1000-meg-eeg-fwd.fif"),
+            "--noise-cov", str(DATA / "noise-cov.fif"), "--info", str(DATA / "auditory-ave.fif"),
+            "--outlet", f"{name}-sources", "--loose", "0", "--seconds", "14",
+        ]  # fmt: skip
+        playing.stdin.write("go\n")
+        playing.stdin.flush()
+        solving = subprocess.Popen(command, stderr=subprocess.PIPE, **pipes)
+        listening = subprocess.Popen([sys.executable, "-c", LISTENER, f"{name}-sources"], **pipes)
+        heard = json.loads(listening.communicate(timeout=60)[0])
+        said, complaints = solving.communicate(timeout=60)
+    finally:
+        playing.kill()
+        playing.communicate()
+    assert solving.returncode == 0, complaints
+    assert "windows solved" in said and "newest sample to sources: p50" in said
+    assert heard["names"][:4] == ["amplitude0", "x0", "y0", "z0"] and heard["names"][-2:] == [
+        "gap", "latency",
+    ]  # fmt: skip
+    samples = np.array(heard["samples"])
+    assert len(samples) > 50 and (samples[:, -2] <= 1).all()
+    truth = player.Scene("cortex-1000")
+    positions = truth.positions[[source.location for source in truth.sources]]
+    strongest = samples[samples[:, 0] > 0, 1:4]
+    apart = np.linalg.norm(strongest[:, np.newaxis] - positions, axis=2).min(axis=1)
+    assert len(strongest) > 20 and np.mean(apart < 0.015) > 0.9
+
+
 def test_commands_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Mistakes are one line that says what to do."""
     pytest.importorskip("mne", reason="no MNE-Python here")

@@ -34,6 +34,7 @@ SUBJECTS = {
         "whitener",
         "Gain",
     ],
+    "Live recordings": ["Stream", "Estimate"],
     "Certificates and building blocks": ["alpha_max", "duality_gap", "group_soft_threshold"],
     "Answers": ["Solution", "Record", "SureCurve", "Path", "ConvergenceWarning"],
 }
@@ -47,6 +48,7 @@ MODULES = {
         "picture.draw",
         "report.write_report",
     ],
+    "Live recordings, in a thread": ["live.Monitor", "live.Update", "live.Statistics"],
     "scikit-learn": ["sklearn.MixedNorm"],
     "Simulated data": [
         "simulate.simulate_auditory",
@@ -57,7 +59,7 @@ MODULES = {
 }
 
 #: The how-tos in the order in which one needs them.
-ORDER = ("start", "alpha", "orientation", "epochs", "report", "numpy", "mne")
+ORDER = ("start", "alpha", "orientation", "epochs", "report", "numpy", "mne", "live")
 
 
 def api() -> dict[str, list[str]]:

@@ -91,7 +91,13 @@ class Estimate:
         return self.status.startswith("skipped")
 
     def amplitudes(self) -> Floats:
-        """Length of the moment at each sample, shape (n_active, n_times)."""
+        """Length of the moment at each sample.
+
+        Returns
+        -------
+        amplitudes : array, shape (n_active, n_times)
+            In the unit of `sources`.
+        """
         rows = self.sources.reshape(len(self.locations), self.n_orient, self.sources.shape[1])
         return np.asarray(np.linalg.norm(rows, axis=1))
 
@@ -169,9 +175,6 @@ class Stream:
     (array([123]), True, True)
     """
 
-    #: The forward model, where the stream was made from MNE objects.
-    model: Model | None = None
-
     def __init__(
         self,
         gain: Gain | ArrayLike,
@@ -214,6 +217,7 @@ class Stream:
         matrix = None if whitener is None else as_matrix("whitener", whitener)
         self.n_channels = self.gain.n_sensors if matrix is None else matrix.shape[1]
         self._stream = _core.Stream(self.gain._prepared, matrix, settings)
+        self._model: Model | None = None
         self._picks: NDArray[np.intp] | None = None
         self._weighting: Floats | None = None
 
@@ -246,7 +250,7 @@ class Stream:
             As for `Stream`.
         ch_names : list of str | None
             Names of a window's rows. None takes those of ``info``. Channels that are not used may
-            be among them, and hold anything.
+            be among them, and hold anything; channels of ``info`` that are not are left out.
         loose, depth, rank
             As for `mixed_norm`.
         **options
@@ -262,7 +266,7 @@ class Stream:
         ImportError
             Without MNE-Python.
         TypeError, ValueError
-            As for `mixed_norm` and `Stream`, and where a channel is missing.
+            As for `mixed_norm` and `Stream`, and where no channel is left.
 
         Examples
         --------
@@ -276,20 +280,30 @@ class Stream:
         >>> print(len(estimate.locations) >= 2, 1e-9 < estimate.amplitudes().max() < 1e-6)
         True True
         """
+        if ch_names is not None:
+            import mne
+
+            present = set(ch_names)
+            picks = [i for i, name in enumerate(info["ch_names"]) if name in present]
+            if not picks:
+                raise ValueError(
+                    f"ch_names ({', '.join(list(ch_names)[:3])}, ...) has no channel of info "
+                    f"({', '.join(info['ch_names'][:3])}, ...); rename the channels"
+                )
+            info = mne.pick_info(info, picks)
         model = prepare_model(info, forward, noise_cov, loose=loose, depth=depth, rank=rank)
         names = list(info["ch_names"] if ch_names is None else ch_names)
-        missing = [name for name in model.info["ch_names"] if name not in names]
-        if missing:
-            raise ValueError(
-                f"ch_names lacks {', '.join(missing[:5])}, which the forward solution has; mark "
-                "them as bad in info, or give all channels"
-            )
         stream = cls(model.gain, n_times, alpha, whitener=model.whitener, **options)
-        stream.model = model
+        stream._model = model
         stream.n_channels = len(names)
         stream._picks = np.array([names.index(name) for name in model.info["ch_names"]])
         stream._weighting = model.weighting
         return stream
+
+    @property
+    def model(self) -> Model | None:
+        """The forward model, where the stream was made from MNE objects."""
+        return self._model
 
     def update(self, window: ArrayLike) -> Estimate:
         """Solve a window, ``hop`` samples after the last one.
@@ -338,7 +352,13 @@ class Stream:
         )  # fmt: skip
 
     def skip(self, n_windows: int = 1) -> None:
-        """Tell that so many windows are left out before the next one."""
+        """Tell that windows are left out before the next one.
+
+        Parameters
+        ----------
+        n_windows : int
+            How many.
+        """
         self._stream.skip(as_count("n_windows", n_windows, 0))
 
     def reset(self) -> None:

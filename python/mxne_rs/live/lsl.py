@@ -113,6 +113,8 @@ class Reader:
 
     def _read(self, monitor: Monitor) -> None:
         try:
+            # What came while the solver was being prepared is old.
+            self._inlet.flush()
             expected = None
             heard = time.monotonic()
             while not self._stop.is_set():

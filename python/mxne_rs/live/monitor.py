@@ -184,7 +184,13 @@ class Monitor:
                 self._offer(now)
 
     def skip(self, n_samples: int) -> None:
-        """Tell that samples are missing: windows begin anew after them; those lost are counted."""
+        """Tell that samples are missing: windows begin anew after them; those lost are counted.
+
+        Parameters
+        ----------
+        n_samples : int
+            How many.
+        """
         with self._state:
             self._counts["missing"] += n_samples
             self._counts["samples"] += n_samples
@@ -198,14 +204,30 @@ class Monitor:
         self._until_hop = n_times
 
     def wait(self, timeout: float = 10.0) -> bool:
-        """Wait until no window is left to be solved; False where that takes longer."""
+        """Wait until no window is left to be solved.
+
+        Parameters
+        ----------
+        timeout : float
+            Seconds at most.
+
+        Returns
+        -------
+        done : bool
+            False where it takes longer.
+        """
         with self._state:
             return self._state.wait_for(
                 lambda: self._is_closed or not (self._waiting or self._is_busy), timeout
             )
 
     def statistics(self) -> Statistics:
-        """Count what was done so far."""
+        """Count what was done so far.
+
+        Returns
+        -------
+        statistics : Statistics
+        """
         with self._state:
             counts, latencies = dict(self._counts), list(self._latencies)
         quantiles = np.percentile(latencies, [50, 95, 99]) if latencies else [np.nan] * 3
