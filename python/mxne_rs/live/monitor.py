@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,25 +26,40 @@ UNITS = {
 RECENT = 2000
 
 
-class Update(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Update:
     """What a monitor tells of a window.
+
+    Attributes
+    ----------
+    estimate : Estimate
+        What was found.
+    number : int
+        Of the window, from 0; dropped and lost ones are counted.
+    time : float
+        Seconds from the first sample of the recording to the newest of the window.
+    latency : float
+        Seconds from the arrival of the newest sample to the estimate.
+    newest : array, shape (n_channels,)
+        The newest sample, as it came.
 
     Examples
     --------
-    >>> from mxne_rs.live import Update
-    >>> Update._fields
-    ('estimate', 'number', 'time', 'latency', 'newest')
+    >>> import numpy as np
+    >>> from mxne_rs import Stream
+    >>> from mxne_rs.live import Monitor
+    >>> seen = []
+    >>> with Monitor(Stream(np.eye(4), n_times=10), seen.append, sfreq=100) as monitor:
+    ...     monitor.push(np.random.default_rng(0).standard_normal((4, 10)))
+    >>> seen[0].number, seen[0].time
+    (0, 0.1)
     """
 
     estimate: Estimate
     number: int
-    """Of the window, from 0, dropped ones counted."""
     time: float
-    """Seconds from the first sample of the recording to the newest of the window."""
     latency: float
-    """Seconds from the arrival of the newest sample to the estimate."""
     newest: Floats
-    """The newest sample, shape (n_channels,), as it came."""
 
 
 @dataclass(frozen=True)
@@ -227,6 +242,7 @@ class Monitor:
         Returns
         -------
         statistics : Statistics
+            Counts since the monitor began, and latencies of the last 2000 windows.
         """
         with self._state:
             counts, latencies = dict(self._counts), list(self._latencies)
