@@ -202,7 +202,7 @@ def summary(seen: list[Any], setting: Setting) -> dict[str, Any]:
     p50, p95, p99 = np.percentile(latencies, [50, 95, 99])
     late = [update.estimate.deadline_hit for _, _, update in seen[10:]]
     deadline = dict(setting.options).get("deadline", 0.04)
-    over = (solve - 1e3 * (deadline or 0.04))[late]
+    over = np.maximum(solve - 1e3 * (deadline or 0.04), 0)[late]
     return {
         "p50": float(p50), "p95": float(p95), "p99": float(p99), "max": float(latencies.max()),
         "solve_p50": float(np.percentile(solve, 50)), "solve_p99": float(np.percentile(solve, 99)),
