@@ -104,7 +104,7 @@ class Monitor:
     """Cuts a recording into windows and solves them as they become complete.
 
     Samples are taken from any thread and never waited for: where a window is still being solved
-    when the next two are complete, the older of these is dropped and counted.
+    when the next three are complete, the oldest of these is dropped and counted.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ class Monitor:
         *,
         sfreq: float = 1.0,
         unit: str = "V",
-        max_waiting: int = 1,
+        max_waiting: int = 2,
     ) -> None:
         if unit not in UNITS:
             raise ValueError(f"unit is {unit!r}; give one of {', '.join(UNITS)}")
