@@ -1,4 +1,4 @@
-//! Every dense product: one `gemm` with two back ends, in single and double precision.
+//! Every dense product: one `gemm` with two back ends.
 //!
 //! The default back end is the `gemm` crate; the feature `blas` takes a linked CBLAS instead (`backend_blas`).
 
@@ -20,16 +20,16 @@ pub(crate) const SCRATCH: usize = 1 << 23;
 
 /// A matrix seen through its strides.
 #[derive(Clone, Copy)]
-pub(crate) struct View<'a, T = f64> {
-    pub data: &'a [T],
+pub(crate) struct View<'a> {
+    pub data: &'a [f64],
     pub rows: usize,
     pub columns: usize,
     pub row_stride: usize,
     pub column_stride: usize,
 }
 
-impl<'a, T> View<'a, T> {
-    pub fn new(data: &'a [T], rows: usize, columns: usize, stride: usize) -> Self {
+impl<'a> View<'a> {
+    pub fn new(data: &'a [f64], rows: usize, columns: usize, stride: usize) -> Self {
         View { data, rows, columns, row_stride: stride, column_stride: 1 }
     }
 
@@ -53,10 +53,10 @@ impl<'a, T> View<'a, T> {
 }
 
 /// `out = keep * out + factor * a b`, `out` in row order with the stride given.
-pub(crate) struct Target<'a, T = f64> {
-    pub data: &'a mut [T],
+pub(crate) struct Target<'a> {
+    pub data: &'a mut [f64],
     pub stride: usize,
-    pub keep: T,
+    pub keep: f64,
 }
 
 /// Makes the scratch that products keep on this thread: later it could not be refused.

@@ -252,12 +252,7 @@ def _add_live(command: Any) -> None:
     )
     files = live.add_argument_group("input")
     files.add_argument("--stream", required=True, metavar="NAME", help="name of the stream")
-    files.add_argument(
-        "--forward", required=True, metavar="FILE", help="forward solution (-fwd.fif)"
-    )
-    files.add_argument(
-        "--noise-cov", required=True, metavar="FILE", help="noise covariance (-cov.fif)"
-    )
+    _add_head(files)
     files.add_argument(
         "--info",
         metavar="FILE",
@@ -363,6 +358,15 @@ def _add_out(group: Any) -> None:
     )
 
 
+def _add_head(group: Any) -> None:
+    group.add_argument(
+        "--forward", required=True, metavar="FILE", help="forward solution (-fwd.fif)"
+    )
+    group.add_argument(
+        "--noise-cov", required=True, metavar="FILE", help="noise covariance (-cov.fif)"
+    )
+
+
 def _add_files(parser: argparse.ArgumentParser) -> Any:
     data = parser.add_argument_group("data (one of them)")
     measured = data.add_mutually_exclusive_group(required=True)
@@ -376,12 +380,7 @@ def _add_files(parser: argparse.ArgumentParser) -> Any:
         help="continuous recording in any format that MNE reads; give --tmin and --tmax",
     )
     files = parser.add_argument_group("other files")
-    files.add_argument(
-        "--forward", required=True, metavar="FILE", help="forward solution (-fwd.fif)"
-    )
-    files.add_argument(
-        "--noise-cov", required=True, metavar="FILE", help="noise covariance (-cov.fif)"
-    )
+    _add_head(files)
     _add_out(files)
     return files
 

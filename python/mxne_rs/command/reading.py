@@ -82,8 +82,7 @@ def read_inputs(options: Any, tell: Callable[[str], None] = print) -> Inputs:
         given, evoked = f"--epochs {options.epochs}", _epochs(mne, options)
     else:
         given, evoked = f"--raw {options.raw}", _raw(mne, options, tell)
-    forward = _read("--forward", options.forward, mne.read_forward_solution, "forward")
-    noise_cov = _read("--noise-cov", options.noise_cov, mne.read_cov, "cov")
+    forward, noise_cov = _head(mne, options)
     if mne.forward.is_fixed_orient(forward) and options.loose not in ("auto", 0):
         raise WrongInput(
             f"--loose {options.loose:g}: --forward {options.forward} has fixed orientation; "
@@ -91,6 +90,14 @@ def read_inputs(options: Any, tell: Callable[[str], None] = print) -> Inputs:
         )
     _check_channels(mne, given, evoked, forward, noise_cov, options)
     return Inputs(evoked, forward, noise_cov)
+
+
+def _head(mne: Any, options: Any) -> tuple[Any, Any]:
+    """Forward solution and noise covariance."""
+    return (
+        _read("--forward", options.forward, mne.read_forward_solution, "forward"),
+        _read("--noise-cov", options.noise_cov, mne.read_cov, "cov"),
+    )
 
 
 def read_live(options: Any) -> tuple[Any, Any, Any]:
@@ -112,8 +119,7 @@ def read_live(options: Any) -> tuple[Any, Any, Any]:
     """
     import mne
 
-    forward = _read("--forward", options.forward, mne.read_forward_solution, "forward")
-    noise_cov = _read("--noise-cov", options.noise_cov, mne.read_cov, "cov")
+    forward, noise_cov = _head(mne, options)
     if options.info is not None:
         return _read("--info", options.info, mne.io.read_info, "raw"), forward, noise_cov
     info = mne.Info(forward["info"].copy())

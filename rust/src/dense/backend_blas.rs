@@ -28,61 +28,13 @@ unsafe extern "C" {
         c: *mut f64,
         ldc: c_int,
     );
-    #[cfg_attr(scipy_openblas, link_name = "scipy_cblas_sgemm")]
-    fn cblas_sgemm(
-        order: c_int,
-        transpose_a: c_int,
-        transpose_b: c_int,
-        m: c_int,
-        n: c_int,
-        k: c_int,
-        alpha: f32,
-        a: *const f32,
-        lda: c_int,
-        b: *const f32,
-        ldb: c_int,
-        beta: f32,
-        c: *mut f32,
-        ldc: c_int,
-    );
     #[cfg(openblas)]
     #[cfg_attr(scipy_openblas, link_name = "scipy_openblas_set_num_threads")]
     fn openblas_set_num_threads(count: c_int);
 }
 
-// SAFETY: calling one is what needs a reason; see `gemm`.
-type Product<T> = unsafe extern "C" fn(
-    c_int,
-    c_int,
-    c_int,
-    c_int,
-    c_int,
-    c_int,
-    T,
-    *const T,
-    c_int,
-    *const T,
-    c_int,
-    T,
-    *mut T,
-    c_int,
-);
-
-/// A precision that products come in.
-pub(crate) trait Real: Copy + 'static {
-    const PRODUCT: Product<Self>;
-}
-
-impl Real for f32 {
-    const PRODUCT: Product<f32> = cblas_sgemm;
-}
-
-impl Real for f64 {
-    const PRODUCT: Product<f64> = cblas_dgemm;
-}
-
 /// `out = keep * out + factor * a b`, on the calling thread: the library's own threads are switched off.
-pub(crate) fn gemm<T: Real>(out: Target<T>, factor: T, a: View<T>, b: View<T>) {
+pub(crate) fn gemm(out: Target, factor: f64, a: View, b: View) {
     static ONE_THREAD: Once = Once::new();
     #[cfg(openblas)]
     // SAFETY: sets an integer inside the library, once.
@@ -100,7 +52,7 @@ pub(crate) fn gemm<T: Real>(out: Target<T>, factor: T, a: View<T>, b: View<T>) {
         assert!(value <= c_int::MAX as usize, "a CBLAS with 32-bit integers cannot index {value}");
         value as c_int
     };
-    let layout = |view: &View<T>| match view.column_stride {
+    let layout = |view: &View| match view.column_stride {
         1 => (NO_TRANSPOSE, size(view.row_stride.max(view.columns))),
         _ => (TRANSPOSE, size(view.column_stride.max(view.rows))),
     };
@@ -108,7 +60,7 @@ pub(crate) fn gemm<T: Real>(out: Target<T>, factor: T, a: View<T>, b: View<T>) {
     // SAFETY: every element addressed lies inside of its slice (checked above), and `out` is borrowed mutably, so it
     // overlaps neither operand.
     unsafe {
-        (T::PRODUCT)(
+        cblas_dgemm(
             ROW_MAJOR,
             transpose_a,
             transpose_b,

@@ -3,13 +3,8 @@
 
 use super::{Target, View};
 
-/// A precision that products come in.
-pub(crate) trait Real: Copy + PartialEq + Default + 'static {}
-impl Real for f32 {}
-impl Real for f64 {}
-
 /// `out = keep * out + factor * a b`, on the calling thread.
-pub(crate) fn gemm<T: Real>(out: Target<T>, factor: T, a: View<T>, b: View<T>) {
+pub(crate) fn gemm(out: Target, factor: f64, a: View, b: View) {
     let (m, n) = (a.rows, b.columns);
     if m == 0 || n == 0 {
         return;
@@ -26,7 +21,7 @@ pub(crate) fn gemm<T: Real>(out: Target<T>, factor: T, a: View<T>, b: View<T>) {
             out.data.as_mut_ptr(),
             1,
             out.stride as isize,
-            out.keep != T::default(),
+            out.keep != 0.0,
             a.data.as_ptr(),
             a.column_stride as isize,
             a.row_stride as isize,

@@ -24,7 +24,6 @@ impl Gram {
         }
         self.make_room(all, clock)?;
         let stride = self.stride;
-        let new = &self.columns[old * n..];
         for i in old..all {
             clock.spend(i * n)?;
             for j in 0..=i {
@@ -35,15 +34,9 @@ impl Gram {
             }
             self.hessian[i * stride + i] += self.ridge;
         }
-        let kept = self.linear.lanes().len();
         self.linear.resize(all)?;
         self.correlations.reset(all)?;
-        let width = self.linear.width;
-        let blocks = self.linear.lanes_mut()[kept..].chunks_mut(o * width);
-        for (out, columns) in blocks.zip(new.chunks(o * n)) {
-            clock.spend(o * 8 * data.lanes().len())?;
-            kernels().correlate(out, columns, data.lanes(), width);
-        }
+        self.correlate_from(old, data, clock)?;
         self.curvature.append(gain.curvature(), locations)?;
         Ok(())
     }
@@ -110,9 +103,14 @@ impl Gram {
     /// Takes other data of as many samples.
     pub fn renew(&mut self, data: &Panel, clock: &Clock) -> Result<(), Halt> {
         self.data_energy = kernels().energy(data.lanes());
+        self.correlate_from(0, data, clock)
+    }
+
+    /// G'M from a row on.
+    fn correlate_from(&mut self, row: usize, data: &Panel, clock: &Clock) -> Result<(), Halt> {
         let (n, o, width) = (self.n_sensors, self.n_orient, self.linear.width);
-        let blocks = self.linear.lanes_mut().chunks_mut(o * width);
-        for (out, columns) in blocks.zip(self.columns.chunks(o * n)) {
+        let blocks = self.linear.lanes_mut()[row * width..].chunks_mut(o * width);
+        for (out, columns) in blocks.zip(self.columns[row * n..].chunks(o * n)) {
             clock.spend(o * 8 * data.lanes().len())?;
             kernels().correlate(out, columns, data.lanes(), width);
         }
