@@ -10,7 +10,7 @@ use crate::memory;
 use crate::units::times_power;
 use ndarray::{Array2, ArrayView2};
 pub(crate) use preparation::Preparation;
-pub(crate) use screen::{Room as ScreenRoom, Screen};
+pub(crate) use screen::{Room as ScreenRoom, Screen, Which};
 use std::sync::OnceLock;
 
 /// What the memory is for.

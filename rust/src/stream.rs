@@ -21,8 +21,8 @@ use crate::solution::{Certificate, Status};
 use crate::stopping::Watch;
 use crate::units::exponent;
 pub use estimate::{Estimate, Outcome, Skip};
-use live::Live;
-use look::{DIRECTIONS, Look};
+use live::{Live, ROWS};
+use look::Look;
 use ndarray::ArrayView2;
 pub use options::{AlphaRule, StreamOptions};
 use std::sync::Arc;
@@ -115,8 +115,8 @@ impl Stream {
             window: Panel::zeros(n_channels, t)?,
             residual: Panel::zeros(n, t)?,
             live: Live::new(&gain, &data).map_err(Halt::into_error)?,
-            look: Look::new(&gain, t, &options.threads).map_err(Halt::into_error)?,
-            directions: Panel::zeros(n, DIRECTIONS)?,
+            look: Look::new(&gain, (t, options.hop), &options.threads).map_err(Halt::into_error)?,
+            directions: Panel::zeros(n, ROWS)?,
             estimate: Estimate::nothing(t, gain.n_orient())?,
             new: memory::room("the working set", gain.n_locations())?,
             last_norm: None,
@@ -173,8 +173,13 @@ impl Stream {
 
     /// Forgets the windows so far.
     pub fn reset(&mut self) {
-        let _ = self.live.forget();
+        let _ = self.forget();
         (self.last_norm, self.lag) = (None, 0);
+    }
+
+    fn forget(&mut self) -> Result<(), Halt> {
+        self.look.forget();
+        self.live.forget()
     }
 
     /// Solves a window (n_channels x n_times), `hop` samples after the last one.
@@ -236,19 +241,25 @@ impl Stream {
         Ok(&self.estimate)
     }
 
-    /// Looks at the window and whitens it; its energy.
+    /// Checks the window and whitens it; its energy.
     fn take(&mut self, window: ArrayView2<f64>) -> Result<f64, Skip> {
         let (stride, n_times) = (self.window.stride(), self.window.n_times);
-        let rows = self.window.values_mut().chunks_mut(stride);
-        for (channel, (to, from)) in rows.zip(window.rows()).enumerate() {
-            to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
-            let row = &to[..n_times];
+        for (channel, row) in window.rows().into_iter().enumerate() {
             if !row.iter().all(|value| value.is_finite()) {
                 return Err(Skip::NotFinite { channel });
             }
             if n_times > 1 && row.iter().all(|value| *value == row[0]) {
                 return Err(Skip::Flat { channel });
             }
+        }
+        let (hop, rows) = (self.lag.min(n_times), self.window.values_mut().chunks_mut(stride));
+        let mut goes_on = true;
+        for (to, from) in rows.zip(window.rows()) {
+            goes_on = goes_on && from.iter().zip(&to[hop..n_times]).all(|(new, old)| new == old);
+            to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
+        }
+        if !goes_on {
+            self.look.forget();
         }
         match &self.whitener {
             None => self.data.lanes_mut().copy_from_slice(self.window.lanes()),
@@ -260,6 +271,7 @@ impl Stream {
         }
         let largest = self.data.values().iter().fold(0.0, |a: f64, b| a.max(b.abs()));
         if !largest.is_finite() || exponent(largest) != 0 {
+            self.look.forget();
             return Err(Skip::OutOfRange);
         }
         Ok(kernels().energy(self.data.lanes()))

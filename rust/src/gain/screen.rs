@@ -9,6 +9,7 @@ use crate::memory;
 use crate::panel::Panel;
 use crate::threads::Threads;
 use nalgebra::{DMatrix, SymmetricEigen};
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 const WHAT: &str = "the bounds on correlations";
@@ -53,6 +54,13 @@ struct Level {
     tails: Vec<f64>,
 }
 
+/// The locations to look at.
+#[derive(Clone, Copy)]
+pub(crate) enum Which<'a> {
+    All,
+    These(&'a [usize]),
+}
+
 /// What a look works in.
 pub(crate) struct Room {
     /// R over |R|
@@ -60,7 +68,14 @@ pub(crate) struct Room {
     /// its components
     projected: Vec<f32>,
     gram: [Vec<f32>; 2],
-    products: Vec<Mutex<Vec<f32>>>,
+    tasks: Vec<Mutex<Task>>,
+}
+
+/// What a thread works in.
+struct Task {
+    product: Vec<f32>,
+    /// rows of the gain that are not neighbours
+    gathered: Vec<f32>,
 }
 
 impl Screen {
@@ -120,37 +135,42 @@ impl Screen {
         let stride = n_times.next_multiple_of(16);
         let is_squared = n_times <= LONG.min(self.n_sensors);
         let square = if is_squared { stride * stride } else { 0 };
-        let product = || Ok(Mutex::new(memory::zeros(WHAT, CHUNK * self.n_orient * stride)?));
+        let rows = CHUNK * self.n_orient;
+        let task = || {
+            let (product, gathered) = (rows * stride, rows * self.n_sensors);
+            let zeros = |size| memory::zeros(WHAT, size);
+            Ok(Mutex::new(Task { product: zeros(product)?, gathered: zeros(gathered)? }))
+        };
         Ok(Room {
             whole: memory::zeros(WHAT, self.n_sensors * stride)?,
             projected: memory::zeros(WHAT, self.n_sensors * stride)?,
             gram: [memory::zeros(WHAT, square)?, memory::zeros(WHAT, square)?],
-            products: (0..threads.count()).map(|_| product()).collect::<Result<_, Error>>()?,
+            tasks: (0..threads.count()).map(|_| task()).collect::<Result<_, Error>>()?,
         })
     }
 
-    /// At most how large `|G_s'R|_F` is, for every location; R has at most the samples that the room was made for.
-    pub fn bounds(
+    /// At most how large `|G_s'R|_F^2` is for the locations of `which`, R being some samples of `residual`, at most as many as the
+    /// room was made for.
+    pub fn squares(
         &self,
         level: usize,
-        residual: &Panel,
+        (residual, samples): (&Panel, Range<usize>),
         room: &mut Room,
-        out: &mut [f64],
-        threads: &Threads,
-        clock: &Clock,
+        (which, out): (Which, &mut [f64]),
+        (threads, clock): (&Threads, &Clock),
     ) -> Result<(), Halt> {
         let Level { n_components: k, ref tails } = self.levels[level];
         let (n, o) = (self.n_sensors, self.n_orient);
-        let stride = residual.n_times.next_multiple_of(16);
-        let length = kernels().norm(residual.lanes());
+        let stride = samples.len().next_multiple_of(16);
+        let rows = residual.values().chunks(residual.stride()).map(|row| &row[samples.clone()]);
+        let length = rows.clone().map(|row| kernels().dot_slices(row, row)).sum::<f64>().sqrt();
         if length == 0.0 {
             out.fill(0.0);
             return Ok(());
         }
-        let Room { whole, projected, gram, products } = room;
+        let Room { whole, projected, gram, tasks: rooms } = room;
         let (whole, projected) = (&mut whole[..n * stride], &mut projected[..k * stride]);
-        for (to, from) in whole.chunks_mut(stride).zip(residual.values().chunks(residual.stride()))
-        {
+        for (to, from) in whole.chunks_mut(stride).zip(rows) {
             to.fill(0.0);
             to.iter_mut().zip(from).for_each(|(to, from)| *to = (from / length) as f32);
         }
@@ -162,19 +182,41 @@ impl Screen {
         // Entries, products and sums in single precision, and the square root of the sum of their squares.
         let per_norm = length * ((k + 8) as f64 * ROUNDING + self.projection_error(k) + SLACK);
         let seen = self.unit * length * (1.0 + RUN as f64 * ROUNDING);
+        let square = |s: usize, block: &[f32]| {
+            let norm = kernels().energy_single(block).sqrt();
+            let bound = seen * norm + self.norms[s] * per_norm + tails[s] * beyond;
+            bound * bound
+        };
         let at_once = threads.count() * CHUNK;
-        let bounds = out.chunks_mut(at_once).zip(self.columns.chunks(at_once * o * n));
-        for (many, (out, columns)) in bounds.enumerate() {
-            let tasks = out.chunks_mut(CHUNK).zip(columns.chunks(CHUNK * o * n)).enumerate();
-            threads.for_each(tasks, |thread, (i, (out, columns))| {
-                let product = &mut *products[thread].lock().unwrap_or_else(PoisonError::into_inner);
-                let product = &mut product[..out.len() * o * stride];
-                kernels().multiply_single(product, Factors::Rows(columns, n), projected, stride);
+        for (many, out) in out.chunks_mut(at_once).enumerate() {
+            threads.for_each(out.chunks_mut(CHUNK).enumerate(), |thread, (i, out)| {
+                let room = &mut *rooms[thread].lock().unwrap_or_else(PoisonError::into_inner);
+                let product = &mut room.product[..out.len() * o * stride];
                 let first = many * at_once + i * CHUNK;
-                let blocks = out.iter_mut().zip(product.chunks(o * stride));
-                for (s, (bound, block)) in (first..).zip(blocks) {
-                    let norm = kernels().energy_single(block).sqrt();
-                    *bound = seen * norm + self.norms[s] * per_norm + tails[s] * beyond;
+                let last = first + out.len();
+                match which {
+                    Which::All => {
+                        let columns = &self.columns[first * o * n..last * o * n];
+                        let factors = Factors::Rows(columns, n);
+                        kernels().multiply_single(product, factors, projected, stride);
+                        let blocks = out.iter_mut().zip(product.chunks(o * stride));
+                        (first..).zip(blocks).for_each(|(s, (out, block))| *out = square(s, block));
+                    }
+                    Which::These(locations) => {
+                        let locations = &locations[first..last];
+                        let rows = locations.iter().flat_map(|s| s * o..(s + 1) * o);
+                        let gathered = &mut room.gathered[..out.len() * o * k];
+                        for (to, row) in gathered.chunks_mut(k).zip(rows) {
+                            to.copy_from_slice(&self.columns[row * n..][..k]);
+                        }
+                        let factors = Factors::Rows(gathered, k);
+                        kernels().multiply_single(product, factors, projected, stride);
+                        let blocks = out.iter_mut().zip(product.chunks(o * stride));
+                        locations
+                            .iter()
+                            .zip(blocks)
+                            .for_each(|(&s, (out, block))| *out = square(s, block));
+                    }
                 }
             });
             clock.look()?;
@@ -278,14 +320,25 @@ mod tests {
                 let mut bounds = vec![0.0; p];
                 let clock = &clock;
                 let exact = correlation_norms(gain.columns(), o, &residual, &threads, clock)?;
+                let odd: Vec<usize> = (0..p).filter(|s| s % 3 == 1).collect();
                 for level in 0..screen.n_levels() {
-                    screen.bounds(level, &residual, &mut room, &mut bounds, &threads, clock)?;
+                    let (all, tools) = ((&residual, 0..t), (&threads, clock));
+                    let some = &mut bounds[..odd.len()];
+                    let these = (Which::These(&odd), &mut *some);
+                    screen.squares(level, (&residual, 0..t), &mut room, these, tools)?;
+                    let some = some.to_vec();
+                    let every = (Which::All, &mut bounds[..]);
+                    screen.squares(level, all, &mut room, every, tools)?;
+                    for (&s, square) in odd.iter().zip(some) {
+                        assert_eq!(bounds[s], square);
+                    }
                     let close = if level + 1 == screen.n_levels() { 1e-3 } else { 1.0 };
-                    for (s, (bound, exact)) in bounds.iter().zip(&exact).enumerate() {
+                    for (s, (square, exact)) in bounds.iter().zip(&exact).enumerate() {
+                        let bound = square.sqrt();
                         let whole = screen.norms[s] * kernels().norm(residual.lanes());
                         let what =
                             format!("{n} x {p}, level {level}, location {s}: {bound} {exact}");
-                        assert!(bound >= exact && bound - exact < close * whole, "{what}");
+                        assert!(bound >= *exact && bound - exact < close * whole, "{what}");
                     }
                 }
             }

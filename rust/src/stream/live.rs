@@ -19,9 +19,9 @@ use crate::stopping::{Goal, Watch};
 use std::ops::Range;
 
 /// Rows of X up to which its directions are looked for.
-const ROWS: usize = 48;
+pub(super) const ROWS: usize = 48;
 /// Locations there is room for from the start.
-const ROOM: usize = 256;
+const ROOM: usize = 384;
 
 /// The locations being solved, where each of them is, and the sources there.
 pub(super) struct Live {
@@ -32,6 +32,10 @@ pub(super) struct Live {
     pub x: Panel,
     /// sources that are put by
     apart: Panel,
+    /// sources at the last look at all locations
+    seen: Panel,
+    /// rows whose directions are looked for
+    few: Panel,
     penalty: Penalty,
     solver: Bcd,
     room: Room,
@@ -54,6 +58,8 @@ impl Live {
             locations: memory::room("the working set", size)?,
             places: memory::gathered("the working set", (0..gain.n_locations()).map(|_| ABSENT))?,
             apart: x.copy()?,
+            seen: x.copy()?,
+            few: Panel::zeros(ROWS, data.n_times)?,
             x,
             penalty: Penalty { thresholds: memory::room("the weights", size)? },
             solver: Bcd::default(),
@@ -64,6 +70,7 @@ impl Live {
         live.room.reserve(live.x.rows)?;
         live.solver.reserve(live.x.rows, data.n_times)?;
         live.x.reset(0)?;
+        live.seen.reset(0)?;
         Ok(live)
     }
 
@@ -78,14 +85,13 @@ impl Live {
 
     /// The sources move to earlier samples; the last ones are not known yet.
     pub fn shift(&mut self, hop: usize) {
-        let (n_times, stride) = (self.x.n_times, self.x.stride());
-        if hop >= n_times {
-            self.x.values_mut().fill(0.0);
-            return;
-        }
-        for row in self.x.values_mut().chunks_mut(stride) {
-            row.copy_within(hop..n_times, 0);
-            row[n_times - hop..].fill(0.0);
+        for x in [&mut self.x, &mut self.seen] {
+            let (n_times, stride) = (x.n_times, x.stride());
+            let hop = hop.min(n_times);
+            for row in x.values_mut().chunks_mut(stride) {
+                row.copy_within(hop..n_times, 0);
+                row[n_times - hop..].fill(0.0);
+            }
         }
     }
 
@@ -98,16 +104,22 @@ impl Live {
         }
         self.gram.extend(gain, new, data, &Clock::endless())?;
         self.x.resize(self.locations.len() * self.n_orient)?;
+        self.seen.resize(self.locations.len() * self.n_orient)?;
         Ok(())
     }
 
-    /// Keeps the locations that `is_needed` names, and those that are not zero.
-    pub fn trim(&mut self, is_needed: impl Fn(usize) -> bool) -> Result<(), Halt> {
+    /// The sources at hand are those of a look at all locations.
+    pub fn remember(&mut self) {
+        self.seen.lanes_mut().copy_from_slice(self.x.lanes());
+    }
+
+    /// Keeps the locations that were at least so close, `|G_s'R|`, when it was solved last, and those that are not zero.
+    pub fn trim(&mut self, least: f64) -> Result<(), Halt> {
         let (o, all) = (self.n_orient, self.locations.len());
         self.kept.clear();
         for place in 0..all {
             let s = self.locations[place];
-            if is_needed(s) || !is_zero(self.x.block(place, o)) {
+            if self.gram.correlation_norm(place) >= least || !is_zero(self.x.block(place, o)) {
                 self.kept.push(place);
             } else {
                 self.places[s] = ABSENT;
@@ -120,17 +132,21 @@ impl Live {
         for (to, &from) in self.kept.iter().enumerate() {
             self.places[self.locations[from]] = to as u32;
             self.locations[to] = self.locations[from];
-            self.x.lanes_mut().copy_within(from * size..(from + 1) * size, to * size);
+            for x in [&mut self.x, &mut self.seen] {
+                x.lanes_mut().copy_within(from * size..(from + 1) * size, to * size);
+            }
         }
         self.locations.truncate(self.kept.len());
         self.x.resize(self.kept.len() * o)?;
+        self.seen.resize(self.kept.len() * o)?;
         self.gram.retain(&self.kept, &Clock::endless())
     }
 
     /// Makes it empty.
     pub fn forget(&mut self) -> Result<(), Halt> {
         self.x.values_mut().fill(0.0);
-        self.trim(|_| false)
+        self.seen.values_mut().fill(0.0);
+        self.trim(f64::INFINITY)
     }
 
     /// Solves with one alpha for all locations.
@@ -184,20 +200,43 @@ impl Live {
     }
 
     /// The columns of `G X V` for an orthonormal V that hold nearly all of `G X`, at most [`DIRECTIONS`], and the norm of the rest;
-    /// nothing where X has too many rows.
-    pub fn few_directions(&mut self, gain: &Gain, out: &mut Panel) -> Result<Option<f64>, Halt> {
+    /// nothing where X has too many rows. X are the sources, or what of them has changed since the last look in the first
+    /// `n_seen` samples.
+    pub fn few_directions(
+        &mut self,
+        n_seen: Option<usize>,
+        gain: &Gain,
+        out: &mut Panel,
+    ) -> Result<Option<f64>, Halt> {
         let (o, stride) = (self.n_orient, self.x.stride());
-        self.kept.clear();
-        let x = &self.x;
-        self.kept.extend((0..self.locations.len()).filter(|&place| !is_zero(x.block(place, o))));
-        let rows = self.kept.len() * o;
-        if rows > ROWS {
-            return Ok(None);
+        let Live { x, seen, few, kept, .. } = self;
+        kept.clear();
+        for place in 0..self.locations.len() {
+            let values = (place * o * stride)..((place + 1) * o * stride);
+            let (now, before) = (&x.values()[values.clone()], &seen.values()[values]);
+            let is_out = match n_seen {
+                None => is_zero(x.block(place, o)),
+                Some(_) => now == before,
+            };
+            if is_out {
+                continue;
+            }
+            let first = kept.len() * o * stride;
+            if (kept.len() + 1) * o > ROWS {
+                return Ok(None);
+            }
+            kept.push(place);
+            let to = &mut few.values_mut()[first..first + o * stride];
+            to.copy_from_slice(now);
+            if let Some(n_seen) = n_seen {
+                for (to, before) in to.chunks_mut(stride).zip(before.chunks(stride)) {
+                    to.iter_mut().zip(before).for_each(|(to, before)| *to -= before);
+                    to[n_seen..].fill(0.0);
+                }
+            }
         }
-        let row = |i: usize| {
-            let first = (self.kept[i / o] * o + i % o) * stride;
-            &x.values()[first..first + stride]
-        };
+        let rows = kept.len() * o;
+        let row = |i: usize| &few.values()[i * stride..(i + 1) * stride];
         let (mut square, mut basis) = ([0.0; ROWS * ROWS], [0.0; ROWS * ROWS]);
         for i in 0..rows {
             for j in 0..rows {

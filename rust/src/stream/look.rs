@@ -1,7 +1,8 @@
 //! A look at all locations: bounds, and what is exact where it matters.
 
 use crate::clock::{Clock, Halt};
-use crate::gain::{Gain, ScreenRoom};
+use crate::error::Error;
+use crate::gain::{Gain, ScreenRoom, Which};
 use crate::kernels::kernels;
 use crate::memory;
 use crate::panel::{Lane, Panel};
@@ -12,41 +13,109 @@ const WHAT: &str = "the correlations";
 /// Directions of time in which the difference of two looks is looked at.
 pub(super) const DIRECTIONS: usize = 16;
 
-/// Looks after which a cheaper level is tried again.
-const RETRY: usize = 20;
+/// Parts of a window that are looked at one by one.
+const PIECES: usize = 7;
+/// A level that was not close enough is tried again where the residual is smaller, and later: a look moves the limit by so much.
+const LATER: f64 = 1.02;
+/// Where more than one in so many locations are left, a level was not close enough.
+const LEFT: usize = 2;
+/// What is exact costs so many times what is in single precision.
+const EXACT: usize = 4;
 
-/// The level to begin with: neither the cheapest nor the closest.
+/// The level of a look whose purpose is not known: neither the cheapest nor the closest.
 fn usual(n_levels: usize) -> usize {
     n_levels.saturating_sub(2)
 }
 
 /// What a look at all locations has found, and works in.
+///
+/// The window is looked at in pieces, which stay while the window moves on: samples are looked at when they are new. What the
+/// sources have changed since is bounded as well.
 pub(super) struct Look {
     room: ScreenRoom,
     /// at most `|G_s'R|`, exactly that where it mattered
     pub bounds: Vec<f64>,
+    /// from the start of the window on, without gaps; the rest is room
+    pieces: Vec<Piece>,
+    n_pieces: usize,
+    /// samples in a piece
+    n_times: usize,
     block: Vec<Lane>,
     /// for what differs from R in a few directions of time
     few: ScreenRoom,
     difference: Vec<f64>,
-    /// how closely the residual is looked at
-    level: usize,
-    /// looks since a cheaper level was tried
-    since: usize,
+    /// locations that are looked at more closely, and what comes of it
+    left: Vec<usize>,
+    far: Vec<usize>,
+    squares: Vec<f64>,
+    /// of every level but the closest, how large `|R|` over alpha may be for it to be close enough
+    limits: Vec<f64>,
 }
 
+/// Some samples of the window.
+struct Piece {
+    n_times: usize,
+    /// at least `|G_s'R|^2` over them
+    squares: Vec<f64>,
+    /// how closely each location was looked at since the sources changed
+    levels: Vec<usize>,
+}
+
+/// The level of what is exact.
+const HIGHEST: usize = usize::MAX;
+
 impl Look {
-    pub fn new(gain: &Gain, n_times: usize, threads: &Threads) -> Result<Self, Halt> {
+    pub fn new(
+        gain: &Gain,
+        (n_times, hop): (usize, usize),
+        threads: &Threads,
+    ) -> Result<Self, Halt> {
         let screen = gain.screen(&Clock::endless())?;
+        let zeros = || memory::zeros(WHAT, gain.n_locations());
+        let piece = || {
+            Ok(Piece {
+                n_times: 0,
+                squares: zeros()?,
+                levels: memory::zeros(WHAT, gain.n_locations())?,
+            })
+        };
         Ok(Look {
             room: screen.room(n_times, threads)?,
-            bounds: memory::zeros(WHAT, gain.n_locations())?,
+            bounds: zeros()?,
+            pieces: (0..PIECES).map(|_| piece()).collect::<Result<_, Error>>()?,
+            n_pieces: 0,
+            n_times: hop.max(n_times.div_ceil(3)).min(n_times),
             block: memory::zeros(WHAT, gain.n_orient() * n_times.div_ceil(8))?,
             few: screen.room(DIRECTIONS, threads)?,
-            difference: memory::zeros(WHAT, gain.n_locations())?,
-            level: usual(screen.n_levels()),
-            since: 0,
+            difference: zeros()?,
+            left: memory::room(WHAT, gain.n_locations())?,
+            far: memory::room(WHAT, gain.n_locations())?,
+            squares: zeros()?,
+            limits: (1..screen.n_levels()).map(|_| f64::INFINITY).collect(),
         })
+    }
+
+    /// Forgets what it has seen.
+    pub fn forget(&mut self) {
+        self.n_pieces = 0;
+    }
+
+    /// The window moves on.
+    pub fn shift(&mut self, mut hop: usize) {
+        while hop > 0 && self.n_pieces > 0 {
+            let gone = hop.min(self.pieces[0].n_times);
+            self.pieces[0].n_times -= gone;
+            hop -= gone;
+            if self.pieces[0].n_times == 0 {
+                self.pieces[..self.n_pieces].rotate_left(1);
+                self.n_pieces -= 1;
+            }
+        }
+    }
+
+    /// Samples from the start of the window that have been looked at.
+    pub fn n_seen(&self) -> usize {
+        self.pieces[..self.n_pieces].iter().map(|piece| piece.n_times).sum()
     }
 
     /// Bounds on `|G_s'R|`.
@@ -54,56 +123,149 @@ impl Look {
         &mut self,
         gain: &Gain,
         residual: &Panel,
-        (threads, clock): (&Threads, &Clock),
+        tools: (&Threads, &Clock),
     ) -> Result<(), Halt> {
-        let screen = gain.screen(clock)?;
-        let level = usual(screen.n_levels());
-        screen.bounds(level, residual, &mut self.room, &mut self.bounds, threads, clock)
+        let screen = gain.screen(tools.1)?;
+        let (level, all) = (usual(screen.n_levels()), (residual, 0..residual.n_times));
+        screen.squares(level, all, &mut self.room, (Which::All, &mut self.bounds), tools)?;
+        self.bounds.iter_mut().for_each(|bound| *bound = bound.sqrt());
+        Ok(())
     }
 
     /// Bounds on `|G_s'R|`, so close that few of them exceed `alpha` where the correlations do not.
+    ///
+    /// In the samples seen R has changed by `(D, |E|)`, D in [`DIRECTIONS`] of time.
     pub fn bound_below(
         &mut self,
         alpha: f64,
         gain: &Gain,
         residual: &Panel,
-        (threads, clock): (&Threads, &Clock),
+        (difference, rest): (&Panel, f64),
+        tools: (&Threads, &Clock),
     ) -> Result<(), Halt> {
-        let screen = gain.screen(clock)?;
-        self.since += 1;
-        if self.since > RETRY && self.level > 0 {
-            (self.level, self.since) = (self.level - 1, 0);
+        let screen = gain.screen(tools.1)?;
+        let (n, n_times) = (gain.n_sensors(), residual.n_times);
+        // Should it end in between, nothing has been seen.
+        let n_seen = std::mem::take(&mut self.n_pieces);
+        if n_seen > 0 && (difference.n_times > 0 || rest > 0.0) {
+            self.differ(0, gain, (difference, rest), tools)?;
+            for piece in &mut self.pieces[..n_seen] {
+                for (square, difference) in piece.squares.iter_mut().zip(&self.difference) {
+                    *square = (square.sqrt() + difference).powi(2);
+                }
+                piece.levels.fill(0);
+            }
         }
-        loop {
-            let Look { level, room, bounds, .. } = self;
-            screen.bounds(*level, residual, room, bounds, threads, clock)?;
-            if *level + 1 == screen.n_levels() {
-                return Ok(());
+        let n_pieces = self.cut(n_seen, n_times);
+        let Look { room, bounds, pieces, limits, left, far, squares, .. } = self;
+        let ratio = kernels().norm(residual.lanes()) / alpha;
+        let top = screen.n_levels() - 1;
+        let mut level = limits.iter().position(|&limit| ratio < limit).unwrap_or(top);
+        bounds.fill(0.0);
+        let mut first = 0;
+        for (i, piece) in pieces[..n_pieces].iter_mut().enumerate() {
+            let samples = first..first + piece.n_times;
+            first = samples.end;
+            if i >= n_seen {
+                let every = (Which::All, &mut piece.squares[..]);
+                screen.squares(level, (residual, samples), room, every, tools)?;
+                piece.levels.fill(level);
             }
-            // What is exact costs four times what is in single precision.
-            let next = screen.n_components(*level + 1) * bounds.len();
-            let many = bounds.iter().filter(|&&bound| bound > alpha).count();
-            if 4 * many * gain.n_sensors() <= next {
-                return Ok(());
+            bounds.iter_mut().zip(&piece.squares).for_each(|(sum, square)| *sum += square);
+        }
+        bounds.iter_mut().for_each(|bound| *bound = bound.sqrt());
+        limits[..level].iter_mut().for_each(|limit| *limit *= LATER);
+        left.clear();
+        left.extend((0..bounds.len()).filter(|&s| bounds[s] > alpha));
+        if level < top && left.len() > bounds.len() / LEFT {
+            limits[level] = ratio;
+        }
+        // Closer and closer, as long as that is less work than what is exact.
+        while level < top {
+            level += 1;
+            let k = screen.n_components(level);
+            let rows = left.len() * gain.n_orient();
+            if EXACT * rows * n <= k * (n + rows) {
+                break;
             }
-            (self.level, self.since) = (*level + 1, 0);
+            left.iter().for_each(|&s| bounds[s] = 0.0);
+            let mut first = 0;
+            for piece in &mut pieces[..n_pieces] {
+                let samples = first..first + piece.n_times;
+                first = samples.end;
+                far.clear();
+                far.extend(left.iter().filter(|&&s| piece.levels[s] < level));
+                let squares = &mut squares[..far.len()];
+                let these = (Which::These(far), &mut *squares);
+                screen.squares(level, (residual, samples), room, these, tools)?;
+                for (&s, &square) in far.iter().zip(&*squares) {
+                    (piece.squares[s], piece.levels[s]) = (square, level);
+                }
+                left.iter().for_each(|&s| bounds[s] += piece.squares[s]);
+            }
+            left.iter().for_each(|&s| bounds[s] = bounds[s].sqrt());
+            left.retain(|&s| bounds[s] > alpha);
+        }
+        self.n_pieces = n_pieces;
+        self.join();
+        Ok(())
+    }
+
+    /// The samples that have not been seen become pieces; how many pieces there are then.
+    fn cut(&mut self, n_seen: usize, n_times: usize) -> usize {
+        let mut n_pieces = if n_seen < PIECES { n_seen } else { 0 };
+        let mut left = n_times - self.pieces[..n_pieces].iter().map(|p| p.n_times).sum::<usize>();
+        while left > 0 {
+            // The first is the odd one: it leaves first.
+            let n_times = (left - 1) % self.n_times + 1;
+            let piece = &mut self.pieces[n_pieces];
+            piece.n_times = n_times;
+            (left, n_pieces) = (left - n_times, n_pieces + 1);
+        }
+        n_pieces
+    }
+
+    /// Makes one of the last two where they are short.
+    fn join(&mut self) {
+        if let [.., last, new] = &mut self.pieces[..self.n_pieces]
+            && last.n_times + new.n_times <= self.n_times
+        {
+            last.n_times += new.n_times;
+            last.squares.iter_mut().zip(&new.squares).for_each(|(sum, square)| *sum += square);
+            last.levels.iter_mut().zip(&new.levels).for_each(|(a, b)| *a = (*a).min(*b));
+            self.n_pieces -= 1;
         }
     }
 
-    /// Of the bounds on `|G_s'R|` makes such on `|G_s'(R + D + E)|`, with D in [`DIRECTIONS`] of time and `|E| = rest`.
+    /// Bounds on `|G_s'(D + E)|`, D in [`DIRECTIONS`] of time, `|E| = rest`.
+    fn differ(
+        &mut self,
+        level: usize,
+        gain: &Gain,
+        (difference, rest): (&Panel, f64),
+        tools: (&Threads, &Clock),
+    ) -> Result<(), Halt> {
+        let screen = gain.screen(tools.1)?;
+        let all = 0..difference.n_times;
+        let every = (Which::All, &mut self.difference[..]);
+        screen.squares(level, (difference, all), &mut self.few, every, tools)?;
+        for (difference, norm) in self.difference.iter_mut().zip(screen.norms()) {
+            *difference = difference.sqrt() + norm * rest;
+        }
+        Ok(())
+    }
+
+    /// Of the bounds on `|G_s'R|` makes such on `|G_s'(R + D + E)|`.
     pub fn add(
         &mut self,
         gain: &Gain,
-        (difference, rest): (&Panel, f64),
-        (threads, clock): (&Threads, &Clock),
+        difference: (&Panel, f64),
+        tools: (&Threads, &Clock),
     ) -> Result<(), Halt> {
-        let screen = gain.screen(clock)?;
-        let level = usual(screen.n_levels());
-        screen.bounds(level, difference, &mut self.few, &mut self.difference, threads, clock)?;
-        let more = self.difference.iter().zip(screen.norms());
-        for (bound, (difference, norm)) in self.bounds.iter_mut().zip(more) {
-            *bound += difference + norm * rest;
-        }
+        let level = usual(gain.screen(tools.1)?.n_levels());
+        self.differ(level, gain, difference, tools)?;
+        let bounds = self.bounds.iter_mut().zip(&self.difference);
+        bounds.for_each(|(bound, difference)| *bound += difference);
         Ok(())
     }
 
@@ -117,11 +279,11 @@ impl Look {
     ) -> Result<f64, Halt> {
         let first =
             (0..self.bounds.len()).max_by(|&a, &b| self.bounds[a].total_cmp(&self.bounds[b]));
-        let mut largest = first.map_or(least, |s| least.max(self.exact(gain, s, data)));
+        let mut largest = first.map_or(least, |s| least.max(self.correlation(gain, s, data)));
         for s in 0..self.bounds.len() {
             if self.bounds[s] > largest {
                 clock.spend(self.work(data))?;
-                largest = largest.max(self.exact(gain, s, data));
+                largest = largest.max(self.correlation(gain, s, data));
             }
         }
         Ok(largest)
@@ -133,10 +295,22 @@ impl Look {
     }
 
     /// `|G_s'R|` takes the place of its bound.
-    pub fn exact(&mut self, gain: &Gain, s: usize, residual: &Panel) -> f64 {
+    pub fn exact(&mut self, gain: &Gain, s: usize, residual: &Panel) {
+        self.bounds[s] = self.correlation(gain, s, residual);
+        let block: &[f64] = bytemuck::cast_slice(&self.block);
+        let mut first = 0;
+        for piece in &mut self.pieces[..self.n_pieces] {
+            let rows = block.chunks(residual.stride()).map(|row| &row[first..][..piece.n_times]);
+            piece.squares[s] = rows.map(|row| kernels().dot_slices(row, row)).sum();
+            piece.levels[s] = HIGHEST;
+            first += piece.n_times;
+        }
+    }
+
+    /// `|G_s'R|`.
+    fn correlation(&mut self, gain: &Gain, s: usize, residual: &Panel) -> f64 {
         kernels().correlate(&mut self.block, gain.block(s), residual.lanes(), residual.width);
-        self.bounds[s] = kernels().norm(&self.block);
-        self.bounds[s]
+        kernels().norm(&self.block)
     }
 
     /// At most `count` locations whose correlation exceeds `floor`, the largest first.

@@ -30,9 +30,11 @@ impl Stream {
             return Ok(Status::Converged);
         }
         if !self.options.warm_start {
-            self.live.forget()?;
+            self.forget()?;
         }
-        self.live.shift(std::mem::take(&mut self.lag));
+        let hop = std::mem::take(&mut self.lag);
+        self.live.shift(hop);
+        self.look.shift(hop);
         self.live.renew(&self.data, watch)?;
         let goal = Goal { gap: self.options.tol * scale, work_first: false };
         let (alpha, status) = match self.options.alpha {
@@ -108,7 +110,8 @@ impl Stream {
 
     /// `max_s |G_s'M|`, at least `guess`, after a look at the residual: `M = R + G X`, and X has a few directions of time only.
     fn verify(&mut self, guess: f64, watch: &mut Watch) -> Result<f64, Halt> {
-        let Some(rest) = self.live.few_directions(&self.gain, &mut self.directions)? else {
+        let rest = self.live.few_directions(None, &self.gain, &mut self.directions)?;
+        let Some(rest) = rest else {
             return self.look_at_data(watch);
         };
         let Stream { gain, data, look, options, directions, .. } = self;
@@ -142,8 +145,7 @@ impl Stream {
             let certificate = self.certify(alpha, scale, watch)?;
             let gap = certificate.gap();
             if gap <= goal.gap {
-                let (bounds, least) = (&self.look.bounds, NEAR * alpha);
-                self.live.trim(|s| bounds[s] >= least)?;
+                self.live.trim(NEAR * alpha)?;
                 return Ok(Status::Converged);
             }
             match status {
@@ -169,7 +171,17 @@ impl Stream {
         self.subtract_sources();
         let Stream { gain, data, residual, look, options, estimate, live, look_time, .. } = self;
         let begin = Instant::now();
-        look.bound_below(alpha, gain, residual, (&options.threads, watch.clock))?;
+        let change = &mut self.directions;
+        let rest = match look.n_seen() {
+            0 => None,
+            n_seen => live.few_directions(Some(n_seen), gain, change)?,
+        };
+        if rest.is_none() {
+            look.forget();
+        }
+        let (change, tools) = ((&*change, rest.unwrap_or(0.0)), (&options.threads, watch.clock));
+        look.bound_below(alpha, gain, residual, change, tools)?;
+        live.remember();
         *look_time = begin.elapsed().max(*look_time * 7 / 8);
         estimate.n_looks += 1;
         for s in 0..look.bounds.len() {

@@ -47,6 +47,11 @@ impl Gram {
         blocks.map(|block| kernels().norm(block)).fold(0.0, f64::max)
     }
 
+    /// `|C_s|` at the state.
+    pub fn correlation_norm(&self, s: usize) -> f64 {
+        kernels().norm(self.correlations.block(s, self.n_orient))
+    }
+
     /// Makes room for so many locations.
     pub fn reserve(&mut self, n_locations: usize) -> Result<(), Halt> {
         let rows = n_locations * self.n_orient;
