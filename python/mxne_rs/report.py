@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import platform
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._core import __version__
 from .curve import SureCurve
 from .localization import Localization
+from .pages import blank_figure, html_table, versions
 from .picture import CHANNEL_TYPES, GREY, draw, draw_time_courses, plain
 from .table import COLUMNS, cells, source_table
 
@@ -76,7 +74,7 @@ def write_report(
         title=f"{evoked.comment or 'evoked'}: sparse sources", img_max_width=1150, verbose="ERROR"
     )
 
-    report.add_html(_table(_summary(localization)), "Result", tags=("result",))
+    report.add_html(html_table(_summary(localization)), "Result", tags=("result",))
     report.add_figure(
         _butterfly(measured, scale),
         "Data",
@@ -86,7 +84,7 @@ def write_report(
     report.add_figure(picture, "Sources", tags=("sources",))
     headings = [heading for heading, _ in COLUMNS]
     report.add_html(
-        _table((cells(row) for row in rows), headings)
+        html_table((cells(row) for row in rows), headings)
         + "<p>Positions in mm, head coordinates (x right, y front, z up), peaks in nAm.</p>",
         "Table of sources",
         tags=("sources",),
@@ -106,34 +104,20 @@ def write_report(
             caption="Stein's unbiased risk estimate: the smallest is chosen",
             tags=("alpha",),
         )
-    report.add_html(_table(_certificate(localization)), "Certificate", tags=("certificate",))
+    report.add_html(html_table(_certificate(localization)), "Certificate", tags=("certificate",))
     report.add_html(
-        _table(_left_out(localization), ["reason", "number", "channels"]) or "<p>None.</p>",
+        html_table(_left_out(localization), ["reason", "number", "channels"]) or "<p>None.</p>",
         "Channels left out",
         tags=("data",),
     )
     if settings:
         report.add_html(
-            _table((name, _plainly(value)) for name, value in settings.items()),
+            html_table((name, _plainly(value)) for name, value in settings.items()),
             "Settings",
             tags=("settings",),
         )
-    report.add_html(_table(_versions()), "Versions", tags=("settings",))
+    report.add_html(html_table(versions()), "Versions", tags=("settings",))
     report.save(path, open_browser=False, overwrite=True, verbose="ERROR")
-
-
-def _table(rows: Iterable[Sequence[str]], headings: Sequence[str] = ()) -> str:
-    """An HTML table in the style that mne.Report brings along; nothing where there are no rows."""
-    # A wide table is one of numbers.
-    side = ' class="text-end px-3"' if len(headings) > 3 else ' class="pe-4"'
-    body = "".join(
-        "<tr>" + "".join(f"<td{side}>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    if not body:
-        return ""
-    cells = "".join(f"<th{side}>{escape(heading)}</th>" for heading in headings)
-    head = f"<thead><tr>{cells}</tr></thead>" if headings else ""
-    return f'<table class="table table-hover table-sm w-auto">{head}<tbody>{body}</tbody></table>'
 
 
 def _plainly(value: Any) -> str:
@@ -201,28 +185,6 @@ def _left_out(localization: Localization) -> list[tuple[str, str, str]]:
     ]
 
 
-def _versions() -> list[tuple[str, str]]:
-    import mne
-
-    return [
-        ("mxne_rs", __version__),
-        ("mne", mne.__version__),
-        ("numpy", np.__version__),
-        ("python", platform.python_version()),
-        ("platform", platform.platform()),
-    ]
-
-
-def _figure(width: float, height: float) -> Figure:
-    """A figure that no window system hears of."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=150, facecolor="white", layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
 def _scale(measured: Any) -> dict[str, list[float]]:
     """Limits of the amplitude of each type of channel, in the units that MNE plots in."""
     types = np.array(measured.get_channel_types())
@@ -237,14 +199,14 @@ def _scale(measured: Any) -> dict[str, list[float]]:
 def _butterfly(evoked: Any, scale: dict[str, list[float]]) -> Figure:
     """All channels over each other, coloured by their place, by MNE."""
     kinds = [kind for kind in CHANNEL_TYPES if kind in evoked.get_channel_types()]
-    figure = _figure(10.5, 0.6 + 2.2 * len(kinds))
+    figure = blank_figure(10.5, 0.6 + 2.2 * len(kinds))
     axes = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
     evoked.plot(axes=list(axes), ylim=scale, spatial_colors=True, show=False, verbose="ERROR")
     return figure
 
 
 def _amplitudes(dipoles: Sequence[Any], rows: Any) -> Figure:
-    figure = _figure(10.5, 4.0)
+    figure = blank_figure(10.5, 4.0)
     axes = figure.subplots()
     draw_time_courses(axes, dipoles, rows)
     axes.set_title("")
@@ -254,7 +216,7 @@ def _amplitudes(dipoles: Sequence[Any], rows: Any) -> Figure:
 def _alpha_curve(curve: SureCurve) -> Figure:
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    figure = _figure(10.5, 5.0)
+    figure = blank_figure(10.5, 5.0)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[1.5, 1.0])
     upper.plot(curve.alphas, curve.values, "o-", color="0.25", markersize=4, linewidth=1.2)
     upper.set_ylabel("estimated risk", color=GREY)

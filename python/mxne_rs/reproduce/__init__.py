@@ -1,0 +1,1 @@
+"""The results of the two papers that this package implements, from one command."""

@@ -1,0 +1,158 @@
+"""What a paper's protocol gave: numbers, pictures, its claims beside them; written as a report."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..pages import html_table, versions
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["Claim", "Findings", "Picture", "Table", "write_findings"]
+
+Verdict = Literal["holds", "does not hold", "cannot be checked here"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A sentence of a paper that claims something, and what was found.
+
+    Attributes
+    ----------
+    sentence : str
+        As the paper has it.
+    where : str
+        Section or figure.
+    verdict : str
+        "holds", "does not hold" or "cannot be checked here".
+    found : str
+        What was found, with its numbers; or why it cannot be checked.
+    """
+
+    sentence: str
+    where: str
+    verdict: Verdict
+    found: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Numbers: a CSV file, and a table of the report where it is short.
+
+    Attributes
+    ----------
+    name : str
+        Of the file, without its ending.
+    title : str
+        In the report.
+    headings : sequence of str
+        With units.
+    rows : sequence of sequences
+        Numbers and words.
+    shown : bool
+        Whether the report has it, too.
+    """
+
+    name: str
+    title: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    shown: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure of the report, also written as a PNG file.
+
+    Attributes
+    ----------
+    name : str
+        Of the file, without its ending.
+    title, caption : str
+        In the report.
+    figure : matplotlib.figure.Figure
+        Made by `mxne_rs.pages.blank_figure`.
+    """
+
+    name: str
+    title: str
+    caption: str
+    figure: Figure
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a paper's protocol gave.
+
+    Attributes
+    ----------
+    title : str
+        Of the report.
+    about : str
+        What was done, in a few sentences.
+    settings : mapping of str to object
+        What it was done with.
+    claims : list of Claim
+        Every one of the paper's.
+    pictures : list of Picture
+        In the order of the paper's figures.
+    tables : list of Table
+        The numbers behind them.
+    """
+
+    title: str
+    about: str
+    settings: Mapping[str, Any]
+    claims: Sequence[Claim]
+    pictures: Sequence[Picture]
+    tables: Sequence[Table] = field(default_factory=list)
+
+
+def write_findings(findings: Findings, folder: Path) -> list[Path]:
+    """Write report.html, a PNG file of each picture and a CSV file of each table.
+
+    Parameters
+    ----------
+    findings : Findings
+        What was found.
+    folder : pathlib.Path
+        Where; files of the same names are replaced.
+
+    Returns
+    -------
+    list of pathlib.Path
+        The files, the report first.
+    """
+    import mne
+
+    claims = [(one.sentence, one.where, one.verdict, one.found) for one in findings.claims]
+    headings = ("the paper says", "where", "verdict", "found here")
+    tables = [*findings.tables, Table("claims", "Claims", headings, claims)]
+    written = [folder / "report.html"]
+    report = mne.Report(title=findings.title, img_max_width=1150, verbose="ERROR")
+    report.add_html(f"<p>{findings.about}</p>", "What was done", tags=("settings",))
+    report.add_html(html_table(claims, headings), "Claims of the paper", tags=("claims",))
+    for picture in findings.pictures:
+        report.add_figure(picture.figure, picture.title, caption=picture.caption, tags=("figures",))
+        written.append(folder / f"{picture.name}.png")
+        picture.figure.savefig(written[-1])
+    for table in tables:
+        written.append(folder / f"{table.name}.csv")
+        with written[-1].open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([table.headings, *table.rows])
+        if table.shown:
+            cells = [[_cell(value) for value in row] for row in table.rows]
+            report.add_html(html_table(cells, table.headings), table.title, tags=("numbers",))
+    settings = [(name, str(value)) for name, value in findings.settings.items()]
+    report.add_html(html_table([*settings, *versions()]), "Settings", tags=("settings",))
+    report.save(written[0], open_browser=False, overwrite=True, verbose="ERROR")
+    return written
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
