@@ -1,0 +1,337 @@
+"""What PRNI 2014 claims, beside what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .findings import Claim, Verdict
+from .prni2014 import PERCENTS, SETTINGS, Scores
+from .prni2014_recorded import Race, Recorded
+
+__all__ = ["claims_of"]
+
+MXNE, IRMXNE = 0, 1
+EASY, NOISY, CORRELATED, HARD = range(len(SETTINGS))
+#: A curve is high, or as good as one, from here on.
+HIGH, NEARLY_ONE = 0.9, 0.995
+#: Relative gap at which solvers are compared.
+RACE_GAP = 1e-4
+
+
+def claims_of(
+    scores: Scores, recorded: Recorded | None, races: Sequence[Race] | None
+) -> list[Claim]:
+    """Judge every sentence of the paper that claims something.
+
+    Parameters
+    ----------
+    scores : Scores
+        Of the simulation.
+    recorded : Recorded | None
+        Of the recorded data; None where they are not here.
+    races : list of Race | None
+        Of the solvers; None where the data are not here.
+
+    Returns
+    -------
+    list of Claim
+        In the order of the paper.
+    """
+    return [*_simulated(scores), *_timed(races, recorded), *_recorded(recorded)]
+
+
+def verdict(holds: bool | np.bool_) -> Verdict:
+    """The word for it."""
+    return "holds" if holds else "does not hold"
+
+
+def _simulated(scores: Scores) -> list[Claim]:
+    curves = scores.curves
+    best = curves.max(axis=2)
+    where = PERCENTS[curves.argmax(axis=2)]
+    exact = (scores.f1 == 1).all(axis=3).sum(axis=2)
+    n_ones = (curves[:, IRMXNE] >= NEARLY_ONE).sum(axis=1)
+    ratio = best[HARD, IRMXNE] / best[HARD, MXNE]
+    at_best = [
+        float(np.mean(scores.amplitude[i, j, curves[i, j].argmax()]))
+        for i in range(len(SETTINGS))
+        for j in (MXNE, IRMXNE)
+    ]
+    bias = np.reshape(at_best, (len(SETTINGS), 2))
+
+    def pair(i: int) -> str:
+        return f"best mean F1 {best[i, MXNE]:.3f} (MxNE), {best[i, IRMXNE]:.3f} (irMxNE)"
+
+    every = "; ".join(f"{SETTINGS[i]}: {pair(i)}" for i in range(len(SETTINGS)))
+    biases = "; ".join(
+        f"{setting}: {mxne:.2f} and {irmxne:.2f}"
+        for setting, (mxne, irmxne) in zip(SETTINGS, bias, strict=True)
+    )
+    smaller = (scores.n_active[:, IRMXNE] <= scores.n_active[:, MXNE]).all()
+    high = where[:, MXNE] >= 40
+    return [
+        Claim(
+            "The proposed method outperforms the standard Mixed Norm Estimate in terms of active "
+            "source identification and amplitude bias.",
+            "abstract, discussion",
+            verdict((best[:, IRMXNE] > best[:, MXNE]).all() and (bias[:, 1] > bias[:, 0]).all()),
+            f"{every}. Amplitude over the true one at the best alpha, MxNE and irMxNE: {biases}.",
+        ),
+        Claim(
+            "With the uncorrelated gain matrix and SNR = 10, both methods reach high F1-scores, "
+            "but only irMxNE allows for F1-score = 1, i.e., an exact reconstruction of the active "
+            "set in all repetitions.",
+            "III-A, figure 1",
+            verdict(
+                best[EASY, MXNE] >= HIGH and exact[EASY, IRMXNE] > 0 and exact[EASY, MXNE] == 0
+            ),
+            f"{pair(EASY)}; exact in all repetitions at {exact[EASY, MXNE]} alphas with MxNE, at "
+            f"{exact[EASY, IRMXNE]} with irMxNE.",
+        ),
+        Claim(
+            "This F1-score is achieved for a range of regularization parameters, which "
+            "facilitates the choice of λ.",
+            "III-A, figure 1",
+            verdict(exact[EASY, IRMXNE] > 1),
+            f"irMxNE is exact in all repetitions at {exact[EASY, IRMXNE]} of {len(PERCENTS)} "
+            f"alphas{_range((scores.f1[EASY, IRMXNE] == 1).all(axis=1))}.",
+        ),
+        Claim(
+            "For SNR = 2, the maximum F1-score for MxNE is reduced, whereas irMxNE is still able "
+            "to allow for an exact reconstruction.",
+            "III-A, figure 1",
+            verdict(best[NOISY, MXNE] < best[EASY, MXNE] and exact[NOISY, IRMXNE] > 0),
+            f"MxNE {best[EASY, MXNE]:.3f} at SNR 10, {best[NOISY, MXNE]:.3f} at SNR 2; irMxNE "
+            f"exact in all repetitions at {exact[NOISY, IRMXNE]} alphas, best mean "
+            f"{best[NOISY, IRMXNE]:.4f}.",
+        ),
+        Claim(
+            "However, the range of regularization parameters, for which irMxNE reaches F1-score "
+            "≈ 1, is smaller compared to SNR = 10.",
+            "III-A, figure 1",
+            verdict(n_ones[NOISY] < n_ones[EASY]),
+            f"Mean F1 of at least {NEARLY_ONE} at {n_ones[NOISY]} alphas, {n_ones[EASY]} at SNR "
+            "10.",
+        ),
+        Claim(
+            "With the correlated gain matrix and SNR = 10, irMxNE reaches a F1-score > 0.8, which "
+            "is significantly higher than the F1-score for MxNE.",
+            "III-A, figure 1",
+            verdict(
+                best[CORRELATED, IRMXNE] > 0.8
+                and best[CORRELATED, IRMXNE] > best[CORRELATED, MXNE] + _spread(scores, CORRELATED)
+            ),
+            f"{pair(CORRELATED)}; twice the standard error of their difference is "
+            f"{_spread(scores, CORRELATED):.3f}.",
+        ),
+        Claim(
+            "For SNR = 2, the F1-scores for both approaches are clearly reduced (F1-scores < 0.4).",
+            "III-A, figure 1",
+            verdict((best[HARD, :2] < 0.4).all()),
+            f"{pair(HARD)}: reduced, but far above 0.4. MNE's solver gives the same on these "
+            "draws; no reading of the protocol gives all four settings of the paper.",
+        ),
+        Claim(
+            "However, the F1-score for irMxNE is approximately 3 times higher.",
+            "III-A, figure 1",
+            verdict(2.5 < ratio < 3.5),
+            f"{ratio:.2f} times.",
+        ),
+        Claim(
+            "In summary, irMxNE outperforms MxNE in terms of maximum F1-score in all simulations.",
+            "III-A",
+            verdict((best[:, IRMXNE] > best[:, MXNE]).all()),
+            f"{every}. In MNE's units irMxNE reaches "
+            f"{', '.join(f'{value:.3f}' for value in best[:, 2])}.",
+        ),
+        Claim(
+            "MxNE requires high regularization parameters to reach its maximum F1-score, which "
+            "increases the amplitude bias.",
+            "III-A",
+            verdict(high.all() and (bias[:, 0] < bias[:, 1]).all()),
+            f"Best at {', '.join(f'{value:.0f}' for value in where[:, MXNE])} % of alpha_max, "
+            f"irMxNE at {', '.join(f'{value:.0f}' for value in where[:, IRMXNE])} %. Amplitude "
+            f"over the true one there: {biases}.",
+        ),
+        Claim(
+            "By choosing the initialization such that the first iteration is equivalent to "
+            "computing a standard MxNE, the irMxNE source estimate is at least as sparse as the "
+            "MxNE solution.",
+            "IV",
+            verdict(smaller),
+            f"In {scores.n_active[:, 0].size} problems of the simulation, "
+            f"{'every one' if smaller else 'not every one'}.",
+        ),
+    ]
+
+
+def _spread(scores: Scores, i: int) -> float:
+    """Twice the standard error of the difference of the best of both."""
+    mxne, irmxne = (scores.f1[i, j, scores.curves[i, j].argmax()] for j in (MXNE, IRMXNE))
+    if len(mxne) < 2:
+        return float("inf")
+    return 2 * float(np.std(irmxne - mxne, ddof=1)) / float(np.sqrt(len(mxne)))
+
+
+def _range(wanted: np.ndarray) -> str:
+    """From where to where."""
+    values = PERCENTS[wanted]
+    return f", from {values.min():.0f} to {values.max():.0f} %" if len(values) else ""
+
+
+def _timed(races: Sequence[Race] | None, recorded: Recorded | None) -> list[Claim]:
+    sentences = (
+        "We can see from Fig. 2, that the BCD scheme outperforms FISTA in terms of computation "
+        "time.",
+        "Applying the active set strategy reduced computation time for MxNE by a factor of 100.",
+        "This allows to compute irMxNE on real MEG/EEG source localization problems in a few "
+        "seconds.",
+    )
+    if races is None or recorded is None:
+        return [_unchecked(sentence, "III-B, figure 2") for sentence in sentences]
+    times = {(race.solver, race.active_set): _time(race) for race in races}
+    told = ", ".join(
+        f"{_name(race)} {_told(times[race.solver, race.active_set])}" for race in races
+    )
+    faster = all(times["bcd", kind][0] < times["fista", kind][0] for kind in (True, False))
+    factors = {
+        solver: times[solver, False][0] / times[solver, True][0] for solver in ("bcd", "fista")
+    }
+    at_least = {
+        solver: "" if times[solver, False][1] else "more than " for solver in ("bcd", "fista")
+    }
+    seconds = recorded.seconds[1] / recorded.n_active.shape[1]
+    return [
+        Claim(
+            sentences[0],
+            "III-B, figure 2",
+            verdict(faster),
+            f"To a relative gap of {RACE_GAP:g}, one thread, loose orientation: {told}.",
+        ),
+        Claim(
+            sentences[1],
+            "III-B, figure 2",
+            verdict(factors["bcd"] >= 50 and factors["fista"] >= 50),
+            f"BCD {at_least['bcd']}{factors['bcd']:.0f} times, FISTA {at_least['fista']}"
+            f"{factors['fista']:.0f} times. BCD is accelerated here; the paper's was not.",
+        ),
+        Claim(
+            sentences[2],
+            "III-B",
+            verdict(recorded.seconds[1] < 10),
+            f"{seconds:.2g} s for each alpha of the path, fixed orientation.",
+        ),
+    ]
+
+
+def _time(race: Race) -> tuple[float, bool]:
+    """Until the gap of the comparison; or until it was stopped, before that."""
+    for seconds, gap in zip(race.seconds, race.gaps, strict=True):
+        if gap <= RACE_GAP:
+            return seconds, True
+    return race.seconds[-1], False
+
+
+def _name(race: Race) -> str:
+    return f"{race.solver.upper()} {'with' if race.active_set else 'without'} active set"
+
+
+def _told(time: tuple[float, bool]) -> str:
+    return f"{time[0]:.2g} s" if time[1] else f"not within {time[0]:.2g} s"
+
+
+def _unchecked(sentence: str, where: str) -> Claim:
+    return Claim(
+        sentence,
+        where,
+        "cannot be checked here",
+        "The recorded data are not here: give their folder (--data, or MXNE_RS_DATA).",
+    )
+
+
+def _recorded(recorded: Recorded | None) -> list[Claim]:
+    sentences = (
+        "Source reconstruction with irMxNE yields sparser source estimates for all regularization "
+        "parameters.",
+        "The number of active sources reconstructed with irMxNE is stable for a wide range of "
+        "regularization parameters, whereas the size of the active set obtained with MxNE is more "
+        "dependent on λ.",
+        "The explained variance for MxNE without debiasing is highly dependent on the "
+        "regularization parameter, whereas the explained variance for irMxNE is more stable and "
+        "significantly higher for higher λ.",
+        "Compared to MxNE with debiasing, irMxNE yields a comparable explained variance both in "
+        "terms of amount and stability with the advantage of providing a sparser source model.",
+        "The results indicate, that the amplitude bias is reduced using irMxNE.",
+        "MxNE with λ/λmax = 40% shows activation in both auditory cortices each represented by "
+        "several highly correlated dipoles.",
+        "Increasing λ eliminates the sources on the right hemisphere, whereas two highly "
+        "correlated dipoles are reconstructed on the left hemisphere explaining only 30% of the "
+        "total variance (85%).",
+        "irMxNE with λ/λmax = 25% reconstructs single dipoles in both auditory cortices, which "
+        "explain approximately 80% of the total variance.",
+    )
+    if recorded is None:
+        return [_unchecked(sentence, "III-B") for sentence in sentences]
+    active, explained, debiased = recorded.n_active, recorded.explained, recorded.debiased
+    at = {percent: int(np.flatnonzero(percent == PERCENTS)[0]) for percent in (25, 40, 85)}
+    span = explained.max(axis=1) - explained.min(axis=1)
+    high = PERCENTS >= 50
+    gain = debiased - explained
+    both = active[MXNE] > 0
+    difference = np.abs(explained[IRMXNE] - debiased[MXNE])[both]
+
+    def hemispheres(method: int, percent: int) -> tuple[int, int]:
+        return int(recorded.n_left[method, at[percent]]), int(recorded.n_right[method, at[percent]])
+
+    forty, most, quarter = hemispheres(0, 40), hemispheres(0, 85), hemispheres(1, 25)
+    found = [
+        (
+            (active[IRMXNE] <= active[MXNE]).all(),
+            f"irMxNE {_span(active[IRMXNE])} locations, MxNE {_span(active[MXNE])}; fewer at "
+            f"{int((active[IRMXNE] < active[MXNE]).sum())} of {len(PERCENTS)} alphas, equal at the "
+            "others.",
+        ),
+        (
+            np.ptp(active[IRMXNE]) < np.ptp(active[MXNE]),
+            f"irMxNE {_span(active[IRMXNE])}, MxNE {_span(active[MXNE])} locations over all "
+            "alphas.",
+        ),
+        (
+            span[IRMXNE] < span[MXNE] and (explained[IRMXNE] > explained[MXNE])[high].all(),
+            f"MxNE {_span(explained[MXNE])} %, irMxNE {_span(explained[IRMXNE])} %.",
+        ),
+        (
+            difference.mean() < 5,
+            f"They differ by {difference.mean():.1f} points on average, {difference.max():.1f} at "
+            "most.",
+        ),
+        (
+            (gain[IRMXNE] <= gain[MXNE] + 1e-6)[both].all(),
+            f"Debiasing adds {_span(gain[MXNE])} points to MxNE, {_span(gain[IRMXNE])} to irMxNE.",
+        ),
+        (
+            min(forty) >= 2,
+            f"{forty[0]} locations on the left, {forty[1]} on the right.",
+        ),
+        (
+            most[1] == 0 and most[0] == 2 and abs(explained[MXNE, at[85]] - 30) < 10,
+            f"{most[0]} locations on the left, {most[1]} on the right at 85 %, explaining "
+            f"{explained[MXNE, at[85]]:.0f} %.",
+        ),
+        (
+            quarter == (1, 1) and abs(explained[IRMXNE, at[25]] - 80) < 10,
+            f"{quarter[0]} locations on the left, {quarter[1]} on the right, explaining "
+            f"{explained[IRMXNE, at[25]]:.0f} %. This average is of 3 trials only.",
+        ),
+    ]
+    return [
+        Claim(sentence, "III-B, figures 3 and 4", verdict(holds), text)
+        for sentence, (holds, text) in zip(sentences, found, strict=True)
+    ]
+
+
+def _span(values: np.ndarray) -> str:
+    """From the smallest to the largest."""
+    return f"{values.min():.3g} to {values.max():.3g}"
