@@ -12,6 +12,7 @@ from .inverse import mixed_norm, mixed_norm_epochs, mixed_norm_raw
 from .solution import ConvergenceWarning, Record, Solution
 from .solve import alpha_max, duality_gap, group_soft_threshold, solve_irmxne, solve_mxne
 from .solvers import Solver, list_solvers
+from .stability import Stability, StabilityRow, stability
 from .stream import Estimate, Stream
 from .sure import solve_sure
 from .sweeps import Path, solve_batch, solve_path
@@ -25,6 +26,8 @@ __all__ = [
     "Record",
     "Solution",
     "Solver",
+    "Stability",
+    "StabilityRow",
     "Stream",
     "SureCurve",
     "__version__",
@@ -42,6 +45,7 @@ __all__ = [
     "solve_mxne",
     "solve_path",
     "solve_sure",
+    "stability",
     "use_in_mne",
     "whitener",
 ]

@@ -77,7 +77,7 @@ def localize_path(
     [('80 %', 1), ('50 %', 2), ('20 %', 2)]
     """
     import_mne()
-    values = _percentages(percents)
+    values = as_percents("percents", percents)
     settings = make_settings(verbose=verbose, **how)
     evokeds = as_evokeds(evoked)
     with log_level(verbose):
@@ -113,13 +113,14 @@ def localize_path(
     return found
 
 
-def _percentages(percents: Any) -> Floats:
+def as_percents(name: str, percents: Any) -> Floats:
+    """Falling percentages of alpha_max; a default where they are None."""
     if percents is None:
         return np.geomspace(*PERCENTS[:2], int(PERCENTS[2]))
-    values = as_floats("percents", percents, 1)
+    values = as_floats(name, percents, 1)
     if not (values > 0).all() or not (values <= 100).all():
         raise ValueError(
-            f"percents reach from {values.min():g} to {values.max():g}; give percentages of "
+            f"{name} reach from {values.min():g} to {values.max():g}; give percentages of "
             "alpha_max above 0, at most 100"
         )
-    return values
+    return np.ascontiguousarray(np.unique(values)[::-1])

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .localization import Localization
-from .table import SourceRow, _in_head, source_table
+from .table import SourceRow, in_head, source_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -36,8 +36,9 @@ CHANNEL_TYPES = {
     "grad": ("gradiometers", 1e13, "fT/cm"),
     "eeg": ("EEG", 1e6, "µV"),
 }
+View = tuple[str, int, int, tuple[str, str]]
 #: Projections of the head: title, horizontal and vertical axis, what their ends are called.
-VIEWS = (
+VIEWS: tuple[View, ...] = (
     ("axial", 0, 1, ("L", "R")),
     ("coronal", 0, 2, ("L", "R")),
     ("sagittal", 1, 2, ("P", "A")),
@@ -175,20 +176,10 @@ def _draw_locations(
     localization: Localization,
     dipoles: Sequence[Any],
     rows: Sequence[SourceRow],
-    view: tuple[str, int, int, tuple[str, str]],
+    view: View,
 ) -> None:
-    title, horizontal, vertical, ends = view
-    forward = localization.forward
-    cloud = 1000 * np.asarray(_in_head(forward, forward["source_rr"]))
-    axes.scatter(
-        cloud[:, horizontal],
-        cloud[:, vertical],
-        s=float(np.clip(24000 / len(cloud), 1.5, 14)),
-        color="0.62",
-        alpha=0.28,
-        linewidths=0,
-        rasterized=True,
-    )
+    _, horizontal, vertical, _ = view
+    draw_head(axes, localization.forward, view)
     strongest = max((abs(row.peak_amplitude) for row in rows), default=0.0) or 1.0
     for row in reversed(rows):
         x, y = row.position[horizontal], row.position[vertical]
@@ -226,6 +217,21 @@ def _draw_locations(
                 va="center_baseline",
                 zorder=5,
             )
+
+
+def draw_head(axes: Axes, forward: Any, view: View) -> None:
+    """Draw all locations in grey, seen from one side, with names for the axes and their ends."""
+    title, horizontal, vertical, ends = view
+    cloud = 1000 * np.asarray(in_head(forward, forward["source_rr"]))
+    axes.scatter(
+        cloud[:, horizontal],
+        cloud[:, vertical],
+        s=float(np.clip(24000 / len(cloud), 1.5, 14)),
+        color="0.62",
+        alpha=0.28,
+        linewidths=0,
+        rasterized=True,
+    )
     axes.set_aspect("equal", adjustable="datalim")
     axes.margins(0.06)
     axes.set_title(title, fontsize=11, pad=4)

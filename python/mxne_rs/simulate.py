@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["TRUE_SOURCES", "TrueSource", "simulate_auditory", "write_simulation"]
+__all__ = [
+    "TRUE_SOURCES",
+    "TrueSource",
+    "simulate_auditory",
+    "simulate_epochs",
+    "write_simulation",
+]
 
 Array = NDArray[np.float64]
 
@@ -108,11 +114,100 @@ def simulate_auditory(
     >>> len(evoked.ch_names), f"{evoked.times[0]:g} to {evoked.times[-1]:g} s"
     (306, '-0.1 to 0.3 s')
     """
+    scene = _scene(spacing, snr, nave, np.random.default_rng(seed))
+    return scene.evoked(nave), scene.forward, scene.noise_cov(nave)
+
+
+def simulate_epochs(
+    *, n_epochs: int = 100, spacing: float = 8.0, snr: float = 2.63, seed: int = 0
+) -> tuple[Any, Any, Any]:
+    """Simulate the single trials of an auditory evoked field.
+
+    Their average has the signal and the noise of `simulate_auditory` with as many trials.
+
+    Parameters
+    ----------
+    n_epochs : int, default 100
+        Number of trials.
+    spacing, snr, seed
+        As in `simulate_auditory`; `snr` is that of the average.
+
+    Returns
+    -------
+    epochs : mne.Epochs
+        From -100 to 300 ms at 1000 Hz, in T and T/m.
+    forward : mne.Forward
+        Free orientation, in T/(Am) and T/(m Am).
+    noise_cov : mne.Covariance
+        Noise covariance of a single trial, in T**2 and its kin.
+
+    Raises
+    ------
+    ImportError
+        Where MNE-Python is not installed.
+    ValueError
+        Where an argument is not positive.
+
+    Examples
+    --------
+    >>> from mxne_rs.simulate import simulate_epochs
+    >>> epochs, forward, noise_cov = simulate_epochs(n_epochs=3, spacing=20.0)
+    >>> len(epochs)
+    3
+    """
+    scene = _scene(spacing, snr, n_epochs, np.random.default_rng(seed))
+    return scene.epochs(n_epochs), scene.forward, scene.noise_cov(n_epochs)
+
+
+@dataclass
+class _Scene:
+    """Sensors, head, signal, and the noise of an average."""
+
+    info: Any
+    forward: Any
+    times: Array
+    signal: Array
+    root: Array
+    scale: float
+    rng: np.random.Generator
+
+    def noise(self) -> Array:
+        """Draw the noise of an average."""
+        return np.asarray(
+            self.scale * self.root @ _smooth_noise(self.rng, len(self.root), len(self.times))
+        )
+
+    def evoked(self, nave: int) -> Any:
+        """Make the average."""
+        import mne
+
+        return mne.EvokedArray(
+            self.signal + self.noise(), self.info, tmin=self.times[0], nave=nave,
+            comment="Simulated auditory", verbose="ERROR",
+        )  # fmt: skip
+
+    def epochs(self, n_epochs: int) -> Any:
+        """Make the trials."""
+        import mne
+
+        data = [self.signal + n_epochs**0.5 * self.noise() for _ in range(n_epochs)]
+        return mne.EpochsArray(np.stack(data), self.info, tmin=self.times[0], verbose="ERROR")
+
+    def noise_cov(self, nave: int) -> Any:
+        """Make the covariance of a trial."""
+        import mne
+
+        covariance = nave * self.scale**2 * (self.root @ self.root.T)
+        return mne.Covariance(
+            covariance, self.info["ch_names"], bads=[], projs=[], nfree=10000, verbose="ERROR"
+        )
+
+
+def _scene(spacing: float, snr: float, nave: int, rng: np.random.Generator) -> _Scene:
     for name, value in (("spacing", spacing), ("snr", snr), ("nave", nave)):
         if not value > 0:
             raise ValueError(f"{name} must be positive, got {value}")
     mne = _import_mne()
-    rng = np.random.default_rng(seed)
     info = _helmet(mne)
     forward = _forward(mne, info, spacing)
     times = np.arange(-100, 301) / 1000.0
@@ -124,31 +219,12 @@ def simulate_auditory(
         course = 1e-9 * source.amplitude * np.exp(-0.5 * ((times - source.latency) / WIDTH) ** 2)
         signal += np.outer(columns @ direction, course)
 
-    covariance = _covariance(info, forward, rng)
-    root = np.linalg.cholesky(covariance)
+    root = np.asarray(np.linalg.cholesky(_covariance(info, forward, rng)), dtype=np.float64)
     window = (times >= 0.06) & (times <= 0.15)
     white = np.linalg.solve(root, signal[:, window])
     # Power of unit-variance noise: one per channel and time.
-    noise_scale = np.sqrt(np.sum(white**2) / (snr * white.size))
-    noise = noise_scale * root @ _smooth_noise(rng, len(root), len(times))
-
-    evoked = mne.EvokedArray(
-        signal + noise,
-        info,
-        tmin=times[0],
-        nave=nave,
-        comment="Simulated auditory",
-        verbose="ERROR",
-    )
-    noise_cov = mne.Covariance(
-        nave * noise_scale**2 * covariance,
-        info["ch_names"],
-        bads=[],
-        projs=[],
-        nfree=10000,
-        verbose="ERROR",
-    )
-    return evoked, forward, noise_cov
+    scale = float(np.sqrt(np.sum(white**2) / (snr * white.size)))
+    return _Scene(info, forward, times, signal, root, scale, rng)
 
 
 def write_simulation(

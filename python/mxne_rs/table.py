@@ -95,7 +95,8 @@ def source_table(
     """
     if dipoles is None:
         dipoles = localization.dipoles()[0]
-    places = _places(localization)
+    everywhere = places_of(localization.forward)
+    places = [everywhere[location] for location in np.flatnonzero(localization.active)]
     peaks = [int(np.argmax(np.abs(dipole.amplitude))) for dipole in dipoles]
     strengths = [
         abs(float(dipole.amplitude[peak])) for dipole, peak in zip(dipoles, peaks, strict=True)
@@ -103,9 +104,9 @@ def source_table(
     rows = []
     for number, index in enumerate(np.argsort(strengths, kind="stable")[::-1], start=1):
         dipole, peak, (side, vertex) = dipoles[index], peaks[index], places[index]
-        x, y, z = (1000 * float(value) for value in _in_head(localization.forward, dipole.pos[0]))
+        x, y, z = (1000 * float(value) for value in in_head(localization.forward, dipole.pos[0]))
         if not side:
-            side = "middle" if abs(x) < MIDLINE else "left" if x < 0 else "right"
+            side = side_of(x)
         rows.append(
             SourceRow(
                 number=number,
@@ -195,18 +196,23 @@ def cells(row: SourceRow) -> list[str]:
     ]
 
 
-def _places(localization: Localization) -> list[tuple[str, int]]:
-    """Return (hemisphere or '', vertex number) of each source, in the order of the locations."""
+def places_of(forward: Any) -> list[tuple[str, int]]:
+    """Return (hemisphere or '', vertex number) of each location."""
     names: list[tuple[str, int]] = []
-    for space in localization.forward["src"]:
+    for space in forward["src"]:
         side = (
             {101: "left", 102: "right"}.get(int(space["id"]), "") if space["type"] == "surf" else ""
         )
         names += [(side, int(vertex)) for vertex in space["vertno"]]
-    return [names[location] for location in np.flatnonzero(localization.active)]
+    return names
 
 
-def _in_head(forward: Any, position: Any) -> Any:
+def side_of(x: float) -> str:
+    """Return the side of a position in a volume, from its x in mm."""
+    return "middle" if abs(x) < MIDLINE else "left" if x < 0 else "right"
+
+
+def in_head(forward: Any, position: Any) -> Any:
     """Bring positions (..., 3) of a forward solution to head coordinates, in m."""
     if int(forward["coord_frame"]) == 4:  # FIFFV_COORD_HEAD
         return position

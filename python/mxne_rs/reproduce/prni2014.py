@@ -205,8 +205,8 @@ def _paths(draw: Draw) -> list[tuple[list[Any], float]]:
     def path(scale: float) -> Path:
         # alpha_max of the scaled data is 100 times scale * unit.
         return solve_path(
-            gain, scale * draw.data, scale * unit * PERCENTS, n_reweights=N_REWEIGHTS, tol=TOL, n_threads=1,
-            verbose=False,
+            gain, scale * draw.data, scale * unit * PERCENTS, n_reweights=N_REWEIGHTS, tol=TOL,
+            n_threads=1, verbose=False,
         )  # fmt: skip
 
     raw, theirs = path(1.0), path(unit)

@@ -1,0 +1,248 @@
+"""Trials drawn again and again, each time the path of their average."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .arrays import Floats, as_count, as_flag, as_number, shown
+from .debiasing import bounded_factors
+from .gain import Gain
+from .solve import alpha_max
+from .study import Part, Study, run_study
+from .sweeps import solve_path
+
+__all__ = ["Resampled", "draw_trials", "expected_false", "resample"]
+
+
+@dataclass(frozen=True, eq=False)
+class Resampled:
+    """What the paths of all resamples have in common.
+
+    Attributes
+    ----------
+    percents : array, shape (n_alphas,)
+        Falling alphas, in percent of each resample's own alpha_max.
+    counts : array of int, shape (n_alphas, n_locations)
+        Resamples in which a location is active.
+    peaks, squares : array, shape (n_alphas, n_locations)
+        Sum, and sum of squares, of its peak amplitudes there (over time, norm over
+        orientations).
+    n_active, n_ever : array of int, shape (n_resamples, n_alphas)
+        Active locations of each answer, and those active at this alpha or a larger one.
+    explained, debiased : array, shape (n_resamples, n_alphas)
+        Part of the power of each average that is explained, before and after debiasing.
+    n_short : int
+        Answers whose gap was not reached.
+    """
+
+    percents: Floats
+    counts: NDArray[np.intp]
+    peaks: Floats
+    squares: Floats
+    n_active: NDArray[np.intp]
+    n_ever: NDArray[np.intp]
+    explained: Floats
+    debiased: Floats
+    n_short: int
+
+    @property
+    def probability(self) -> Floats:
+        """How often each location is active, shape (n_alphas, n_locations)."""
+        return np.asarray(self.counts / len(self.n_active))
+
+
+def draw_trials(
+    n_trials: int, share: float, bootstrap: bool, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    """Draw the trials of one resample.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mxne_rs.resampling import draw_trials
+    >>> drawn = draw_trials(10, 0.8, False, np.random.default_rng(0))
+    >>> len(drawn), len(set(drawn.tolist()))
+    (8, 8)
+    """
+    if bootstrap:
+        return np.sort(rng.integers(n_trials, size=n_trials))
+    return np.sort(rng.choice(n_trials, max(1, round(share * n_trials)), replace=False))
+
+
+def expected_false(mean_selected: Any, n_locations: int, threshold: float) -> Any:
+    """At most how many locations that are not active are selected by chance.
+
+    ``q^2 / ((2 threshold - 1) p)`` for locations selected in at least ``threshold`` of the
+    resamples, where q of p locations are selected on average at this alpha or a larger one
+    (Meinshausen and Bühlmann, J. R. Stat. Soc. B 72 (2010), theorem 1, which assumes that no
+    location is more likely to be selected by chance than another, and halves of the trials).
+
+    Examples
+    --------
+    >>> from mxne_rs.resampling import expected_false
+    >>> float(expected_false(10.0, 1000, 0.9))
+    0.125
+    """
+    return np.square(mean_selected) / ((2 * threshold - 1) * n_locations)
+
+
+def resample(
+    gain: Gain,
+    trials: Floats,
+    percents: Floats,
+    *,
+    n_resamples: int,
+    share: float,
+    bootstrap: bool,
+    n_reweights: int,
+    tol: float,
+    seed: int,
+    scale: Floats | None = None,
+    **how: Any,
+) -> Resampled:
+    """Solve the path of the average of each resample, in MNE's units (alpha_max is 100).
+
+    Parameters
+    ----------
+    gain : Gain
+        Whitened.
+    trials : array, shape (n_trials, n_sensors, n_times)
+        Whitened single trials.
+    percents : array, shape (n_alphas,)
+        Falling alphas, in percent of each average's alpha_max.
+    n_resamples, seed : int
+        How many, and which.
+    share : float
+        Part of the trials in a resample, drawn without replacement.
+    bootstrap : bool
+        Draw as many as there are, with replacement, instead.
+    n_reweights, tol
+        As for :func:`mxne_rs.solve_path`.
+    scale : array, shape (n_locations * n_orient,) | None
+        Turns amplitudes on `gain` into those that are summed up (Am).
+    **how
+        ``n_jobs``, ``store``, ``announce`` and ``verbose`` of `mxne_rs.study.run_study`.
+
+    Returns
+    -------
+    Resampled
+
+    Examples
+    --------
+    >>> import numpy as np, mxne_rs
+    >>> from mxne_rs.resampling import resample
+    >>> rng = np.random.default_rng(0)
+    >>> gain = rng.standard_normal((20, 60))
+    >>> signal = gain[:, [7]] @ rng.standard_normal((1, 30))
+    >>> trials = signal + 3 * rng.standard_normal((20, 20, 30))
+    >>> found = resample(
+    ...     mxne_rs.Gain(gain), trials, np.array([80.0, 60.0]), n_resamples=5, share=0.8,
+    ...     bootstrap=False, n_reweights=1, tol=1e-6, seed=0, verbose=False,
+    ... )
+    >>> found.probability[:, 7]
+    array([1., 1.])
+    """
+    n_resamples = as_count("n_resamples", n_resamples, 1)
+    part = as_number("share", share, "give the part of the trials in a resample, up to 1")
+    if part > 1:
+        raise ValueError(f"share is {shown(share)}; give the part of the trials, up to 1")
+    if len(trials) < 2:
+        raise ValueError(f"there is {len(trials)} trial; resampling needs two or more")
+    columns = gain.columns(np.arange(gain.n_locations))
+    arrays = {"gain": columns, "trials": np.ascontiguousarray(trials)}
+    if scale is not None:
+        arrays["scale"] = scale
+    study = Study(
+        "resamples",
+        [f"resample-{number:04d}" for number in range(n_resamples)],
+        _prepare,
+        _solve,
+        arrays,
+        {
+            "n_orient": gain.n_orient,
+            "percents": percents.tolist(),
+            "share": part,
+            "bootstrap": as_flag("bootstrap", bootstrap),
+            "n_reweights": n_reweights,
+            "tol": tol,
+            "seed": as_count("seed", seed, 0),
+        },
+        n_solves=len(percents),
+    )
+    return _gathered(run_study(study, **how), percents, gain.n_locations)
+
+
+def _prepare(
+    arrays: Mapping[str, NDArray[Any]], settings: Mapping[str, Any]
+) -> tuple[Gain, Mapping[str, NDArray[Any]], Mapping[str, Any]]:
+    return Gain(arrays["gain"], settings["n_orient"]), arrays, settings
+
+
+def _solve(prepared: tuple[Gain, Mapping[str, Any], Mapping[str, Any]], key: str) -> Part:
+    gain, arrays, settings = prepared
+    number = int(key.removeprefix("resample-"))
+    rng = np.random.default_rng(np.random.SeedSequence([settings["seed"], number]))
+    trials = arrays["trials"]
+    drawn = draw_trials(len(trials), settings["share"], settings["bootstrap"], rng)
+    average = trials[drawn].mean(axis=0)
+    # See the notes of `mxne_rs.localize.localize`.
+    unit = 0.01 * float(alpha_max(gain, average)) or 1.0
+    data, o = unit * average, gain.n_orient
+    path = solve_path(
+        gain, data, unit**2 * np.array(settings["percents"]), tol=settings["tol"],
+        n_reweights=settings["n_reweights"], max_iter=100_000, n_threads=1, verbose=False,
+    )  # fmt: skip
+    scale = arrays.get("scale", np.ones(1))
+    scale = np.broadcast_to(scale, gain.n_locations * o).reshape(-1, o)
+    ever = np.zeros(gain.n_locations, dtype=bool)
+    found, peaks, rows = [], [], []
+    energy = float(np.sum(data**2)) or 1.0
+    for solution in path:
+        locations = np.flatnonzero(solution.active_set)
+        ever[locations] = True
+        columns, x = gain.columns(locations), np.asarray(solution.sources)
+        factors = bounded_factors(columns, data, x, o) if len(x) else np.ones(0)
+        x = x * np.repeat(factors, o)[:, np.newaxis]
+        amplitudes = (x / unit).reshape(len(locations), o, x.shape[1]) * scale[locations][
+            :, :, np.newaxis
+        ]
+        found.append(locations)
+        peaks.append(np.linalg.norm(amplitudes, axis=1).max(axis=1, initial=0.0))
+        rest = float(np.sum((data - columns @ x) ** 2))
+        rows.append((len(locations), ever.sum(), solution.explained_variance, 1 - rest / energy))
+    return {
+        "locations": np.concatenate(found),
+        "peaks": np.concatenate(peaks),
+        "rows": np.array(rows, dtype=np.float64),
+        "n_short": np.array(sum(not solution.converged for solution in path)),
+    }
+
+
+def _gathered(parts: list[Part], percents: Floats, n_locations: int) -> Resampled:
+    shape = (len(percents), n_locations)
+    counts = np.zeros(shape, dtype=np.intp)
+    peaks, squares = np.zeros(shape), np.zeros(shape)
+    rows = np.stack([part["rows"] for part in parts])
+    for part in parts:
+        ends = np.cumsum(part["rows"][:, 0]).astype(np.intp)
+        for k, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+            locations, values = part["locations"][start:end], part["peaks"][start:end]
+            counts[k, locations] += 1
+            peaks[k, locations] += values
+            squares[k, locations] += values**2
+    return Resampled(
+        percents=percents,
+        counts=counts,
+        peaks=peaks,
+        squares=squares,
+        n_active=rows[:, :, 0].astype(np.intp),
+        n_ever=rows[:, :, 1].astype(np.intp),
+        explained=rows[:, :, 2],
+        debiased=rows[:, :, 3],
+        n_short=sum(int(part["n_short"]) for part in parts),
+    )
