@@ -69,7 +69,8 @@ class Store:
     def load(self, key: str) -> dict[str, NDArray[Any]] | None:
         """Return a part; None where it is not there, or cannot be read."""
         try:
-            with np.load(self._path(key), allow_pickle=False) as part:
+            # A file cut short is left open by numpy.
+            with self._path(key).open("rb") as file, np.load(file, allow_pickle=False) as part:
                 return {name: part[name] for name in part.files}
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
             return None

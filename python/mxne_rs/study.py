@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -274,8 +275,9 @@ def _there(
             joblib.delayed(_work)(fingerprint, functions, keys[i : i + size], names, *arrays)
             for i in range(0, len(keys), size)
         ]
+        answers = parallel(tasks)
         try:
-            for found, error in parallel(tasks):
+            for found, error in answers:
                 for key, part in found:
                     failures = 0
                     del missing[key]
@@ -293,6 +295,9 @@ def _there(
                     f"{study.name}: the backend failed {ATTEMPTS} times in a row without "
                     "finishing a part; see its log, and the memory of its workers"
                 ) from error
+        finally:
+            with contextlib.suppress(Exception):
+                answers.close()
 
 
 class _Raised(Exception):

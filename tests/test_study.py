@@ -1,0 +1,277 @@
+"""Sweeps: the same answers wherever they are solved, nothing lost, nothing solved twice."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import mxne_rs
+from mxne_rs.resampling import draw_trials, expected_false, resample
+from mxne_rs.study import Cost, Study, run_study
+
+joblib = pytest.importorskip("joblib")
+
+
+@pytest.fixture(scope="module")
+def dask_backend():
+    """Two processes on loopback, as joblib's backend."""
+    distributed = pytest.importorskip("dask.distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None,
+            silence_logs=50,
+        ) as cluster,
+        distributed.Client(cluster),
+    ):  # fmt: skip
+        yield {"backend": "dask"}
+
+
+BACKENDS = ("here", "one thread", "loky", "dask")
+
+
+def run_on(backend, request, study, **how):
+    """Run a study somewhere."""
+    if backend == "here":
+        return run_study(study, **how)
+    if backend == "one thread":
+        return run_study(study, n_jobs=1, **how)
+    if backend == "loky":
+        return run_study(study, n_jobs=2, **how)
+    with joblib.parallel_config(**request.getfixturevalue("dask_backend")):
+        return run_study(study, **how)
+
+
+def prepare(arrays, settings):
+    """Count how often this process has prepared."""
+    log = Path(settings["folder"])
+    (log / f"prepared-{os.getpid()}-{os.urandom(4).hex()}").touch()
+    return arrays["numbers"] * settings["factor"], log
+
+
+def solve(prepared, key):
+    """A part; what goes wrong is in its key."""
+    numbers, log = prepared
+    (log / f"solved-{key}-{os.urandom(4).hex()}").touch()
+    if key.startswith("kill") and not (log / "killed").exists():
+        (log / "killed").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if key.startswith("fail"):
+        raise ZeroDivisionError(f"part {key}")
+    return {"sum": numbers.sum() + len(key), "name": np.array(key)}
+
+
+def make_study(folder, keys, factor=2):
+    return Study(
+        "sums", keys, prepare, solve, {"numbers": np.arange(300_000.0)},
+        {"factor": factor, "folder": str(folder)},
+    )  # fmt: skip
+
+
+def count(folder, beginning):
+    return len(list(Path(folder).glob(f"{beginning}-*")))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_answers_in_the_order_of_the_keys(backend, request, tmp_path):
+    keys = [f"part-{i}" for i in range(37)]
+    parts = run_on(backend, request, make_study(tmp_path, keys))
+    assert [str(part["name"]) for part in parts] == keys
+    assert all(
+        part["sum"] == 2 * np.arange(300_000.0).sum() + len(k)
+        for part, k in zip(parts, keys, strict=True)
+    )
+    assert count(tmp_path, "solved") == 37
+    # Once in each process that solved.
+    pids = [path.name.split("-")[1] for path in tmp_path.glob("prepared-*")]
+    assert len(pids) == len(set(pids)) <= (1 if backend in BACKENDS[:2] else 2)
+
+
+@pytest.mark.parametrize("backend", ["loky", "dask"])
+def test_a_worker_that_is_lost_loses_nothing(backend, request, tmp_path):
+    keys = [*(f"part-{i}" for i in range(20)), "kill", *(f"other-{i}" for i in range(20))]
+    parts = run_on(backend, request, make_study(tmp_path, keys), store=tmp_path / "store")
+    assert (tmp_path / "killed").exists()
+    assert [str(part["name"]) for part in parts] == keys
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_error_of_a_part_is_raised_as_it_is(backend, request, tmp_path):
+    with pytest.raises(ZeroDivisionError, match="part fail"):
+        run_on(backend, request, make_study(tmp_path, ["a", "b", "fail", "c"]))
+
+
+@pytest.mark.parametrize("backend", ["here", "loky"])
+def test_a_sweep_that_was_stopped_goes_on(backend, request, tmp_path):
+    store = tmp_path / "store"
+    keys = [f"part-{i}" for i in range(12)]
+    with pytest.raises(ZeroDivisionError):
+        run_on("one thread", request, make_study(tmp_path, [*keys[:7], "fail"]), store=store)
+    whole = make_study(tmp_path, [*keys[:7], "fail"])
+    # Keys are no part of what a study is: a longer one goes on with a shorter one's.
+    before = count(tmp_path, "solved")
+    parts = run_on(backend, request, make_study(tmp_path, keys), store=store)
+    assert count(tmp_path, "solved") == before + 5
+    fresh = run_study(make_study(tmp_path, keys))
+    assert all(a["sum"] == b["sum"] for a, b in zip(parts, fresh, strict=True))
+    assert whole.fingerprint == make_study(tmp_path, keys).fingerprint
+
+
+def test_a_part_cut_short_is_solved_again(tmp_path):
+    study, store = make_study(tmp_path, ["a", "b", "c"]), tmp_path / "store"
+    run_study(study, store=store)
+    (store / "b.npz").write_bytes((store / "b.npz").read_bytes()[:100])
+    (store / "c.npz").write_bytes(b"")
+    before = count(tmp_path, "solved")
+    assert [str(part["name"]) for part in run_study(study, store=store)] == ["a", "b", "c"]
+    assert count(tmp_path, "solved") == before + 2
+
+
+def test_a_store_of_another_study_is_refused(tmp_path):
+    store = tmp_path / "store"
+    run_study(make_study(tmp_path, ["a"]), store=store)
+    with pytest.raises(ValueError, match="holds another study"):
+        run_study(make_study(tmp_path, ["a"], factor=3), store=store)
+    (store / "study.json").write_text("{")
+    with pytest.raises(ValueError, match="holds another study"):
+        run_study(make_study(tmp_path, ["a"]), store=store)
+
+
+def test_fingerprints(tmp_path):
+    study = make_study(tmp_path, ["a"])
+    others = [
+        Study("other", ["a"], prepare, solve, study.arrays, study.settings),
+        Study("sums", ["a"], solve, solve, study.arrays, study.settings),
+        Study("sums", ["a"], prepare, prepare, study.arrays, study.settings),
+        Study("sums", ["a"], prepare, solve, {"numbers": np.arange(2.0)}, study.settings),
+        Study("sums", ["a"], prepare, solve, {"them": study.arrays["numbers"]}, study.settings),
+        Study("sums", ["a"], prepare, solve, study.arrays, {**study.settings, "factor": 2.5}),
+    ]
+    assert len({one.fingerprint for one in [study, *others]}) == 7
+
+
+def test_the_cost_is_told(tmp_path):
+    study = make_study(tmp_path, [f"part-{i}" for i in range(10)])
+    big = Study(study.name, study.keys, prepare, solve, study.arrays, study.settings, n_solves=100)
+    told = []
+    run_study(study, announce=told.append)
+    assert not told
+    run_study(big, announce=told.append, n_jobs=1)
+    (cost,) = told
+    assert isinstance(cost, Cost) and (cost.n_parts, cost.n_solves) == (9, 900)
+    assert cost.n_bytes == 2 * 300_000 * 8 and cost.seconds > 0
+    assert "900 solves" in str(cost) and "MB" in str(cost)
+    assert count(tmp_path, "solved") == 20
+
+
+@pytest.mark.parametrize("n_jobs", [0, 1.5, "two"])
+def test_n_jobs_is_checked(n_jobs, tmp_path):
+    with pytest.raises(ValueError, match="n_jobs is"):
+        run_study(make_study(tmp_path, ["a"]), n_jobs=n_jobs)
+
+
+def trials(n_trials=12, seed=0):
+    rng = np.random.default_rng(seed)
+    gain = rng.standard_normal((15, 80))
+    signal = gain[:, [7, 8, 40, 41]] @ rng.standard_normal((4, 20))
+    return gain, signal + 4 * rng.standard_normal((n_trials, 15, 20))
+
+
+@pytest.mark.parametrize("backend", BACKENDS[1:])
+@pytest.mark.parametrize("n_reweights", [1, 5])
+def test_resamples_are_the_same_everywhere(backend, n_reweights, request):
+    gain, data = trials()
+    percents = np.geomspace(100, 20, 6)
+
+    def run():
+        return resample(
+            mxne_rs.Gain(gain, 2), data, percents, n_resamples=9, share=0.5, bootstrap=False,
+            n_reweights=n_reweights, tol=1e-6, seed=3, scale=np.linspace(1, 2, 80),
+            n_jobs={"one thread": 1, "loky": 2, "dask": None}[backend],
+        )  # fmt: skip
+
+    here = resample(
+        mxne_rs.Gain(gain, 2), data, percents, n_resamples=9, share=0.5, bootstrap=False,
+        n_reweights=n_reweights, tol=1e-6, seed=3, scale=np.linspace(1, 2, 80),
+    )  # fmt: skip
+    if backend == "dask":
+        with joblib.parallel_config(**request.getfixturevalue("dask_backend")):
+            there = run()
+    else:
+        there = run()
+    for name in ("counts", "peaks", "squares", "n_active", "n_ever", "explained", "debiased"):
+        assert np.array_equal(getattr(here, name), getattr(there, name)), name
+
+
+@pytest.mark.parametrize("bootstrap", [False, True])
+def test_resamples_are_those_solved_one_by_one(bootstrap):
+    """Each resample by the verbs: mean, alpha_max, irMxNE in MNE's units, debias."""
+    gain, data = trials()
+    percents, weighting = np.array([80.0, 40.0, 20.0]), np.linspace(1, 3, 80)
+    found = resample(
+        mxne_rs.Gain(gain, 2), data, percents, n_resamples=5, share=0.7, bootstrap=bootstrap,
+        n_reweights=4, tol=1e-9, seed=1, scale=weighting,
+    )  # fmt: skip
+    counts, peaks, squares = np.zeros((3, 40)), np.zeros((3, 40)), np.zeros((3, 40))
+    for number in range(5):
+        rng = np.random.default_rng(np.random.SeedSequence([1, number]))
+        average = data[draw_trials(12, 0.7, bootstrap, rng)].mean(axis=0)
+        unit = mxne_rs.alpha_max(gain, average, n_orient=2) / 100
+        ever = np.zeros(40, dtype=bool)
+        for k, percent in enumerate(percents):
+            solution = mxne_rs.solve_irmxne(
+                gain / unit, average, percent, n_reweights=4, n_orient=2, tol=1e-9, max_iter=100_000
+            )
+            factors = mxne_rs.debias(gain / unit, average, solution, n_orient=2)
+            x = solution.x * np.repeat(factors, 2)[:, np.newaxis]
+            explained = 1 - np.sum((average - gain @ x / unit) ** 2) / np.sum(average**2)
+            assert found.debiased[number, k] == pytest.approx(explained, abs=1e-5)
+            assert found.explained[number, k] == pytest.approx(
+                solution.explained_variance, abs=1e-5
+            )
+            amplitude = (x / unit * weighting[:, np.newaxis]).reshape(40, 2, -1)
+            peak = np.sqrt((amplitude**2).sum(axis=1)).max(axis=1)
+            counts[k] += solution.active_set
+            peaks[k] += peak
+            squares[k] += peak**2
+            ever |= solution.active_set
+            assert found.n_active[number, k] == solution.active_set.sum()
+            assert found.n_ever[number, k] == ever.sum()
+    assert np.array_equal(found.counts, counts) and found.n_short == 0
+    assert np.allclose(found.peaks, peaks, rtol=1e-3, atol=1e-3)
+    assert np.allclose(found.squares, squares, rtol=1e-3, atol=1e-3)
+
+
+def test_trials_drawn():
+    rng = np.random.default_rng(0)
+    for share, size in ((0.8, 8), (0.04, 1), (1.0, 10)):
+        drawn = draw_trials(10, share, False, rng)
+        assert len(set(drawn.tolist())) == len(drawn) == size
+    drawn = [draw_trials(10, 0.8, True, rng) for _ in range(50)]
+    assert all(len(one) == 10 for one in drawn) and any(
+        len(set(one.tolist())) < 10 for one in drawn
+    )
+
+
+def test_bound_of_meinshausen_and_buehlmann():
+    """Their example: E[V] <= 1 for p = 1000 and a threshold of 0.9 asks for q = sqrt(800)."""
+    assert expected_false(np.sqrt(800), 1000, 0.9) == pytest.approx(1.0)
+    assert json.dumps(float(expected_false(2.0, 8, 0.75))) == "1.0"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"share": 1.5}, "share is 1.5"), ({"n_resamples": 0}, "n_resamples is 0"),
+     ({"seed": -1}, "seed is -1")],
+)  # fmt: skip
+def test_resampling_arguments_are_checked(change, message):
+    gain, data = trials()
+    how = {"n_resamples": 2, "share": 0.8, "bootstrap": False, "n_reweights": 1, "tol": 1e-4,
+           "seed": 0, **change}  # fmt: skip
+    with pytest.raises(ValueError, match=message):
+        resample(mxne_rs.Gain(gain), data, np.array([50.0]), **how)
+    with pytest.raises(ValueError, match="needs two or more"):
+        resample(mxne_rs.Gain(gain), data[:1], np.array([50.0]), **{**how, "share": 0.8,
+                 "n_resamples": 2, "seed": 0})  # fmt: skip
