@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 __all__ = ["blank_figure", "html_table", "versions"]
 
 
-def html_table(rows: Iterable[Sequence[str]], headings: Sequence[str] = ()) -> str:
-    """An HTML table in the style that mne.Report brings along; nothing where there are no rows."""
-    # A wide table is one of numbers.
-    side = ' class="text-end px-3"' if len(headings) > 3 else ' class="pe-4"'
+def html_table(
+    rows: Iterable[Sequence[str]], headings: Sequence[str] = (), *, numbers: bool | None = None
+) -> str:
+    """An HTML table in the style that mne.Report brings along; nothing where there are no rows.
+
+    ``numbers`` aligns to the right: by default a table of more than three columns.
+    """
+    numbers = len(headings) > 3 if numbers is None else numbers
+    side = ' class="text-end px-3"' if numbers else ' class="pe-4"'
     body = "".join(
         "<tr>" + "".join(f"<td{side}>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )

@@ -7,6 +7,7 @@ import os
 import shlex
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -197,12 +198,31 @@ def _replay(options: argparse.Namespace) -> Answer:
     return Answer(DONE, [])
 
 
+def _reproduce(options: argparse.Namespace) -> Answer:
+    out = Path(options.out)
+    with _quiet(options):
+        from ..reproduce import PAPERS
+        from ..reproduce.findings import write_findings
+
+        make_folder(out, "--out")
+        how: dict[str, Any] = {"repetitions": options.repetitions} if options.repetitions else {}
+        findings = PAPERS[options.paper]()(
+            seed=options.seed, data=options.data, n_jobs=options.jobs, store=out / "parts",
+            announce=lambda cost: _say(str(cost)), **how,
+        )  # fmt: skip
+        written = write_findings(findings, out)
+    verdicts = Counter(claim.verdict for claim in findings.claims)
+    told = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
+    return Answer(DONE, [f"{len(findings.claims)} claims: {told}", f"report: {written[0]}"])
+
+
 COMMANDS: dict[str, Callable[[argparse.Namespace], Answer]] = {
     "localize": _localize,
     "path": _path,
     "simulate": _simulate,
     "stream": _stream,
     "replay": _replay,
+    "reproduce": _reproduce,
 }
 
 

@@ -90,6 +90,19 @@ example:
   mxne-rs replay recording_raw.fif --name lab
 """
 
+REPRODUCE_EXAMPLES = """\
+examples:
+  mxne-rs reproduce prni2014 --out prni2014
+  mxne-rs reproduce tmi2016 --out tmi2016 --jobs 8
+
+written to DIR:
+  report.html        every claim of the paper beside what was found, and the figures
+  *.png, *.csv       the figures, and the numbers behind them
+  parts/             finished work: started again with the same options, it goes on from there
+
+exit code: see 'mxne-rs --help'
+"""
+
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     """Read the arguments of a command line.
@@ -239,6 +252,7 @@ def _parser() -> Parser:
     )
     three.set_defaults(verbose=False)
     _add_live(command)
+    _add_reproduce(command)
     return parser
 
 
@@ -350,6 +364,45 @@ def _add_live(command: Any) -> None:
         help="end after so long (default: Ctrl-C ends it)",
     )  # fmt: skip
     play.set_defaults(verbose=False)
+
+
+def _add_reproduce(command: Any) -> None:
+    papers = command(
+        "reproduce",
+        "do again what the two papers on irMxNE did",
+        "Run the protocol of a paper and write a report: every sentence of it that claims\n"
+        "something, beside what was found.\n\n"
+        "prni2014  Strohmeier, Haueisen, Gramfort: Improved MEG/EEG source localization with\n"
+        "          reweighted mixed-norms\n"
+        "tmi2016   Strohmeier, Bekhti, Haueisen, Gramfort: The iterative reweighted mixed-norm\n"
+        "          estimate for spatio-temporal MEG/EEG source reconstruction",
+        REPRODUCE_EXAMPLES,
+    )
+    papers.add_argument("paper", choices=["prni2014", "tmi2016"], help="which of them")
+    _add_out(papers)
+    papers.add_argument(
+        "--repetitions",
+        type=count(2),
+        metavar="N",
+        help="draws of the simulation (default: 100 for prni2014, 20 for tmi2016)",
+    )
+    papers.add_argument(
+        "--seed", type=count(0), default=0, metavar="N", help="seed of the draws (default: 0)"
+    )
+    papers.add_argument(
+        "--data",
+        metavar="DIR",
+        help="folder with auditory-ave.fif, noise-cov.fif and cortex-7498-meg-fwd.fif (default: "
+        "that of the environment variable MXNE_RS_DATA; without it a head is made with MNE, and "
+        "claims about recorded data are not checked)",
+    )
+    papers.add_argument(
+        "--jobs",
+        type=count(1),
+        metavar="N",
+        help="worker processes (joblib); the answer is the same (default: this process, all cores)",
+    )
+    papers.set_defaults(verbose=False)
 
 
 def _add_out(group: Any) -> None:

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 __all__ = ["Claim", "Findings", "Picture", "Table", "write_findings"]
 
 Verdict = Literal["holds", "does not hold", "cannot be checked here"]
+#: As the report shows them, readable with colour-blind eyes.
+COLOURS: dict[Verdict, str] = {
+    "holds": "#00694B",
+    "does not hold": "#B03A00",
+    "cannot be checked here": "#666666",
+}
 
 
 @dataclass(frozen=True)
@@ -136,7 +142,12 @@ def write_findings(findings: Findings, folder: Path) -> list[Path]:
     written = [folder / "report.html"]
     report = mne.Report(title=findings.title, img_max_width=1150, verbose="ERROR")
     report.add_html(f"<p>{findings.about}</p>", "What was done", tags=("settings",))
-    report.add_html(html_table(claims, headings), "Claims of the paper", tags=("claims",))
+    page = html_table(claims, headings, numbers=False)
+    for verdict, colour in COLOURS.items():
+        page = page.replace(
+            f">{verdict}<", f' style="color:{colour};white-space:nowrap">{verdict}<'
+        )
+    report.add_html(page, "Claims of the paper", tags=("claims",))
     for picture in findings.pictures:
         report.add_figure(picture.figure, picture.title, caption=picture.caption, tags=("figures",))
         written.append(folder / f"{picture.name}.png")
