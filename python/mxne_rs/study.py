@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from numpy.typing import NDArray
 from ._core import __version__
 from .arrays import shown
 from .progress import Progress, logger
+from .solution import ConvergenceWarning
 from .store import Store
 
 __all__ = ["Cost", "Part", "Study", "run_study"]
@@ -172,6 +174,7 @@ def run_study(
 
     Notes
     -----
+    Parts do not warn of gaps that were not reached: they have to count them.
     A worker that is lost costs what it was working on, which is solved again.
 
     Examples
@@ -196,7 +199,7 @@ def run_study(
     left = [key for key in study.keys if key not in done]
     parallel = _parallel(n_jobs)
     n_workers = _n_threads(n_jobs) if parallel is None else int(parallel._effective_n_jobs())
-    with Progress(study.name, 0.0, verbose, len(study.keys)) as progress:
+    with Progress(study.name, 0.0, verbose, len(study.keys)) as progress, _quiet():
         for key, part in _solved(study, left, parallel, n_workers, announce):
             done[key] = part
             if kept is not None:
@@ -326,11 +329,20 @@ def _work(
         if fingerprint not in _prepared:
             _prepared.clear()
             _prepared[fingerprint] = prepare(dict(zip(names, arrays, strict=True)), settings)
-        for key in keys:
-            found.append((key, solve(_prepared[fingerprint], key)))
+        with _quiet():
+            for key in keys:
+                found.append((key, solve(_prepared[fingerprint], key)))
     except Exception as error:
         return found, error
     return found, None
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hundreds of parts count what fell short; they do not warn."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        yield
 
 
 def _parallel(n_jobs: Any) -> Any:

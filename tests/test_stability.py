@@ -1,0 +1,143 @@
+"""Stability: what MNE finds on the same averages; tables, bounds, pictures."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+mne = pytest.importorskip("mne")
+
+import mxne_rs  # noqa: E402
+from mxne_rs.resampling import draw_trials  # noqa: E402
+from mxne_rs.simulate import simulate_auditory, simulate_epochs  # noqa: E402
+
+PERCENTS = [70.0, 40.0, 25.0]
+
+
+@pytest.fixture(scope="module")
+def simulated():
+    return simulate_epochs(n_epochs=12, spacing=20.0, seed=1)
+
+
+@pytest.fixture(scope="module")
+def found(simulated):
+    return mxne_rs.stability(
+        *simulated, PERCENTS, n_resamples=6, share=0.5, seed=4, n_mxne_iter=3, tol=1e-7,
+        tmin=0.06, tmax=0.15, verbose=False,
+    )  # fmt: skip
+
+
+def test_epochs_average_to_the_simulated_response():
+    epochs, forward, noise_cov = simulate_epochs(n_epochs=100, spacing=20.0)
+    evoked, other, cov = simulate_auditory(spacing=20.0, nave=100)
+    assert np.array_equal(forward["sol"]["data"], other["sol"]["data"])
+    assert np.allclose(noise_cov.data, cov.data, rtol=1e-12)
+    # Noise of a trial, and of an average, have the covariance that is told.
+    baseline = epochs.get_data()[:, :, :90:10]
+    spread = np.mean(baseline**2, axis=(0, 2))
+    assert np.median(spread / np.diag(cov.data)) == pytest.approx(1, abs=0.1)
+    difference = epochs.average().data - evoked.data
+    assert np.median(np.mean(difference**2, axis=1) * 100 / np.diag(cov.data)) == pytest.approx(
+        2, abs=0.5
+    )
+
+
+def test_every_resample_is_mnes_answer(simulated, found):
+    epochs, forward, noise_cov = simulated
+    n_locations = forward["nsource"]
+    counts = np.zeros((3, n_locations))
+    peaks = [[[] for _ in range(n_locations)] for _ in PERCENTS]
+    for number in range(6):
+        rng = np.random.default_rng(np.random.SeedSequence([4, number]))
+        evoked = epochs[draw_trials(12, 0.5, False, rng)].average().crop(0.06, 0.15)
+        for k, percent in enumerate(PERCENTS):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                stc = mne.inverse_sparse.mixed_norm(
+                    evoked, forward, noise_cov, percent, n_mxne_iter=3, tol=1e-7, maxit=10_000,
+                    pick_ori="vector", verbose=False,
+                )  # fmt: skip
+            active = np.searchsorted(forward["src"][0]["vertno"], stc.vertices[0])
+            counts[k, active] += 1
+            assert found.n_active[number, k] == len(active)
+            for s, peak in zip(active, np.linalg.norm(stc.data, axis=1).max(axis=1), strict=True):
+                peaks[k][s].append(peak)
+    assert np.array_equal(found.probability, counts / 6)
+    for k in range(3):
+        for s in range(n_locations):
+            values = peaks[k][s]
+            if values:
+                assert found.amplitude[k, s] == pytest.approx(np.mean(values), rel=2e-3)
+            else:
+                assert np.isnan(found.amplitude[k, s])
+            if len(values) > 1:
+                assert found.spread[k, s] == pytest.approx(np.std(values, ddof=1), rel=0.02)
+            else:
+                assert np.isnan(found.spread[k, s])
+
+
+def test_table_and_picture(found, tmp_path):
+    rows = found.table(25.0, least=0.3)
+    assert [row.probability for row in rows] == sorted(
+        (p for p in found.probability[2] if p >= 0.3), reverse=True
+    )
+    for row in rows:
+        position = 1000 * found.forward["source_rr"][row.location]
+        assert np.allclose(row.position, position)
+        assert row.hemisphere == ("left" if position[0] < 0 else "right")
+        assert row.amplitude == pytest.approx(1e9 * found.amplitude[2, row.location])
+        assert row.vertex == found.forward["src"][0]["vertno"][row.location]
+    assert found.table(24.0) == found.table(26.0)
+    picture = found.plot(25.0, tmp_path / "stability.png")
+    assert (tmp_path / "stability.png").stat().st_size > 30_000
+    shown = picture.subfigs[0].axes[0].collections[-1].get_array()
+    assert np.array_equal(np.sort(shown), np.sort(found.probability[2][found.probability[2] > 0]))
+    assert "6 resamples, 3 alphas" in repr(found)
+
+
+def test_bound_and_choice(found):
+    ever = [np.mean([len(set()) for _ in range(6)]) for _ in PERCENTS]
+    assert len(ever) == 3
+    # n_active grows along these alphas and supports are nested or not: at least the largest yet.
+    least = np.maximum.accumulate(found.n_active, axis=1).mean(axis=0)
+    n_locations = found.forward["nsource"]
+    assert (found.false_bound >= least**2 / (0.8 * n_locations) - 1e-12).all()
+    assert (np.diff(found.false_bound) >= 0).all()
+    allowed = np.flatnonzero(found.false_bound <= 1)
+    assert found.index == allowed[-1]
+
+
+def test_weights_leave_locations_out(simulated, found):
+    weights = np.ones(simulated[1]["nsource"])
+    strongest = int(np.argmax(found.probability[2]))
+    weights[strongest] = 0
+    other = mxne_rs.stability(
+        *simulated, [25.0], n_resamples=2, weights=weights, tmin=0.06, tmax=0.15, verbose=False
+    )
+    assert other.probability.shape == (1, len(weights))
+    assert other.probability[0, strongest] == 0 and other.probability.any()
+
+
+def test_strange_input(simulated):
+    epochs, forward, noise_cov = simulated
+    with pytest.raises(TypeError, match="epochs is"):
+        mxne_rs.stability(epochs.average(), forward, noise_cov)
+    with pytest.raises(ValueError, match="alphas reach from"):
+        mxne_rs.stability(epochs, forward, noise_cov, [120.0])
+    with pytest.raises(ValueError, match="two or more"):
+        mxne_rs.stability(epochs[:1], forward, noise_cov)
+    with pytest.raises(ValueError, match="alpha is"):
+        mxne_rs.stability(
+            *simulated, [50.0], n_resamples=1, tmin=0.06, tmax=0.15, verbose=False
+        ).table(-1)
+    with pytest.warns(mxne_rs.ConvergenceWarning, match=r"not reached in \d+ of 1"):
+        mxne_rs.stability(
+            *simulated, [10.0], n_resamples=1, tol=1e-17, tmin=0.06, tmax=0.15, verbose=False
+        )
+
+
+def test_epochs_are_left_as_they_are(simulated):
+    epochs = simulated[0]
+    before, times = epochs.get_data(copy=True), epochs.times.copy()
+    mxne_rs.stability(*simulated, [60.0], n_resamples=1, tmin=0.06, tmax=0.15, verbose=False)
+    assert np.array_equal(epochs.get_data(), before) and np.array_equal(epochs.times, times)
