@@ -64,6 +64,9 @@ PYTHON_ORDER = [
     "solve",
     "sweeps",
     "sure",
+    "store",
+    "study",
+    "resampling",
     "sklearn",
     "settings",
     "measurement",
@@ -81,8 +84,12 @@ PYTHON_ORDER = [
     "picture",
     "path_table",
     "path_picture",
+    "pages",
     "report",
+    "stability_picture",
+    "stability",
     "simulate",
+    "reproduce",
     "live",
     "command",
     "__init__",
@@ -176,7 +183,7 @@ def test_every_module_in_the_order_exists():
     """No row outlives its module."""
     assert {module for _, module in rust_files()} == set(RUST_ORDER)
     flat = {path.stem for path in PYTHON.glob("*.py")}
-    assert flat | {"command", "live"} == set(PYTHON_ORDER) - {"_core"}
+    assert flat | {"command", "live", "reproduce"} == set(PYTHON_ORDER) - {"_core"}
     assert {path.stem for path in (PYTHON / "command").glob("*.py")} == set(COMMAND_ORDER)
 
 

@@ -34,6 +34,7 @@ SUBJECTS = {
         "whitener",
         "Gain",
     ],
+    "Stability over trials": ["stability", "Stability", "StabilityRow"],
     "Live recordings": ["Stream", "Estimate"],
     "Certificates and building blocks": ["alpha_max", "duality_gap", "group_soft_threshold"],
     "Answers": ["Solution", "Record", "SureCurve", "Path", "ConvergenceWarning"],
@@ -49,9 +50,11 @@ MODULES = {
         "report.write_report",
     ],
     "Live recordings, in a thread": ["live.Monitor", "live.Update", "live.Statistics"],
+    "Sweeps, here or on a cluster": ["study.run_study", "study.Study", "study.Cost"],
     "scikit-learn": ["sklearn.MixedNorm"],
     "Simulated data": [
         "simulate.simulate_auditory",
+        "simulate.simulate_epochs",
         "simulate.write_simulation",
         "simulate.TrueSource",
     ],
@@ -59,7 +62,7 @@ MODULES = {
 }
 
 #: The how-tos in the order in which one needs them.
-ORDER = ("start", "alpha", "orientation", "epochs", "report", "numpy", "mne", "live")
+ORDER = ("start", "alpha", "orientation", "epochs", "stability", "report", "numpy", "mne", "live")
 
 
 def api() -> dict[str, list[str]]:

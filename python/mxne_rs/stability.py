@@ -16,15 +16,13 @@ from .model import Model, prepare_model
 from .paths import as_percents
 from .resampling import Resampled, expected_false, resample
 from .solution import ConvergenceWarning
+from .stability_picture import THRESHOLD, draw_stability
 from .table import in_head, places_of, side_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["Stability", "StabilityRow", "stability"]
-
-#: A location that is selected this often is stable.
-THRESHOLD = 0.9
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,13 @@ class Stability:
 
     Examples
     --------
-    See :func:`mxne_rs.stability`.
+    >>> from mxne_rs import stability
+    >>> from mxne_rs.simulate import simulate_epochs
+    >>> inputs = simulate_epochs(n_epochs=10, spacing=20.0)
+    >>> how = {"n_resamples": 4, "tmin": 0.08, "tmax": 0.12, "verbose": False}
+    >>> found = stability(*inputs, [60, 30], **how)
+    >>> found.probability.shape == (2, found.forward["nsource"]), found.n_active.shape
+    (True, (4, 2))
     """
 
     alphas: Floats
@@ -154,8 +158,6 @@ class Stability:
         ImportError
             Where matplotlib is not installed.
         """
-        from .stability_picture import draw_stability
-
         return draw_stability(self, self._index(alpha), path)
 
     def _index(self, alpha: float | None) -> int:

@@ -9,7 +9,6 @@ import numpy as np
 
 from .pages import blank_figure
 from .picture import COLOURS, GREY, VIEWS, draw_head, plain
-from .stability import THRESHOLD, Stability
 from .table import in_head
 
 if TYPE_CHECKING:
@@ -17,13 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_stability"]
 
+#: A location that is selected this often is stable.
+THRESHOLD = 0.9
 #: How many locations have a colour and a name along alpha.
 N_NAMED = 7
 
 
-def draw_stability(
-    found: Stability, index: int, path: str | os.PathLike[str] | None = None
-) -> Figure:
+def draw_stability(found: Any, index: int, path: str | os.PathLike[str] | None = None) -> Figure:
     """Draw the probabilities at an alpha on the head, and those of the most probable along alpha.
 
     Parameters
@@ -39,6 +38,8 @@ def draw_stability(
     -------
     matplotlib.figure.Figure
     """
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     figure = blank_figure(12.0, 7.6)
     parts: Any = figure.subfigures(2, 1, height_ratios=[1.25, 1.0])
     upper, lower = parts
@@ -65,8 +66,8 @@ def draw_stability(
         fontsize=12,
     )  # fmt: skip
     left, right = lower.subplots(1, 2)
-    top = np.argsort(-found.probability.max(axis=0), kind="stable")[:N_NAMED]
     rest = np.flatnonzero(found.probability.any(axis=0))
+    top = rest[np.argsort(-found.probability[:, rest].max(axis=0), kind="stable")[:N_NAMED]]
     left.plot(
         found.alphas, found.probability[:, np.setdiff1d(rest, top)], color="0.8", linewidth=0.6
     )
@@ -78,7 +79,8 @@ def draw_stability(
         )  # fmt: skip
     left.axhline(THRESHOLD, color=GREY, linewidth=0.8, linestyle=":")
     left.set_ylabel("selection probability")
-    left.legend(fontsize=8, frameon=False)
+    if len(top):
+        left.legend(fontsize=8, frameon=False)
     right.plot(found.alphas, 100 * found.debiased_explained_variance.mean(axis=0), color=COLOURS[0],
                label="explained, debiased (%)")  # fmt: skip
     right.plot(found.alphas, 100 * found.explained_variance.mean(axis=0), "--", color=COLOURS[0],
@@ -88,9 +90,10 @@ def draw_stability(
     right.legend(fontsize=8, frameon=False)
     for axes in (left, right):
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
         axes.xaxis.set_major_formatter("{x:g}")
-        axes.xaxis.set_minor_formatter("{x:g}")
-        axes.invert_xaxis()
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xlim(1.02 * found.alphas[0], 0.98 * found.alphas[-1])
         axes.axvline(found.alphas[index], color=GREY, linewidth=0.8, linestyle="--")
         axes.set_xlabel("alpha (% of alpha_max)")
         plain(axes)

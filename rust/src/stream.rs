@@ -8,6 +8,7 @@ mod estimate;
 mod live;
 mod look;
 mod options;
+mod pieces;
 mod solve;
 
 use crate::clock::{Clock, Halt, Monitor};
@@ -178,7 +179,7 @@ impl Stream {
     }
 
     fn forget(&mut self) -> Result<(), Halt> {
-        self.look.forget();
+        self.look.pieces.forget();
         self.live.forget()
     }
 
@@ -259,7 +260,7 @@ impl Stream {
             to.iter_mut().zip(from).for_each(|(to, &from)| *to = from);
         }
         if !goes_on {
-            self.look.forget();
+            self.look.pieces.forget();
         }
         match &self.whitener {
             None => self.data.lanes_mut().copy_from_slice(self.window.lanes()),
@@ -271,7 +272,7 @@ impl Stream {
         }
         let largest = self.data.values().iter().fold(0.0, |a: f64, b| a.max(b.abs()));
         if !largest.is_finite() || exponent(largest) != 0 {
-            self.look.forget();
+            self.look.pieces.forget();
             return Err(Skip::OutOfRange);
         }
         Ok(kernels().energy(self.data.lanes()))

@@ -214,10 +214,7 @@ impl Live {
         for place in 0..self.locations.len() {
             let values = (place * o * stride)..((place + 1) * o * stride);
             let (now, before) = (&x.values()[values.clone()], &seen.values()[values]);
-            let is_out = match n_seen {
-                None => is_zero(x.block(place, o)),
-                Some(_) => now == before,
-            };
+            let is_out = if n_seen.is_some() { now == before } else { is_zero(x.block(place, o)) };
             if is_out {
                 continue;
             }
@@ -289,7 +286,7 @@ impl Live {
         self.places().map(|place| kernels().norm(self.x.block(place, self.n_orient))).sum()
     }
 
-    /// Calls `visit` with every location that is not zero and its rows.
+    /// Every location that is not zero, and its place.
     pub fn support(&self) -> impl Iterator<Item = (usize, usize)> {
         let alive = |&place: &usize| !is_zero(self.x.block(place, self.n_orient));
         self.places().filter(alive).map(|place| (self.locations[place], place))

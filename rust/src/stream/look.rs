@@ -1,7 +1,7 @@
 //! A look at all locations: bounds, and what is exact where it matters.
 
+use super::pieces::Pieces;
 use crate::clock::{Clock, Halt};
-use crate::error::Error;
 use crate::gain::{Gain, ScreenRoom, Which};
 use crate::kernels::kernels;
 use crate::memory;
@@ -13,8 +13,6 @@ const WHAT: &str = "the correlations";
 /// Directions of time in which the difference of two looks is looked at.
 pub(super) const DIRECTIONS: usize = 16;
 
-/// Parts of a window that are looked at one by one.
-const PIECES: usize = 7;
 /// A level that was not close enough is tried again where the residual is smaller, and later: a look moves the limit by so much.
 const LATER: f64 = 1.02;
 /// Where more than one in so many locations are left, a level was not close enough.
@@ -35,11 +33,7 @@ pub(super) struct Look {
     room: ScreenRoom,
     /// at most `|G_s'R|`, exactly that where it mattered
     pub bounds: Vec<f64>,
-    /// from the start of the window on, without gaps; the rest is room
-    pieces: Vec<Piece>,
-    n_pieces: usize,
-    /// samples in a piece
-    n_times: usize,
+    pub pieces: Pieces,
     block: Vec<Lane>,
     /// for what differs from R in a few directions of time
     few: ScreenRoom,
@@ -52,18 +46,6 @@ pub(super) struct Look {
     limits: Vec<f64>,
 }
 
-/// Some samples of the window.
-struct Piece {
-    n_times: usize,
-    /// at least `|G_s'R|^2` over them
-    squares: Vec<f64>,
-    /// how closely each location was looked at since the sources changed
-    levels: Vec<usize>,
-}
-
-/// The level of what is exact.
-const HIGHEST: usize = usize::MAX;
-
 impl Look {
     pub fn new(
         gain: &Gain,
@@ -72,19 +54,10 @@ impl Look {
     ) -> Result<Self, Halt> {
         let screen = gain.screen(&Clock::endless())?;
         let zeros = || memory::zeros(WHAT, gain.n_locations());
-        let piece = || {
-            Ok(Piece {
-                n_times: 0,
-                squares: zeros()?,
-                levels: memory::zeros(WHAT, gain.n_locations())?,
-            })
-        };
         Ok(Look {
             room: screen.room(n_times, threads)?,
             bounds: zeros()?,
-            pieces: (0..PIECES).map(|_| piece()).collect::<Result<_, Error>>()?,
-            n_pieces: 0,
-            n_times: hop.max(n_times.div_ceil(3)).min(n_times),
+            pieces: Pieces::new(gain.n_locations(), (n_times, hop))?,
             block: memory::zeros(WHAT, gain.n_orient() * n_times.div_ceil(8))?,
             few: screen.room(DIRECTIONS, threads)?,
             difference: zeros()?,
@@ -93,29 +66,6 @@ impl Look {
             squares: zeros()?,
             limits: (1..screen.n_levels()).map(|_| f64::INFINITY).collect(),
         })
-    }
-
-    /// Forgets what it has seen.
-    pub fn forget(&mut self) {
-        self.n_pieces = 0;
-    }
-
-    /// The window moves on.
-    pub fn shift(&mut self, mut hop: usize) {
-        while hop > 0 && self.n_pieces > 0 {
-            let gone = hop.min(self.pieces[0].n_times);
-            self.pieces[0].n_times -= gone;
-            hop -= gone;
-            if self.pieces[0].n_times == 0 {
-                self.pieces[..self.n_pieces].rotate_left(1);
-                self.n_pieces -= 1;
-            }
-        }
-    }
-
-    /// Samples from the start of the window that have been looked at.
-    pub fn n_seen(&self) -> usize {
-        self.pieces[..self.n_pieces].iter().map(|piece| piece.n_times).sum()
     }
 
     /// Bounds on `|G_s'R|`.
@@ -146,26 +96,18 @@ impl Look {
         let screen = gain.screen(tools.1)?;
         let (n, n_times) = (gain.n_sensors(), residual.n_times);
         // Should it end in between, nothing has been seen.
-        let n_seen = std::mem::take(&mut self.n_pieces);
+        let n_seen = self.pieces.take();
         if n_seen > 0 && (difference.n_times > 0 || rest > 0.0) {
             self.differ(0, gain, (difference, rest), tools)?;
-            for piece in &mut self.pieces[..n_seen] {
-                for (square, difference) in piece.squares.iter_mut().zip(&self.difference) {
-                    *square = (square.sqrt() + difference).powi(2);
-                }
-                piece.levels.fill(0);
-            }
+            self.pieces.loosen(n_seen, &self.difference);
         }
-        let n_pieces = self.cut(n_seen, n_times);
+        let (n_seen, n_pieces) = self.pieces.cut(n_seen, n_times);
         let Look { room, bounds, pieces, limits, left, far, squares, .. } = self;
         let ratio = kernels().norm(residual.lanes()) / alpha;
         let top = screen.n_levels() - 1;
         let mut level = limits.iter().position(|&limit| ratio < limit).unwrap_or(top);
         bounds.fill(0.0);
-        let mut first = 0;
-        for (i, piece) in pieces[..n_pieces].iter_mut().enumerate() {
-            let samples = first..first + piece.n_times;
-            first = samples.end;
+        for (i, (samples, piece)) in pieces.with_samples(n_pieces).enumerate() {
             if i >= n_seen {
                 let every = (Which::All, &mut piece.squares[..]);
                 screen.squares(level, (residual, samples), room, every, tools)?;
@@ -189,10 +131,7 @@ impl Look {
                 break;
             }
             left.iter().for_each(|&s| bounds[s] = 0.0);
-            let mut first = 0;
-            for piece in &mut pieces[..n_pieces] {
-                let samples = first..first + piece.n_times;
-                first = samples.end;
+            for (samples, piece) in pieces.with_samples(n_pieces) {
                 far.clear();
                 far.extend(left.iter().filter(|&&s| piece.levels[s] < level));
                 let squares = &mut squares[..far.len()];
@@ -206,35 +145,8 @@ impl Look {
             left.iter().for_each(|&s| bounds[s] = bounds[s].sqrt());
             left.retain(|&s| bounds[s] > alpha);
         }
-        self.n_pieces = n_pieces;
-        self.join();
+        self.pieces.restore(n_pieces);
         Ok(())
-    }
-
-    /// The samples that have not been seen become pieces; how many pieces there are then.
-    fn cut(&mut self, n_seen: usize, n_times: usize) -> usize {
-        let mut n_pieces = if n_seen < PIECES { n_seen } else { 0 };
-        let mut left = n_times - self.pieces[..n_pieces].iter().map(|p| p.n_times).sum::<usize>();
-        while left > 0 {
-            // The first is the odd one: it leaves first.
-            let n_times = (left - 1) % self.n_times + 1;
-            let piece = &mut self.pieces[n_pieces];
-            piece.n_times = n_times;
-            (left, n_pieces) = (left - n_times, n_pieces + 1);
-        }
-        n_pieces
-    }
-
-    /// Makes one of the last two where they are short.
-    fn join(&mut self) {
-        if let [.., last, new] = &mut self.pieces[..self.n_pieces]
-            && last.n_times + new.n_times <= self.n_times
-        {
-            last.n_times += new.n_times;
-            last.squares.iter_mut().zip(&new.squares).for_each(|(sum, square)| *sum += square);
-            last.levels.iter_mut().zip(&new.levels).for_each(|(a, b)| *a = (*a).min(*b));
-            self.n_pieces -= 1;
-        }
     }
 
     /// Bounds on `|G_s'(D + E)|`, D in [`DIRECTIONS`] of time, `|E| = rest`.
@@ -297,14 +209,7 @@ impl Look {
     /// `|G_s'R|` takes the place of its bound.
     pub fn exact(&mut self, gain: &Gain, s: usize, residual: &Panel) {
         self.bounds[s] = self.correlation(gain, s, residual);
-        let block: &[f64] = bytemuck::cast_slice(&self.block);
-        let mut first = 0;
-        for piece in &mut self.pieces[..self.n_pieces] {
-            let rows = block.chunks(residual.stride()).map(|row| &row[first..][..piece.n_times]);
-            piece.squares[s] = rows.map(|row| kernels().dot_slices(row, row)).sum();
-            piece.levels[s] = HIGHEST;
-            first += piece.n_times;
-        }
+        self.pieces.exact(s, bytemuck::cast_slice(&self.block), residual.stride());
     }
 
     /// `|G_s'R|`.

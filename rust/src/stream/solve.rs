@@ -34,7 +34,7 @@ impl Stream {
         }
         let hop = std::mem::take(&mut self.lag);
         self.live.shift(hop);
-        self.look.shift(hop);
+        self.look.pieces.shift(hop);
         self.live.renew(&self.data, watch)?;
         let goal = Goal { gap: self.options.tol * scale, work_first: false };
         let (alpha, status) = match self.options.alpha {
@@ -172,12 +172,12 @@ impl Stream {
         let Stream { gain, data, residual, look, options, estimate, live, look_time, .. } = self;
         let begin = Instant::now();
         let change = &mut self.directions;
-        let rest = match look.n_seen() {
+        let rest = match look.pieces.n_seen() {
             0 => None,
             n_seen => live.few_directions(Some(n_seen), gain, change)?,
         };
         if rest.is_none() {
-            look.forget();
+            look.pieces.forget();
         }
         let (change, tools) = ((&*change, rest.unwrap_or(0.0)), (&options.threads, watch.clock));
         look.bound_below(alpha, gain, residual, change, tools)?;
