@@ -21,9 +21,7 @@ evoked, forward, noise_cov = simulate_auditory(spacing=15)
 evoked.crop(0.07, 0.13)
 rng = np.random.default_rng(0)
 root = 0.7 * np.linalg.cholesky(noise_cov["data"])
-trials = np.stack(
-    [evoked.data + root @ rng.standard_normal(evoked.data.shape) for _ in range(12)]
-)
+trials = np.stack([evoked.data + root @ rng.standard_normal(evoked.data.shape) for _ in range(12)])
 epochs = mne.EpochsArray(trials, evoked.info, tmin=evoked.times[0])
 
 # %%

@@ -27,9 +27,7 @@ options = {"alpha": 30, "tol": 1e-8, "maxit": 10_000, "debias": False}
 
 theirs = mne.inverse_sparse.mixed_norm(*inputs, **options)
 ours = mxne_rs.mixed_norm(*inputs, **options)
-same = all(
-    np.array_equal(a, b) for a, b in zip(ours.vertices, theirs.vertices, strict=True)
-)
+same = all(np.array_equal(a, b) for a, b in zip(ours.vertices, theirs.vertices, strict=True))
 print(f"same {len(ours.data)} vertices: {same}")
 
 
@@ -72,9 +70,7 @@ print(f"largest difference: {difference(inside, theirs):.1e} of the peak")
 stc, solution = mxne_rs.mixed_norm(*inputs, **options, return_solution=True)
 print(solution)
 for record in solution.history:
-    print(
-        f"{record.n_iter:4d} epochs: gap {record.gap:.1e}, {record.n_active} locations"
-    )
+    print(f"{record.n_iter:4d} epochs: gap {record.gap:.1e}, {record.n_active} locations")
 
 # %%
 # How long they take on real data, to the same gap, is measured in :doc:`/benchmarks`.

@@ -83,9 +83,7 @@ plt.show()
 gap, primal, dual = mxne_rs.duality_gap(gain, data, convex.x, alpha)
 print(f"gap {gap:.1e}, primal {primal:.6f}, dual {dual:.6f}")
 for record in convex.history:
-    print(
-        f"{record.n_iter:4d} epochs: gap {record.gap:.1e}, {record.n_active} locations"
-    )
+    print(f"{record.n_iter:4d} epochs: gap {record.gap:.1e}, {record.n_active} locations")
 
 # %%
 # Paths, batches, SURE

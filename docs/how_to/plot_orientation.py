@@ -34,9 +34,7 @@ with_normals = forward.copy()
 with_normals["src"][0]["nn"][:] = np.array([0.0, -0.5, -0.84]) / np.hypot(0.5, 0.84)
 
 fig, axes = plt.subplots(1, 3, sharex=True, sharey=True, layout="constrained")
-for ax, (name, loose) in zip(
-    axes, {"fixed": 0.0, "loose": 0.2, "free": 1.0}.items(), strict=True
-):
+for ax, (name, loose) in zip(axes, {"fixed": 0.0, "loose": 0.2, "free": 1.0}.items(), strict=True):
     stc = mixed_norm(evoked, with_normals, noise_cov, loose=loose, **how)
     ax.axhline(0, color="0.8", lw=0.8)
     ax.plot(1e3 * stc.times, 1e9 * stc.data.T)
@@ -56,9 +54,7 @@ for name, one in (
     ("away from the centre", forward),
 ):
     for loose in (0.0, 0.2):
-        _, solution = mixed_norm(
-            evoked, one, noise_cov, loose=loose, return_solution=True, **how
-        )
+        _, solution = mixed_norm(evoked, one, noise_cov, loose=loose, return_solution=True, **how)
         explained = 100 * solution.explained_variance
         print(f"normals {name}, loose={loose:g}: {explained:.0f} %")
 

@@ -22,7 +22,7 @@ found = stability(
     forward,
     noise_cov,
     n_resamples=60,
-    share=0.5,
+    subsample=0.5,
     tmin=0.06,
     tmax=0.15,
     verbose=False,
@@ -35,7 +35,7 @@ print(found)
 #
 # Without an alpha the picture takes the smallest one at which not more than one location is
 # expected to be found so often by chance (Meinshausen and Bühlmann 2010; ``false_bound`` has the
-# bound at each alpha). It assumes halves of the trials, ``share=0.5``.
+# bound at each alpha). It assumes halves of the trials, ``subsample=0.5``.
 
 found.plot()
 
@@ -87,7 +87,5 @@ def solve(x, key):
     return {"value": x[int(key)] ** 2}
 
 
-study = Study(
-    "squares", ["0", "1", "2"], prepare, solve, {"x": np.arange(3.0)}, {"factor": 2}
-)
+study = Study("squares", ["0", "1", "2"], prepare, solve, {"x": np.arange(3.0)}, {"factor": 2})
 print([float(part["value"]) for part in run_study(study)])

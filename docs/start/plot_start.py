@@ -34,9 +34,7 @@ print(stc)
 fig, ax = plt.subplots(layout="constrained")
 ax.plot(1e3 * stc.times, 1e9 * stc.data.T)
 ax.set(xlabel="time (ms)", ylabel="amplitude (nAm)", title="What was found")
-ax.legend(
-    [f"vertex {vertex}" for vertex in np.concatenate(stc.vertices)], frameon=False
-)
+ax.legend([f"vertex {vertex}" for vertex in np.concatenate(stc.vertices)], frameon=False)
 plt.show()
 
 # %%
@@ -59,9 +57,7 @@ print(solution)
 # The residual is an evoked response. What is left of it should look like noise.
 
 fig, axes = plt.subplots(1, 2, sharey=True, layout="constrained")
-for ax, one, title in zip(
-    axes, (evoked, residual), ("measured", "not explained"), strict=True
-):
+for ax, one, title in zip(axes, (evoked, residual), ("measured", "not explained"), strict=True):
     ax.plot(1e3 * one.times, 1e15 * one.copy().pick("mag").data.T, lw=0.5, color="0.3")
     ax.set(xlabel="time (ms)", title=title)
 axes[0].set_ylabel("magnetometers (fT)")

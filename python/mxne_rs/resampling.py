@@ -57,7 +57,7 @@ class Resampled:
 
 
 def draw_trials(
-    n_trials: int, share: float, bootstrap: bool, rng: np.random.Generator
+    n_trials: int, subsample: float, bootstrap: bool, rng: np.random.Generator
 ) -> NDArray[np.intp]:
     """Draw the trials of one resample.
 
@@ -71,7 +71,7 @@ def draw_trials(
     """
     if bootstrap:
         return np.sort(rng.integers(n_trials, size=n_trials))
-    return np.sort(rng.choice(n_trials, max(1, round(share * n_trials)), replace=False))
+    return np.sort(rng.choice(n_trials, max(1, round(subsample * n_trials)), replace=False))
 
 
 def expected_false(mean_selected: Any, n_locations: int, threshold: float) -> Any:
@@ -97,7 +97,7 @@ def resample(
     percents: Floats,
     *,
     n_resamples: int,
-    share: float,
+    subsample: float,
     bootstrap: bool,
     n_reweights: int,
     tol: float,
@@ -117,7 +117,7 @@ def resample(
         Falling alphas, in percent of each average's alpha_max.
     n_resamples, seed : int
         How many, and which.
-    share : float
+    subsample : float
         Part of the trials in a resample, drawn without replacement.
     bootstrap : bool
         Draw as many as there are, with replacement, instead.
@@ -141,16 +141,16 @@ def resample(
     >>> signal = gain[:, [7]] @ rng.standard_normal((1, 30))
     >>> trials = signal + 3 * rng.standard_normal((20, 20, 30))
     >>> found = resample(
-    ...     mxne_rs.Gain(gain), trials, np.array([80.0, 60.0]), n_resamples=5, share=0.8,
+    ...     mxne_rs.Gain(gain), trials, np.array([80.0, 60.0]), n_resamples=5, subsample=0.8,
     ...     bootstrap=False, n_reweights=1, tol=1e-6, seed=0, verbose=False,
     ... )
     >>> found.probability[:, 7]
     array([1., 1.])
     """
     n_resamples = as_count("n_resamples", n_resamples, 1)
-    part = as_number("share", share, "give the part of the trials in a resample, up to 1")
+    part = as_number("subsample", subsample, "give the part of the trials in a resample, up to 1")
     if part > 1:
-        raise ValueError(f"share is {shown(share)}; give the part of the trials, up to 1")
+        raise ValueError(f"subsample is {shown(subsample)}; give the part of the trials, up to 1")
     if len(trials) < 2:
         raise ValueError(f"there is {len(trials)} trial; resampling needs two or more")
     columns = gain.columns(np.arange(gain.n_locations))
@@ -166,7 +166,7 @@ def resample(
         {
             "n_orient": gain.n_orient,
             "percents": percents.tolist(),
-            "share": part,
+            "subsample": part,
             "bootstrap": as_flag("bootstrap", bootstrap),
             "n_reweights": n_reweights,
             "tol": tol,
@@ -188,7 +188,7 @@ def _solve(prepared: tuple[Gain, Mapping[str, Any], Mapping[str, Any]], key: str
     number = int(key.removeprefix("resample-"))
     rng = np.random.default_rng(np.random.SeedSequence([settings["seed"], number]))
     trials = arrays["trials"]
-    drawn = draw_trials(len(trials), settings["share"], settings["bootstrap"], rng)
+    drawn = draw_trials(len(trials), settings["subsample"], settings["bootstrap"], rng)
     average = trials[drawn].mean(axis=0)
     # See the notes of `mxne_rs.localize.localize`.
     unit = 0.01 * float(alpha_max(gain, average)) or 1.0

@@ -183,7 +183,7 @@ def stability(
     alphas: ArrayLike | None = None,
     *,
     n_resamples: int = 100,
-    share: float = 0.8,
+    subsample: float = 0.8,
     bootstrap: bool = False,
     seed: int = 0,
     n_mxne_iter: int = 10,
@@ -206,7 +206,7 @@ def stability(
     active in nearly all of them does not hang on a few trials. With ``q`` locations selected on
     average at an alpha or a larger one, at most ``q^2 / (0.8 n_locations)`` of those selected in
     90 % of the resamples are expected to be there by chance [1]_; the theorem is for halves of
-    the trials (``share=0.5``), and neighbouring locations share their selections: take it as a
+    the trials (``subsample=0.5``), and neighbouring locations share their selections: take it as a
     guide.
 
     Parameters
@@ -220,7 +220,7 @@ def stability(
         their logarithm.
     n_resamples : int
         How many.
-    share : float
+    subsample : float
         Part of the epochs in each, drawn without replacement.
     bootstrap : bool
         Draw as many as there are with replacement instead.
@@ -285,8 +285,8 @@ def stability(
         window = epochs.copy().load_data().crop(tmin, tmax)
     trials = np.stack([model.whiten(one) for one in window.iter_evoked()])
     found = resample(
-        model.gain, trials, percents, n_resamples=n_resamples, share=share, bootstrap=bootstrap,
-        n_reweights=n_mxne_iter, tol=2 * tol, seed=seed, scale=model.weighting, n_jobs=n_jobs,
+        model.gain, trials, percents, n_resamples=n_resamples, subsample=subsample,
+        bootstrap=bootstrap, n_reweights=n_mxne_iter, tol=2 * tol, seed=seed, scale=model.weighting, n_jobs=n_jobs,
         store=store, verbose=None if verbose is None else verbose,
     )  # fmt: skip
     if found.n_short:
