@@ -286,8 +286,8 @@ def stability(
     trials = np.stack([model.whiten(one) for one in window.iter_evoked()])
     found = resample(
         model.gain, trials, percents, n_resamples=n_resamples, subsample=subsample,
-        bootstrap=bootstrap, n_reweights=n_mxne_iter, tol=2 * tol, seed=seed, scale=model.weighting, n_jobs=n_jobs,
-        store=store, verbose=None if verbose is None else verbose,
+        bootstrap=bootstrap, n_reweights=n_mxne_iter, tol=2 * tol, seed=seed,
+        scale=model.weighting, n_jobs=n_jobs, store=store, verbose=verbose,
     )  # fmt: skip
     if found.n_short:
         warnings.warn(
