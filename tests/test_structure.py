@@ -55,6 +55,7 @@ PYTHON_ORDER = [
     "_core",
     "arrays",
     "progress",
+    "axes",
     "gain",
     "curve",
     "solution",

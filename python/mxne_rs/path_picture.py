@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .arrays import Floats
+from .axes import GREY, PERCENT, falling, plain
 from .localization import Localization
-from .picture import COLOURS, GREY, WEAK_COLOUR, plain
+from .picture import COLOURS, WEAK_COLOUR
 from .table import source_table
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def draw_path(found: Sequence[Localization], path: str | os.PathLike[str] | None
         plain(axes)
     panels[0].yaxis.get_major_locator().set_params(integer=True)
     _draw_amplitudes(panels[2], percents, found)
-    _falling(panels[2], percents)
+    falling(panels[2], percents, PERCENT)
     evoked = found[0].evokeds[0]
     figure.text(
         0.075, 0.955, evoked.comment or "evoked", fontsize=16, fontweight="bold", va="center"
@@ -113,18 +114,6 @@ def _summary(found: Sequence[Localization]) -> str:
     if short:
         parts.append(f"not converged at {short} (crosses)")
     return "   ·   ".join(parts)
-
-
-def _falling(axes: Axes, percents: Floats) -> None:
-    """Give alpha a logarithmic axis that falls to the right, as the path is walked."""
-    from matplotlib.ticker import LogLocator, NullFormatter
-
-    axes.set_xscale("log")
-    axes.set_xlim(1.03 * percents.max(), percents.min() / 1.03)
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 4, 5, 7)))
-    axes.xaxis.set_major_formatter("{x:g}")
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_xlabel("alpha (% of the value that leaves no source)", fontsize=9.5, color=GREY)
 
 
 def _draw_amplitudes(axes: Axes, percents: Floats, found: Sequence[Localization]) -> None:

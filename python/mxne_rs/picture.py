@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .axes import GREY, plain
 from .localization import Localization
 from .table import SourceRow, in_head, source_table
 
@@ -47,7 +48,6 @@ AXIS_NAMES = ("x", "y", "z")
 WEAK_COLOUR = "#8C8C8C"
 #: Length of the line that shows a dipole's direction, in mm.
 DIRECTION_LENGTH = 16.0
-GREY = "0.35"
 
 
 def draw(
@@ -160,15 +160,6 @@ def _colour(row: SourceRow) -> str:
 
 def _is_named(row: SourceRow) -> bool:
     return row.number <= len(COLOURS)
-
-
-def plain(axes: Axes) -> None:
-    """Give a panel the look they all share."""
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_color("0.6")
-    axes.tick_params(colors=GREY, labelsize=8.5, length=3)
 
 
 def _draw_locations(

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .axes import GREY, PERCENT, falling, plain
 from .curve import SureCurve
 from .localization import Localization
 from .pages import blank_figure, html_table, versions
-from .picture import CHANNEL_TYPES, GREY, draw, draw_time_courses, plain
+from .picture import CHANNEL_TYPES, draw, draw_time_courses
 from .table import COLUMNS, cells, source_table
 
 if TYPE_CHECKING:
@@ -214,8 +215,6 @@ def _amplitudes(dipoles: Sequence[Any], rows: Any) -> Figure:
 
 
 def _alpha_curve(curve: SureCurve) -> Figure:
-    from matplotlib.ticker import LogLocator, NullFormatter
-
     figure = blank_figure(10.5, 5.0)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[1.5, 1.0])
     upper.plot(curve.alphas, curve.values, "o-", color="0.25", markersize=4, linewidth=1.2)
@@ -224,12 +223,7 @@ def _alpha_curve(curve: SureCurve) -> Figure:
     lower.set_ylabel("sources", color=GREY)
     lower.set_ylim(bottom=0)
     lower.yaxis.get_major_locator().set_params(integer=True)
-    lower.set_xscale("log")
-    lower.invert_xaxis()
-    lower.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 4, 5, 7)))
-    lower.xaxis.set_major_formatter("{x:g}")
-    lower.xaxis.set_minor_formatter(NullFormatter())
-    lower.set_xlabel("alpha (% of the value that leaves no source)", color=GREY)
+    falling(lower, curve.alphas, PERCENT)
     chosen = curve.alphas[curve.index]
     for axes in (upper, lower):
         axes.axvline(chosen, color="#D55E00", linewidth=1.2, linestyle="--")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .axes import GREY, plain
 from .pages import blank_figure
-from .picture import COLOURS, GREY, VIEWS, draw_head, plain
+from .picture import COLOURS, VIEWS, draw_head
 from .table import in_head
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..axes import plain
 from ..localize import localize
 from ..pages import blank_figure
-from ..picture import COLOURS, draw, plain
+from ..picture import COLOURS, draw
 from .findings import Findings, Picture, Table
 from .prni2014 import METHODS, N_REWEIGHTS, PERCENTS, SETTINGS, TOL, Scores, score_draws
 from .prni2014_claims import claims_of

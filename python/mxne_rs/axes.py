@@ -1,0 +1,35 @@
+"""What panels of matplotlib share: their look, and an axis along which alpha falls."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .arrays import Floats
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+GREY = "0.35"
+#: The axis of alphas in percent.
+PERCENT = "alpha (% of the value that leaves no source)"
+
+
+def plain(axes: Axes) -> None:
+    """Give a panel the look they all share."""
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+    for side in ("left", "bottom"):
+        axes.spines[side].set_color("0.6")
+    axes.tick_params(colors=GREY, labelsize=8.5, length=3)
+
+
+def falling(axes: Axes, alphas: Floats, label: str) -> None:
+    """Give alpha a logarithmic axis that falls to the right, as a path is walked."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    axes.set_xscale("log")
+    axes.set_xlim(1.03 * alphas.max(), alphas.min() / 1.03)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 4, 5, 7)))
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set_xlabel(label, fontsize=9.5, color=GREY)
