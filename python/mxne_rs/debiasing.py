@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .gain import prepared
+from .gain import Gain, prepared
 from .request import sensor_data, support_rows
+from .solution import Solution
 
 __all__ = ["debias"]
 
@@ -82,6 +83,22 @@ def debias(gain: Any, data: Any, x: Any, *, n_orient: int | None = None) -> Arra
         columns = gain.columns(locations)
         factors[locations] = bounded_factors(columns, measured, rows, gain.n_orient)
     return factors
+
+
+def amplitudes(gain: Gain, data: Array, solution: Solution, debiased: bool) -> Array:
+    """The active rows of X, debiased where that is asked for."""
+    x = solution.sources
+    if not debiased or not len(x):
+        return x
+    columns = gain.columns(solution.active_set)
+    factors = bounded_factors(columns, data, x, gain.n_orient)
+    return np.asarray(x * np.repeat(factors, gain.n_orient)[:, np.newaxis])
+
+
+def fitted(gain: Gain, data: Array, solution: Solution, debiased: bool) -> Array:
+    """G X, debiased where that is asked for."""
+    columns = gain.columns(solution.active_set)
+    return np.asarray(columns @ amplitudes(gain, data, solution, debiased))
 
 
 def bounded_factors(gain: Array, data: Array, x: Array, n_orient: int) -> Array:

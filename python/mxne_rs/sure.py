@@ -13,12 +13,11 @@ from numpy.typing import ArrayLike
 from . import _core
 from .arrays import Floats, as_count, as_flag, as_numbers, shown
 from .curve import SureCurve
-from .debiasing import bounded_factors
+from .debiasing import fitted
 from .gain import Gain, prepared
-from .progress import Progress
 from .request import make_request, make_rounds, sensor_data
 from .solution import Solution
-from .sweeps import Path, falling_alphas, path_of
+from .sweeps import Path, falling_alphas, path_of, walk
 
 #: Noise below this part of the data is rounding: no finite difference can be taken along it.
 NOTHING = 1e-12
@@ -130,7 +129,7 @@ def solve_sure(
     )  # fmt: skip
     rounds = make_rounds(n_reweights, tol_reweight, surrogate)
     debias = as_flag("debias", debias)
-    levels = _levels(sigma, array)
+    levels = noise_levels(sigma, array)
     with np.errstate(over="ignore"):
         steps = 2 * levels / array.shape[0] ** 0.3
     draws = random_stream(rng)
@@ -138,11 +137,7 @@ def solve_sure(
         draws.standard_normal(array.shape) for _ in range(as_count("n_directions", n_directions, 1))
     ]
     data_sets = [array, *(_perturbed(array, steps, direction) for direction in directions)]
-    with Progress("SURE", request.tol, verbose, len(data_sets) * len(grid)) as progress:
-        outcomes = _core.solve_paths(
-            gain._prepared, data_sets, grid, request._replace(progress=progress),
-            rounds if rounds.n_reweights > 1 else None,
-        )  # fmt: skip
+    outcomes = walk(gain, data_sets, grid, request, rounds, "SURE", verbose)
     # A product more is no part of the time allowed.
     largest = 0.0
     if time_limit is None:
@@ -174,7 +169,7 @@ def random_stream(rng: Any) -> Any:
         ) from None
 
 
-def _levels(sigma: Any, data: Floats) -> Floats:
+def noise_levels(sigma: Any, data: Floats) -> Floats:
     """The noise level of every sample."""
     remedy = "give the standard deviation of the noise in the whitened data, above zero"
     n_times = data.shape[1]
@@ -228,7 +223,7 @@ def _curve(
         if not all(path.solutions[i].converged for path in paths):
             continue
         fits = [
-            _fit(gain, data, path.solutions[i], debias)
+            fitted(gain, data, path.solutions[i], debias)
             for data, path in zip(data_sets, paths, strict=True)
         ]
         # <d_t, fit(M + e d) - fit(M)> / e_t, averaged over directions.
@@ -258,15 +253,6 @@ def _curve(
         sigma=levels,
         index=index,
     )
-
-
-def _fit(gain: Gain, data: Floats, solution: Solution, debias: bool) -> Floats:
-    """G X, of the active rows."""
-    columns, x = gain.columns(solution.active_set), solution.sources
-    if debias and len(x):
-        factors = bounded_factors(columns, data, x, gain.n_orient)
-        x = x * np.repeat(factors, gain.n_orient)[:, np.newaxis]
-    return np.asarray(columns @ x)
 
 
 def _warn_of_edge(solution: Solution) -> None:

@@ -13,7 +13,7 @@ from . import _core
 from .arrays import Floats, as_count, as_floats, as_number, as_numbers, shown
 from .gain import Gain, prepared
 from .progress import Progress
-from .request import make_request, make_rounds, sensor_data
+from .request import Request, Rounds, make_request, make_rounds, sensor_data
 from .solution import Solution, solution_of
 from .solve import alpha_max
 
@@ -199,6 +199,23 @@ def falling_alphas(
         return largest * np.geomspace(1.0, part, count)
     except (MemoryError, ValueError, OverflowError):
         raise MemoryError(f"n_alphas is {count}: no room for as many; give fewer") from None
+
+
+def walk(
+    gain: Gain,
+    data_sets: list[Floats],
+    grid: Floats,
+    request: Request,
+    rounds: Rounds,
+    title: str,
+    verbose: Any,
+) -> list[tuple[list[_core.Outcome], list[_core.Outcome]]]:
+    """The outcomes of each data set along a grid, walked side by side."""
+    with Progress(title, request.tol, verbose, len(data_sets) * len(grid)) as progress:
+        return _core.solve_paths(
+            gain._prepared, data_sets, grid, request._replace(progress=progress),
+            rounds if rounds.n_reweights > 1 else None,
+        )  # fmt: skip
 
 
 def path_of(
