@@ -29,6 +29,7 @@ SUBJECTS = {
         "solve_irmxne",
         "solve_path",
         "solve_sure",
+        "choose_alpha",
         "solve_batch",
         "debias",
         "whitener",
@@ -37,7 +38,7 @@ SUBJECTS = {
     "Stability over trials": ["stability", "Stability", "StabilityRow"],
     "Live recordings": ["Stream", "Estimate"],
     "Certificates and building blocks": ["alpha_max", "duality_gap", "group_soft_threshold"],
-    "Answers": ["Solution", "Record", "SureCurve", "Path", "ConvergenceWarning"],
+    "Answers": ["Solution", "Record", "SureCurve", "AlphaChoice", "Path", "ConvergenceWarning"],
 }
 REST = "Others"
 #: Public names of modules that are not imported with the package (they need MNE or scikit-learn).

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ._core import __version__
+from .alpha import choose_alpha
+from .alpha_choice import AlphaChoice
 from .curve import SureCurve
 from .debiasing import debias
 from .dipoles import make_stc_from_dipoles
@@ -19,6 +21,7 @@ from .sweeps import Path, solve_batch, solve_path
 from .whitening import whitener
 
 __all__ = [
+    "AlphaChoice",
     "ConvergenceWarning",
     "Estimate",
     "Gain",
@@ -32,6 +35,7 @@ __all__ = [
     "SureCurve",
     "__version__",
     "alpha_max",
+    "choose_alpha",
     "debias",
     "duality_gap",
     "group_soft_threshold",

@@ -1,0 +1,150 @@
+"""How each method of `choose_alpha` chooses, with its parameters checked."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .alpha_choice import AlphaChoice
+from .arrays import Floats, as_count, as_number, shown
+from .criteria import (
+    Problem,
+    false_bounds,
+    held_out_errors,
+    residual_shares,
+    statuses,
+    where_converged,
+)
+from .hyperprior import fixed_point, is_settled
+from .picks import choice_on_grid, first, last, smallest
+from .solution import Solution
+from .solve import solve_irmxne
+from .sure import random_stream
+from .sweeps import Path
+
+
+def by_sure(solution: Solution) -> AlphaChoice:
+    """That of `solve_sure`."""
+    curve = solution.sure
+    assert curve is not None
+    return AlphaChoice(
+        "sure", solution.alpha, curve.index, curve.alphas, curve.values, None, curve.n_active,
+        curve.gaps, curve.explained_variance, solution, curve.at_edge,
+    )  # fmt: skip
+
+
+def by_map(problem: Problem, levels: Floats) -> AlphaChoice:
+    """The fixed point, and the answer there."""
+    scale = float(levels.max())
+    steps = fixed_point(problem, scale * float(np.sqrt(np.mean((levels / scale) ** 2))))
+    solution, following = steps[-1]
+    settled = is_settled(solution, following)
+    if solution.converged and not settled:
+        change = 100 * abs(following / solution.alpha - 1)
+        warnings.warn(
+            f"method 'map' still changed alpha by {change:.2g} % in step {len(steps)}, its last: "
+            "choose another method",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    # Steps have one direction: upwards they are turned.
+    upwards = solution.alpha > steps[0][0].alpha
+    falling = steps[::-1] if upwards else steps
+    solutions = tuple(one for one, _ in falling)
+    path = Path(np.array([one.alpha for one in solutions]), solutions, solutions)
+    values = where_converged(path, [after for _, after in falling])
+    if problem.rounds.n_reweights > 1 and solution.converged:
+        solution = solve_irmxne(
+            problem.gain, problem.data, solution.alpha, init=solution,
+            **problem.rounds._asdict(), **problem.options(),
+        )  # fmt: skip
+    return AlphaChoice(
+        "map", solution.alpha, 0 if upwards else len(steps) - 1, path.alphas, values, None,
+        path.n_active, path.gaps, path.explained_variance, solution, not settled,
+    )  # fmt: skip
+
+
+def by_cv(problem: Problem, grid: Floats, n_folds: Any, debias: bool, rng: Any) -> AlphaChoice:
+    """The smallest error on sensors left out."""
+    count = as_count("n_folds", n_folds, 2)
+    n_sensors = problem.gain.n_sensors
+    if count > n_sensors:
+        raise ValueError(f"n_folds is {count}, but gain has {n_sensors} sensors; give no more")
+    errors, short = held_out_errors(problem, grid, count, random_stream(rng), debias)
+    path = problem.path(problem.gain, problem.data, grid)
+    values = where_converged(path, errors)
+    return choice_on_grid("cv", path, values, None, smallest(values), short + statuses(path))
+
+
+def by_stability(
+    problem: Problem,
+    grid: Floats,
+    n_resamples: Any,
+    subsample: Any,
+    threshold: Any,
+    max_false: Any,
+    rng: Any,
+) -> AlphaChoice:
+    """The smallest alpha that keeps the bound."""
+    trials = problem.trials
+    if trials is None or len(trials) < 2:
+        shape = problem.data.shape if trials is None else trials.shape
+        raise ValueError(
+            f"data has shape {shape}, but method 'stability' draws from trials; "
+            "give at least two, (n_trials, n_sensors, n_times), or choose another method"
+        )
+    count = as_count("n_resamples", n_resamples, 1)
+    part = _as_part("subsample", subsample)
+    frequency = as_number("threshold", threshold, "give a number above 0.5 and at most 1")
+    if not 0.5 < frequency <= 1:
+        raise ValueError(f"threshold is {shown(threshold)}; give a number above 0.5 and at most 1")
+    allowed = as_number("max_false", max_false, "give a positive number, such as 1")
+    if round(part * len(trials)) == len(trials):
+        raise ValueError(
+            f"subsample is {shown(subsample)}, which is all of {len(trials)} trials; give less, "
+            "or more trials"
+        )
+    found = false_bounds(problem, grid, count, part, frequency, random_stream(rng))
+    place = last(found.bounds <= allowed)
+    choice = choice_on_grid("stability", found.path, found.bounds, allowed, place, found.short)
+    highest = found.frequencies[: choice.index + 1].max(axis=0)
+    return replace(choice, frequencies=found.frequencies, stable=highest >= frequency)
+
+
+def by_discrepancy(problem: Problem, grid: Floats, levels: Floats, debias: bool) -> AlphaChoice:
+    """The largest alpha whose residual is as weak as the noise."""
+    path = problem.path(problem.gain, problem.data, grid)
+    values = residual_shares(problem, path, levels, debias)
+    return choice_on_grid("discrepancy", path, values, 1.0, first(values <= 1), statuses(path))
+
+
+def by_gof(problem: Problem, grid: Floats, gof: Any, debias: bool) -> AlphaChoice:
+    """The largest alpha that explains enough."""
+    target = _as_part("gof", gof)
+    path = problem.path(problem.gain, problem.data, grid)
+    values = where_converged(path, path.explained_variance)
+    if debias:
+        values = 1 - residual_shares(problem, path, problem.data, debias)
+    return choice_on_grid("gof", path, values, target, first(values >= target), statuses(path))
+
+
+def by_n_sources(problem: Problem, grid: Floats, n_sources: Any) -> AlphaChoice:
+    """The smallest alpha with no more locations."""
+    if n_sources is None:
+        raise ValueError("n_sources is None; method 'n_sources' needs how many there may be")
+    count = as_count("n_sources", n_sources, 1)
+    path = problem.path(problem.gain, problem.data, grid)
+    values = where_converged(path, path.n_active)
+    place = last(values <= count)
+    return choice_on_grid("n_sources", path, values, float(count), place, statuses(path))
+
+
+def _as_part(name: str, value: Any) -> float:
+    remedy = "give a number between 0 and 1, such as 0.8"
+    part = as_number(name, value, remedy)
+    if part >= 1:
+        raise ValueError(f"{name} is {shown(value)}; {remedy}")
+    return part
