@@ -2,9 +2,10 @@
 Choose alpha
 ============
 
-``alpha`` decides how many sources there are. There are three ways to choose it: by hand, from the
-answers along a path of values, and by Stein's unbiased risk estimate (SURE). The last one is the
-default of ``mixed_norm``. It can be trusted with irMxNE, not with plain MxNE.
+``alpha`` decides how many sources there are. It can be chosen by hand, from the answers along a
+path of values, or by Stein's unbiased risk estimate (SURE). The last one is the default of
+``mixed_norm``. It can be trusted with irMxNE, not with plain MxNE. On arrays
+:func:`~mxne_rs.choose_alpha` knows six ways more.
 """
 
 # %%
@@ -161,3 +162,40 @@ plt.show()
 # and its spectrum tell: whitened, it should have the standard deviation that was assumed.
 #
 # Where you cannot trust the noise level, look at the path.
+#
+# Other ways
+# ----------
+#
+# :func:`~mxne_rs.choose_alpha` works on whitened arrays. The model that ``mixed_norm`` solves is
+# made by ``prepare_model``; scaled like this, alpha is in percent as above.
+
+import mxne_rs
+from mxne_rs.model import prepare_model
+
+model = prepare_model(evoked.info, forward, noise_cov)
+data = model.whiten(evoked)
+columns = model.gain.columns(np.arange(model.gain.n_locations))
+gain = mxne_rs.Gain(100 / mxne_rs.alpha_max(model.gain, data) * columns, model.n_orient)
+wider = np.geomspace(100, 2, 13)
+
+fig, axes = plt.subplots(2, 2, figsize=(8.5, 6.5), layout="constrained")
+for ax, method in zip(axes.flat, ("sure", "cv", "discrepancy", "n_sources"), strict=True):
+    choice = mxne_rs.choose_alpha(
+        gain, data, wider, method=method, n_reweights=10, debias=True, n_sources=2,
+        sigma=evoked.nave**-0.5, rng=0,
+    )  # fmt: skip
+    print(choice)
+    choice.plot(ax)
+plt.show()
+
+# %%
+# - **cv** predicts each sensor from the others and needs no noise level; **gof** and
+#   **n_sources** take what you want to see: a part of the variance, a number of locations.
+# - **sure**, **discrepancy** and **map** reckon with the noise level. With plain MxNE SURE picks
+#   alphas that are too small, with irMxNE one near the best; discrepancy and cv see shrinkage as
+#   a bad fit in the same way.
+# - **stability** needs trials, as an array (n_trials, n_sensors, n_times): it solves averages of
+#   parts of them, and bounds the number of false locations. ``choice.stable`` are the locations
+#   that nearly all parts agree on, ``choice.frequencies`` how often each was found
+#   (:func:`~mxne_rs.stability` makes a map of that from epochs).
+# - A choice at the end of the grid comes with a warning that says what to do.

@@ -90,7 +90,8 @@ for record in convex.history:
 # --------------------
 #
 # :func:`~mxne_rs.solve_path` walks falling alphas, :func:`~mxne_rs.solve_batch` solves many
-# data sets, :func:`~mxne_rs.solve_sure` chooses alpha.
+# data sets, :func:`~mxne_rs.solve_sure` chooses alpha (:func:`~mxne_rs.choose_alpha` in six more
+# ways).
 
 path = mxne_rs.solve_path(gain, data, n_alphas=12, n_reweights=10)
 print(path, path.n_active)
