@@ -31,7 +31,7 @@ def choose_alpha(
     n_directions: int = 1,
     n_folds: int = 5,
     n_resamples: int = 50,
-    subsample: float = 0.8,
+    subsample: float = 0.5,
     threshold: float = 0.9,
     max_false: float = 1.0,
     gof: float = 0.8,
@@ -136,7 +136,7 @@ def choose_alpha(
     - "stability": the smallest alpha at which the expected number of false stable locations is
       at most ``q^2 / ((2 threshold - 1) p) <= max_false`` [2]_, with q the mean number of
       locations that a resample has active at this or a larger alpha, and p the number of
-      locations. The bound is proved for halves (``subsample=0.5``): larger parts share more noise,
+      locations. The bound is proved for halves (the default): larger parts share more noise,
       and more false locations are stable than it says. It also takes false locations for
       exchangeable, which neighbours in the brain are not; a neighbour of a true location counts
       as false.
