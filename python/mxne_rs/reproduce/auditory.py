@@ -38,7 +38,7 @@ class AuditoryField:
     background : array, shape (rank, n_locations)
         Field of a background dipole of unit variance at each location.
     sensors : array, shape (rank, n_channels)
-        Noise of the sensors by themselves.
+        Noise of the sensors by themselves, which goes through the same filter.
     scale : float
         What all noise was multiplied with to make the SNR of the average `SNR` in expectation.
     """
@@ -58,7 +58,7 @@ class AuditoryField:
         """Draw the noise of an average of trials, (rank, n_times)."""
         places = rng.integers(self.background.shape[1], size=n_trials * N_BACKGROUND)
         courses = autoregressive(rng, len(places), len(self.times)) / n_trials
-        own = rng.standard_normal((self.sensors.shape[1], len(self.times))) / n_trials**0.5
+        own = autoregressive(rng, self.sensors.shape[1], len(self.times)) / n_trials**0.5
         return np.asarray(self.background[:, places] @ courses + self.sensors @ own)
 
 
