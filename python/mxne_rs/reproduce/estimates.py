@@ -163,7 +163,7 @@ class Currents:
             residuals = self.data[:, times[left]] - chosen @ x
             correlations[:, left] = _group_norms(self.columns, residuals, self.n_orient)
             gaps = self._gaps(alpha, times[left], x, residuals, correlations[:, left].max(axis=0))
-            for one, solution, gap in zip(left, solutions, gaps, strict=True):
+            for one, solution, gap in zip(left.tolist(), solutions, gaps, strict=True):
                 sources = solution.sources[:, 0]
                 found[one] = (int(times[one]), where[solution.active_set], sources, float(gap))
             left = left[gaps > self.tol]
@@ -206,9 +206,7 @@ def _group_norms(columns: Floats, data: Floats, n_orient: int) -> Floats:
     return np.asarray(np.sqrt(np.einsum("sot,sot->st", product, product)))
 
 
-def _together(
-    gain: Gain, parts: Sequence[Part], n_times: int
-) -> Estimate:
+def _together(gain: Gain, parts: Sequence[Part], n_times: int) -> Estimate:
     """The samples of an alpha as one estimate."""
     active = np.zeros(gain.n_locations, dtype=bool)
     for _, locations, _, _ in parts:

@@ -45,7 +45,7 @@ def krippendorff_alpha(active: NDArray[np.bool_]) -> float:
         return float("nan")
     # Pairs of observers that differ, against pairs of values that do.
     differing = float(np.sum(ones * (n_observers - ones))) / (n_observers - 1)
-    return 1.0 - (n_values - 1) * differing / (n_ones * (n_values - n_ones))
+    return float(1 - (n_values - 1) * differing / (n_ones * (n_values - n_ones)))
 
 
 @dataclass(frozen=True, eq=False)

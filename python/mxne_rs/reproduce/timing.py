@@ -108,7 +108,7 @@ def time_solvers(gain: Gain, data: Floats, percents: Sequence[float], seed: int)
 
 def _elapsed(solve: Callable[..., object], *arguments: object, **keywords: object) -> float:
     """Seconds of a call, the faster of two where that is cheap."""
-    times = []
+    times: list[float] = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         while len(times) < 2 and sum(times) < 0.1:

@@ -17,7 +17,7 @@ from ..model import Model
 from ..study import Part, Study, run_study
 from .auditory import N_TRIALS, SNR, WINDOW, AuditoryField, prepare_auditory
 from .estimates import METHODS, estimate_currents, estimate_sources
-from .findings import Findings, Table
+from .findings import Findings
 from .head import Head, find_head
 from .recorded import Recording, compare_others, resampling_study, simulate_epochs
 from .resamples import Resamples
@@ -234,8 +234,10 @@ def draw(field: AuditoryField, seed: int, repetition: int) -> Floats:
 
 
 def _prepare(arrays: Mapping[str, NDArray[Any]], settings: Mapping[str, Any]) -> Any:
-    names = ("times", "signal", "background", "sensors")
-    field = AuditoryField(*(arrays[name] for name in names), scale=float(arrays["scale"]))
+    field = AuditoryField(
+        arrays["times"], arrays["signal"], arrays["background"], arrays["sensors"],
+        float(arrays["scale"]),
+    )  # fmt: skip
     return Gain(arrays["gain"], 3), field, settings
 
 
@@ -291,5 +293,5 @@ def _about(head: Head, recording: Recording, scores: Scores) -> str:
         f"averaged, {scores.n_repetitions} repetitions, SNR {scores.snr.mean():.2f} ± "
         f"{scores.snr.std():.2f} (wanted: {SNR}); free orientation, exact noise covariance. "
         f"Then {recording.name}: {len(recording.trials)} epochs resampled, with one noise "
-        f"covariance. {note} Verdicts are computed from the numbers of this run."
+        f"covariance. {note} Verdicts are computed from the numbers of this run; what is said of all alphas is asked for from 10 to 60 %."
     )

@@ -80,7 +80,7 @@ def _simulation(scores: Scores) -> Picture:
         panel.axhline(1, color="0.6", linestyle="--", linewidth=0.9)
     for panel in axes[2:4]:
         panel.set_yscale("symlog", linthresh=1)
-        panel.set_ylim(bottom=0)
+        panel.set_ylim(0, 2 * max(line.get_ydata().max() for line in panel.get_lines()))
         panel.yaxis.set_major_formatter("{x:g}")
     for m, method in enumerate(METHODS):
         axes[4].plot(percents, errors[m, :, 1], "--", color=METHOD_COLOURS[method], linewidth=1.3)
@@ -117,8 +117,11 @@ def _timing(timing: Timing) -> Picture:
     )
     for panel, title in zip(axes, titles, strict=True):
         panel.set_yscale("log")
-        panel.legend(fontsize=8.5, frameon=False)
+        panel.legend(fontsize=8.5, frameon=False, loc="upper right")
         _label(panel, title, "seconds" if panel is axes[0] else "")
+    # Room for the legends.
+    low, high = axes[0].get_ylim()
+    axes[0].set_ylim(low, 8 * high)
     caption = (
         "With (solid) and without (dashed) a working set, one thread, one run: look at ratios. MNE "
         "has no FISTA any more; block coordinate descent is accelerated in both."
@@ -155,8 +158,8 @@ def _fit(found: Resamples) -> Picture:
 
 
 def _selection(found: Resamples, recording: Recording) -> Picture:
-    figure = blank_figure(10.5, 8.6)
-    axes = figure.subplots(3, 2, height_ratios=[1.0, 1.15, 1.0])
+    figure = blank_figure(9.0, 9.6)
+    axes = figure.subplots(3, 2, height_ratios=[0.9, 1.25, 0.95])
     places = 1000 * np.asarray(recording.forward["source_rr"])
     nearest = int(np.argmin(np.abs(np.array(found.percents) - found.shown)))
     image: Any = None
@@ -172,6 +175,7 @@ def _selection(found: Resamples, recording: Recording) -> Picture:
             vmax=1,
             interpolation="nearest",
         )
+        axes[0, m].xaxis.get_major_locator().set_params(integer=True)
         axes[0, m].set_yticks(range(len(found.percents)), [f"{one:g}" for one in found.percents])
         for border in borders:
             axes[0, m].axvline(border - 0.5, color="#009E73", linewidth=1.1)
@@ -196,7 +200,9 @@ def _selection(found: Resamples, recording: Recording) -> Picture:
             panel.set_title(
                 f"{method} at {found.percents[nearest]:g} %, {view[0]}", fontsize=10, loc="left"
             )
-    figure.colorbar(image, ax=list(axes.ravel()), shrink=0.5, label="selection probability")
+    figure.colorbar(
+        image, ax=list(axes.ravel()), shrink=0.4, pad=0.02, label="selection probability"
+    )
     caption = "Locations selected at least once; the larger, the more often."
     if found.regions is not None:
         caption += " Green: within 2 cm of a true source (left, right; the rest is elsewhere)."
@@ -237,7 +243,7 @@ def _cloud(axes: Axes, places: Floats, view: Any, colours: Any = "0.62", **how: 
         rasterized=True,
         **how,
     )
-    axes.set_aspect("equal", adjustable="datalim")
+    axes.set_aspect("equal", adjustable="box")
     for name, place in zip(ends, (0.02, 0.98), strict=True):
         axes.text(
             place, 0.97, name, transform=axes.transAxes, ha="left" if place < 0.5 else "right",
@@ -259,11 +265,12 @@ def _regions(axes: Axes, places: Floats, regions: NDArray[np.bool_] | None, view
 def _comparison(found: Resamples, others: Others, recording: Recording) -> Picture:
     figure = blank_figure(11.0, 9.0)
     axes = figure.subplots(3, 3, height_ratios=[1.25, 1.0, 0.9])
+    grey = _greys()
     places = 1000 * np.asarray(recording.forward["source_rr"])
     times = 1000 * recording.evoked.times
     columns = [
         (
-            f"{method}, {found.shown:g} %: {int(one.active.sum())} sources, fit {fit:.1f} %",
+            f"{method}, {found.shown:g} %: {_count(int(one.active.sum()))}, fit {fit:.1f} %",
             places[one.active],
             _courses(one, recording),
         )
@@ -273,13 +280,13 @@ def _comparison(found: Resamples, others: Others, recording: Recording) -> Pictu
     columns.insert(1, (theirs, 1000 * others.positions, others.courses))
     drawn: Any = None
     for column, (title, positions, courses) in enumerate(columns):
-        order = np.argsort(-np.abs(courses).max(axis=1)) if len(courses) else []
+        order = np.argsort(-np.abs(courses).max(axis=1, initial=0.0))
         # The strongest scores on top.
         rising = np.argsort(others.scores)
         for panel, view in zip(axes[:2, column], VIEWS[:2], strict=True):
             drawn = _cloud(
-                panel, places[rising], view, others.scores[rising], cmap="Greys",
-                vmin=-0.1 * others.scores.max(),
+                panel, places[rising], view, others.scores[rising], cmap=grey,
+                vmin=0,
             )  # fmt: skip
             for rank, index in reversed(list(enumerate(order))):
                 panel.plot(
@@ -288,8 +295,10 @@ def _comparison(found: Resamples, others: Others, recording: Recording) -> Pictu
                 )  # fmt: skip
         axes[0, column].set_title(title, fontsize=10, loc="left")
         for rank, index in reversed(list(enumerate(order))):
-            axes[2, column].plot(times, 1e9 * courses[index], color=COLOURS[rank % len(COLOURS)])
-        axes[2, column].axhline(0, color="0.8", linewidth=0.8, zorder=0)
+            axes[2, column].plot(
+                times, 1e9 * np.abs(courses[index]), color=COLOURS[rank % len(COLOURS)]
+            )
+        axes[2, column].set_ylim(bottom=0)
         axes[2, column].set_xlim(times[0], times[-1])
         _label(axes[2, column], "", "amplitude (nAm)" if column == 0 else "", "time (ms)")
     figure.colorbar(drawn, ax=list(axes[:2].ravel()), shrink=0.5, label="largest dSPM score")
@@ -298,6 +307,17 @@ def _comparison(found: Resamples, others: Others, recording: Recording) -> Pictu
         "Positions in mm, head coordinates."
     )
     return Picture("figure5-comparison", "Figure 5: beside dSPM and RAP-MUSIC", caption, figure)
+
+
+def _greys() -> Any:
+    """From a light grey, which a white page shows, to black."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("greys", ["0.92", "0.0"])
+
+
+def _count(n_sources: int) -> str:
+    return f"{n_sources} source" + ("" if n_sources == 1 else "s")
 
 
 def _courses(estimate: Estimate, recording: Recording) -> Floats:
