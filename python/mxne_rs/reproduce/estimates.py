@@ -129,7 +129,7 @@ def estimate_currents(
 
 
 #: Locations that a sample brings in at first, and again where its certificate asks for more.
-N_CANDIDATES = 50
+N_CANDIDATES = 20
 #: Certificates at most; they are far fewer.
 N_ROUNDS = 50
 
