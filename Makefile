@@ -66,7 +66,7 @@ rust-test: $(VENV)/installed
 
 python-test: $(VENV)/installed
 	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) -m pytest
-	MXNE_RS_WITHOUT_MNE=1 $(PY) -m pytest tests
+	MXNE_RS_WITHOUT_MNE=1 $(PY) -m pytest tests --ignore=tests/test_corpus.py --ignore=tests/test_process.py
 	$(PY) tests/with_blas.py
 	$(PY) tests/with_free_threading.py
 	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) tests/with_older_mne.py

@@ -288,7 +288,7 @@ fn principal(columns: &[f64], n: usize, clock: &Clock) -> Result<Vec<f64>, Halt>
 mod tests {
     use super::*;
     use crate::products::correlation_norms;
-    use ndarray::Array2;
+    use ndarray::{Array2, s};
 
     /// Bounds hold, and are of use, for gains of low and of full rank, one location and many, short and long windows.
     #[test]
@@ -311,34 +311,42 @@ mod tests {
             let right = Array2::from_shape_fn((rank, p * o), random(2));
             let faint = 1e-3 * Array2::from_shape_fn((n, p * o), random(3));
             let scale = Array2::from_shape_fn((1, p * o), |(_, j)| 10.0_f64.powi(-(j as i32 % 7)));
-            let array = (left.dot(&right) + faint) * scale;
+            let mut array = (left.dot(&right) + faint) * scale;
+            // A direction of its own, too faint for a principal component.
+            array
+                .column_mut(0)
+                .assign(&(1e-3 * Array2::from_shape_fn((n, 1), random(5))).column(0));
             let gain = Gain::new(array.view(), o).map_err(Halt::from)?;
-            let residual = Panel::from_array(Array2::from_shape_fn((n, t), random(4)).view())?;
-            for threads in [Threads::new(1), Threads::new(2)] {
-                let screen = Screen::new(&gain, &clock)?;
-                let mut room = screen.room(t, &threads)?;
-                let mut bounds = vec![0.0; p];
-                let clock = &clock;
-                let exact = correlation_norms(gain.columns(), o, &residual, &threads, clock)?;
-                let odd: Vec<usize> = (0..p).filter(|s| s % 3 == 1).collect();
-                for level in 0..screen.n_levels() {
-                    let (all, tools) = ((&residual, 0..t), (&threads, clock));
-                    let some = &mut bounds[..odd.len()];
-                    let these = (Which::These(&odd), &mut *some);
-                    screen.squares(level, (&residual, 0..t), &mut room, these, tools)?;
-                    let some = some.to_vec();
-                    let every = (Which::All, &mut bounds[..]);
-                    screen.squares(level, all, &mut room, every, tools)?;
-                    for (&s, square) in odd.iter().zip(some) {
-                        assert_eq!(bounds[s], square);
-                    }
-                    let close = if level + 1 == screen.n_levels() { 1e-3 } else { 1.0 };
-                    for (s, (square, exact)) in bounds.iter().zip(&exact).enumerate() {
-                        let bound = square.sqrt();
-                        let whole = screen.norms[s] * kernels().norm(residual.lanes());
-                        let what =
-                            format!("{n} x {p}, level {level}, location {s}: {bound} {exact}");
-                        assert!(bound >= *exact && bound - exact < close * whole, "{what}");
+            let noise = Array2::from_shape_fn((n, t), random(4));
+            let alone = array.slice(s![.., ..1]).dot(&noise.slice(s![..1, ..]));
+            for residual in [noise, alone] {
+                let residual = Panel::from_array(residual.view())?;
+                for threads in [Threads::new(1), Threads::new(2)] {
+                    let screen = Screen::new(&gain, &clock)?;
+                    let mut room = screen.room(t, &threads)?;
+                    let mut bounds = vec![0.0; p];
+                    let clock = &clock;
+                    let exact = correlation_norms(gain.columns(), o, &residual, &threads, clock)?;
+                    let odd: Vec<usize> = (0..p).filter(|s| s % 3 == 1).collect();
+                    for level in 0..screen.n_levels() {
+                        let (all, tools) = ((&residual, 0..t), (&threads, clock));
+                        let some = &mut bounds[..odd.len()];
+                        let these = (Which::These(&odd), &mut *some);
+                        screen.squares(level, (&residual, 0..t), &mut room, these, tools)?;
+                        let some = some.to_vec();
+                        let every = (Which::All, &mut bounds[..]);
+                        screen.squares(level, all, &mut room, every, tools)?;
+                        for (&s, square) in odd.iter().zip(some) {
+                            assert_eq!(bounds[s], square);
+                        }
+                        let close = if level + 1 == screen.n_levels() { 1e-3 } else { 1.0 };
+                        for (s, (square, exact)) in bounds.iter().zip(&exact).enumerate() {
+                            let bound = square.sqrt();
+                            let whole = screen.norms[s] * kernels().norm(residual.lanes());
+                            let what =
+                                format!("{n} x {p}, level {level}, location {s}: {bound} {exact}");
+                            assert!(bound >= *exact && bound - exact < close * whole, "{what}");
+                        }
                     }
                 }
             }
