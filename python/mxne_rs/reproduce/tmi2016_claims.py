@@ -540,7 +540,7 @@ def _discussion(simulated: _Simulation, epochs: _Epochs, times: _Times) -> list[
             "space.",
             "IV",
             bool(np.median(growth) <= n_all / n_small),
-            f"MxNE at {n_all} locations takes so many times as long as at {n_small}, with a "
-            f"working set: {_along(times.percents, growth)}.",
+            f"MxNE at {n_all} locations, {n_all / n_small:.1f} times as many, takes so many times "
+            f"as long as at {n_small}, with a working set: {_along(times.percents, growth)}.",
         ),
     ]
