@@ -16,12 +16,13 @@ pytest.importorskip("matplotlib")
 
 from mxne_rs.reproduce import tmi2016
 from mxne_rs.reproduce.auditory import SNR, autoregressive, prepare_auditory
+from mxne_rs.reproduce.epoch_claims import EpochClaims
 from mxne_rs.reproduce.findings import write_findings
 from mxne_rs.reproduce.head import cortical_head, find_head, volume_head
 from mxne_rs.reproduce.recorded import Others, Recording, resampling_study, simulate_epochs
 from mxne_rs.reproduce.resamples import Resamples
 from mxne_rs.reproduce.timing import Timing
-from mxne_rs.reproduce.tmi2016_claims import _Epochs, _Times
+from mxne_rs.reproduce.timing_claims import TimingClaims
 from mxne_rs.reproduce.tmi2016_unchecked import unchecked
 from mxne_rs.study import run_study
 
@@ -230,7 +231,7 @@ def test_verdicts_follow_the_numbers():
             ("MNE", "bcd", False): [5.0],
         }
         timing = Timing((40.0,), seconds, [1.0], [99.0], 2.0, (10, 20))
-        return [one.verdict for one in _Times(timing).claims()]
+        return [one.verdict for one in TimingClaims(timing).claims()]
 
     no, yes = "does not hold", "holds"
     assert found(1.0, 2.0) == [yes, yes, yes, no]
@@ -284,5 +285,5 @@ def test_epochs_of_a_user_have_no_true_sources():
     assert (found.sizes[:, 1] <= found.sizes[:, 0]).all()
     scores = np.arange(head.n_locations, dtype=float)
     others = Others(scores, np.zeros((2, 3)), np.zeros((2, 76)), 90.0, 9)
-    verdicts = [one.verdict for one in _Epochs(found, others, recording).claims()]
+    verdicts = [one.verdict for one in EpochClaims(found, others, recording).claims()]
     assert verdicts.count("cannot be checked here") == 3
