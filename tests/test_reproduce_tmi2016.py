@@ -16,10 +16,13 @@ pytest.importorskip("matplotlib")
 
 from mxne_rs.reproduce import tmi2016
 from mxne_rs.reproduce.auditory import SNR, autoregressive, prepare_auditory
+from mxne_rs.reproduce.epoch_claims import EpochClaims
 from mxne_rs.reproduce.findings import write_findings
 from mxne_rs.reproduce.head import cortical_head, find_head, volume_head
+from mxne_rs.reproduce.recorded import Others, Recording, resampling_study, simulate_epochs
+from mxne_rs.reproduce.resamples import Resamples
 from mxne_rs.reproduce.timing import Timing
-from mxne_rs.reproduce.tmi2016_claims import _Times
+from mxne_rs.reproduce.timing_claims import TimingClaims
 from mxne_rs.reproduce.tmi2016_unchecked import unchecked
 from mxne_rs.study import run_study
 
@@ -228,7 +231,7 @@ def test_verdicts_follow_the_numbers():
             ("MNE", "bcd", False): [5.0],
         }
         timing = Timing((40.0,), seconds, [1.0], [99.0], 2.0, (10, 20))
-        return [one.verdict for one in _Times(timing).claims()]
+        return [one.verdict for one in TimingClaims(timing).claims()]
 
     no, yes = "does not hold", "holds"
     assert found(1.0, 2.0) == [yes, yes, yes, no]
@@ -257,3 +260,30 @@ def test_epochs_need_a_forward_and_a_baseline():
     """Said before anything is computed."""
     with pytest.raises(ValueError, match="give forward"):
         tmi2016.reproduce_tmi2016(epochs=object())
+    head = volume_head(25.0)
+    epochs = simulate_epochs(head, *prepare_auditory(head), seed=0)
+    with pytest.raises(ValueError, match=r"epochs begin at 0 s"):
+        Recording.of(epochs.copy().crop(0.0, 0.2), head.forward, (0.05, 0.2))
+
+
+def test_epochs_of_a_user_have_no_true_sources():
+    """Resampled all the same; what is said of regions is left open."""
+    head = volume_head(25.0)
+    epochs = simulate_epochs(head, *prepare_auditory(head), seed=0)
+    recording = Recording.of(epochs, head.forward, (0.05, 0.2))
+    assert recording.trials.shape == (100, 306, 76)
+    assert recording.evoked.times[recording.peak][[0, -1]] == pytest.approx([0.09, 0.15])
+    # The covariance is that of a trial: whitened, the baseline has variance one.
+    before = recording.model.whitener @ epochs.copy().crop(-0.2, -0.02).get_data()
+    assert np.mean(before**2) == pytest.approx(1, rel=0.05)
+    study = resampling_study(recording, [20.0, 60.0], 3, seed=0, tol=1e-6)
+    found = Resamples.of(run_study(study, verbose=False), [20.0, 60.0], recording, 60.0, 1e-6)
+    assert found.regions is None
+    assert found.outside is None
+    assert (found.fit[..., 1] >= found.fit[..., 0] - 1e-9).mean() > 0.9
+    assert (found.fit[:, :, 0] > found.fit[:, :, 1]).all()
+    assert (found.sizes[:, 1] <= found.sizes[:, 0]).all()
+    scores = np.arange(head.n_locations, dtype=float)
+    others = Others(scores, np.zeros((2, 3)), np.zeros((2, 76)), 90.0, 9)
+    verdicts = [one.verdict for one in EpochClaims(found, others, recording).claims()]
+    assert verdicts.count("cannot be checked here") == 3

@@ -83,7 +83,7 @@ def estimate_sources(
     >>> data = np.outer([4.0, 0, 0, 2.0, 0, 0], [1.0, 2.0])
     >>> mxne, irmxne = estimate_sources(gain, data, [40, 60], tol=1e-6)
     >>> [int(one.active.sum()) for one in (*mxne, *irmxne)]
-    [2, 1, 2, 1]
+    [2, 1, 1, 1]
     """
     # Data times k and alpha times k squared are MNE's unit: see `mxne_rs.localize`.
     unit = alpha_max(gain, data) / 100

@@ -82,6 +82,7 @@ class Recording:
             )
             evoked = epochs.average(picks="all").crop(*window)
             model = prepare_model(epochs.info, forward, noise_cov, loose=1.0, depth=depth)
+            evoked.pick(model.info["ch_names"])
             inside = epochs.copy().load_data().crop(*window)
             trials = inside.get_data(picks=model.info["ch_names"])
         peak = (evoked.times >= PEAK[0] - 1e-6) & (evoked.times <= PEAK[1] + 1e-6)

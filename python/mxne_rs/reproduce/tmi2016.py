@@ -110,6 +110,8 @@ def reproduce_tmi2016(
     - MCE has the penalty of MxNE at each sample by itself, its alpha is a part of the largest of
       all samples.
     - RMSE is over whitened sensors, as a part of the true field's norm.
+    - Depth weighting is MNE's default. It decides how often both sources are found more than the
+      method does: nearly always with ``depth=1``.
     - The covariance of epochs is estimated once, from all of them (the paper: for each resample).
 
     Examples
