@@ -20,7 +20,7 @@ from ..paths import localize_path
 from ..simulate import write_simulation
 from ..solution import ConvergenceWarning
 from .options import parse
-from .reading import Inputs, read_inputs, read_live
+from .reading import Inputs, read_inputs, read_live, read_recording
 from .wording import WrongInput, edge_line, one_line, shortfall_line
 from .writing import make_folder, write_localization, write_path
 
@@ -205,7 +205,9 @@ def _reproduce(options: argparse.Namespace) -> Answer:
         from ..reproduce.findings import write_findings
 
         make_folder(out, "--out")
-        how: dict[str, Any] = {"repetitions": options.repetitions} if options.repetitions else {}
+        how = read_recording(options)
+        if options.repetitions:
+            how["repetitions"] = options.repetitions
         findings = PAPERS[options.paper]()(
             seed=options.seed, data=options.data, n_jobs=options.jobs, store=out / "parts",
             announce=lambda cost: _say(str(cost)), **how,

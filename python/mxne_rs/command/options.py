@@ -134,7 +134,20 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     options = _parser().parse_args(argv)
     if options.command == "localize":
         _check_sure(options)
+    if options.command == "reproduce":
+        _check_paper(options)
     return options
+
+
+def _check_paper(options: argparse.Namespace) -> None:
+    """Refuse epochs where there is nothing to be done with them, or where they are alone."""
+    for name, other in (("epochs", "forward"), ("forward", "epochs")):
+        if getattr(options, name) is None:
+            continue
+        if options.paper != "tmi2016":
+            raise WrongInput(f"--{name} goes with tmi2016")
+        if getattr(options, other) is None:
+            raise WrongInput(f"--{name} needs --{other}")
 
 
 def _check_sure(options: argparse.Namespace) -> None:
@@ -396,6 +409,14 @@ def _add_reproduce(command: Any) -> None:
         "that of the environment variable MXNE_RS_DATA; without it a head is made with MNE, and "
         "claims about recorded data are not checked)",
     )
+    for name, text in (
+        (
+            "--epochs",
+            "epochs to be resampled instead of simulated ones, with a baseline (-epo.fif)",
+        ),
+        ("--forward", "their forward solution, free orientation (-fwd.fif)"),
+    ):
+        papers.add_argument(name, metavar="FILE", help=f"of tmi2016: {text}")
     papers.add_argument(
         "--jobs",
         type=count(1),

@@ -128,6 +128,31 @@ def read_live(options: Any) -> tuple[Any, Any, Any]:
     return info, forward, noise_cov
 
 
+def read_recording(options: Any) -> dict[str, Any]:
+    """Read what ``reproduce tmi2016`` resamples: epochs and their forward solution, or nothing.
+
+    Raises
+    ------
+    WrongInput
+        With a line that names the option and says what to do.
+
+    Examples
+    --------
+    >>> from mxne_rs.command.options import parse
+    >>> from mxne_rs.command.reading import read_recording
+    >>> read_recording(parse(["reproduce", "tmi2016", "--out", "."]))
+    {}
+    """
+    if options.epochs is None:
+        return {}
+    import mne
+
+    return {
+        "epochs": _read("--epochs", options.epochs, mne.read_epochs, "epochs"),
+        "forward": _read("--forward", options.forward, mne.read_forward_solution, "forward"),
+    }
+
+
 def _evoked(mne: Any, options: Any) -> Any:
     """One condition, with its baseline, cropped."""
     given = f"--evoked {options.evoked}"

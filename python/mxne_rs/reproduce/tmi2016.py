@@ -52,9 +52,8 @@ def reproduce_tmi2016(
     window: tuple[float, float] = (0.05, 0.2),
     n_dipoles: int = 2,
     depth: float = 0.8,
-    n_jobs: int | None = None,
     store: str | os.PathLike[str] | None = None,
-    verbose: bool | str | int | None = None,
+    **how: Any,
 ) -> Findings:
     """Run the protocol of the TMI 2016 paper, and compare what it gives with what the paper says.
 
@@ -80,10 +79,10 @@ def reproduce_tmi2016(
         Dipoles of RAP-MUSIC.
     depth : float, default 0.8
         Exponent of the depth weighting, as in `mxne_rs.mixed_norm`.
-    n_jobs, verbose
-        As for `mxne_rs.study.run_study`.
     store : path | None
         Folder where finished parts are kept, as for `mxne_rs.study.run_study`.
+    **how
+        Its ``n_jobs``, ``announce`` and ``verbose``.
 
     Returns
     -------
@@ -126,9 +125,8 @@ def reproduce_tmi2016(
         raise ValueError("epochs need their forward solution: give forward")
     head = find_head(data)
     model, field = prepare_auditory(head, depth)
-    settings = {"n_jobs": n_jobs, "verbose": verbose}
     study = simulation_study(model, field, head, repetitions=repetitions, seed=seed)
-    parts = run_study(study, store=_folder(store, "simulation"), **settings)  # type: ignore[arg-type]
+    parts = run_study(study, store=_folder(store, "simulation"), **how)
     scores = scores_of(parts, head.distances < NEAR)
     if epochs is None:
         recording = Recording.of(
@@ -138,7 +136,7 @@ def reproduce_tmi2016(
     else:
         recording = Recording.of(epochs, forward, window, depth=depth)
     resampling = resampling_study(recording, RESAMPLED, resamples, seed, TOL)
-    parts = run_study(resampling, store=_folder(store, "epochs"), **settings)  # type: ignore[arg-type]
+    parts = run_study(resampling, store=_folder(store, "epochs"), **how)
     found = Resamples.of(parts, RESAMPLED, recording, SHOWN, TOL)
     others = compare_others(recording, n_dipoles, depth)
     average = recording.trials.mean(axis=0)

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Floats
+from ..axes import GREY, plain
 from ..debiasing import debias
 from ..pages import blank_figure
-from ..picture import COLOURS, GREY, VIEWS, plain
+from ..picture import COLOURS, VIEWS
 from .estimates import METHODS, Estimate
 from .findings import Picture
 from .recorded import Others, Recording
