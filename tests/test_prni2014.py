@@ -1,6 +1,7 @@
 """PRNI 2014: the draws are the paper's, the scores those of MNE's solver, the verdicts follow."""
 
 import csv
+import inspect
 import warnings
 
 import numpy as np
@@ -170,3 +171,29 @@ def test_the_command_writes_a_report_and_goes_on(tmp_path, capsys, monkeypatch):
     assert main(command) == 0
     assert "solves" not in capsys.readouterr().err
     assert (tmp_path / "f1.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["prni2014", "--epochs", "a.fif"], "--epochs goes with tmi2016"),
+        (["tmi2016", "--epochs", "a.fif"], "--epochs needs --forward"),
+        (["tmi2016", "--forward", "a.fif"], "--forward needs --epochs"),
+        (["prni2014", "--repetitions", "1"], "--repetitions"),
+        (["neuroimage2008"], "paper"),
+    ],
+)
+def test_options_that_make_no_sense(options, message, tmp_path, capsys):
+    from mxne_rs.command import main
+
+    assert main(["reproduce", *options, "--out", str(tmp_path)]) == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("paper", ["prni2014", "tmi2016"])
+def test_the_command_and_the_function_agree(paper):
+    pytest.importorskip("mne")
+    from mxne_rs.reproduce import PAPERS
+
+    given = {"seed": 0, "data": None, "n_jobs": 2, "store": "s", "announce": print}
+    inspect.signature(PAPERS[paper]()).bind(repetitions=3, **given)
