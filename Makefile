@@ -9,7 +9,7 @@ LOCALIZE := $(VENV)/bin/mxne-rs localize --tmin 0.05 --tmax 0.15 --report --out 
 export PYO3_PYTHON := $(abspath $(PY))
 RUST := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock build.rs
 
-.PHONY: demo test dev format lint rust-test python-test wheel-test bench bench-sure bench-live soak scaling counts doc clean docs fuzz memcheck deny
+.PHONY: demo test dev format lint rust-test python-test wheel-test bench bench-sure bench-live bench-reproduce soak scaling counts doc clean docs fuzz memcheck deny
 
 $(VENV)/base: pyproject.toml
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
@@ -64,9 +64,13 @@ rust-test: $(VENV)/installed
 	cargo test -q
 	cargo test -q --features blas
 
+# Two at a time: what never imports MNE, and then what can be tested without it, beside the rest.
+APART := tests/test_corpus.py tests/test_process.py
 python-test: $(VENV)/installed
-	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) -m pytest
-	MXNE_RS_WITHOUT_MNE=1 $(PY) -m pytest tests --ignore=tests/test_corpus.py --ignore=tests/test_process.py
+	@export MXNE_RS_DATA=$(abspath $(DATA)); \
+	($(PY) -m pytest $(APART) && MXNE_RS_WITHOUT_MNE=1 $(PY) -m pytest tests $(APART:%=--ignore=%)) > target/apart.log 2>&1 & apart=$$!; \
+	rest=0; $(PY) -m pytest $(APART:%=--ignore=%) || rest=$$?; \
+	apart_status=0; wait $$apart || apart_status=$$?; cat target/apart.log; exit $$((rest + apart_status))
 	$(PY) tests/with_blas.py
 	$(PY) tests/with_free_threading.py
 	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) tests/with_older_mne.py
@@ -104,6 +108,10 @@ LIVE_SECONDS ?= 60
 
 bench-live: $(VENV)/installed
 	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) benches/live.py --seconds $(LIVE_SECONDS) --write
+
+# The papers' simulations, here and by MNE's solver on the same draws: its part of docs/benchmarks.md.
+bench-reproduce: $(VENV)/installed
+	$(PY) benches/reproduce.py --write
 
 # The tests of the live monitor with a minute of recording each, then ten minutes at the large settings: no window may be lost.
 soak: $(VENV)/installed
