@@ -136,6 +136,33 @@ def test_strange_input(simulated):
         )
 
 
+def test_what_cannot_be_said_is_told(simulated):
+    epochs, forward, noise_cov = simulated
+    how = {"n_resamples": 2, "tmin": 0.06, "tmax": 0.15, "verbose": False}
+    with pytest.raises(ValueError, match="every resample would be the same"):
+        mxne_rs.stability(epochs[:2], forward, noise_cov, **how)
+    with pytest.raises(ValueError, match="the epochs are empty"):
+        mxne_rs.stability(epochs[:0], forward, noise_cov, **how)
+    spoilt = epochs.copy()
+    spoilt._data[3, 5, 200] = np.nan
+    with pytest.raises(ValueError, match="epoch 3: "):
+        mxne_rs.stability(spoilt, forward, noise_cov, **how)
+    for change, message in (
+        ({"tol": -1}, "tol is -1"), ({"n_mxne_iter": 0}, "n_mxne_iter is 0"),
+        ({"maxit": 0}, "maxit is 0"), ({"tmin": np.nan}, "tmin is nan"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=message):
+            mxne_rs.stability(*simulated, [50.0], **{**how, **change})
+    silent = epochs.copy()
+    silent._data[:] = 0
+    found = mxne_rs.stability(silent, forward, noise_cov, [50.0], **how)
+    assert not found.probability.any() and not found.debiased_explained_variance.any()
+    with pytest.warns(RuntimeWarning, match="more than one location may be there by chance"):
+        mxne_rs.stability(*simulated, [3.0], **{**how, "n_mxne_iter": 1, "subsample": 0.5})
+    with pytest.raises(ValueError, match="least is -1"):
+        found.table(least=-1)
+
+
 def test_epochs_are_left_as_they_are(simulated):
     epochs = simulated[0]
     before, times = epochs.get_data(copy=True), epochs.times.copy()

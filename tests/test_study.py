@@ -1,7 +1,9 @@
 """Sweeps: the same answers wherever they are solved, nothing lost, nothing solved twice."""
 
+import importlib
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -166,7 +168,125 @@ def test_the_cost_is_told(tmp_path):
     assert count(tmp_path, "solved") == 20
 
 
-@pytest.mark.parametrize("n_jobs", [0, 1.5, "two"])
+def test_parts_that_are_not_the_ones_are_solved_again(tmp_path):
+    study, store = make_study(tmp_path, ["a", "b", "c"]), tmp_path / "store"
+    expected = [float(part["sum"]) for part in run_study(study, store=store)]
+    shutil.copy(store / "a.npz", store / "b.npz")
+    np.savez(store / "c.npz", x=1)
+    before = count(tmp_path, "solved")
+    assert [float(part["sum"]) for part in run_study(study, store=store)] == expected
+    assert count(tmp_path, "solved") == before + 2
+
+
+def test_folders_that_are_no_store_are_refused(tmp_path):
+    study, store = make_study(tmp_path, ["a"]), tmp_path / "store"
+    run_study(study, store=store)
+    (store / "study.json").unlink()
+    with pytest.raises(ValueError, match="holds another study"):
+        run_study(study, store=store)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match=r"store .*file.* cannot be a folder"):
+        run_study(study, store=tmp_path / "file")
+    with pytest.raises(TypeError, match="store is 3"):
+        run_study(study, store=3)
+
+
+def test_another_text_of_a_function_is_another_study(tmp_path, monkeypatch):
+    texts = [
+        "def solve(prepared, key):\n    return {'v': 1}\n",
+        "def solve(prepared, key):\n    return {'v': 2}\n",
+    ]
+    monkeypatch.syspath_prepend(tmp_path)
+    prints = []
+    for number, text in enumerate(texts):
+        (tmp_path / f"edited{number}.py").write_text(text)
+        module = importlib.import_module(f"edited{number}")
+        module.solve.__module__ = "edited"
+        prints.append(Study("s", ["a"], prepare, module.solve).fingerprint)
+    assert prints[0] != prints[1]
+
+
+@pytest.mark.parametrize(
+    "keys", [["a", "a"], ["../a"], ["a/b"], [""], [".hidden"], ["x" * 101], [1], ["a\n"]]
+)
+def test_keys_that_are_no_names_are_refused(keys):
+    with pytest.raises(ValueError, match="keys holds"):
+        Study("s", keys, prepare, solve)
+
+
+def test_what_a_study_is_made_of_is_checked():
+    for keys in ("ab", iter(["a"])):
+        with pytest.raises(TypeError, match="keys is"):
+            Study("s", keys, prepare, solve)
+    for array in ([1, 2], np.array([None])):
+        with pytest.raises(TypeError, match="arrays\\['x'\\] is"):
+            Study("s", ["a"], prepare, solve, {"x": array})
+    settings = {"grid": np.arange(3), "number": np.float64(2)}
+    assert Study("s", ["a"], prepare, solve, {}, settings).fingerprint
+
+
+def no_preparation(arrays, settings):
+    return arrays
+
+
+def write_to_it(arrays, key):
+    arrays["x"][:] = 1
+    return {}
+
+
+def return_it(arrays, key):
+    return {"none": None, "list": [1], "objects": {"a": np.array([None])}, "names": {1: 2}}[key]
+
+
+class Unpicklable(Exception):
+    def __init__(self, message, other):
+        super().__init__(message)
+        self.other = other
+
+
+def raise_it(arrays, key):
+    raise Unpicklable("what went wrong", 1)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_shared_arrays_cannot_be_written_to(n_jobs):
+    x = np.zeros(3)
+    with pytest.raises(ValueError, match="read-only"):
+        run_study(Study("s", ["a"], no_preparation, write_to_it, {"x": x}), n_jobs=n_jobs)
+    assert not x.any() and x.flags.writeable
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+@pytest.mark.parametrize("key", ["none", "list", "objects", "names"])
+def test_what_is_no_part_is_refused(key, n_jobs):
+    with pytest.raises(TypeError, match=f"part '{key}'"):
+        run_study(Study("s", [key], no_preparation, return_it), n_jobs=n_jobs)
+
+
+def test_an_exception_that_cannot_travel_is_told():
+    with pytest.raises(RuntimeError, match="what went wrong"):
+        run_study(Study("s", ["a", "b"], no_preparation, raise_it), n_jobs=2)
+
+
+def test_parts_may_be_called_like_arguments_of_numpy(tmp_path):
+    def solve(prepared, key):
+        return {"file": np.arange(2), "study": 3.0, "args": "text"}
+
+    for _ in range(2):
+        (part,) = run_study(Study("s", ["a"], no_preparation, solve), store=tmp_path / "store")
+        assert part["file"].tolist() == [0, 1] and part["study"] == 3.0 and part["args"] == "text"
+        assert all(isinstance(value, np.ndarray) for value in part.values())
+
+
+def test_a_backend_that_cannot_is_refused(tmp_path):
+    with (
+        joblib.parallel_config(backend="multiprocessing"),
+        pytest.raises(ValueError, match="take loky"),
+    ):
+        run_study(make_study(tmp_path, ["a"]), n_jobs=2)
+
+
+@pytest.mark.parametrize("n_jobs", [0, 1.5, "two", True, -2])
 def test_n_jobs_is_checked(n_jobs, tmp_path):
     with pytest.raises(ValueError, match="n_jobs is"):
         run_study(make_study(tmp_path, ["a"]), n_jobs=n_jobs)
@@ -263,7 +383,8 @@ def test_bound_of_meinshausen_and_buehlmann():
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [({"subsample": 1.5}, "subsample is 1.5"), ({"n_resamples": 0}, "n_resamples is 0"),
+    [({"subsample": 1.5}, "subsample is 1.5"), ({"subsample": 0.97}, "subsample is 0.97"),
+     ({"n_resamples": 0}, "n_resamples is 0"),
      ({"seed": -1}, "seed is -1")],
 )  # fmt: skip
 def test_resampling_arguments_are_checked(change, message):

@@ -21,7 +21,7 @@ def as_evokeds(measured: Any) -> list[Any]:
     import mne
 
     if isinstance(measured, mne.BaseEpochs):
-        return [_loaded(measured).average(picks="all")]
+        return [loaded(measured).average(picks="all")]
     if isinstance(measured, mne.io.BaseRaw):
         return [evoked_of_raw(measured)]
     evokeds = list(measured) if isinstance(measured, list | tuple) else [measured]
@@ -67,10 +67,10 @@ def evoked_of_raw(raw: Any, tmin: float | None = None, tmax: float | None = None
 
 def evokeds_of_epochs(epochs: Any) -> list[Any]:
     """Every epoch as an Evoked of its own."""
-    return list(_loaded(epochs).iter_evoked())
+    return list(loaded(epochs).iter_evoked())
 
 
-def _loaded(epochs: Any) -> Any:
+def loaded(epochs: Any) -> Any:
     """Epochs whose number is known, at least one."""
     loaded = epochs if epochs.preload else epochs.copy().load_data()
     if len(loaded) == 0:

@@ -101,6 +101,7 @@ def resample(
     bootstrap: bool,
     n_reweights: int,
     tol: float,
+    max_iter: int = 100_000,
     seed: int,
     scale: Floats | None = None,
     **how: Any,
@@ -121,7 +122,7 @@ def resample(
         Part of the trials in a resample, drawn without replacement.
     bootstrap : bool
         Draw as many as there are, with replacement, instead.
-    n_reweights, tol
+    n_reweights, tol, max_iter
         As for :func:`mxne_rs.solve_path`.
     scale : array, shape (n_locations * n_orient,) | None
         Turns amplitudes on `gain` into those that are summed up (Am).
@@ -148,11 +149,14 @@ def resample(
     array([1., 1.])
     """
     n_resamples = as_count("n_resamples", n_resamples, 1)
-    part = as_number("subsample", subsample, "give the part of the trials in a resample, up to 1")
-    if part > 1:
-        raise ValueError(f"subsample is {shown(subsample)}; give the part of the trials, up to 1")
+    part = as_number("subsample", subsample, "give the part of the trials in a resample, below 1")
     if len(trials) < 2:
         raise ValueError(f"there is {len(trials)} trial; resampling needs two or more")
+    if not as_flag("bootstrap", bootstrap) and round(part * len(trials)) >= len(trials):
+        raise ValueError(
+            f"subsample is {shown(subsample)}, which is all of {len(trials)} trials: every "
+            "resample would be the same; give less, or more trials"
+        )
     columns = gain.columns(np.arange(gain.n_locations))
     arrays = {"gain": columns, "trials": np.ascontiguousarray(trials)}
     if scale is not None:
@@ -170,6 +174,7 @@ def resample(
             "bootstrap": as_flag("bootstrap", bootstrap),
             "n_reweights": n_reweights,
             "tol": tol,
+            "max_iter": max_iter,
             "seed": as_count("seed", seed, 0),
         },
         n_solves=len(percents),
@@ -195,13 +200,14 @@ def _solve(prepared: tuple[Gain, Mapping[str, Any], Mapping[str, Any]], key: str
     data, o = unit * average, gain.n_orient
     path = solve_path(
         gain, data, unit**2 * np.array(settings["percents"]), tol=settings["tol"],
-        n_reweights=settings["n_reweights"], max_iter=100_000, n_threads=1, verbose=False,
+        n_reweights=settings["n_reweights"], max_iter=settings["max_iter"], n_threads=1,
+        verbose=False,
     )  # fmt: skip
     scale = arrays.get("scale", np.ones(1))
     scale = np.broadcast_to(scale, gain.n_locations * o).reshape(-1, o)
     ever = np.zeros(gain.n_locations, dtype=bool)
     found, peaks, rows = [], [], []
-    energy = float(np.sum(data**2)) or 1.0
+    energy = float(np.sum(data**2))
     for solution in path:
         locations = np.flatnonzero(solution.active_set)
         ever[locations] = True
@@ -213,8 +219,8 @@ def _solve(prepared: tuple[Gain, Mapping[str, Any], Mapping[str, Any]], key: str
         ]
         found.append(locations)
         peaks.append(np.linalg.norm(amplitudes, axis=1).max(axis=1, initial=0.0))
-        rest = float(np.sum((data - columns @ x) ** 2))
-        rows.append((len(locations), ever.sum(), solution.explained_variance, 1 - rest / energy))
+        explained = 1 - float(np.sum((data - columns @ x) ** 2)) / energy if energy else 0.0
+        rows.append((len(locations), ever.sum(), solution.explained_variance, explained))
     return {
         "locations": np.concatenate(found),
         "peaks": np.concatenate(peaks),

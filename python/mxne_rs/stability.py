@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arrays import Floats, as_number, shown
+from .arrays import Floats, as_count, as_number, shown
 from .localize import import_mne, log_level
+from .measurement import loaded
 from .model import Model, prepare_model
 from .paths import as_percents
 from .resampling import Resampled, expected_false, resample
@@ -81,7 +82,8 @@ class Stability:
         At most how many locations that are not active are selected in 90 % of the resamples by
         chance; infinite where nothing can be said. See :func:`mxne_rs.stability`.
     index : int
-        Position of the smallest alpha whose bound is at most 1.
+        Position of the smallest alpha whose bound is at most 1; of the largest where there is
+        none.
     forward : mne.Forward
         Whose locations these are.
 
@@ -122,6 +124,7 @@ class Stability:
         list of StabilityRow
         """
         k = self._index(alpha)
+        least = as_number("least", least, "give a probability", zero=True)
         places, rows = places_of(self.forward), []
         positions = 1000 * np.asarray(in_head(self.forward, self.forward["source_rr"]))
         chosen = np.flatnonzero(self.probability[k] >= max(least, np.finfo(float).tiny))
@@ -188,6 +191,7 @@ def stability(
     seed: int = 0,
     n_mxne_iter: int = 10,
     tol: float = 1e-4,
+    maxit: int = 3000,
     tmin: float | None = None,
     tmax: float | None = None,
     loose: Any = "auto",
@@ -212,7 +216,8 @@ def stability(
     Parameters
     ----------
     epochs : mne.Epochs
-        Two or more.
+        Two or more; of several conditions give one, such as ``epochs["left"]``, or all are
+        averaged together.
     forward, noise_cov, loose, depth, weights, weights_min, rank
         As for :func:`mixed_norm`; the covariance is that of a single trial.
     alphas : array_like, shape (n_alphas,) | None
@@ -228,8 +233,9 @@ def stability(
         Of the draws.
     n_mxne_iter : int
         Convex problems at most: 1 is MxNE, more irMxNE.
-    tol : float
-        Tolerance of the duality gap, as for :func:`mixed_norm`.
+    tol, maxit
+        Tolerance of the duality gap, and epochs allowed for each convex problem, as for
+        :func:`mixed_norm`.
     tmin, tmax : float | None
         The window to solve in, in s; None is the end of the epochs.
     n_jobs : int | None
@@ -255,6 +261,8 @@ def stability(
     -----
     ConvergenceWarning
         With the number of answers whose gap was not reached.
+    RuntimeWarning
+        Where no alpha has a bound of at most 1.
 
     References
     ----------
@@ -277,16 +285,22 @@ def stability(
     if not isinstance(epochs, mne.BaseEpochs):
         raise TypeError(f"epochs is {shown(epochs)}; give mne.Epochs: resamples are drawn of them")
     percents = as_percents("alphas", alphas)
+    tol = as_number("tol", tol, "give a positive tolerance such as 1e-4")
+    rounds = as_count("n_mxne_iter", n_mxne_iter, 1)
+    max_iter = rounds * as_count("maxit", maxit, 1)
+    for name, value in (("tmin", tmin), ("tmax", tmax)):
+        if value is not None and not np.isfinite(value):
+            raise ValueError(f"{name} is {shown(value)}; give a time in s, or None")
     with log_level(verbose):
         model = prepare_model(
             epochs.info, forward, noise_cov, loose=loose, depth=depth, rank=rank, weights=weights,
             weights_min=weights_min,
         )  # fmt: skip
-        window = epochs.copy().load_data().crop(tmin, tmax)
-    trials = np.stack([model.whiten(one) for one in window.iter_evoked()])
+        window = loaded(epochs).copy().crop(tmin, tmax)
+    trials = np.stack([_whitened(model, i, one) for i, one in enumerate(window.iter_evoked())])
     found = resample(
         model.gain, trials, percents, n_resamples=n_resamples, subsample=subsample,
-        bootstrap=bootstrap, n_reweights=n_mxne_iter, tol=2 * tol, seed=seed,
+        bootstrap=bootstrap, n_reweights=rounds, tol=2 * tol, max_iter=max_iter, seed=seed,
         scale=model.weighting, n_jobs=n_jobs, store=store, verbose=verbose,
     )  # fmt: skip
     if found.n_short:
@@ -296,7 +310,23 @@ def stability(
             ConvergenceWarning,
             stacklevel=2,
         )
-    return _stability_of(model, found)
+    answer = _stability_of(model, found)
+    if answer.false_bound[answer.index] > 1:
+        warnings.warn(
+            f"more than one location may be there by chance at each of these alphas "
+            f"({answer.false_bound[answer.index]:.3g} at {answer.alphas[answer.index]:.3g} %); "
+            "give larger ones",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+    return answer
+
+
+def _whitened(model: Model, number: int, epoch: Any) -> Floats:
+    try:
+        return model.whiten(epoch)
+    except ValueError as error:
+        raise ValueError(f"epoch {number}: {error}") from error
 
 
 def _stability_of(model: Model, found: Resampled) -> Stability:

@@ -18,9 +18,12 @@ from .arrays import shown
 
 __all__ = ["Store"]
 
+#: What a part is a part of.
+MARK = "study"
+
 
 class Store:
-    """One npz file per part; a file that is there is whole.
+    """One npz file per part, which says what it is a part of; a file that is there is whole.
 
     Parameters
     ----------
@@ -32,7 +35,7 @@ class Store:
     Raises
     ------
     ValueError
-        Where the folder holds another study.
+        Where it cannot be made, or holds something else.
 
     Examples
     --------
@@ -50,36 +53,48 @@ class Store:
             self.folder = Path(folder)
         except TypeError:
             raise TypeError(f"store is {shown(folder)}; give a folder, or None") from None
-        self.folder.mkdir(parents=True, exist_ok=True)
+        if not str(folder):
+            raise ValueError("store is ''; give a folder, or None")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"store {shown(folder)} cannot be a folder: {error}") from error
+        self.fingerprint = fingerprint
         head = self.folder / "study.json"
         ours = {"study": name, "fingerprint": fingerprint}
-        if head.exists():
-            try:
-                theirs = json.loads(head.read_text(encoding="utf-8"))
-            except ValueError:
-                theirs = None
-            if theirs != ours:
-                raise ValueError(
-                    f"store {self.folder} holds another study, or the same with other data, "
-                    "settings or another version; give another folder, or remove it"
-                )
-        else:
+        if not head.exists() and not any(self.folder.iterdir()):
             self._write(head, json.dumps(ours).encode())
+        try:
+            theirs = json.loads(head.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            theirs = None
+        if theirs != ours:
+            raise ValueError(
+                f"store {self.folder} holds another study, or the same with other data, settings, "
+                "functions or another version; give another folder, or remove it"
+            )
 
     def load(self, key: str) -> dict[str, NDArray[Any]] | None:
-        """Return a part; None where it is not there, or cannot be read."""
+        """Return a part; None where it is not there, cannot be read, or is not the one."""
         try:
             # A file cut short is left open by numpy.
             with self._path(key).open("rb") as file, np.load(file, allow_pickle=False) as part:
-                return {name: part[name] for name in part.files}
+                if str(part[MARK]) != self._mark(key):
+                    return None
+                return {name[1:]: part[name] for name in part.files if name != MARK}
         except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
             return None
 
     def save(self, key: str, part: dict[str, NDArray[Any]]) -> None:
         """Write a part, all of it or nothing."""
         content = io.BytesIO()
-        np.savez(content, **part)  # type: ignore[arg-type]
+        # A letter before each name: numpy has arguments that an array may be called like.
+        named = {f"_{name}": array for name, array in part.items()}
+        np.savez(content, **{MARK: np.array(self._mark(key))}, **named)  # type: ignore[arg-type]
         self._write(self._path(key), content.getvalue())
+
+    def _mark(self, key: str) -> str:
+        return f"{self.fingerprint} {key}"
 
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.npz"

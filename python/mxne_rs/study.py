@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import inspect
 import json
 import os
+import pickle
+import re
 import sys
 import time
+import traceback
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
 from numbers import Integral
@@ -37,6 +41,19 @@ TASKS = 8
 BIG = 500
 
 
+#: What a part may be called.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def _source(function: Callable[..., Any]) -> list[str]:
+    """A function's name, and its text where it can be had."""
+    name = f"{function.__module__}.{function.__qualname__}"
+    try:
+        return [name, inspect.getsource(function)]
+    except (OSError, TypeError):
+        return [name]
+
+
 @dataclass(frozen=True, eq=False)
 class Study:
     """A sweep.
@@ -46,20 +63,27 @@ class Study:
     name : str
         What it is, for the progress bar and the store.
     keys : sequence of str
-        Names of its parts: unique, good as file names. What a part draws at random follows from
-        its key, so that no result depends on who solves it, or when.
+        Names of its parts: unique, of letters, digits, ``.``, ``_`` and ``-``. What a part draws
+        at random follows from its key, so that no result depends on who solves it, or when.
     prepare : callable
         ``prepare(arrays, settings)`` makes of what all parts share what they are solved with: a
-        function of a module, called once in each process.
+        function of a module, called once in each process. It gets the arrays read-only.
     solve : callable
         ``solve(prepared, key)`` is a part, a dict of arrays: a function of a module that uses one
         thread.
     arrays : mapping of str to array
         What all parts share; sent to each worker once.
     settings : mapping of str to number, str or sequence of them
-        The same for what is small.
+        The same for what is small. Settings, arrays and the source of both functions tell a study
+        from another in a store; what the functions call is not looked at: a setting such as
+        ``"version": 2`` tells of a change there.
     n_solves : int
         Problems that a part consists of.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where keys or arrays are not what they should be.
 
     Examples
     --------
@@ -74,13 +98,30 @@ class Study:
     settings: Mapping[str, Any] = field(default_factory=dict)
     n_solves: int = 1
 
+    def __post_init__(self) -> None:
+        """Refuse what would be lost later."""
+        if isinstance(self.keys, str) or not isinstance(self.keys, Sequence):
+            raise TypeError(f"keys is {shown(self.keys)}; give a list of names")
+        for key in self.keys:
+            if not isinstance(key, str) or not NAME.fullmatch(key):
+                raise ValueError(
+                    f"keys holds {shown(key)}; give names of up to 100 letters, digits, '.', '_' "
+                    "and '-', the first a letter or a digit"
+                )
+        if len(set(self.keys)) < len(self.keys):
+            raise ValueError("keys holds a name twice; give each part a name of its own")
+        for name, array in self.arrays.items():
+            if not isinstance(array, np.ndarray) or array.dtype.hasobject:
+                raise TypeError(f"arrays[{name!r}] is {shown(array)}; give an array of numbers")
+
     @property
     def fingerprint(self) -> str:
-        """What tells this study from another: of the functions the names, of the rest all."""
+        """What tells this study from another."""
         digest = hashlib.sha256()
-        functions = [f"{one.__module__}.{one.__qualname__}" for one in (self.prepare, self.solve)]
+        functions = [_source(one) for one in (self.prepare, self.solve)]
         head = [__version__, self.name, functions, dict(self.settings), sorted(self.arrays)]
-        digest.update(json.dumps(head, sort_keys=True, default=list).encode())
+        text = json.dumps(head, sort_keys=True, default=lambda value: np.asarray(value).tolist())
+        digest.update(text.encode())
         for name in sorted(self.arrays):
             array = np.ascontiguousarray(self.arrays[name])
             digest.update(f"{array.dtype} {array.shape}".encode())
@@ -174,6 +215,7 @@ def run_study(
 
     Notes
     -----
+    Ctrl-C leaves when the parts that are being solved in this process are done.
     Parts do not warn of gaps that were not reached: they have to count them.
     A worker that is lost costs what it was working on, which is solved again.
 
@@ -219,10 +261,10 @@ def _solved(
     """The parts that are left, as they are finished."""
     prepared = None
     if left and (parallel is None or len(left) * study.n_solves >= BIG):
-        prepared = study.prepare(study.arrays, study.settings)
+        prepared = study.prepare(_read_only(study.arrays), study.settings)
     if len(left) * study.n_solves >= BIG:
         begin = time.perf_counter()
-        yield left[0], study.solve(prepared, left[0])
+        yield left[0], _part(study.solve, prepared, left[0])
         seconds = (time.perf_counter() - begin) * (len(left) - 1) / n_workers
         left = left[1:]
         copies = 2 if parallel is None else 1 + 2 * n_workers
@@ -243,7 +285,11 @@ def _here(
     """On threads of this process: a solve holds no lock."""
     with ThreadPoolExecutor(n_workers, thread_name_prefix="mxne_rs") as pool:
         keys = iter(left)
-        running = {pool.submit(study.solve, prepared, key): key for key in islice(keys, n_workers)}
+
+        def start(key: str) -> Future[Part]:
+            return pool.submit(_part, study.solve, prepared, key)
+
+        running = {start(key): key for key in islice(keys, n_workers)}
         try:
             while running:
                 # A wait without an end would not hear of Ctrl-C on every system.
@@ -252,7 +298,7 @@ def _here(
                     key = running.pop(future)
                     part = future.result()
                     for another in islice(keys, 1):
-                        running[pool.submit(study.solve, prepared, another)] = another
+                        running[start(another)] = another
                     yield key, part
         finally:
             for future in running:
@@ -328,13 +374,43 @@ def _work(
     try:
         if fingerprint not in _prepared:
             _prepared.clear()
-            _prepared[fingerprint] = prepare(dict(zip(names, arrays, strict=True)), settings)
+            shared = _read_only(dict(zip(names, arrays, strict=True)))
+            _prepared[fingerprint] = prepare(shared, settings)
         with _quiet():
             for key in keys:
-                found.append((key, solve(_prepared[fingerprint], key)))
+                found.append((key, _part(solve, _prepared[fingerprint], key)))
     except Exception as error:
-        return found, error
+        return found, _that_travels(error)
     return found, None
+
+
+def _part(solve: Callable[[Any, str], Any], prepared: Any, key: str) -> Part:
+    """A part as it will be kept: arrays by name, whoever solved it."""
+    found = solve(prepared, key)
+    if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
+        raise TypeError(f"part {key!r} is {shown(found)}; solve has to return arrays by name")
+    part = {name: np.asarray(value) for name, value in found.items()}
+    for name, array in part.items():
+        if array.dtype.hasobject:
+            raise TypeError(f"part {key!r} holds objects in {name!r}; return arrays of numbers")
+    return part
+
+
+def _read_only(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Views that cannot be written to: they are the caller's, or shared."""
+    views = {name: array.view() for name, array in arrays.items()}
+    for view in views.values():
+        view.flags.writeable = False
+    return views
+
+
+def _that_travels(error: Exception) -> Exception:
+    """The exception, or where it cannot be sent to another process what it says."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError("".join(traceback.format_exception(error)))
+    return error
 
 
 @contextlib.contextmanager
@@ -347,7 +423,9 @@ def _quiet() -> Iterator[None]:
 
 def _parallel(n_jobs: Any) -> Any:
     """joblib's Parallel; None where this process is to solve."""
-    if n_jobs is not None and (not isinstance(n_jobs, Integral) or n_jobs == 0):
+    if n_jobs is not None and (
+        isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0 or n_jobs < -1
+    ):
         raise ValueError(
             f"n_jobs is {shown(n_jobs)}; give None for this process, or a number of workers, -1 "
             "for all there are"
@@ -364,7 +442,13 @@ def _parallel(n_jobs: Any) -> Any:
             f"n_jobs={n_jobs} needs joblib: pip install 'mxne-rs[sweep]'; without it "
             "None solves on all cores of this machine"
         ) from error
-    parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+    try:
+        parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
+    except ValueError as error:
+        raise ValueError(
+            f"joblib's backend cannot hand over parts as they are finished ({error}); take loky, "
+            "dask or threading"
+        ) from error
     if n_jobs is None and parallel._effective_n_jobs() == 1:
         return None
     return parallel

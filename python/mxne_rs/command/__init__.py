@@ -206,6 +206,9 @@ def _reproduce(options: argparse.Namespace) -> Answer:
 
         make_folder(out, "--out")
         how = read_recording(options)
+        n_parts = len(list((out / "parts").rglob("*.npz")))
+        if n_parts:
+            _say(f"{n_parts} finished parts in {out / 'parts'}: they are not solved again")
         if options.repetitions:
             how["repetitions"] = options.repetitions
         findings = PAPERS[options.paper]()(
@@ -214,7 +217,14 @@ def _reproduce(options: argparse.Namespace) -> Answer:
         )  # fmt: skip
         written = write_findings(findings, out)
     verdicts = Counter(claim.verdict for claim in findings.claims)
-    told = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
+    told = ", ".join(
+        f"{words} {verdicts[verdict]}"
+        for verdict, words in (
+            ("holds", "holding"),
+            ("does not hold", "not holding"),
+            ("cannot be checked here", "not to be checked here"),
+        )
+    )
     return Answer(DONE, [f"{len(findings.claims)} claims: {told}", f"report: {written[0]}"])
 
 

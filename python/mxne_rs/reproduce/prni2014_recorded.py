@@ -85,26 +85,38 @@ class Race:
 
 
 def recorded_files(folder: str | os.PathLike[str] | None) -> dict[str, Path] | None:
-    """Return the recording's files by kind; None where they are not all there.
+    """Return the recording's files by kind; None where MXNE_RS_DATA has none.
 
     Parameters
     ----------
     folder : path | None
         Where they are; None takes the environment variable MXNE_RS_DATA.
 
+    Raises
+    ------
+    FileNotFoundError
+        Where the folder given has not all of them.
+
     Examples
     --------
     >>> from mxne_rs.reproduce.prni2014_recorded import recorded_files
-    >>> recorded_files("nowhere") is None
-    True
+    >>> recorded_files("nowhere")
+    Traceback (most recent call last):
+    FileNotFoundError: data: there is no auditory-ave.fif in nowhere
     """
-    folder = Path(folder or os.environ.get("MXNE_RS_DATA", ""))
+    is_given = folder is not None
+    folder = Path(folder if folder is not None else os.environ.get("MXNE_RS_DATA", ""))
     files = {
         "evoked": folder / "auditory-ave.fif",
         "forward": folder / "cortex-7498-meg-fwd.fif",
         "noise_cov": folder / "noise-cov.fif",
     }
-    return files if all(path.is_file() for path in files.values()) else None
+    for path in files.values():
+        if not path.is_file():
+            if is_given:
+                raise FileNotFoundError(f"data: there is no {path.name} in {folder}")
+            return None
+    return files
 
 
 def read_recorded(files: dict[str, Path]) -> tuple[Any, Any, Any]:
