@@ -215,7 +215,7 @@ def run_study(
 
     Notes
     -----
-    Ctrl-C leaves when the parts that are being solved in this process are done.
+    After Ctrl-C the parts that are being solved in this process go on to their end, unseen.
     Parts do not warn of gaps that were not reached: they have to count them.
     A worker that is lost costs what it was working on, which is solved again.
 
@@ -283,26 +283,26 @@ def _here(
     study: Study, prepared: Any, left: Sequence[str], n_workers: int
 ) -> Iterator[tuple[str, Part]]:
     """On threads of this process: a solve holds no lock."""
-    with ThreadPoolExecutor(n_workers, thread_name_prefix="mxne_rs") as pool:
-        keys = iter(left)
+    pool = ThreadPoolExecutor(n_workers, thread_name_prefix="mxne_rs")
+    keys = iter(left)
 
-        def start(key: str) -> Future[Part]:
-            return pool.submit(_part, study.solve, prepared, key)
+    def start(key: str) -> Future[Part]:
+        return pool.submit(_part, study.solve, prepared, key)
 
-        running = {start(key): key for key in islice(keys, n_workers)}
-        try:
-            while running:
-                # A wait without an end would not hear of Ctrl-C on every system.
-                finished, _ = wait(running, timeout=0.1, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    key = running.pop(future)
-                    part = future.result()
-                    for another in islice(keys, 1):
-                        running[start(another)] = another
-                    yield key, part
-        finally:
-            for future in running:
-                future.cancel()
+    running = {start(key): key for key in islice(keys, n_workers)}
+    try:
+        while running:
+            # A wait without an end would not hear of Ctrl-C on every system.
+            finished, _ = wait(running, timeout=0.1, return_when=FIRST_COMPLETED)
+            for future in finished:
+                key = running.pop(future)
+                part = future.result()
+                for another in islice(keys, 1):
+                    running[start(another)] = another
+                yield key, part
+    finally:
+        # After Ctrl-C nobody waits for what is being solved.
+        pool.shutdown(wait=not running, cancel_futures=True)
 
 
 def _there(
