@@ -186,6 +186,7 @@ def test_the_command_writes_a_report_and_goes_on(tmp_path, capsys, monkeypatch):
     ],
 )
 def test_options_that_make_no_sense(options, message, tmp_path, capsys):
+    pytest.importorskip("mne")
     from mxne_rs.command import main
 
     assert main(["reproduce", *options, "--out", str(tmp_path)]) == 2
