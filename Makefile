@@ -9,7 +9,7 @@ LOCALIZE := $(VENV)/bin/mxne-rs localize --tmin 0.05 --tmax 0.15 --report --out 
 export PYO3_PYTHON := $(abspath $(PY))
 RUST := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock build.rs
 
-.PHONY: demo test dev format lint rust-test python-test wheel-test bench bench-sure bench-live bench-reproduce soak scaling counts doc clean docs fuzz memcheck deny
+.PHONY: demo test dev format lint rust-test python-test long-test hostile-test blas-test older-test wheel-test bench bench-sure bench-live bench-reproduce soak scaling counts doc clean docs fuzz memcheck deny
 
 $(VENV)/base: pyproject.toml
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
@@ -34,8 +34,9 @@ demo: $(VENV)/installed
 	    --forward demo/simulated-fwd.fif --noise-cov demo/simulated-cov.fif; \
 	fi
 
-# Everything CI checks.
-test: lint rust-test python-test wheel-test docs
+# Everything CI checks; what takes long two at a time, each with its output at its end.
+test: lint
+	$(MAKE) --no-print-directory -j2 --output-sync=target long-test hostile-test rust-test blas-test older-test wheel-test docs
 
 # A developer's inner loop: under two minutes.
 dev: $(VENV)/installed
@@ -64,15 +65,22 @@ rust-test: $(VENV)/installed
 	cargo test -q
 	cargo test -q --features blas
 
-# Two at a time: what never imports MNE, and then what can be tested without it, beside the rest.
-APART := tests/test_corpus.py tests/test_process.py
-python-test: $(VENV)/installed
-	@export MXNE_RS_DATA=$(abspath $(DATA)); \
-	($(PY) -m pytest $(APART) && MXNE_RS_WITHOUT_MNE=1 $(PY) -m pytest tests $(APART:%=--ignore=%)) > target/apart.log 2>&1 & apart=$$!; \
-	rest=0; $(PY) -m pytest $(APART:%=--ignore=%) || rest=$$?; \
-	apart_status=0; wait $$apart || apart_status=$$?; cat target/apart.log; exit $$((rest + apart_status))
+python-test: long-test hostile-test blas-test older-test
+
+# What is hostile never imports MNE; it goes with what is tested without MNE.
+HOSTILE := tests/test_corpus.py tests/test_process.py
+long-test: $(VENV)/installed
+	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) -m pytest $(HOSTILE:%=--ignore=%)
+
+hostile-test: $(VENV)/installed
+	$(PY) -m pytest $(HOSTILE)
+	MXNE_RS_WITHOUT_MNE=1 $(PY) -m pytest tests $(HOSTILE:%=--ignore=%)
+
+blas-test: $(VENV)/installed
 	$(PY) tests/with_blas.py
 	$(PY) tests/with_free_threading.py
+
+older-test: $(VENV)/installed
 	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) tests/with_older_mne.py
 
 wheel-test: $(VENV)/installed
