@@ -154,7 +154,7 @@ def test_fingerprints(tmp_path):
     assert len({one.fingerprint for one in [study, *others]}) == 7
 
 
-def test_the_cost_is_told(tmp_path):
+def test_the_cost_is_told(tmp_path, capsys):
     study = make_study(tmp_path, [f"part-{i}" for i in range(10)])
     big = Study(study.name, study.keys, prepare, solve, study.arrays, study.settings, n_solves=100)
     told = []
@@ -166,6 +166,12 @@ def test_the_cost_is_told(tmp_path):
     assert cost.n_bytes == 2 * 300_000 * 8 and cost.seconds > 0
     assert "900 solves" in str(cost) and "MB" in str(cost)
     assert count(tmp_path, "solved") == 20
+    pytest.importorskip("tqdm")
+    capsys.readouterr()
+    run_study(big, n_jobs=1, verbose=True)
+    assert "9 parts, 900 solves" in capsys.readouterr().err
+    run_study(big, n_jobs=1, verbose=False)
+    assert "solves" not in capsys.readouterr().err
 
 
 def test_parts_that_are_not_the_ones_are_solved_again(tmp_path):

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from ._core import __version__
 from .arrays import shown
-from .progress import Progress, logger
+from .progress import UNWRITABLE, Progress, logger
 from .solution import ConvergenceWarning
 from .store import Store
 
@@ -192,7 +192,7 @@ def run_study(
         stopped goes on from there. None keeps them in memory only.
     announce : callable | None
         Called with the `Cost` before the second part of a sweep of 500 solves or more. Default:
-        logged, and shown with the progress bar.
+        it is shown above the progress bar, where there is one; it is logged in any case.
     verbose
         As for :func:`mxne_rs.solve_mxne`: a bar over parts.
 
@@ -242,6 +242,8 @@ def run_study(
     parallel = _parallel(n_jobs)
     n_workers = _n_threads(n_jobs) if parallel is None else int(parallel._effective_n_jobs())
     with Progress(study.name, 0.0, verbose, len(study.keys)) as progress, _quiet():
+        if announce is None and progress is not None:
+            announce = _show
         for key, part in _solved(study, left, parallel, n_workers, announce):
             done[key] = part
             if kept is not None:
@@ -249,6 +251,14 @@ def run_study(
             if progress is not None:
                 progress(len(done), 0.0, 0)
     return [done[key] for key in study.keys]
+
+
+def _show(cost: Cost) -> None:
+    """Above the bar, which is tqdm's."""
+    from tqdm import tqdm
+
+    with contextlib.suppress(*UNWRITABLE):
+        tqdm.write(str(cost), file=sys.stderr)
 
 
 def _solved(
