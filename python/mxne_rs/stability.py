@@ -122,6 +122,7 @@ class Stability:
         Returns
         -------
         list of StabilityRow
+            One for each of them.
         """
         k = self._index(alpha)
         least = as_number("least", least, "give a probability", zero=True)
