@@ -125,7 +125,7 @@ def test_verdicts_of_the_recorded_part():
     explained = np.array([np.linspace(20, 70, n), np.linspace(75, 80, n)])
     explained[0, at_85] = 30
     debiased = np.array([np.linspace(76, 81, n), np.linspace(75.5, 80.5, n)])
-    recorded = Recorded(left + right, explained, debiased, left, right, np.array([1.0, 2.0]))
+    recorded = Recorded(left + right, explained, debiased, left, right, 2.0)
     races = [
         Race("bcd", True, (0.01, 0.02), (1.0, 1e-7)), Race("bcd", False, (3.0,), (1e-7,)),
         Race("fista", True, (0.05,), (1e-7,)), Race("fista", False, (1.0, 9.0), (0.1, 0.01)),
@@ -135,7 +135,7 @@ def test_verdicts_of_the_recorded_part():
     assert verdicts(scores, recorded, slow)[12] == "does not hold"
     swapped = Recorded(
         recorded.n_active[::-1], explained[::-1], debiased[::-1], left[::-1], right[::-1],
-        np.array([1.0, 20.0]),
+        20.0,
     )  # fmt: skip
     assert verdicts(scores, swapped, races)[13:] == ["does not hold"] * 9
 

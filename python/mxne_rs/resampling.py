@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Floats, as_count, as_flag, as_number, shown
-from .debiasing import bounded_factors
+from .debiasing import amplitudes
 from .gain import Gain
 from .solve import alpha_max
 from .study import Part, Study, run_study
@@ -211,15 +211,13 @@ def _solve(prepared: tuple[Gain, Mapping[str, Any], Mapping[str, Any]], key: str
     for solution in path:
         locations = np.flatnonzero(solution.active_set)
         ever[locations] = True
-        columns, x = gain.columns(locations), np.asarray(solution.sources)
-        factors = bounded_factors(columns, data, x, o) if len(x) else np.ones(0)
-        x = x * np.repeat(factors, o)[:, np.newaxis]
-        amplitudes = (x / unit).reshape(len(locations), o, x.shape[1]) * scale[locations][
-            :, :, np.newaxis
-        ]
+        x = amplitudes(gain, data, solution, True)
+        moments = (x / unit).reshape(len(locations), o, x.shape[1])
+        moments = moments * scale[locations][:, :, np.newaxis]
         found.append(locations)
-        peaks.append(np.linalg.norm(amplitudes, axis=1).max(axis=1, initial=0.0))
-        explained = 1 - float(np.sum((data - columns @ x) ** 2)) / energy if energy else 0.0
+        peaks.append(np.linalg.norm(moments, axis=1).max(axis=1, initial=0.0))
+        rest = float(np.sum((data - gain.columns(locations) @ x) ** 2))
+        explained = 1 - rest / energy if energy else 0.0
         rows.append((len(locations), ever.sum(), solution.explained_variance, explained))
     return {
         "locations": np.concatenate(found),

@@ -16,6 +16,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice
 from numbers import Integral
 from typing import Any
@@ -114,7 +115,7 @@ class Study:
             if not isinstance(array, np.ndarray) or array.dtype.hasobject:
                 raise TypeError(f"arrays[{name!r}] is {shown(array)}; give an array of numbers")
 
-    @property
+    @cached_property
     def fingerprint(self) -> str:
         """What tells this study from another."""
         digest = hashlib.sha256()

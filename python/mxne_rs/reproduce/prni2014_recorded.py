@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Floats
-from ..debiasing import debias
+from ..debiasing import fitted
 from ..gain import Gain
 from ..localize import unit_of
 from ..model import prepare_model
@@ -52,8 +52,8 @@ class Recorded:
         Explained variance of the whitened data in percent, before and after debiasing.
     n_left, n_right : array of int, shape (2, n_alphas)
         Active locations by hemisphere.
-    seconds : array, shape (2,)
-        For the path of all alphas, of MxNE alone and with reweighting.
+    seconds : float
+        For the path of all alphas, with reweighting.
     """
 
     n_active: NDArray[np.intp]
@@ -61,7 +61,7 @@ class Recorded:
     debiased: Floats
     n_left: NDArray[np.intp]
     n_right: NDArray[np.intp]
-    seconds: Floats
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -163,11 +163,11 @@ def evaluate_recorded(files: dict[str, Path]) -> Recorded:
     """
     model, data = _model(files, 0.0)
     unit = unit_of(model, data)
-    options: dict[str, Any] = {"tol": TOL, "max_iter": 100_000, "verbose": False}
-    alphas = unit**2 * PERCENTS
-    first = solve_path(model.gain, unit * data, alphas, **options)
-    path = solve_path(model.gain, unit * data, alphas, n_reweights=N_REWEIGHTS, **options)
-    seconds = [sum(one.elapsed for one in found) for found in (first, path)]
+    path = solve_path(
+        model.gain, unit * data, unit**2 * PERCENTS, n_reweights=N_REWEIGHTS, tol=TOL,
+        max_iter=100_000, verbose=False,
+    )  # fmt: skip
+    seconds = sum(one.elapsed for one in path)
     left = np.concatenate(
         [np.full(len(space["vertno"]), space["id"] == 101) for space in model.forward["src"]]
     )
@@ -179,12 +179,9 @@ def evaluate_recorded(files: dict[str, Path]) -> Recorded:
     energy = float(np.sum((unit * data) ** 2))
     for i, row in enumerate(found):
         for j, one in enumerate(row):
-            columns = model.gain.columns(one.active_set)
-            x = np.asarray(one.sources)
-            if len(x):
-                x = x * debias(columns, unit * data, x)[:, np.newaxis]
-            debiased[i, j] = 100 * (1 - np.sum((unit * data - columns @ x) ** 2) / energy)
-    return Recorded(n_active, explained, debiased, n_left, n_active - n_left, np.array(seconds))
+            rest = unit * data - fitted(model.gain, unit * data, one, True)
+            debiased[i, j] = 100 * (1 - np.sum(rest**2) / energy)
+    return Recorded(n_active, explained, debiased, n_left, n_active - n_left, seconds)
 
 
 def race_solvers(files: dict[str, Path]) -> list[Race]:
