@@ -53,6 +53,7 @@ RUST_ORDER = [
 ]
 PYTHON_ORDER = [
     "_core",
+    "warn",
     "arrays",
     "progress",
     "axes",

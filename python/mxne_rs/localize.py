@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -20,6 +19,7 @@ from .solution import Solution
 from .solve import alpha_max, solve_irmxne, solve_mxne
 from .sure import solve_sure
 from .sweeps import solve_batch
+from .warn import warn
 
 __all__ = ["localize"]
 
@@ -261,12 +261,11 @@ def warn_if_empty(solution: Solution, has_data: bool) -> None:
     """Warn where there is no source, as MNE does (whatever its log level)."""
     if solution.active_set.any() or not solution.converged:
         return
-    warnings.warn(
+    warn(
         f"No active dipoles found. alpha is too big (alpha={solution.alpha:g})."
         if has_data
         else "No active dipoles found. The data are zero.",
         RuntimeWarning,
-        stacklevel=5,
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
+
+from .warn import warn
 
 
 def as_evokeds(measured: Any) -> list[Any]:
@@ -39,11 +40,10 @@ def as_evokeds(measured: Any) -> list[Any]:
             )
         others = sorted(set(one.info["bads"]) - set(evokeds[0].info["bads"]))
         if others:
-            warnings.warn(
+            warn(
                 f"{', '.join(others)} is bad in a later evoked, but not in the first, whose "
                 "channels are used for all: mark it there, too",
                 RuntimeWarning,
-                stacklevel=4,
             )
     return evokeds
 

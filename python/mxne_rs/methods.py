@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +23,7 @@ from .solution import Solution
 from .solve import solve_irmxne
 from .sure import random_stream
 from .sweeps import Path
+from .warn import warn
 
 
 def by_sure(solution: Solution) -> AlphaChoice:
@@ -44,11 +44,10 @@ def by_map(problem: Problem, levels: Floats) -> AlphaChoice:
     settled = is_settled(solution, following)
     if solution.converged and not settled:
         change = 100 * abs(following / solution.alpha - 1)
-        warnings.warn(
+        warn(
             f"method 'map' still changed alpha by {change:.2g} % in step {len(steps)}, its last: "
             "choose another method",
             RuntimeWarning,
-            stacklevel=3,
         )
     # Steps have one direction: upwards they are turned.
     upwards = solution.alpha > steps[0][0].alpha

@@ -15,6 +15,7 @@ from .model import prepare_model, will_be_fixed
 from .settings import make_settings, warn_of_free_cd
 from .solution import ConvergenceWarning
 from .sweeps import solve_path
+from .warn import warn
 
 __all__ = ["localize_path"]
 
@@ -104,11 +105,10 @@ def localize_path(
             ]
     short = [f"{one.alpha:.3g}" for one in found if not one.solution.converged]
     if short:
-        warnings.warn(
+        warn(
             f"the tolerance was not reached at {len(short)} of {len(found)} alphas "
             f"({', '.join(short)} %); raise maxit or time_limit",
             ConvergenceWarning,
-            stacklevel=2,
         )
     return found
 

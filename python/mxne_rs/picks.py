@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from typing import Literal
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from .alpha_choice import AlphaChoice
 from .arrays import Floats
 from .sweeps import Path
+from .warn import warn
 
 #: A position; and the end of the grid beyond which the choice may be, if there is one.
 Place = tuple[int, Literal["upper", "lower"] | None]
@@ -82,11 +82,10 @@ def choice_on_grid(
         solution = replace(solution, status=short[-1])
     elif end is not None:
         share = 100 * solution.alpha / float(path.alphas[0])
-        warnings.warn(
+        warn(
             f"the choice is at the {end} end of the grid ({share:.3g} % of its largest alpha): "
             f"{ADVICE[method][end]}",
             RuntimeWarning,
-            stacklevel=4,
         )
     return AlphaChoice(
         method, solution.alpha, index, path.alphas, values, target, path.n_active, path.gaps,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 from .arrays import Floats, as_choice, as_count, as_flag, as_floats, as_number
 from .progress import wants_line
 from .request import SURROGATES
+from .warn import warn
 
 #: The grid of `sure_alpha_grid="auto"`, in percent: that of MNE 1.13.
 AUTO_GRID = (100.0, 10.0, 15)
@@ -99,11 +99,10 @@ def make_settings(
 def warn_of_free_cd(solver: Any, fixed: bool) -> None:
     """Say, as MNE does, that plain coordinate descent is for fixed orientation."""
     if solver == "cd" and not fixed:
-        warnings.warn(
+        warn(
             "Coordinate descent (solver='cd') is for fixed orientation only; "
             "block coordinate descent is used",
             RuntimeWarning,
-            stacklevel=4,
         )
 
 

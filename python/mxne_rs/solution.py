@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from .arrays import Floats
 from .curve import SureCurve
 from .gain import Gain
 from .progress import logger
+from .warn import warn
 
 
 class ConvergenceWarning(UserWarning):
@@ -179,10 +179,9 @@ def solution_of(
             "time_limit": f"after {solution.elapsed:.3g} s (raise time_limit)",
             "stalled": "where rounding ends all progress (raise tol)",
         }
-        warnings.warn(
+        warn(
             f"{which}stopped {causes[solution.status]} at a relative duality gap of "
             f"{gap:.3g}, above the tolerance {tol:.3g}",
             ConvergenceWarning,
-            stacklevel=3,
         )
     return solution

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from .resampling import Resampled, expected_false, resample
 from .solution import ConvergenceWarning
 from .stability_picture import THRESHOLD, draw_stability
 from .table import in_head, places_of, side_of
+from .warn import warn
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -305,20 +305,18 @@ def stability(
         scale=model.weighting, n_jobs=n_jobs, store=store, verbose=verbose,
     )  # fmt: skip
     if found.n_short:
-        warnings.warn(
+        warn(
             f"the tolerance was not reached in {found.n_short} of {found.n_active.size} answers; "
             "raise tol or leave out the smallest alphas",
             ConvergenceWarning,
-            stacklevel=2,
         )
     answer = _stability_of(model, found)
     if answer.false_bound[answer.index] > 1:
-        warnings.warn(
+        warn(
             f"more than one location may be there by chance at each of these alphas "
             f"({answer.false_bound[answer.index]:.3g} at {answer.alphas[answer.index]:.3g} %); "
             "give larger ones",
             RuntimeWarning,
-            stacklevel=2,
         )
     return answer
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,6 +17,7 @@ from .gain import Gain, prepared
 from .request import make_request, make_rounds, sensor_data
 from .solution import Solution
 from .sweeps import Path, falling_alphas, path_of, walk
+from .warn import warn
 
 #: Noise below this part of the data is rounding: no finite difference can be taken along it.
 NOTHING = 1e-12
@@ -263,8 +263,7 @@ def _warn_of_edge(solution: Solution) -> None:
         advice = "no smaller alpha does better: the noise level (sigma) may be too high"
     else:
         advice = "a smaller alpha may do better: extend the grid, or check the noise level (sigma)"
-    warnings.warn(
+    warn(
         f"SURE is smallest at the end of the grid ({share:.3g} % of its largest alpha): {advice}",
         RuntimeWarning,
-        stacklevel=3,
     )

@@ -1,0 +1,18 @@
+"""The one way in which the package warns."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from pathlib import Path
+
+#: Frames of these files are the package's own: a warning names the line outside that called it.
+PACKAGE = str(Path(__file__).parent)
+
+
+def warn(message: str, category: type[Warning] = RuntimeWarning) -> None:
+    """Warn with the line outside of the package that called it."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
