@@ -15,6 +15,7 @@ from .criteria import Problem, mean_of
 from .gain import Gain, prepared
 from .methods import by_cv, by_discrepancy, by_gof, by_map, by_n_sources, by_stability, by_sure
 from .request import make_request, make_rounds, sensor_data
+from .solution import one_warning
 from .sure import noise_levels, solve_sure
 from .sweeps import falling_alphas
 
@@ -41,6 +42,7 @@ def choose_alpha(
     n_reweights: int = 1,
     tol_reweight: float = 1e-6,
     surrogate: str = "sqrt",
+    amplitude_unit: float | str = "relative",
     n_orient: int | None = None,
     weights: ArrayLike | None = None,
     tol: float = 1e-6,
@@ -92,7 +94,7 @@ def choose_alpha(
         returned is never debiased.
     rng : None | int | numpy.random.Generator | numpy.random.RandomState
         Where directions, folds or resamples are drawn from; an integer is a seed.
-    n_reweights, tol_reweight, surrogate
+    n_reweights, tol_reweight, surrogate, amplitude_unit
         As for :func:`solve_irmxne`; 1 is MxNE.
     n_orient, weights, tol, solver, active_set_size, verbose
         As for :func:`solve_mxne`.
@@ -117,7 +119,8 @@ def choose_alpha(
     Warns
     -----
     ConvergenceWarning
-        For each solve whose gap was not reached. Its alpha is not chosen.
+        Naming the first solve whose gap was not reached, and how many there are. Their alphas
+        are not chosen.
     RuntimeWarning
         Where the choice lies at an end of the grid or no alpha meets the target, with what to
         do.
@@ -182,35 +185,36 @@ def choose_alpha(
         gain, array, 1.0, weights=weights, tol=tol, max_iter=max_iter, time_limit=time_limit,
         solver=solver, active_set_size=active_set_size, n_threads=n_threads,
     )  # fmt: skip
-    rounds = make_rounds(n_reweights, tol_reweight, surrogate)
+    rounds = make_rounds(n_reweights, tol_reweight, surrogate, amplitude_unit)
     debias = as_flag("debias", debias)
     left = _countdown(request.time_limit)
     problem = Problem(gain, array, trials, request, rounds, left, verbose)
     if sigma is None:
         sigma = 1.0 if trials is None else len(trials) ** -0.5
-    if method == "sure":
-        solution = solve_sure(
-            gain, array, alphas, n_alphas=n_alphas, eps=eps, sigma=sigma,
-            n_directions=n_directions, rng=rng, debias=debias, **rounds._asdict(),
-            **problem.options(),
-        )  # fmt: skip
-        return by_sure(solution)
-    if method == "map":
-        if alphas is not None:
-            raise ValueError(
-                f"alphas is {shown(alphas)}, but method 'map' finds its own; leave alphas out"
-            )
-        return by_map(problem, noise_levels(sigma, array))
-    grid = falling_alphas(gain, array, alphas, n_alphas, eps, weights)
-    if method == "cv":
-        return by_cv(problem, grid, n_folds, debias, rng)
-    if method == "stability":
-        return by_stability(problem, grid, n_resamples, subsample, threshold, max_false, rng)
-    if method == "discrepancy":
-        return by_discrepancy(problem, grid, noise_levels(sigma, array), debias)
-    if method == "gof":
-        return by_gof(problem, grid, gof, debias)
-    return by_n_sources(problem, grid, n_sources)
+    with one_warning():
+        if method == "sure":
+            solution = solve_sure(
+                gain, array, alphas, n_alphas=n_alphas, eps=eps, sigma=sigma,
+                n_directions=n_directions, rng=rng, debias=debias, **rounds._asdict(),
+                **problem.options(),
+            )  # fmt: skip
+            return by_sure(solution)
+        if method == "map":
+            if alphas is not None:
+                raise ValueError(
+                    f"alphas is {shown(alphas)}, but method 'map' finds its own; leave alphas out"
+                )
+            return by_map(problem, noise_levels(sigma, array))
+        grid = falling_alphas(gain, array, alphas, n_alphas, eps, weights)
+        if method == "cv":
+            return by_cv(problem, grid, n_folds, debias, rng)
+        if method == "stability":
+            return by_stability(problem, grid, n_resamples, subsample, threshold, max_false, rng)
+        if method == "discrepancy":
+            return by_discrepancy(problem, grid, noise_levels(sigma, array), debias)
+        if method == "gof":
+            return by_gof(problem, grid, gof, debias)
+        return by_n_sources(problem, grid, n_sources)
 
 
 def _trials_and_average(gain: Gain, data: Any) -> tuple[Floats | None, Floats]:

@@ -13,6 +13,7 @@ from .debiasing import amplitudes, fitted
 from .gain import Gain
 from .request import Request, Rounds
 from .resampling import draw_trials, expected_false
+from .solution import one_warning
 from .sweeps import Path, path_of, solve_path, walk
 
 
@@ -105,10 +106,11 @@ def false_bounds(
     picks = [draw_trials(len(trials), share, False, draws) for _ in range(n_resamples)]
     data_sets = [data, *(mean_of(trials, pick) for pick in picks)]
     outcomes = walk(gain, data_sets, grid, request, rounds, "stability", problem.verbose)
-    paths = [
-        path_of(gain, outcome, grid, request.tol, _label(number))
-        for number, outcome in enumerate(outcomes)
-    ]
+    with one_warning():
+        paths = [
+            path_of(gain, outcome, grid, request.tol, _label(number))
+            for number, outcome in enumerate(outcomes)
+        ]
     frequencies = np.zeros((len(grid), gain.n_locations))
     found = np.zeros(len(grid))
     for path in paths[1:]:

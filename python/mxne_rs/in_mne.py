@@ -213,7 +213,8 @@ def _iterative_solver(original: Callable[..., Answer], n_threads: int) -> Callab
             )  # fmt: skip
         warn_of_free_cd(solver, n_orient == 1)
         solution = solve_irmxne(
-            Gain(G, n_orient), M, alpha, n_reweights=n_mxne_iter, tol=_relative(M, tol),
+            Gain(G, n_orient), M, alpha, n_reweights=n_mxne_iter, amplitude_unit=1.0,
+            tol=_relative(M, tol),
             solver=array_solver(solver), max_iter=maxit * n_mxne_iter,
             active_set_size=active_set_size, n_threads=n_threads, verbose=False,
         )  # fmt: skip
@@ -243,7 +244,7 @@ def _sure(original: Callable[..., Answer], n_threads: int) -> Callable[..., Answ
         warn_of_free_cd(solver, n_orient == 1)
         solution = solve_sure(
             Gain(gain, n_orient), M, alpha_grid, sigma=sigma, rng=_stream(rng, random_state),
-            debias=debias, n_reweights=n_mxne_iter, tol=_relative(M, tol),
+            debias=debias, n_reweights=n_mxne_iter, amplitude_unit=1.0, tol=_relative(M, tol),
             solver=array_solver(solver),
             max_iter=maxit * n_mxne_iter, active_set_size=active_set_size, n_threads=n_threads,
             verbose=False,

@@ -45,6 +45,7 @@ def mixed_norm(
     rng: Any = None,
     random_state: Any = None,
     surrogate: str = "sqrt",
+    amplitude_unit: float | str = "mne",
     n_threads: int = 0,
     time_limit: float | None = None,
     sure_sigma: float | None = None,
@@ -121,6 +122,8 @@ def mixed_norm(
         The same, but an integer seeds NumPy's legacy stream. Give one of the two.
     surrogate : {'sqrt', 'log'}, default 'sqrt'
         Penalty of irMxNE (see `solve_irmxne`).
+    amplitude_unit : float or {'mne', 'gain', 'relative', 'largest'}, default 'mne'
+        Unit of irMxNE's amplitudes (see `solve_irmxne`), for sources on the weighted gain.
     n_threads : int, default 0
         Threads of the solver; 0 means all cores, or RAYON_NUM_THREADS.
     time_limit : float or None, default None
@@ -181,7 +184,8 @@ def mixed_norm(
         active_set_size=active_set_size, debias=debias, time_pca=time_pca, weights=weights,
         weights_min=weights_min, solver=solver, n_mxne_iter=n_mxne_iter, dgap_freq=dgap_freq,
         rank=rank, pick_ori=pick_ori, sure_alpha_grid=sure_alpha_grid, verbose=verbose, rng=rng,
-        random_state=random_state, surrogate=surrogate, n_threads=n_threads,
+        random_state=random_state, surrogate=surrogate, amplitude_unit=amplitude_unit,
+        n_threads=n_threads,
         time_limit=time_limit, sure_sigma=sure_sigma, sure_directions=sure_directions,
     )  # fmt: skip
     wanted = Wanted(pick_ori, return_residual, return_as_dipoles, return_solution)

@@ -116,7 +116,7 @@ def solve_jointly(model: Model, evokeds: Sequence[Any], settings: Settings) -> L
         solution = solve_sure(
             model.gain, scaled, square * settings.grid, sigma=unit * levels, rng=settings.rng,
             n_directions=settings.sure_directions, debias=settings.debias,
-            n_reweights=settings.n_mxne_iter, surrogate=settings.surrogate,
+            n_reweights=settings.n_mxne_iter, **surrogate_options(settings, unit),
             max_iter=settings.maxit * settings.n_mxne_iter, verbose=settings.verbose, **common,
         )  # fmt: skip
     else:
@@ -130,8 +130,8 @@ def solve_jointly(model: Model, evokeds: Sequence[Any], settings: Settings) -> L
             # MNE limits each problem, the array level all of them together.
             solution = solve_irmxne(
                 model.gain, scaled, alpha, n_reweights=settings.n_mxne_iter,
-                surrogate=settings.surrogate, max_iter=settings.maxit * settings.n_mxne_iter,
-                verbose=settings.verbose, **common,
+                **surrogate_options(settings, unit), verbose=settings.verbose,
+                max_iter=settings.maxit * settings.n_mxne_iter, **common,
             )  # fmt: skip
     return localization_of(model, evokeds, (reduced, basis), solution, unit, settings)
 
@@ -167,6 +167,13 @@ def common_options(settings: Settings) -> dict[str, Any]:
         "active_set_size": settings.active_set_size,
         "n_threads": settings.n_threads,
     }
+
+
+def surrogate_options(settings: Settings, unit: float) -> dict[str, Any]:
+    """How to reweight data that are scaled by ``unit``, as `localize` notes: MNE's unit is 1."""
+    given = settings.amplitude_unit
+    scaled = 1.0 if given == "mne" else given if isinstance(given, str) else given * unit
+    return {"surrogate": settings.surrogate, "amplitude_unit": scaled}
 
 
 def unit_of(model: Model, data: Floats) -> float:
@@ -259,7 +266,7 @@ def _in_percent(model: Model, solution: Solution, unit: float) -> Solution:
 
 def warn_if_empty(solution: Solution, has_data: bool) -> None:
     """Warn where there is no source, as MNE does (whatever its log level)."""
-    if solution.active_set.any() or not solution.converged:
+    if solution.active_set.any() or not solution.converged or solution.emptied:
         return
     warn(
         f"No active dipoles found. alpha is too big (alpha={solution.alpha:g})."

@@ -9,7 +9,15 @@ import numpy as np
 
 from .arrays import Floats, as_floats
 from .localization import Localization
-from .localize import common_options, import_mne, localization_of, log_level, truncate, unit_of
+from .localize import (
+    common_options,
+    import_mne,
+    localization_of,
+    log_level,
+    surrogate_options,
+    truncate,
+    unit_of,
+)
 from .measurement import as_evokeds
 from .model import prepare_model, will_be_fixed
 from .settings import make_settings, warn_of_free_cd
@@ -97,8 +105,8 @@ def localize_path(
             warnings.filterwarnings("ignore", "No active dipoles", RuntimeWarning)
             path = solve_path(
                 model.gain, unit * data[0], unit**2 * values, n_reweights=settings.n_mxne_iter,
-                surrogate=settings.surrogate, max_iter=settings.maxit * settings.n_mxne_iter,
-                verbose=settings.verbose, **common_options(settings),
+                max_iter=settings.maxit * settings.n_mxne_iter, verbose=settings.verbose,
+                **surrogate_options(settings, unit), **common_options(settings),
             )  # fmt: skip
             found = [
                 localization_of(model, evokeds, data, solution, unit, settings) for solution in path

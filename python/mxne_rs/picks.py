@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from .alpha_choice import AlphaChoice
 from .arrays import Floats
+from .solution import reported
 from .sweeps import Path
 from .warn import warn
 
@@ -80,6 +81,8 @@ def choice_on_grid(
     if short:
         # As for `solve_sure`: not the choice that was asked for, even where certified.
         solution = replace(solution, status=short[-1])
+    elif solution.emptied:
+        reported(solution)
     elif end is not None:
         share = 100 * solution.alpha / float(path.alphas[0])
         warn(

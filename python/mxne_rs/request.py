@@ -16,12 +16,15 @@ from .arrays import (
     as_number,
     as_weights,
     require_finite,
+    shown,
 )
 from .gain import Gain
 from .solution import Solution
 
 SOLVERS = ("bcd", "fista")
 SURROGATES = ("sqrt", "log")
+#: Units of the amplitudes that have a name.
+UNITS = ("relative", "largest", "mne", "gain")
 
 
 class Request(NamedTuple):
@@ -46,9 +49,10 @@ class Rounds(NamedTuple):
     n_reweights: int
     tol_reweight: float
     surrogate: str
+    amplitude_unit: float | str
 
 
-def make_rounds(n_reweights: Any, tol_reweight: Any, surrogate: Any) -> Rounds:
+def make_rounds(n_reweights: Any, tol_reweight: Any, surrogate: Any, amplitude_unit: Any) -> Rounds:
     """How to reweight, checked."""
     return Rounds(
         n_reweights=as_count("n_reweights", n_reweights, 1),
@@ -56,7 +60,18 @@ def make_rounds(n_reweights: Any, tol_reweight: Any, surrogate: Any) -> Rounds:
             "tol_reweight", tol_reweight, "give zero or a small number", zero=True
         ),
         surrogate=as_choice("surrogate", surrogate, SURROGATES),
+        amplitude_unit=as_unit(amplitude_unit),
     )
+
+
+def as_unit(amplitude_unit: Any) -> float | str:
+    """Check the unit of the amplitudes: a positive number, or one of some names."""
+    remedy = f"give a positive number, or one of {', '.join(UNITS)}"
+    if isinstance(amplitude_unit, str):
+        if amplitude_unit not in UNITS:
+            raise ValueError(f"amplitude_unit is {shown(amplitude_unit)}; {remedy}")
+        return amplitude_unit
+    return as_number("amplitude_unit", amplitude_unit, remedy)
 
 
 def sensor_data(gain: Gain, data: ArrayLike, name: str = "data") -> Floats:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from .arrays import Floats, as_count, as_flag, as_number, shown
 from .debiasing import amplitudes
 from .gain import Gain
+from .request import as_unit
 from .solve import alpha_max
 from .study import Part, Study, run_study
 from .sweeps import solve_path
@@ -100,6 +101,7 @@ def resample(
     subsample: float,
     bootstrap: bool,
     n_reweights: int,
+    amplitude_unit: float | str = "relative",
     tol: float,
     max_iter: int = 100_000,
     seed: int,
@@ -122,7 +124,7 @@ def resample(
         Part of the trials in a resample, drawn without replacement.
     bootstrap : bool
         Draw as many as there are, with replacement, instead.
-    n_reweights, tol, max_iter
+    n_reweights, amplitude_unit, tol, max_iter
         As for :func:`mxne_rs.solve_path`.
     scale : array, shape (n_locations * n_orient,) | None
         Turns amplitudes on `gain` into those that are summed up (Am).
@@ -173,6 +175,7 @@ def resample(
             "subsample": part,
             "bootstrap": as_flag("bootstrap", bootstrap),
             "n_reweights": n_reweights,
+            "amplitude_unit": as_unit(amplitude_unit),
             "tol": tol,
             "max_iter": max_iter,
             "seed": as_count("seed", seed, 0),
@@ -195,28 +198,26 @@ def _solve(prepared: tuple[Gain, Mapping[str, Any], Mapping[str, Any]], key: str
     trials = arrays["trials"]
     drawn = draw_trials(len(trials), settings["subsample"], settings["bootstrap"], rng)
     average = trials[drawn].mean(axis=0)
-    # See the notes of `mxne_rs.localize.localize`.
-    unit = 0.01 * float(alpha_max(gain, average)) or 1.0
-    data, o = unit * average, gain.n_orient
+    percent, o = 0.01 * float(alpha_max(gain, average)) or 1.0, gain.n_orient
     path = solve_path(
-        gain, data, unit**2 * np.array(settings["percents"]), tol=settings["tol"],
-        n_reweights=settings["n_reweights"], max_iter=settings["max_iter"], n_threads=1,
-        verbose=False,
+        gain, average, percent * np.array(settings["percents"]), tol=settings["tol"],
+        n_reweights=settings["n_reweights"], amplitude_unit=settings["amplitude_unit"],
+        max_iter=settings["max_iter"], n_threads=1, verbose=False,
     )  # fmt: skip
     scale = arrays.get("scale", np.ones(1))
     scale = np.broadcast_to(scale, gain.n_locations * o).reshape(-1, o)
     ever = np.zeros(gain.n_locations, dtype=bool)
     found, peaks, rows = [], [], []
-    energy = float(np.sum(data**2))
+    energy = float(np.sum(average**2))
     for solution in path:
         locations = np.flatnonzero(solution.active_set)
         ever[locations] = True
-        x = amplitudes(gain, data, solution, True)
-        moments = (x / unit).reshape(len(locations), o, x.shape[1])
+        x = amplitudes(gain, average, solution, True)
+        moments = x.reshape(len(locations), o, x.shape[1])
         moments = moments * scale[locations][:, :, np.newaxis]
         found.append(locations)
         peaks.append(np.linalg.norm(moments, axis=1).max(axis=1, initial=0.0))
-        rest = float(np.sum((data - gain.columns(locations) @ x) ** 2))
+        rest = float(np.sum((average - gain.columns(locations) @ x) ** 2))
         explained = 1 - rest / energy if energy else 0.0
         rows.append((len(locations), ever.sum(), solution.explained_variance, explained))
     return {

@@ -10,7 +10,7 @@ import numpy as np
 
 from .arrays import Floats, as_choice, as_count, as_flag, as_floats, as_number
 from .progress import wants_line
-from .request import SURROGATES
+from .request import SURROGATES, as_unit
 from .warn import warn
 
 #: The grid of `sure_alpha_grid="auto"`, in percent: that of MNE 1.13.
@@ -30,6 +30,7 @@ class Settings:
     rng: Any
     n_mxne_iter: int
     surrogate: str
+    amplitude_unit: float | str
     maxit: int
     tol: float
     active_set_size: int | None
@@ -58,6 +59,7 @@ def make_settings(
     rng: Any = None,
     random_state: Any = None,
     surrogate: Any = "sqrt",
+    amplitude_unit: Any = "mne",
     n_threads: Any = 0,
     time_limit: Any = None,
     sure_sigma: Any = None,
@@ -84,6 +86,7 @@ def make_settings(
         rng=rng if random_state is None else _legacy_stream(random_state),
         n_mxne_iter=rounds,
         surrogate=as_choice("surrogate", surrogate, SURROGATES),
+        amplitude_unit=as_unit(amplitude_unit),
         maxit=as_count("maxit", maxit, 1),
         tol=as_number("tol", tol, "give a positive part of the data's power, such as 1e-4"),
         active_set_size=size,

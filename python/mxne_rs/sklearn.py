@@ -41,7 +41,9 @@ class MixedNorm(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignor
     n_orient : int
         Features per location; the features of a location are neighbours.
     n_reweights : int
-        Convex problems at most: 1 is MxNE, more is irMxNE with the square root (see Notes).
+        Convex problems at most: 1 is MxNE, more is irMxNE with the square root.
+    amplitude_unit : float | "relative" | "largest" | "mne" | "gain"
+        Unit of irMxNE's amplitudes, as for :func:`mxne_rs.solve_irmxne`.
     weights : array_like, shape (n_features / n_orient,) | None
         Factors on the penalty of each location: bigger is more penalised, infinity excludes.
     fit_intercept : bool
@@ -77,13 +79,6 @@ class MixedNorm(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignor
     feature_names_in_ : array of str, shape (n_features,)
         Names of the features, where X has them.
 
-    Notes
-    -----
-    irMxNE depends on the unit of the coefficients. As in `mixed_norm` and in MNE-Python it is the
-    one in which ``alpha_max_`` is 100, so that the unit of X does not matter and y is taken as
-    whitened: in units of its noise. There `solution_` is that of y times ``k = alpha_max_ / 100``:
-    its x is W times k, its alpha ``alpha_`` times k.
-
     Examples
     --------
     >>> import numpy as np
@@ -104,6 +99,7 @@ class MixedNorm(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignor
         *,
         n_orient: int = 1,
         n_reweights: int = 1,
+        amplitude_unit: float | str = "relative",
         weights: ArrayLike | None = None,
         fit_intercept: bool = False,
         tol: float = 1e-6,
@@ -114,6 +110,7 @@ class MixedNorm(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignor
         self.alpha = alpha
         self.n_orient = n_orient
         self.n_reweights = n_reweights
+        self.amplitude_unit = amplitude_unit
         self.weights = weights
         self.fit_intercept = fit_intercept
         self.tol = tol
@@ -165,25 +162,25 @@ class MixedNorm(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignor
         self.alpha_max_ = alpha_max(gain, data, weights=self.weights)
         # Where alpha_max_ is 0 any alpha leaves nothing; the solver wants a positive one.
         self.alpha_ = part * self.alpha_max_ or part
-        unit = self.alpha_max_ / 100 if rounds > 1 and self.alpha_max_ > 0 else 1.0
         init = self._last_coefficients((gain.shape[1], data.shape[1]))
         options: dict[str, Any] = {
             "weights": self.weights,
             "tol": self.tol,
             "max_iter": self.max_iter,
-            "init": None if init is None else init * unit,
+            "init": init,
             "n_threads": self.n_threads,
             "verbose": False,
         }
         if rounds == 1:
             self.solution_ = solve_mxne(gain, data, self.alpha_, **options)
         else:
-            # Data times k and alpha times k^2 (of which one k is in alpha_) are MNE's gain over k.
-            options["n_reweights"] = rounds
-            self.solution_ = solve_irmxne(gain, data * unit, self.alpha_ * unit, **options)
+            self.solution_ = solve_irmxne(
+                gain, data, self.alpha_, n_reweights=rounds, amplitude_unit=self.amplitude_unit,
+                **options,
+            )  # fmt: skip
 
         self.dual_gap_, self.n_iter_ = self.solution_.gap, self.solution_.n_iter
-        coef = self.solution_.x.T / unit
+        coef = self.solution_.x.T
         self.coef_ = coef if targets.ndim == 2 else coef[0]
         self.intercept_: Any = 0.0
         if self.fit_intercept:

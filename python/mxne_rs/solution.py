@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,6 +91,10 @@ class Solution:
         After reweighting, the convex problems solved.
     reweighting_converged : bool | None
         After reweighting, whether support and amplitudes had stopped changing.
+    amplitude_unit : float | None
+        After reweighting, the unit in which the penalty saw amplitudes, in that of `sources`.
+    n_active_first : int | None
+        After reweighting, the locations that were active in the first round, which is MxNE.
     sure : SureCurve | None
         Where alpha was chosen by SURE, the curve it was chosen on.
 
@@ -118,12 +125,19 @@ class Solution:
     weights: Floats | None = None
     n_reweights: int | None = None
     reweighting_converged: bool | None = None
+    amplitude_unit: float | None = None
+    n_active_first: int | None = None
     sure: SureCurve | None = None
 
     @property
     def converged(self) -> bool:
         """Whether the relative gap reached the tolerance."""
         return self.status == "converged"
+
+    @property
+    def emptied(self) -> bool:
+        """Whether reweighting left none of the sources of its first round."""
+        return bool(self.n_active_first) and not self.active_set.any()
 
     @property
     def x(self) -> Floats:
@@ -145,14 +159,16 @@ class Solution:
         )
 
 
-def solution_of(
-    gain: Gain, outcome: _core.Outcome, alpha: float, tol: float, which: str = ""
-) -> Solution:
-    """The outcome of a solve as a Solution, with the warning where it fell short."""
+def solution_of(gain: Gain, outcome: _core.Outcome, alpha: float, tol: float) -> Solution:
+    """Make a Solution of the outcome of a solve."""
     active_set = np.zeros(gain.n_locations, dtype=bool)
     active_set[outcome.locations] = True
     gap, primal, dual = outcome.certificate
-    objective, weights, n_reweights, settled = outcome.reweighting or (None, None, None, None)
+    rounds: dict[str, Any] = {}
+    if outcome.reweighting is not None:
+        names = ("objective", "weights", "n_reweights", "reweighting_converged",
+                 "amplitude_unit", "n_active_first")  # fmt: skip
+        rounds = dict(zip(names, outcome.reweighting, strict=True))
     solution = Solution(
         sources=outcome.sources,
         active_set=active_set,
@@ -167,21 +183,61 @@ def solution_of(
         n_iter=outcome.n_iter,
         elapsed=outcome.elapsed,
         history=tuple(Record(*record) for record in outcome.history),
-        objective=objective,
-        weights=weights,
-        n_reweights=n_reweights,
-        reweighting_converged=settled,
+        **rounds,
     )
     logger.debug("%r", solution)
-    if not solution.converged:
+    return solution
+
+
+#: Solves of the call that is under way, each with the words that name it.
+_GATHERED: ContextVar[list[tuple[str, Solution]] | None] = ContextVar("gathered", default=None)
+
+
+@contextmanager
+def one_warning() -> Iterator[None]:
+    """Warn once of all solves of a call, however many verbs it calls in turn."""
+    if _GATHERED.get() is not None:
+        yield
+        return
+    gathered: list[tuple[str, Solution]] = []
+    token = _GATHERED.set(gathered)
+    try:
+        yield
+    finally:
+        _GATHERED.reset(token)
+    _warn_of(gathered)
+
+
+def reported(solution: Solution, label: str = "") -> Solution:
+    """Warn where a solve fell short or reweighting emptied it; ``label`` names the solve."""
+    if not solution.converged or solution.emptied:
+        with one_warning():
+            (_GATHERED.get() or []).append((label, solution))
+    return solution
+
+
+def _warn_of(solves: list[tuple[str, Solution]]) -> None:
+    short = [(label, one) for label, one in solves if not one.converged]
+    if short:
+        label, first = short[0]
         causes = {
-            "iteration_limit": f"after {solution.n_iter} epochs (raise max_iter)",
-            "time_limit": f"after {solution.elapsed:.3g} s (raise time_limit)",
+            "iteration_limit": f"after {first.n_iter} epochs (raise max_iter)",
+            "time_limit": f"after {first.elapsed:.3g} s (raise time_limit)",
             "stalled": "where rounding ends all progress (raise tol)",
         }
+        many = f"{len(short)} solves fell short, the first: " if len(short) > 1 else ""
         warn(
-            f"{which}stopped {causes[solution.status]} at a relative duality gap of "
-            f"{gap:.3g}, above the tolerance {tol:.3g}",
+            f"{many}{label}stopped {causes[first.status]} at a relative duality gap of "
+            f"{first.gap:.3g}, above the tolerance {first.tol:.3g}",
             ConvergenceWarning,
         )
-    return solution
+    emptied = [(label, one) for label, one in solves if one.emptied]
+    if emptied:
+        label, first = emptied[0]
+        n = first.n_active_first
+        many = f"{len(emptied)} answers were emptied, the first: " if len(emptied) > 1 else ""
+        warn(
+            f"{many}{label}reweighting left none of MxNE's {n} source{'s' * (n != 1)}: give a "
+            'smaller alpha, a smaller amplitude_unit ("relative" fits it to the sources), or '
+            "n_reweights=1"
+        )

@@ -9,7 +9,7 @@ from .arrays import Floats, as_matrix, as_number, as_weights
 from .gain import Gain, prepared
 from .progress import Progress
 from .request import make_request, make_rounds, sensor_data, source_rows
-from .solution import Solution, solution_of
+from .solution import Solution, reported, solution_of
 
 
 def solve_mxne(
@@ -110,7 +110,7 @@ def solve_mxne(
     )  # fmt: skip
     with Progress("MxNE", request.tol, verbose) as progress:
         outcome = _core.solve_mxne(gain._prepared, array, request._replace(progress=progress))
-    return solution_of(gain, outcome, request.alpha, request.tol)
+    return reported(solution_of(gain, outcome, request.alpha, request.tol))
 
 
 def solve_irmxne(
@@ -121,6 +121,7 @@ def solve_irmxne(
     n_reweights: int = 10,
     tol_reweight: float = 1e-6,
     surrogate: str = "sqrt",
+    amplitude_unit: float | str = "relative",
     n_orient: int | None = None,
     weights: ArrayLike | None = None,
     ridge: float = 0.0,
@@ -135,9 +136,9 @@ def solve_irmxne(
 ) -> Solution:
     """Iteratively reweighted mixed-norm estimate: sparser, with less amplitude bias.
 
-    Lowers ``1/2 |M - G X|^2 + alpha sum_s w_s g(|X_s|) + ridge/2 |X|^2`` with the concave
-    ``g = sqrt`` (or logarithm) by convex problems whose weights are ``g'(|X_s|)`` [1]_ [2]_.
-    Other than MxNE, the answer depends on units: scaling gain and alpha together changes it.
+    Lowers ``1/2 |M - G X|^2 + alpha u sum_s w_s g(|X_s| / u) + ridge/2 |X|^2`` with the concave
+    ``g = sqrt`` (or logarithm) by convex problems whose weights are ``g'(|X_s| / u)`` [1]_ [2]_.
+    The answer depends on the unit u of the amplitudes, as it does on alpha.
 
     Parameters
     ----------
@@ -150,8 +151,21 @@ def solve_irmxne(
         Reweighting has converged when the support stays and no ``|X_s|`` changes by more than
         this part of the largest.
     surrogate : "sqrt" | "log"
-        ``sqrt(|X_s|)``, where a location that has died stays dead, or ``log(|X_s| + eps)`` with
-        eps a hundredth of the largest ``|X_s|`` of the first round, where it may return.
+        ``sqrt(y)`` of an amplitude y, where a location that has died stays dead, or
+        ``log(y + eps)`` with eps a hundredth of the largest y of the first round, where it may
+        return.
+    amplitude_unit : float | "relative" | "largest" | "mne" | "gain"
+        The unit u: a larger one makes weights larger and sources fewer. A number is in the unit
+        of data over gain ([1]_ and [2]_ have 1). The other ones do not depend on the physical
+        unit of the sources:
+
+        - "relative": the largest ``|X_s|`` of the first round. It does not depend on the scale of
+          the data either, and the answer depends little on alpha.
+        - "largest": the unit in which that ``|X_s|`` has weight 1, four times it for "sqrt":
+          fewer sources, of more equal size.
+        - "mne": ``100 / alpha_max``, as in MNE-Python; costs one more product with the gain.
+        - "gain": one over the median norm of a location's columns, so that such a source moves
+          the whitened data by 1.
     n_orient, weights, ridge, tol, max_iter, time_limit, init
         As for :func:`solve_mxne`; weights and ridge act in every round, ``tol`` is reached in
         every round, the limits are on all rounds together.
@@ -161,7 +175,8 @@ def solve_irmxne(
     Returns
     -------
     solution : Solution
-        With ``objective``, ``weights``, ``n_reweights`` and ``reweighting_converged``.
+        With ``objective``, ``weights``, ``n_reweights``, ``reweighting_converged`` and
+        ``amplitude_unit``.
 
     Raises
     ------
@@ -174,6 +189,8 @@ def solve_irmxne(
     -----
     ConvergenceWarning
         Where a convex problem did not reach the gap asked for.
+    RuntimeWarning
+        Where reweighting left none of the sources of MxNE.
 
     References
     ----------
@@ -198,12 +215,12 @@ def solve_irmxne(
         time_limit=time_limit, init=init, solver=solver, active_set_size=active_set_size,
         n_threads=n_threads,
     )  # fmt: skip
-    rounds = make_rounds(n_reweights, tol_reweight, surrogate)
+    rounds = make_rounds(n_reweights, tol_reweight, surrogate, amplitude_unit)
     with Progress("irMxNE", request.tol, verbose) as progress:
         outcome = _core.solve_irmxne(
             gain._prepared, array, request._replace(progress=progress), rounds
         )
-    return solution_of(gain, outcome, request.alpha, request.tol)
+    return reported(solution_of(gain, outcome, request.alpha, request.tol))
 
 
 def alpha_max(

@@ -269,9 +269,12 @@ def _reweighted(
     *,
     alpha: float | str = 0.2,
     n_mxne_iter: int = 10,
+    amplitude_unit: float | str = "relative",
     **how: Any,
 ) -> Localization:
-    settings = make_settings(_percent(alpha), n_mxne_iter=n_mxne_iter, **how)
+    settings = make_settings(
+        _percent(alpha), n_mxne_iter=n_mxne_iter, amplitude_unit=amplitude_unit, **how
+    )
     return solve_jointly(model, evokeds, settings)
 
 

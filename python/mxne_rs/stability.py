@@ -191,6 +191,7 @@ def stability(
     bootstrap: bool = False,
     seed: int = 0,
     n_mxne_iter: int = 10,
+    amplitude_unit: float | str = "relative",
     tol: float = 1e-4,
     maxit: int = 3000,
     tmin: float | None = None,
@@ -234,6 +235,8 @@ def stability(
         Of the draws.
     n_mxne_iter : int
         Convex problems at most: 1 is MxNE, more irMxNE.
+    amplitude_unit : float | "relative" | "largest" | "mne" | "gain"
+        Unit of irMxNE's amplitudes, as for :func:`solve_irmxne`, on the weighted gain.
     tol, maxit
         Tolerance of the duality gap, and epochs allowed for each convex problem, as for
         :func:`mixed_norm`.
@@ -301,8 +304,9 @@ def stability(
     trials = np.stack([_whitened(model, i, one) for i, one in enumerate(window.iter_evoked())])
     found = resample(
         model.gain, trials, percents, n_resamples=n_resamples, subsample=subsample,
-        bootstrap=bootstrap, n_reweights=rounds, tol=2 * tol, max_iter=max_iter, seed=seed,
-        scale=model.weighting, n_jobs=n_jobs, store=store, verbose=verbose,
+        bootstrap=bootstrap, n_reweights=rounds, amplitude_unit=amplitude_unit, tol=2 * tol,
+        max_iter=max_iter, seed=seed, scale=model.weighting, n_jobs=n_jobs, store=store,
+        verbose=verbose,
     )  # fmt: skip
     if found.n_short:
         warn(

@@ -14,6 +14,7 @@ from . import _core
 from .arrays import Floats, as_choice, as_count, as_flag, as_floats, as_matrix, as_number
 from .gain import Gain, prepared
 from .model import Model, prepare_model
+from .request import as_unit
 
 __all__ = ["Estimate", "Stream"]
 
@@ -139,6 +140,9 @@ class Stream:
         Orientations per location. None is 1 for an array and the Gain's own for a Gain.
     n_reweights : int
         Convex problems per window: 1 is MxNE, more is irMxNE.
+    amplitude_unit : float | "relative" | "largest" | "mne" | "gain"
+        Unit of irMxNE's amplitudes, as for :func:`solve_irmxne`. "mne" is not to be had with an
+        absolute alpha.
     tol : float
         Relative duality gap to reach.
     max_iter : int
@@ -187,6 +191,7 @@ class Stream:
         whitener: ArrayLike | None = None,
         n_orient: int | None = None,
         n_reweights: int = 1,
+        amplitude_unit: float | str = "relative",
         tol: float = 1e-4,
         max_iter: int = 1000,
         deadline: float | None = None,
@@ -208,6 +213,7 @@ class Stream:
             alpha_floor=as_number("alpha_floor", alpha_floor, "give zero or a positive number",
                                   zero=True),
             n_reweights=as_count("n_reweights", n_reweights, 1),
+            amplitude_unit=as_unit(amplitude_unit),
             tol=as_number("tol", tol, "give a positive relative duality gap such as 1e-4"),
             max_iter=as_count("max_iter", max_iter, 1),
             deadline=None if deadline is None else as_number("deadline", deadline, remedy),

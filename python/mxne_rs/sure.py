@@ -15,7 +15,7 @@ from .curve import SureCurve
 from .debiasing import fitted
 from .gain import Gain, prepared
 from .request import make_request, make_rounds, sensor_data
-from .solution import Solution
+from .solution import Solution, one_warning, reported
 from .sweeps import Path, falling_alphas, path_of, walk
 from .warn import warn
 
@@ -37,6 +37,7 @@ def solve_sure(
     n_reweights: int = 1,
     tol_reweight: float = 1e-6,
     surrogate: str = "sqrt",
+    amplitude_unit: float | str = "relative",
     n_orient: int | None = None,
     weights: ArrayLike | None = None,
     tol: float = 1e-6,
@@ -76,7 +77,7 @@ def solve_sure(
     debias : bool
         Estimate the risk of the debiased answers. The solution returned is never debiased: see
         :func:`debias`.
-    n_reweights, tol_reweight, surrogate
+    n_reweights, tol_reweight, surrogate, amplitude_unit
         As for :func:`solve_irmxne`; 1 is MxNE.
     n_orient, weights, tol, solver, active_set_size, verbose
         As for :func:`solve_mxne`.
@@ -101,7 +102,7 @@ def solve_sure(
     Warns
     -----
     ConvergenceWarning
-        For each alpha and data set whose gap was not reached.
+        Naming the first alpha whose gap was not reached, and how many solves fell short.
     RuntimeWarning
         Where the smallest value lies at an end of the grid.
 
@@ -127,7 +128,7 @@ def solve_sure(
         gain, array, grid[0], weights=weights, tol=tol, max_iter=max_iter, time_limit=time_limit,
         solver=solver, active_set_size=active_set_size, n_threads=n_threads,
     )  # fmt: skip
-    rounds = make_rounds(n_reweights, tol_reweight, surrogate)
+    rounds = make_rounds(n_reweights, tol_reweight, surrogate, amplitude_unit)
     debias = as_flag("debias", debias)
     levels = noise_levels(sigma, array)
     with np.errstate(over="ignore"):
@@ -137,22 +138,29 @@ def solve_sure(
         draws.standard_normal(array.shape) for _ in range(as_count("n_directions", n_directions, 1))
     ]
     data_sets = [array, *(_perturbed(array, steps, direction) for direction in directions)]
+    if rounds.amplitude_unit == "mne":
+        # That of the data for those that are perturbed, too.
+        largest = _core.alpha_max(gain._prepared, array, request.weights, request.n_threads)
+        rounds = rounds._replace(amplitude_unit=100 / largest if largest else 1.0)
     outcomes = walk(gain, data_sets, grid, request, rounds, "SURE", verbose)
     # A product more is no part of the time allowed.
     largest = 0.0
     if time_limit is None:
         largest = _core.alpha_max(gain._prepared, array, request.weights, request.n_threads)
-    paths = [
-        path_of(gain, one, grid, request.tol, _label(number, largest))
-        for number, one in enumerate(outcomes)
-    ]
+    with one_warning():
+        paths = [
+            path_of(gain, one, grid, request.tol, _label(number, largest))
+            for number, one in enumerate(outcomes)
+        ]
     curve = _curve(gain, data_sets, paths, directions, (levels, steps), debias)
     solution = replace(paths[0].solutions[curve.index], sure=curve)
     short = [one.status for path in paths for one in path if not one.converged]
     if short:
         # The choice is not the one that was asked for, even where the answer itself is certified.
         return replace(solution, status=short[-1])
-    if curve.at_edge:
+    if solution.emptied:
+        reported(solution)
+    elif curve.at_edge:
         _warn_of_edge(solution)
     return solution
 

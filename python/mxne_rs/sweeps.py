@@ -14,7 +14,7 @@ from .arrays import Floats, as_count, as_floats, as_number, as_numbers, shown
 from .gain import Gain, prepared
 from .progress import Progress
 from .request import Request, Rounds, make_request, make_rounds, sensor_data
-from .solution import Solution, solution_of
+from .solution import Solution, one_warning, reported, solution_of
 from .solve import alpha_max
 
 
@@ -97,6 +97,7 @@ def solve_path(
     n_reweights: int = 1,
     tol_reweight: float = 1e-6,
     surrogate: str = "sqrt",
+    amplitude_unit: float | str = "relative",
     n_orient: int | None = None,
     weights: ArrayLike | None = None,
     ridge: float = 0.0,
@@ -126,7 +127,7 @@ def solve_path(
         Number of alphas where none are given.
     eps : float
         Smallest alpha as a part of ``alpha_max`` where none are given.
-    n_reweights, tol_reweight, surrogate
+    n_reweights, tol_reweight, surrogate, amplitude_unit
         As for :func:`solve_irmxne`; 1 is MxNE. Reweighting begins at each alpha's MxNE.
     n_orient, weights, ridge, tol, init, solver, active_set_size, n_threads, verbose
         As for :func:`solve_mxne`.
@@ -148,7 +149,10 @@ def solve_path(
     Warns
     -----
     ConvergenceWarning
-        For each alpha whose gap was not reached.
+        Naming the first alpha whose gap was not reached, and how many there are.
+    RuntimeWarning
+        Where reweighting left none of the sources of MxNE, though it did at a larger alpha, or
+        leaves none at any.
 
     Examples
     --------
@@ -167,13 +171,13 @@ def solve_path(
         time_limit=time_limit, init=init, solver=solver, active_set_size=active_set_size,
         n_threads=n_threads,
     )  # fmt: skip
-    rounds = make_rounds(n_reweights, tol_reweight, surrogate)
+    rounds = make_rounds(n_reweights, tol_reweight, surrogate, amplitude_unit)
     with Progress("path", request.tol, verbose) as progress:
         outcomes = _core.solve_path(
             gain._prepared, array, grid, request._replace(progress=progress),
             rounds if rounds.n_reweights > 1 else None,
         )  # fmt: skip
-    return path_of(gain, outcomes, grid, request.tol, lambda alpha: f"alpha {alpha:.4g}: ")
+    return path_of(gain, outcomes, grid, request.tol)
 
 
 def falling_alphas(
@@ -223,16 +227,28 @@ def path_of(
     outcomes: tuple[list[_core.Outcome], list[_core.Outcome]],
     grid: Floats,
     tol: float,
-    label: Callable[[float], str],
+    label: Callable[[float], str] = lambda alpha: f"alpha {alpha:.4g}: ",
 ) -> Path:
-    """The outcomes along a grid as a Path; ``label`` names an alpha in warnings."""
+    """Make a Path of the outcomes along a grid; ``label`` names an alpha in warnings.
+
+    That reweighting leaves nothing at the largest alphas is how a path begins: only where a
+    larger alpha left something, or no alpha did, is there a warning.
+    """
     convex, reweighted = (
         tuple(
-            solution_of(gain, outcome, alpha, tol, label(alpha))
+            solution_of(gain, outcome, alpha, tol)
             for outcome, alpha in zip(kind, grid.tolist(), strict=bool(kind))
         )
         for kind in outcomes
     )
+    seen = not any(one.active_set.any() for one in reweighted)
+    with one_warning():
+        for one in convex:
+            reported(one, label(one.alpha))
+        for one in reweighted:
+            seen = seen or bool(one.active_set.any())
+            if seen or not one.emptied:
+                reported(one, label(one.alpha))
     return Path(grid, reweighted or convex, convex)
 
 
@@ -244,6 +260,7 @@ def solve_batch(
     n_reweights: int = 1,
     tol_reweight: float = 1e-6,
     surrogate: str = "sqrt",
+    amplitude_unit: float | str = "relative",
     n_orient: int | None = None,
     weights: ArrayLike | None = None,
     ridge: float = 0.0,
@@ -269,7 +286,7 @@ def solve_batch(
         The data sets (a 3-D array, or a list whose members may differ in their times).
     alpha : float | array_like, shape (n_data,)
         Regularisation, absolute, for all or for each data set.
-    n_reweights, tol_reweight, surrogate
+    n_reweights, tol_reweight, surrogate, amplitude_unit
         As for :func:`solve_irmxne`; 1 is MxNE.
     n_orient, weights, ridge, tol, solver, active_set_size, verbose
         As for :func:`solve_mxne`.
@@ -294,7 +311,9 @@ def solve_batch(
     Warns
     -----
     ConvergenceWarning
-        For each data set whose gap was not reached.
+        Naming the first data set whose gap was not reached, and how many there are.
+    RuntimeWarning
+        The same of those where reweighting left none of the sources of MxNE.
 
     Examples
     --------
@@ -318,16 +337,17 @@ def solve_batch(
         time_limit=time_limit, solver=solver, active_set_size=active_set_size,
         n_threads=n_threads,
     )  # fmt: skip
-    rounds = make_rounds(n_reweights, tol_reweight, surrogate)
+    rounds = make_rounds(n_reweights, tol_reweight, surrogate, amplitude_unit)
     with Progress("batch", request.tol, verbose, len(arrays)) as progress:
         outcomes = _core.solve_batch(
             gain._prepared, arrays, alphas, request._replace(progress=progress),
             rounds if rounds.n_reweights > 1 else None,
         )  # fmt: skip
-    pairs = enumerate(zip(outcomes, alphas.tolist(), strict=True))
-    return [
-        solution_of(gain, outcome, one, request.tol, f"data[{i}]: ") for i, (outcome, one) in pairs
-    ]
+    with one_warning():
+        return [
+            reported(solution_of(gain, outcome, one, request.tol), f"data[{i}]: ")
+            for i, (outcome, one) in enumerate(zip(outcomes, alphas.tolist(), strict=True))
+        ]
 
 
 def _sets(data: Any) -> Iterable[Any]:

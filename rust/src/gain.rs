@@ -137,6 +137,19 @@ impl Gain {
         Ok(out)
     }
 
+    /// The median of `|G_s|_2` over locations that are not zero, without the power of two taken out; 1 where all are.
+    pub(crate) fn typical_norm(&self) -> f64 {
+        let mut seen: Vec<f64> = (0..self.n_locations())
+            .map(|s| self.curvature.lipschitz(s))
+            .filter(|&lipschitz| lipschitz > 0.0)
+            .collect();
+        if seen.is_empty() {
+            return 1.0;
+        }
+        let middle = seen.len() / 2;
+        seen.select_nth_unstable_by(middle, f64::total_cmp).1.sqrt()
+    }
+
     /// The power of two taken out of the columns that follow.
     pub(crate) fn exponent(&self) -> i32 {
         self.exponent

@@ -69,7 +69,7 @@ pub use mxne::{alpha_max, duality_gap, solve_mxne};
 pub use options::Options;
 pub use path::{Path, solve_path};
 pub use penalty::group_soft_threshold;
-pub use reweighting::{Reweight, Surrogate, solve_irmxne};
+pub use reweighting::{AmplitudeUnit, Reweight, Surrogate, solve_irmxne};
 pub use solution::{Certificate, Record, Reweighting, Solution, Sources, Status};
 pub use solver::Solver;
 pub use stopping::Stopping;

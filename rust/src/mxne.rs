@@ -10,9 +10,8 @@ use crate::panel::Panel;
 use crate::penalty::Penalty;
 use crate::problem::{Iterate, Problem};
 use crate::products;
-use crate::rotation::Rotation;
 use crate::scaled::Scaled;
-use crate::setup::Setup;
+use crate::setup::{Setup, largest_correlation};
 use crate::solution::{Certificate, Record, Solution, Sources};
 use crate::stopping::Watch;
 use crate::threads::Threads;
@@ -122,22 +121,9 @@ pub fn alpha_max(gain: &Gain, data: ArrayView2<f64>, options: &Options) -> Resul
     prepare_this_thread()?;
     let clock = Clock::start(None, options.stopping.monitor);
     let data = Scaled::new(gain, data)?;
-    let (rotated, _) = Rotation::new(data.values.view(), 0.0, &clock).map_err(Halt::into_error)?;
-    let penalty = Penalty::new(1.0, options.weights, gain.n_locations())?;
-    let problem = Problem {
-        gain,
-        data: &rotated,
-        penalty: &penalty,
-        ridge: 0.0,
-        scale: 0.5 * data.energy,
-        left_out: None,
-        threads: &options.threads,
-        clock: &clock,
-    };
-    let norms = problem
-        .correlation_norms(&Iterate::zero(rotated.n_times)?, &rotated)
-        .map_err(Halt::into_error)?;
-    data.units.correlation(penalty.largest_ratio(&norms))
+    let largest =
+        largest_correlation(gain, data.values.view(), options, &clock).map_err(Halt::into_error)?;
+    data.units.correlation(largest)
 }
 
 impl Gain {

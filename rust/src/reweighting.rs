@@ -1,6 +1,7 @@
 //! irMxNE: a non-convex penalty by repeated convex problems with new weights.
 
 mod concave;
+mod unit;
 
 use crate::clock::{Clock, Halt};
 use crate::error::Error;
@@ -14,17 +15,16 @@ use crate::scaled::Scaled;
 use crate::setup::Setup;
 use crate::solution::{Reweighting, Solution, Status};
 use crate::stopping::{Goal, Watch};
-use crate::units::times_power;
 use crate::working_set::{Descended, Descent};
-use concave::Concave;
+pub(crate) use concave::Concave;
 pub use concave::Surrogate;
 use ndarray::ArrayView2;
 use std::borrow::Cow;
+pub use unit::AmplitudeUnit;
+pub(crate) use unit::Unit;
 
 /// What the memory is for.
 const WHAT: &str = "the weights";
-/// Part of the largest amplitude of the first round that smooths the log surrogate.
-const LOG_EPS: f64 = 0.01;
 
 /// A rise of the objective by less than this part of it is no rise.
 const ROUNDING: f64 = 1e-14;
@@ -38,19 +38,26 @@ pub struct Reweight {
     pub tol_reweight: f64,
     /// the penalty
     pub surrogate: Surrogate,
+    /// the unit in which the penalty sees amplitudes
+    pub amplitude_unit: AmplitudeUnit,
 }
 
 impl Default for Reweight {
     fn default() -> Self {
-        Reweight { n_reweights: 10, tol_reweight: 1e-6, surrogate: Surrogate::Sqrt }
+        Reweight {
+            n_reweights: 10,
+            tol_reweight: 1e-6,
+            surrogate: Surrogate::default(),
+            amplitude_unit: AmplitudeUnit::default(),
+        }
     }
 }
 
-/// irMxNE: lowers `1/2 |M - G X|_F^2 + alpha sum_s w_s g(|X_s|_F) + ridge/2 |X|_F^2` for the concave `g` of the surrogate
-/// by convex problems weighted with `g'(|X_s|_F)` (Strohmeier et al. 2016, Algorithm 3).
+/// irMxNE: lowers `1/2 |M - G X|_F^2 + alpha u sum_s w_s g(|X_s|_F / u) + ridge/2 |X|_F^2` for the concave `g` of the
+/// surrogate by convex problems weighted with `g'(|X_s|_F / u)` (Strohmeier et al. 2016, Algorithm 3, where u = 1).
 ///
 /// The first round is MxNE. Gap, primal and dual are those of the last convex problem, over the locations that
-/// survived. Unlike MxNE the answer depends on units: scaling gain and alpha together changes it.
+/// survived. The answer depends on `u`, the [`AmplitudeUnit`].
 ///
 /// # Errors
 /// Input that cannot be solved, or [`Error::Interrupted`].
@@ -96,7 +103,15 @@ pub(crate) fn reweighted<'a>(
     let mut weights = memory::gathered(WHAT, (0..n_locations).map(|s| setup.weight(s)))?;
     let largest = first.iterate.norms(gain.n_orient()).into_iter().fold(0.0, f64::max);
     setup.units.check_source(largest, f64::INFINITY, 0.0)?;
-    let eps = LOG_EPS * times_power(largest, setup.units.of_sources());
+    let n_active_first = first.iterate.locations.len();
+    let unit = match n_active_first {
+        0 => Unit::number(1.0, setup.units),
+        _ => unit_of(reweight, &setup, gain, largest)?,
+    };
+    let concave = match largest {
+        0.0 => reweight.surrogate.with_largest(0.0),
+        _ => reweight.surrogate.with_largest(unit.amplitude(largest)),
+    };
     // A location at zero has an infinite weight under the square root: only the survivors' gain is needed.
     let within = match reweight.surrogate {
         Surrogate::Sqrt => memory::copied(WHAT, &first.iterate.locations)?,
@@ -116,7 +131,8 @@ pub(crate) fn reweighted<'a>(
         part,
         base: memory::gathered(WHAT, within.iter().map(|&s| weights[s]))?,
         alpha,
-        concave: Concave { surrogate: reweight.surrogate, eps },
+        concave,
+        unit,
         setup,
         tol: reweight.tol_reweight,
     };
@@ -144,7 +160,25 @@ pub(crate) fn reweighted<'a>(
             weights,
             n_reweights: end.n_reweights,
             converged: end.converged,
+            amplitude_unit: unit.in_units(setup.units),
+            n_active_first,
         }),
+    })
+}
+
+/// The unit of the amplitudes, after a first round whose largest is `largest`.
+fn unit_of(reweight: &Reweight, setup: &Setup, gain: &Gain, largest: f64) -> Result<Unit, Error> {
+    Ok(match reweight.amplitude_unit {
+        AmplitudeUnit::Number(value) => Unit::number(value, setup.units),
+        AmplitudeUnit::Gain => Unit::gain(gain),
+        AmplitudeUnit::Relative => Unit::relative(largest),
+        AmplitudeUnit::Largest => Unit::largest(largest, reweight.surrogate),
+        AmplitudeUnit::Mne => match setup.largest_correlation(gain) {
+            Ok(alpha_max) => Unit::mne(alpha_max),
+            // The next round, of which it would be the unit, does not begin either.
+            Err(Halt::OutOfTime) => Unit::number(1.0, setup.units),
+            Err(Halt::Failed(error)) => return Err(error),
+        },
     })
 }
 
@@ -159,7 +193,7 @@ impl Reweight {
             let value = self.tol_reweight;
             return Err(Error::Parameter { name: "tol_reweight", value, remedy });
         }
-        Ok(())
+        self.amplitude_unit.check()
     }
 }
 
@@ -179,6 +213,7 @@ struct Rounds<'a> {
     base: Vec<f64>,
     alpha: f64,
     concave: Concave,
+    unit: Unit,
     setup: Setup<'a>,
     tol: f64,
 }
@@ -236,36 +271,31 @@ impl Rounds<'_> {
     }
 
     fn weights(&self, iterate: &Iterate) -> Result<Vec<f64>, Error> {
-        let norms = self.norms(iterate)?;
+        let amplitudes = self.amplitudes(iterate)?;
         // A weight that vanishes would be none, and one that overflows would exclude a location that is not at zero.
-        let weight = |(base, &norm): (&f64, &f64)| {
-            let most = if norm > 0.0 { f64::MAX } else { f64::INFINITY };
-            (base * self.concave.weight(norm)).clamp(f64::from_bits(1), most)
+        let weight = |(base, &amplitude): (&f64, &f64)| {
+            let most = if amplitude > 0.0 { f64::MAX } else { f64::INFINITY };
+            (base * self.concave.weight(amplitude)).clamp(f64::from_bits(1), most)
         };
-        memory::gathered(WHAT, self.base.iter().zip(&norms).map(weight))
+        memory::gathered(WHAT, self.base.iter().zip(&amplitudes).map(weight))
     }
 
-    /// |X_s|_F of every location, in the caller's units, in which the concave function sees it.
-    fn norms(&self, iterate: &Iterate) -> Result<Vec<f64>, Error> {
-        let mut norms = memory::zeros(WHAT, self.base.len())?;
+    /// `|X_s|_F / u` of every location.
+    fn amplitudes(&self, iterate: &Iterate) -> Result<Vec<f64>, Error> {
+        let mut amplitudes = memory::zeros(WHAT, self.base.len())?;
         for (&s, norm) in iterate.locations.iter().zip(iterate.norms(self.part.n_orient())) {
-            // Too small for a double, but not zero.
-            norms[s] = times_power(norm, self.setup.units.of_sources()).max(f64::from_bits(1));
+            amplitudes[s] = self.unit.amplitude(norm);
         }
-        Ok(norms)
+        Ok(amplitudes)
     }
 
     /// The non-convex objective, in the units of the scaled problem.
     fn objective(&self, answer: &Descended) -> Result<f64, Error> {
-        let norms = self.norms(&answer.iterate)?;
-        let allowed = self.base.iter().zip(&norms).filter(|(base, _)| base.is_finite());
-        let penalty: f64 = allowed.map(|(base, &norm)| base * self.concave.value(norm)).sum();
-        let smooth = self.setup.smooth(answer);
-        if penalty == 0.0 {
-            return Ok(smooth);
-        }
-        let scaled = |value| times_power(value, -self.setup.units.data);
-        Ok(smooth + scaled(self.alpha) * scaled(penalty))
+        let amplitudes = self.amplitudes(&answer.iterate)?;
+        let allowed = self.base.iter().zip(&amplitudes).filter(|(base, _)| base.is_finite());
+        let penalty: f64 = allowed.map(|(base, &y)| base * self.concave.value(y)).sum();
+        let alpha = self.setup.units.alpha(self.alpha)?;
+        Ok(self.setup.smooth(answer) + self.unit.times(alpha * penalty))
     }
 
     /// Same support, and no amplitude moved by more than the tolerance.

@@ -135,6 +135,11 @@ impl<'a> Setup<'a> {
         Ok(())
     }
 
+    /// alpha_max of the scaled problem.
+    pub fn largest_correlation(&self, gain: &Gain) -> Result<f64, Halt> {
+        largest_correlation(gain, self.unrotated, self.options, self.clock)
+    }
+
     /// The user's weight of a location.
     pub fn weight(&self, s: usize) -> f64 {
         self.options.weights.map_or(1.0, |weights| weights[s])
@@ -249,4 +254,27 @@ impl<'a> Setup<'a> {
         let locations = memory::copied("time courses", &iterate.locations)?;
         Ok(Sources { locations, coef, n_orient: self.n_orient })
     }
+}
+
+/// `max_s |G_s'M|_F / w_s`.
+pub(crate) fn largest_correlation(
+    gain: &Gain,
+    data: ArrayView2<f64>,
+    options: &Options,
+    clock: &Clock,
+) -> Result<f64, Halt> {
+    let (rotated, _) = Rotation::new(data, 0.0, clock)?;
+    let penalty = Penalty::new(1.0, options.weights, gain.n_locations())?;
+    let problem = Problem {
+        gain,
+        data: &rotated,
+        penalty: &penalty,
+        ridge: 0.0,
+        scale: 0.0,
+        left_out: None,
+        threads: &options.threads,
+        clock,
+    };
+    let norms = problem.correlation_norms(&Iterate::zero(rotated.n_times)?, &rotated)?;
+    Ok(penalty.largest_ratio(&norms))
 }

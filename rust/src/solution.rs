@@ -142,6 +142,10 @@ pub struct Reweighting {
     pub n_reweights: usize,
     /// whether support and amplitudes had stopped changing
     pub converged: bool,
+    /// the unit in which the penalty saw amplitudes, in the unit of data over gain
+    pub amplitude_unit: f64,
+    /// locations that were not zero in the first round, which is MxNE
+    pub n_active_first: usize,
 }
 
 /// A sparse source estimate with its certificate.

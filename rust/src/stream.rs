@@ -18,6 +18,7 @@ use crate::gain::{Gain, check_finite};
 use crate::kernels::{Factors, kernels};
 use crate::memory;
 use crate::panel::Panel;
+use crate::reweighting::Unit;
 use crate::solution::{Certificate, Status};
 use crate::stopping::Watch;
 use crate::units::exponent;
@@ -62,6 +63,8 @@ pub struct Stream {
     last_norm: Option<f64>,
     /// samples since the window whose sources are at hand
     lag: usize,
+    /// the unit [`AmplitudeUnit::Gain`](crate::AmplitudeUnit::Gain)
+    gain_unit: Unit,
     /// what a look takes
     look_time: Duration,
 }
@@ -122,6 +125,7 @@ impl Stream {
             new: memory::room("the working set", gain.n_locations())?,
             last_norm: None,
             lag: 0,
+            gain_unit: Unit::gain(&gain),
             look_time: Duration::ZERO,
             data,
             gain,

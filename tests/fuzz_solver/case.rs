@@ -1,7 +1,7 @@
 //! Bytes become a small problem: every number that decides anything is drawn from them, entries from a seed in them.
 
 use arbitrary::{Result, Unstructured};
-use mxne_rs::{Reweight, Solver, Surrogate};
+use mxne_rs::{AmplitudeUnit, Reweight, Solver, Surrogate};
 use ndarray::{Array2, Axis};
 use std::time::Duration;
 
@@ -380,10 +380,20 @@ impl Draw<'_> {
     }
 
     fn reweight(&mut self) -> Result<Reweight> {
+        let n_reweights = self.between(1, 10)?;
+        let units = [
+            AmplitudeUnit::Number(1.0),
+            AmplitudeUnit::Relative,
+            AmplitudeUnit::Largest,
+            AmplitudeUnit::Gain,
+            AmplitudeUnit::Mne,
+        ];
         Ok(Reweight {
-            n_reweights: self.between(1, 10)?,
+            n_reweights,
             tol_reweight: [1e-6, 0.0, 1e-2][self.below(3)?],
             surrogate: if self.below(2)? == 1 { Surrogate::Log } else { Surrogate::Sqrt },
+            // Not drawn, so that inputs of the corpus keep their meaning.
+            amplitude_unit: units[n_reweights % units.len()],
         })
     }
 

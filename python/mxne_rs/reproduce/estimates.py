@@ -85,14 +85,12 @@ def estimate_sources(
     >>> [int(one.active.sum()) for one in (*mxne, *irmxne)]
     [2, 1, 1, 1]
     """
-    # Data times k and alpha times k squared are MNE's unit: see `mxne_rs.localize`.
-    unit = alpha_max(gain, data) / 100
     path = solve_path(
-        gain, unit * data, unit**2 * np.asarray(percents, dtype=float), n_reweights=N_REWEIGHTS,
-        tol=tol, n_threads=1, verbose=False,
+        gain, data, alpha_max(gain, data) / 100 * np.asarray(percents, dtype=float),
+        n_reweights=N_REWEIGHTS, amplitude_unit="mne", tol=tol, n_threads=1, verbose=False,
     )  # fmt: skip
     convex, reweighted = (
-        [Estimate(one.active_set, one.sources / unit, one.gap) for one in reversed(answers)]
+        [Estimate(one.active_set, one.sources, one.gap) for one in reversed(answers)]
         for answers in (path.convex, path.solutions)
     )
     return convex, reweighted

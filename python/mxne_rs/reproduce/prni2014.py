@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from ..arrays import Floats
 from ..gain import Gain
+from ..solution import Solution
 from ..solve import alpha_max
 from ..study import Part, Study, run_study
 from ..sweeps import Path, solve_path
@@ -179,13 +180,13 @@ def _solve(seed: int, key: str) -> Part:
     n_short = 0
     for i, setting in enumerate(SETTINGS):
         draw = draw_problem(seed, int(key.removeprefix("draw-")), setting)
-        for j, (path, unit) in enumerate(_paths(draw)):
+        for j, path in enumerate(_paths(draw)):
             for k, solution in enumerate(path):
                 found = solution.active_set
                 hits = found[draw.active]
                 n_active[i, j, k] = found.sum()
                 f1[i, j, k] = 2 * hits.sum() / (found.sum() + N_ACTIVE)
-                x = solution.x[draw.active[hits]] / unit
+                x = solution.x[draw.active[hits]]
                 if hits.any():
                     true = np.linalg.norm(draw.sources[hits])
                     amplitude[i, j, k] = np.linalg.norm(x) / true
@@ -195,19 +196,16 @@ def _solve(seed: int, key: str) -> Part:
     }  # fmt: skip
 
 
-def _paths(draw: Draw) -> list[tuple[list[Any], float]]:
-    """The solutions of each method along the alphas, and the unit of their amplitudes."""
+def _paths(draw: Draw) -> list[list[Solution]]:
+    """Solve by each method along the alphas."""
     gain = Gain(draw.gain)
-    largest = float(alpha_max(gain, draw.data))
-    # Amplitudes in MNE's unit: see the notes of `mxne_rs.localize.localize`.
-    unit = largest / 100
+    alphas = float(alpha_max(gain, draw.data)) / 100 * PERCENTS
 
-    def path(scale: float) -> Path:
-        # alpha_max of the scaled data is 100 times scale * unit.
+    def path(amplitude_unit: float | str) -> Path:
         return solve_path(
-            gain, scale * draw.data, scale * unit * PERCENTS, n_reweights=N_REWEIGHTS, tol=TOL,
-            n_threads=1, verbose=False,
+            gain, draw.data, alphas, n_reweights=N_REWEIGHTS, amplitude_unit=amplitude_unit,
+            tol=TOL, n_threads=1, verbose=False,
         )  # fmt: skip
 
-    raw, theirs = path(1.0), path(unit)
-    return [(list(raw.convex), 1.0), (list(raw.solutions), 1.0), (list(theirs.solutions), unit)]
+    raw, theirs = path(1.0), path("mne")
+    return [list(raw.convex), list(raw.solutions), list(theirs.solutions)]

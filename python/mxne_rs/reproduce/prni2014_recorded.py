@@ -164,8 +164,8 @@ def evaluate_recorded(files: dict[str, Path]) -> Recorded:
     model, data = _model(files, 0.0)
     unit = unit_of(model, data)
     path = solve_path(
-        model.gain, unit * data, unit**2 * PERCENTS, n_reweights=N_REWEIGHTS, tol=TOL,
-        max_iter=100_000, verbose=False,
+        model.gain, unit * data, unit**2 * PERCENTS, n_reweights=N_REWEIGHTS,
+        amplitude_unit=1.0, tol=TOL, max_iter=100_000, verbose=False,
     )  # fmt: skip
     seconds = sum(one.elapsed for one in path)
     left = np.concatenate(

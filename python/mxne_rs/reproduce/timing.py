@@ -97,7 +97,9 @@ def time_solvers(gain: Gain, data: Floats, percents: Sequence[float], seed: int)
     how = {"tol": TOL, "n_threads": 1, "verbose": False}
     whole = [_elapsed(solve_mxne, gain, data, unit * p, **how) for p in percents]
     reweighted = [
-        _elapsed(solve_irmxne, gain, unit * data, unit**2 * p, n_reweights=10, **how)
+        _elapsed(
+            solve_irmxne, gain, unit * data, unit**2 * p, n_reweights=10, amplitude_unit=1.0, **how
+        )
         for p in percents
     ]
     largest_step = 1 / np.linalg.norm(columns, 2) ** 2

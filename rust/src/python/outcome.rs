@@ -5,8 +5,8 @@ use crate::{Solution, memory};
 use numpy::{IntoPyArray, PyArray1, PyArray2};
 use pyo3::prelude::*;
 
-/// Objective, weights, problems solved, settled.
-type Rounds = (f64, Py<PyArray1<f64>>, usize, bool);
+/// Objective, weights, problems solved, settled, unit of the amplitudes, locations of the first round.
+type Rounds = (f64, Py<PyArray1<f64>>, usize, bool, f64, usize);
 
 #[pyclass(frozen, get_all, module = "mxne_rs._core")]
 pub(super) struct Outcome {
@@ -37,7 +37,9 @@ impl Outcome {
             elapsed,
             history: memory::gathered("the history", history)?,
             reweighting: solution.reweighting.map(|r| {
-                (r.objective, r.weights.into_pyarray(py).unbind(), r.n_reweights, r.converged)
+                let weights = r.weights.into_pyarray(py).unbind();
+                let (n, unit) = (r.n_reweights, r.amplitude_unit);
+                (r.objective, weights, n, r.converged, unit, r.n_active_first)
             }),
         })
     }

@@ -2,7 +2,9 @@
 
 use super::arrays::{indices, matrix, vector};
 use super::run::watched;
-use crate::{Error, Options, Reweight, Solver, Sources, Stopping, Surrogate, Threads};
+use crate::{
+    AmplitudeUnit, Error, Options, Reweight, Solver, Sources, Stopping, Surrogate, Threads,
+};
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -30,6 +32,31 @@ pub(super) struct Rounds {
     n_reweights: usize,
     tol_reweight: f64,
     surrogate: String,
+    amplitude_unit: UnitGiven,
+}
+
+/// A number, or the name of a unit.
+#[derive(FromPyObject)]
+pub(super) enum UnitGiven {
+    Number(f64),
+    Name(String),
+}
+
+impl UnitGiven {
+    pub fn own(self) -> PyResult<AmplitudeUnit> {
+        match self {
+            UnitGiven::Number(value) => Ok(AmplitudeUnit::Number(value)),
+            UnitGiven::Name(name) => match name.as_str() {
+                "mne" => Ok(AmplitudeUnit::Mne),
+                "gain" => Ok(AmplitudeUnit::Gain),
+                "relative" => Ok(AmplitudeUnit::Relative),
+                "largest" => Ok(AmplitudeUnit::Largest),
+                other => Err(PyValueError::new_err(format!(
+                    "amplitude_unit is {other:?}; give a positive number, or one of \"relative\", \"largest\", \"mne\", \"gain\""
+                ))),
+            },
+        }
+    }
 }
 
 impl Rounds {
@@ -42,8 +69,9 @@ impl Rounds {
                 return Err(PyValueError::new_err(message));
             }
         };
-        let Rounds { n_reweights, tol_reweight, .. } = self;
-        Ok(Reweight { n_reweights, tol_reweight, surrogate })
+        let (n_reweights, tol_reweight) = (self.n_reweights, self.tol_reweight);
+        let amplitude_unit = self.amplitude_unit.own()?;
+        Ok(Reweight { n_reweights, tol_reweight, surrogate, amplitude_unit })
     }
 }
 

@@ -1,6 +1,7 @@
 //! A stream of windows; the GIL is released while one is solved.
 
 use super::arrays::matrix;
+use super::request::UnitGiven;
 use super::run::watched;
 use super::{PyGain, flat};
 use crate::{AlphaRule, Estimate, Stream, StreamOptions, Threads, memory};
@@ -20,6 +21,7 @@ struct Settings {
     alpha: f64,
     alpha_floor: f64,
     n_reweights: usize,
+    amplitude_unit: UnitGiven,
     tol: f64,
     max_iter: usize,
     deadline: Option<f64>,
@@ -28,8 +30,8 @@ struct Settings {
 }
 
 impl Settings {
-    fn own(self) -> StreamOptions {
-        StreamOptions {
+    fn own(self) -> PyResult<StreamOptions> {
+        Ok(StreamOptions {
             n_times: self.n_times,
             hop: self.hop,
             alpha: match self.rule.as_str() {
@@ -39,6 +41,7 @@ impl Settings {
             },
             alpha_floor: self.alpha_floor,
             n_reweights: self.n_reweights,
+            amplitude_unit: self.amplitude_unit.own()?,
             tol: self.tol,
             max_iter: self.max_iter,
             deadline: self
@@ -46,7 +49,7 @@ impl Settings {
                 .map(|s| Duration::try_from_secs_f64(s).unwrap_or(Duration::MAX)),
             warm_start: self.warm_start,
             threads: Threads::new(self.n_threads),
-        }
+        })
     }
 }
 
@@ -83,7 +86,7 @@ impl PyStream {
         settings: Settings,
     ) -> PyResult<Self> {
         let whitener = whitener.as_ref().map(matrix).transpose()?;
-        let (gain, options) = (gain.gain.clone(), settings.own());
+        let (gain, options) = (gain.gain.clone(), settings.own()?);
         let view = whitener.as_ref().map(|array| array.view());
         let stream = watched(py, None, |_| Stream::new(gain, view, options))?;
         Ok(PyStream { stream: Mutex::new(stream) })

@@ -12,6 +12,7 @@ use crate::panel::Panel;
 use crate::penalty::Penalty;
 use crate::problem::is_zero;
 use crate::quadratic::gram::Gram;
+use crate::reweighting::{Surrogate, Unit};
 use crate::solution::{Certificate, Status};
 use crate::solver::Epoch;
 use crate::solver::bcd::Bcd;
@@ -164,20 +165,22 @@ impl Live {
 
     /// Solves with the weights that the square root gives to the sources as they are; a location at zero stays there.
     ///
-    /// `unit` is what turns |X_s| into the unit of the surrogate.
     pub fn solve_reweighted(
         &mut self,
-        (alpha, unit): (f64, f64),
+        (alpha, unit): (f64, Unit),
         scale: f64,
         goal: Goal,
         watch: &mut Watch,
     ) -> Result<(Certificate, Status), Halt> {
-        let o = self.n_orient;
+        let (o, concave) = (self.n_orient, Surrogate::Sqrt.with_largest(0.0));
         self.penalty.thresholds.clear();
         for place in 0..self.locations.len() {
             let norm = kernels().norm(self.x.block(place, o));
-            let weight = 0.5 / (unit * norm).sqrt();
-            self.penalty.thresholds.push(if norm > 0.0 { alpha * weight } else { f64::INFINITY });
+            let threshold = match norm > 0.0 {
+                true => alpha * concave.weight(unit.amplitude(norm)),
+                false => f64::INFINITY,
+            };
+            self.penalty.thresholds.push(threshold);
         }
         self.run(scale, goal, watch)
     }
@@ -279,6 +282,12 @@ impl Live {
     /// Takes back those that were put by.
     pub fn take_back(&mut self) {
         std::mem::swap(&mut self.x, &mut self.apart);
+    }
+
+    /// `max_s |X_s|`.
+    pub fn largest_norm(&self) -> f64 {
+        let norms = self.places().map(|place| kernels().norm(self.x.block(place, self.n_orient)));
+        norms.fold(0.0, f64::max)
     }
 
     /// `sum_s |X_s|`.

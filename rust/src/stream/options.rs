@@ -1,6 +1,7 @@
 //! What a stream is asked for.
 
 use crate::error::Error;
+use crate::reweighting::AmplitudeUnit;
 use crate::threads::Threads;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub struct StreamOptions {
     pub alpha_floor: f64,
     /// convex problems for a window, the first (unweighted) included (default 1: MxNE)
     pub n_reweights: usize,
+    /// the unit in which reweighting sees amplitudes; [`AmplitudeUnit::Mne`] needs alpha in percent or tracked
+    pub amplitude_unit: AmplitudeUnit,
     /// relative duality gap to reach (default 1e-4)
     pub tol: f64,
     /// epochs allowed for a window (default 1000)
@@ -58,6 +61,7 @@ impl StreamOptions {
             alpha: AlphaRule::Percent(50.0),
             alpha_floor: 0.0,
             n_reweights: 1,
+            amplitude_unit: AmplitudeUnit::default(),
             tol: 1e-4,
             max_iter: 1000,
             deadline: None,
@@ -93,6 +97,14 @@ impl StreamOptions {
         }
         if self.n_reweights == 0 {
             return refuse("n_reweights", 0.0, "give at least one convex problem (1 is MxNE)");
+        }
+        self.amplitude_unit.check()?;
+        if let (AmplitudeUnit::Mne, AlphaRule::Absolute(alpha)) = (self.amplitude_unit, self.alpha)
+            && self.n_reweights > 1
+        {
+            let remedy = "amplitude_unit \"mne\" needs alpha_max, which an absolute alpha leaves unknown: give alpha in \
+                          percent or another amplitude_unit";
+            return refuse("alpha", alpha, remedy);
         }
         if !positive(self.tol) {
             return refuse("tol", self.tol, "give a positive relative duality gap such as 1e-4");

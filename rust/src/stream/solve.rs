@@ -6,9 +6,10 @@ use crate::error::Error;
 use crate::kernels::kernels;
 use crate::memory;
 use crate::problem::Energies;
+use crate::reweighting::{AmplitudeUnit, Surrogate, Unit};
 use crate::solution::{Certificate, Status};
 use crate::stopping::{Goal, Watch};
-use crate::units::times_power;
+use crate::units::{Units, times_power};
 use std::time::{Duration, Instant};
 
 /// Violators that the working set takes in after a look.
@@ -246,6 +247,23 @@ impl Stream {
         Ok(())
     }
 
+    /// The unit of the amplitudes, after the first round.
+    fn amplitude_unit(&self) -> Unit {
+        let units = Units { gain: self.gain.exponent(), data: 0 };
+        match (self.options.amplitude_unit, self.estimate.alpha_max) {
+            (AmplitudeUnit::Number(value), _) => Unit::number(value, units),
+            (AmplitudeUnit::Mne, Some(largest)) => {
+                Unit::mne(times_power(largest, -self.gain.exponent()))
+            }
+            (AmplitudeUnit::Gain, _) => self.gain_unit,
+            (AmplitudeUnit::Largest, _) => Unit::largest(self.live.largest_norm(), Surrogate::Sqrt),
+            // Without alpha_max there is no round after the first one that asks for MNE's.
+            (AmplitudeUnit::Relative | AmplitudeUnit::Mne, None | Some(_)) => {
+                Unit::relative(self.live.largest_norm())
+            }
+        }
+    }
+
     /// The rounds after the first one: over the survivors, so that no look at all locations is needed. The next window starts from
     /// the sources before them.
     fn reweight(
@@ -258,11 +276,7 @@ impl Stream {
         if self.options.n_reweights == 1 || self.estimate.locations.is_empty() {
             return Ok(Status::Converged);
         }
-        // The square root sees amplitudes in the caller's units, or in those of MNE, where alpha_max is 100.
-        let unit = match self.estimate.alpha_max {
-            None => times_power(1.0, -self.gain.exponent()),
-            Some(largest) => times_power(largest, -self.gain.exponent()) / 100.0,
-        };
+        let unit = self.amplitude_unit();
         self.live.put_by()?;
         let goal = Goal { work_first: true, ..goal };
         let mut status = Status::Converged;
