@@ -199,25 +199,42 @@ class Round:
     objective: float
 
 
-def irmxne(gain, data, alpha, n_orient=1, n_reweights=5, surrogate="sqrt", **options):
+def amplitude_unit(name, gain, data, largest, n_orient, user, surrogate):
+    """u of each name, where `largest` is max_s |X_s| of the first round."""
+    columns = blocks(gain.T, n_orient)
+    if name == "mne":
+        correlations = [np.linalg.norm(g @ data) for g in columns]
+        return 100 / np.max(correlations / user)
+    if name == "gain":
+        return 1 / np.median([np.linalg.norm(g, 2) for g in columns])
+    if name == "largest":  # the weight g'(largest / u) is 1
+        return 4 * largest if surrogate == "sqrt" else 1.01 * largest
+    return largest if name == "relative" else name
+
+
+def irmxne(gain, data, alpha, n_orient=1, n_reweights=5, surrogate="sqrt", unit=1.0, **options):
     """Every round of irMxNE; the first has w_s = 1 (times the user's weights) and is MxNE.
 
-    With the log surrogate epsilon is 0.01 max_s |X_s| of the first round (where that is 0 there is
-    no logarithm to take, and the objective of X = 0 is 1/2 |M|^2).
+    The penalty is alpha u sum_s w_s g(|X_s| / u): in units Y = X / u it is that of the gain u G
+    and of u alpha. With the log surrogate epsilon is 0.01 max_s |Y_s| of the first round (where
+    that is 0 there is no logarithm to take, and the objective of X = 0 is 1/2 |M|^2).
     """
     ridge, tol = options.get("ridge", 0.0), options.get("tol", 1e-12)
     user = penalty_weights(gain.shape[1] // n_orient, options.get("weights"))
     x = bcd(gain, data, alpha, n_orient, user, ridge, tol)
-    epsilon = 0.01 * np.max(group_norms(x, n_orient), initial=0.0)
+    largest = np.max(group_norms(x, n_orient), initial=0.0)
+    u = amplitude_unit(unit, gain, data, largest, n_orient, user, surrogate) if largest else 1.0
+    epsilon = 0.01 * largest / u
 
     def value(x):
+        args = u * gain, data, x / u, u * alpha
         if surrogate == "log" and epsilon > 0:
-            return log_objective(gain, data, x, alpha, epsilon, n_orient, user, ridge)
-        return sqrt_objective(gain, data, x, alpha, n_orient, user, ridge)
+            return log_objective(*args, epsilon, n_orient, user, u**2 * ridge)
+        return sqrt_objective(*args, n_orient, user, u**2 * ridge)
 
     rounds = [Round(user, x, value(x))]
     while len(rounds) < n_reweights and x.any():
-        w = user * surrogate_weights(x, n_orient, surrogate, epsilon)
+        w = user * surrogate_weights(x / u, n_orient, surrogate, epsilon)
         x = bcd(gain, data, alpha, n_orient, w, ridge, tol, init=x)
         rounds.append(Round(w, x, value(x)))
     return rounds

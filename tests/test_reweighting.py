@@ -18,7 +18,7 @@ ROUNDS = 5
 
 def solve(problem, tol=1e-6, **options):
     """Solve, and have the last convex problem certified."""
-    options = {"max_iter": 200_000, "tol_reweight": 0.0, **options}
+    options = {"max_iter": 200_000, "tol_reweight": 0.0, "amplitude_unit": 1.0, **options}
     solution = mxne_rs.solve_irmxne(
         problem.gain, problem.data, problem.alpha, **problem.penalty, tol=tol, **options
     )
@@ -53,7 +53,7 @@ def first_epsilon(problem, tol):
     return 0.01 * np.max(reference.group_norms(first.x, problem.n_orient), initial=0.0)
 
 
-def reference_rounds(problem, surrogate, n_reweights=ROUNDS):
+def reference_rounds(problem, surrogate, n_reweights=ROUNDS, unit=1.0):
     """All rounds of the reference."""
     return reference.irmxne(
         problem.gain,
@@ -62,6 +62,7 @@ def reference_rounds(problem, surrogate, n_reweights=ROUNDS):
         problem.n_orient,
         n_reweights,
         surrogate,
+        unit,
         weights=problem.weights,
         ridge=problem.ridge,
     )
@@ -102,6 +103,33 @@ def test_whole_runs_agree_with_the_reference(n_orient, surrogate, kind, ridge):
     )
     np.testing.assert_allclose(solution.x, expected.x, atol=1e-4 * np.abs(expected.x).max())
     assert solution.objective == pytest.approx(expected.objective, rel=1e-6)
+
+
+@surrogates
+@orientations
+@pytest.mark.parametrize("unit", [0.1, "mne", "gain", "largest", "relative"])
+def test_every_unit_agrees_with_the_reference(unit, n_orient, surrogate):
+    """Support, amplitudes, weights, objective, and the unit itself."""
+    problem = fixed_problem(7, n_orient=n_orient, weights="positive")
+    expected = reference_rounds(problem, surrogate, unit=unit)[-1]
+    options = {"n_reweights": ROUNDS, "surrogate": surrogate, "amplitude_unit": unit}
+    solution = solve(problem, 1e-12, **options)
+    np.testing.assert_allclose(solution.x, expected.x, atol=1e-4 * np.abs(expected.x).max())
+    np.testing.assert_allclose(solution.weights, expected.weights, rtol=1e-4)
+    assert solution.objective == pytest.approx(expected.objective, rel=1e-6)
+    first = solve(problem, 1e-12, n_reweights=1).x
+    u = reference.amplitude_unit(
+        unit,
+        problem.gain,
+        problem.data,
+        np.max(reference.group_norms(first, n_orient)),
+        n_orient,
+        problem.weights,
+        surrogate,
+    )
+    assert solution.amplitude_unit == pytest.approx(u, rel=1e-9)
+    number = solve(problem, 1e-12, **{**options, "amplitude_unit": u})
+    np.testing.assert_allclose(number.x, solution.x, atol=1e-9 * np.abs(solution.x).max())
 
 
 @given(problems(smallest=0.2), st.integers(1, 4), st.sampled_from(["sqrt", "log"]))

@@ -105,7 +105,7 @@ def test_whitener_is_applied() -> None:
 
 
 def test_reweighting_is_that_of_mixed_norm() -> None:
-    """In percent the surrogate sees MNE's unit: the same sources as mixed_norm on the window."""
+    """In MNE's unit: the same sources as mixed_norm on the window."""
     mne = pytest.importorskip("mne", reason="no MNE-Python here")
     from mxne_rs.simulate import simulate_auditory
 
@@ -114,7 +114,7 @@ def test_reweighting_is_that_of_mixed_norm() -> None:
     part = evoked.copy().crop(0.07, 0.13)
     stream = Stream.from_mne(
         evoked.info, forward, noise_cov, len(part.times), 30.0, n_reweights=4, tol=1e-10,
-        max_iter=100_000,
+        max_iter=100_000, amplitude_unit="mne",
     )  # fmt: skip
     found = stream.update(part.data)
     stc = mxne_rs.mixed_norm(

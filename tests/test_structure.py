@@ -34,6 +34,7 @@ RUST_ORDER = [
     "products",
     "solution",
     "rotation",
+    "rounding",
     "problem",
     "stopping",
     "scaled",

@@ -194,15 +194,16 @@ _GATHERED: ContextVar[list[tuple[str, Solution]] | None] = ContextVar("gathered"
 
 
 @contextmanager
-def one_warning() -> Iterator[None]:
+def one_warning() -> Iterator[list[tuple[str, Solution]]]:
     """Warn once of all solves of a call, however many verbs it calls in turn."""
-    if _GATHERED.get() is not None:
-        yield
+    outer = _GATHERED.get()
+    if outer is not None:
+        yield outer
         return
     gathered: list[tuple[str, Solution]] = []
     token = _GATHERED.set(gathered)
     try:
-        yield
+        yield gathered
     finally:
         _GATHERED.reset(token)
     _warn_of(gathered)
@@ -211,8 +212,8 @@ def one_warning() -> Iterator[None]:
 def reported(solution: Solution, label: str = "") -> Solution:
     """Warn where a solve fell short or reweighting emptied it; ``label`` names the solve."""
     if not solution.converged or solution.emptied:
-        with one_warning():
-            (_GATHERED.get() or []).append((label, solution))
+        with one_warning() as gathered:
+            gathered.append((label, solution))
     return solution
 
 

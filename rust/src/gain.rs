@@ -146,8 +146,10 @@ impl Gain {
         if seen.is_empty() {
             return 1.0;
         }
-        let middle = seen.len() / 2;
-        seen.select_nth_unstable_by(middle, f64::total_cmp).1.sqrt()
+        let (middle, even) = (seen.len() / 2, seen.len() % 2 == 0);
+        let (below, &mut upper, _) = seen.select_nth_unstable_by(middle, f64::total_cmp);
+        let lower = if even { below.iter().fold(0.0, |a: f64, &b| a.max(b)) } else { upper };
+        0.5 * (lower.sqrt() + upper.sqrt())
     }
 
     /// The power of two taken out of the columns that follow.

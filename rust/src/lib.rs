@@ -51,6 +51,7 @@ mod python;
 mod quadratic;
 mod reweighting;
 mod rotation;
+mod rounding;
 mod scaled;
 mod setup;
 mod solution;

@@ -8,6 +8,7 @@ use crate::memory;
 use crate::panel::{Lane, Panel};
 use crate::penalty::Penalty;
 use crate::products;
+use crate::rounding;
 use crate::solution::Certificate;
 use crate::threads::Threads;
 use crate::units::times_power;
@@ -30,6 +31,8 @@ pub(crate) struct Problem<'a> {
 /// What is known of an iterate on all locations.
 pub(crate) struct Certified {
     pub certificate: Certificate,
+    /// the part of the gap that is owed to rounding of the correlations: no descent makes it smaller
+    pub rounding: f64,
     /// `|G_s'R - ridge X_s|_F / a_s` of the rotated problem: above 1, location s violates the dual constraint
     pub ratios: Vec<f64>,
     /// `|G_s'R - ridge X_s|_F` of the rotated problem
@@ -62,6 +65,24 @@ impl Energies {
         let dual = t * self.against_data - 0.5 * t * t * self.residual;
         let dual = if dual.is_finite() { dual } else { 0.0 };
         Certificate::new(0.5 * self.residual + penalty, dual, scale)
+    }
+
+    /// The certificate where rounding may have moved the largest ratio by `rounding`, and the part of its gap that is owed to that.
+    pub fn counted(
+        self,
+        penalty: f64,
+        largest_ratio: f64,
+        rounding: f64,
+        scale: f64,
+    ) -> (Certificate, f64) {
+        let certificate = self.certificate(penalty, largest_ratio + rounding, scale);
+        match rounding > 0.0 {
+            true => {
+                let plain = self.certificate(penalty, largest_ratio, scale);
+                (certificate, certificate.gap() - plain.gap())
+            }
+            false => (certificate, 0.0),
+        }
     }
 }
 
@@ -147,7 +168,8 @@ impl<'a> Problem<'a> {
         };
         let penalty = self.penalty.select(&iterate.locations)?.value(&iterate.x);
         let largest = ratios.iter().fold(0.0, |a: f64, &b| a.max(b));
-        let mut certificate = energies.certificate(penalty, largest, self.scale);
+        let moved = self.rounding(iterate)?;
+        let (mut certificate, mut rounding) = energies.counted(penalty, largest, moved, self.scale);
         let mut hidden = 0.0;
         if let Some(rest) = self.left_out {
             let whole = Energies {
@@ -155,11 +177,21 @@ impl<'a> Problem<'a> {
                 against_data: energies.against_data + hidden_energy,
             };
             let largest = self.largest_ratio_with(rest, hidden_energy, &ratios, largest)?;
-            let rotated_gap = certificate.gap();
-            certificate = whole.certificate(penalty, largest, self.scale);
-            hidden = certificate.gap() - rotated_gap;
+            let rotated_gap = certificate.gap() - rounding;
+            (certificate, rounding) = whole.counted(penalty, largest, moved, self.scale);
+            hidden = certificate.gap() - rounding - rotated_gap;
         }
-        Ok(Certified { certificate, ratios, norms, hidden, misfit: misfit + hidden_energy })
+        let misfit = misfit + hidden_energy;
+        Ok(Certified { certificate, rounding, ratios, norms, hidden, misfit })
+    }
+
+    /// How far rounding can move the largest ratio.
+    pub fn rounding(&self, iterate: &Iterate) -> Result<f64, Halt> {
+        let o = self.gain.n_orient();
+        let block = |(i, &s): (usize, &usize)| (s, iterate.x.block(i, o));
+        let sources = iterate.locations.iter().enumerate().map(block);
+        let threshold = |s: usize| self.penalty.thresholds[s];
+        rounding::of_ratios(self.gain, self.data, sources, threshold, self.clock)
     }
 
     /// `|G_s'R - ridge X_s|_F` of every location: the only thing here that reads the whole gain.

@@ -106,7 +106,7 @@ pub(crate) fn reweighted<'a>(
     let n_active_first = first.iterate.locations.len();
     let unit = match n_active_first {
         0 => Unit::number(1.0, setup.units),
-        _ => unit_of(reweight, &setup, gain, largest)?,
+        _ => Unit::of(reweight, &setup, gain, largest)?,
     };
     let concave = match largest {
         0.0 => reweight.surrogate.with_largest(0.0),
@@ -163,22 +163,6 @@ pub(crate) fn reweighted<'a>(
             amplitude_unit: unit.in_units(setup.units),
             n_active_first,
         }),
-    })
-}
-
-/// The unit of the amplitudes, after a first round whose largest is `largest`.
-fn unit_of(reweight: &Reweight, setup: &Setup, gain: &Gain, largest: f64) -> Result<Unit, Error> {
-    Ok(match reweight.amplitude_unit {
-        AmplitudeUnit::Number(value) => Unit::number(value, setup.units),
-        AmplitudeUnit::Gain => Unit::gain(gain),
-        AmplitudeUnit::Relative => Unit::relative(largest),
-        AmplitudeUnit::Largest => Unit::largest(largest, reweight.surrogate),
-        AmplitudeUnit::Mne => match setup.largest_correlation(gain) {
-            Ok(alpha_max) => Unit::mne(alpha_max),
-            // The next round, of which it would be the unit, does not begin either.
-            Err(Halt::OutOfTime) => Unit::number(1.0, setup.units),
-            Err(Halt::Failed(error)) => return Err(error),
-        },
     })
 }
 

@@ -45,7 +45,11 @@ impl Certificate {
     pub(crate) fn new(primal: f64, dual: f64, scale: f64) -> Self {
         let primal = if primal.is_nan() { f64::INFINITY } else { primal };
         let gap = if primal.is_finite() { (primal - dual).max(0.0) } else { f64::INFINITY };
-        let relative = if scale > 0.0 { gap / scale } else { 0.0 };
+        let relative = match scale > 0.0 {
+            true => gap / scale,
+            false if gap > 0.0 => f64::INFINITY,
+            false => 0.0,
+        };
         Certificate { primal, dual, scale, relative }
     }
 
@@ -71,7 +75,7 @@ impl Certificate {
         if self.primal.is_finite() { gap } else { f64::INFINITY }
     }
 
-    /// The gap in units of `|M|^2 / 2`, whatever the scale of the data; 0 where they are zero.
+    /// The gap in units of `|M|^2 / 2`, whatever the scale of the data; where they are zero, 0 at X = 0 and infinite elsewhere.
     #[must_use]
     pub fn relative_gap(&self) -> f64 {
         self.relative

@@ -9,6 +9,7 @@ mod live;
 mod look;
 mod options;
 mod pieces;
+mod rounds;
 mod solve;
 
 use crate::clock::{Clock, Halt, Monitor};

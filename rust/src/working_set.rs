@@ -182,7 +182,7 @@ fn descend_to_an_end(
     let (mut harder, mut stalled) = (1.0, 0);
     let mut work_first = goal.work_first;
     loop {
-        let Certified { certificate, ratios, norms, hidden, misfit } =
+        let Certified { certificate, rounding, ratios, norms, hidden, misfit } =
             problem.certify(&iterate, known.take())?;
         let now = |iterate, status, too_coarse| Descended {
             iterate,
@@ -200,6 +200,9 @@ fn descend_to_an_end(
         }
         if watch.used_up() {
             return Ok((now(iterate, Status::IterationLimit, false), norms));
+        }
+        if gap - rounding <= goal.gap && !work_first {
+            return Ok((now(iterate, Status::Stalled, false), norms));
         }
         if stalled > MERCY || hidden > HIDDEN * goal.gap {
             return Ok((now(iterate, Status::Stalled, stalled <= MERCY), norms));
@@ -278,9 +281,10 @@ fn solve_on_all(
     let energy = kernels().energy(iterate.x.lanes());
     let mut misfit =
         (2.0 * (certificate.primal - penalty.value(&x)) - problem.ridge * energy).max(0.0);
-    if !problem.gain.faint().is_empty() {
-        let endless = Clock::endless();
-        let certified = Problem { clock: &endless, ..*problem }.certify(&iterate, None)?;
+    let endless = Clock::endless();
+    let problem = Problem { clock: &endless, ..*problem };
+    if problem.rounding(&iterate)? > 0.0 || !problem.gain.faint().is_empty() {
+        let certified = problem.certify(&iterate, None)?;
         (certificate, misfit) = (certified.certificate, certified.misfit);
         if status == Status::Converged && certificate.gap() > goal.gap {
             status = Status::Stalled;

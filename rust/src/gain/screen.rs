@@ -182,8 +182,10 @@ impl Screen {
         // Entries, products and sums in single precision, and the square root of the sum of their squares.
         let per_norm = length * ((k + 8) as f64 * ROUNDING + self.projection_error(k) + SLACK);
         let seen = self.unit * length * (1.0 + RUN as f64 * ROUNDING);
+        // Squares of less than the smallest single are lost.
+        let lost = f64::from(f32::MIN_POSITIVE).sqrt() * ((o * stride) as f64).sqrt();
         let square = |s: usize, block: &[f32]| {
-            let norm = kernels().energy_single(block).sqrt();
+            let norm = kernels().energy_single(block).sqrt() + lost;
             let bound = seen * norm + self.norms[s] * per_norm + tails[s] * beyond;
             bound * bound
         };

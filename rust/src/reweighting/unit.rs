@@ -1,8 +1,10 @@
 //! The unit in which the surrogate sees amplitudes.
 
-use super::Surrogate;
+use super::{Reweight, Surrogate};
+use crate::clock::Halt;
 use crate::error::Error;
 use crate::gain::Gain;
+use crate::setup::Setup;
 use crate::units::{Units, times_power};
 
 /// Percent of alpha_max that MNE-Python divides the gain by.
@@ -53,6 +55,27 @@ pub(crate) struct Unit {
 }
 
 impl Unit {
+    /// The one that is asked for, after a first round whose largest amplitude is `largest`.
+    pub fn of(
+        reweight: &Reweight,
+        setup: &Setup,
+        gain: &Gain,
+        largest: f64,
+    ) -> Result<Self, Error> {
+        Ok(match reweight.amplitude_unit {
+            AmplitudeUnit::Number(value) => Unit::number(value, setup.units),
+            AmplitudeUnit::Gain => Unit::gain(gain),
+            AmplitudeUnit::Relative => Unit::relative(largest),
+            AmplitudeUnit::Largest => Unit::largest(largest, reweight.surrogate),
+            AmplitudeUnit::Mne => match setup.largest_correlation(gain) {
+                Ok(alpha_max) => Unit::mne(alpha_max),
+                // The next round, of which it would be the unit, does not begin either.
+                Err(Halt::OutOfTime) => Unit::number(1.0, setup.units),
+                Err(Halt::Failed(error)) => return Err(error),
+            },
+        })
+    }
+
     pub fn number(value: f64, units: Units) -> Self {
         Unit { value, exponent: -units.of_sources() }
     }

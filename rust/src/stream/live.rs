@@ -172,16 +172,14 @@ impl Live {
         goal: Goal,
         watch: &mut Watch,
     ) -> Result<(Certificate, Status), Halt> {
-        let (o, concave) = (self.n_orient, Surrogate::Sqrt.with_largest(0.0));
-        self.penalty.thresholds.clear();
-        for place in 0..self.locations.len() {
-            let norm = kernels().norm(self.x.block(place, o));
-            let threshold = match norm > 0.0 {
-                true => alpha * concave.weight(unit.amplitude(norm)),
-                false => f64::INFINITY,
-            };
-            self.penalty.thresholds.push(threshold);
-        }
+        let concave = Surrogate::Sqrt.with_largest(0.0);
+        let Live { penalty, x, locations, n_orient, .. } = self;
+        let norms = (0..locations.len()).map(|place| kernels().norm(x.block(place, *n_orient)));
+        penalty.thresholds.clear();
+        penalty.thresholds.extend(norms.map(|norm| match norm > 0.0 {
+            true => alpha * concave.weight(unit.amplitude(norm)),
+            false => f64::INFINITY,
+        }));
         self.run(scale, goal, watch)
     }
 
@@ -284,19 +282,13 @@ impl Live {
         std::mem::swap(&mut self.x, &mut self.apart);
     }
 
-    /// `max_s |X_s|`.
-    pub fn largest_norm(&self) -> f64 {
-        let norms = self.places().map(|place| kernels().norm(self.x.block(place, self.n_orient)));
-        norms.fold(0.0, f64::max)
-    }
-
-    /// `sum_s |X_s|`.
-    pub fn sum_of_norms(&self) -> f64 {
-        self.places().map(|place| kernels().norm(self.x.block(place, self.n_orient))).sum()
+    /// `|X_s|` of every location in it.
+    pub fn norms(&self) -> impl Iterator<Item = f64> {
+        self.places().map(|place| kernels().norm(self.x.block(place, self.n_orient)))
     }
 
     /// Every location that is not zero, and its place.
-    pub fn support(&self) -> impl Iterator<Item = (usize, usize)> {
+    pub fn support(&self) -> impl Iterator<Item = (usize, usize)> + Clone {
         let alive = |&place: &usize| !is_zero(self.x.block(place, self.n_orient));
         self.places().filter(alive).map(|place| (self.locations[place], place))
     }

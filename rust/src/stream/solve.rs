@@ -6,10 +6,10 @@ use crate::error::Error;
 use crate::kernels::kernels;
 use crate::memory;
 use crate::problem::Energies;
-use crate::reweighting::{AmplitudeUnit, Surrogate, Unit};
+use crate::rounding;
 use crate::solution::{Certificate, Status};
 use crate::stopping::{Goal, Watch};
-use crate::units::{Units, times_power};
+use crate::units::times_power;
 use std::time::{Duration, Instant};
 
 /// Violators that the working set takes in after a look.
@@ -47,7 +47,7 @@ impl Stream {
                 self.solve_relative(scale, goal, watch)?
             }
         };
-        self.last_norm = Some(self.live.sum_of_norms());
+        self.last_norm = Some(self.live.norms().sum::<f64>());
         if status != Status::Converged {
             return Ok(status);
         }
@@ -132,6 +132,11 @@ impl Stream {
         if self.estimate.n_reweights == 0 {
             self.estimate.alpha = times_power(alpha, self.gain.exponent());
         }
+        self.subtract_sources();
+        let misfit = kernels().energy(self.residual.lanes());
+        if 0.5 * misfit + alpha * self.live.norms().sum::<f64>() >= scale {
+            self.live.x.values_mut().fill(0.0);
+        }
         let mut best = f64::INFINITY;
         let mut since = 0;
         for _ in 0..LOOKS {
@@ -200,8 +205,10 @@ impl Stream {
             residual: kernels().energy(residual.lanes()),
             against_data: kernels().dot(residual.lanes(), data.lanes()),
         };
-        let penalty = alpha * live.sum_of_norms();
-        let certificate = energies.certificate(penalty, largest / alpha, scale);
+        let penalty = alpha * live.norms().sum::<f64>();
+        let sources = live.support().map(|(s, place)| (s, live.x.block(place, gain.n_orient())));
+        let rounding = rounding::of_ratios(gain, data, sources, |_| alpha, watch.clock)?;
+        let (certificate, _) = energies.counted(penalty, largest / alpha, rounding, scale);
         let alpha = times_power(alpha, self.gain.exponent());
         if certificate.gap() <= self.estimate.certificate.gap() || alpha != self.estimate.alpha {
             self.estimate.alpha = alpha;
@@ -211,7 +218,7 @@ impl Stream {
     }
 
     /// `R = M - G X`.
-    fn subtract_sources(&mut self) {
+    pub(super) fn subtract_sources(&mut self) {
         let (o, width) = (self.gain.n_orient(), self.data.width);
         self.residual.lanes_mut().copy_from_slice(self.data.lanes());
         for (s, place) in self.live.support() {
@@ -221,7 +228,7 @@ impl Stream {
     }
 
     /// The sources at hand become the estimate.
-    fn keep(&mut self, certificate: Certificate, misfit: f64) -> Result<(), Error> {
+    pub(super) fn keep(&mut self, certificate: Certificate, misfit: f64) -> Result<(), Error> {
         let Stream { live, estimate, new, gain, .. } = self;
         let (o, stride, n_times) = (gain.n_orient(), live.x.stride(), live.x.n_times);
         new.clear();
@@ -245,58 +252,5 @@ impl Stream {
         estimate.n_reweights = estimate.n_reweights.max(1);
         estimate.explained_variance = 1.0 - 0.5 * misfit / certificate.scale;
         Ok(())
-    }
-
-    /// The unit of the amplitudes, after the first round.
-    fn amplitude_unit(&self) -> Unit {
-        let units = Units { gain: self.gain.exponent(), data: 0 };
-        match (self.options.amplitude_unit, self.estimate.alpha_max) {
-            (AmplitudeUnit::Number(value), _) => Unit::number(value, units),
-            (AmplitudeUnit::Mne, Some(largest)) => {
-                Unit::mne(times_power(largest, -self.gain.exponent()))
-            }
-            (AmplitudeUnit::Gain, _) => self.gain_unit,
-            (AmplitudeUnit::Largest, _) => Unit::largest(self.live.largest_norm(), Surrogate::Sqrt),
-            // Without alpha_max there is no round after the first one that asks for MNE's.
-            (AmplitudeUnit::Relative | AmplitudeUnit::Mne, None | Some(_)) => {
-                Unit::relative(self.live.largest_norm())
-            }
-        }
-    }
-
-    /// The rounds after the first one: over the survivors, so that no look at all locations is needed. The next window starts from
-    /// the sources before them.
-    fn reweight(
-        &mut self,
-        alpha: f64,
-        scale: f64,
-        goal: Goal,
-        watch: &mut Watch,
-    ) -> Result<Status, Halt> {
-        if self.options.n_reweights == 1 || self.estimate.locations.is_empty() {
-            return Ok(Status::Converged);
-        }
-        let unit = self.amplitude_unit();
-        self.live.put_by()?;
-        let goal = Goal { work_first: true, ..goal };
-        let mut status = Status::Converged;
-        while self.estimate.n_reweights < self.options.n_reweights && status == Status::Converged {
-            let round = self.live.solve_reweighted((alpha, unit), scale, goal, watch);
-            let (certificate, ended) = match round {
-                Ok(round) => round,
-                Err(Halt::OutOfTime) => {
-                    status = Status::TimeLimit;
-                    break;
-                }
-                Err(failed) => return Err(failed),
-            };
-            status = ended;
-            self.subtract_sources();
-            let misfit = kernels().energy(self.residual.lanes());
-            self.keep(certificate, misfit)?;
-            self.estimate.n_reweights += 1;
-        }
-        self.live.take_back();
-        Ok(status)
     }
 }

@@ -1,0 +1,56 @@
+//! How far rounding can move what a certificate compares with the penalty.
+
+use crate::clock::{Clock, Halt};
+use crate::gain::Gain;
+use crate::kernels::kernels;
+use crate::memory;
+use crate::panel::{Lane, Panel};
+
+/// A ratio that moves by less than this moves the relative gap by less than rounding of the objective does.
+const NEGLIGIBLE: f64 = 1e-13;
+const WHAT: &str = "the rounding of correlations";
+
+/// At most how far rounding moves the largest `|G_s'R| / a_s`, R = M - G X; 0 where that is next to nothing.
+///
+/// Every product and sum rounds off a part of what it is given, so the error of `G_s'R` is at most about
+/// `eps sqrt(n_sensors) |G_s|' (|M| + |G| |X|)`, with absolute values of every entry. That is computed only for locations that a
+/// bound by norms does not rule out: none, unless thresholds or columns are extreme.
+pub(crate) fn of_ratios<'x>(
+    gain: &Gain,
+    data: &Panel,
+    sources: impl Iterator<Item = (usize, &'x [Lane])> + Clone,
+    threshold: impl Fn(usize) -> f64,
+    clock: &Clock,
+) -> Result<f64, Halt> {
+    let (curvature, width, o) = (gain.curvature(), data.width, gain.n_orient());
+    let per_entry = 2.0 * f64::EPSILON * (gain.n_sensors() as f64).sqrt();
+    let fit = |(s, x): (usize, &[Lane])| curvature.lipschitz(s).sqrt() * kernels().norm(x);
+    let size = kernels().norm(data.lanes()) + sources.clone().map(fit).sum::<f64>();
+    let exceeds = |s: usize| {
+        let bound = per_entry * size / threshold(s);
+        curvature.lipschitz(s) * bound * bound > NEGLIGIBLE * NEGLIGIBLE
+    };
+    if !(0..gain.n_locations()).any(exceeds) {
+        return Ok(0.0);
+    }
+    let mut entries = data.copy()?;
+    entries.values_mut().iter_mut().for_each(|value| *value = value.abs());
+    let mut columns: Vec<f64> = memory::zeros(WHAT, gain.n_sensors() * o)?;
+    let mut block: Vec<Lane> = memory::zeros(WHAT, o * width)?;
+    for (s, x) in sources {
+        clock.spend(o * 8 * entries.lanes().len())?;
+        columns.iter_mut().zip(gain.block(s)).for_each(|(to, from)| *to = -from.abs());
+        for (to, from) in block.iter_mut().zip(x) {
+            to.0 = from.0.map(f64::abs);
+        }
+        kernels().subtract_outer(entries.lanes_mut(), &columns, &block, width);
+    }
+    let mut largest = 0.0_f64;
+    for s in (0..gain.n_locations()).filter(|&s| exceeds(s)) {
+        clock.spend(o * 8 * entries.lanes().len())?;
+        columns.iter_mut().zip(gain.block(s)).for_each(|(to, from)| *to = from.abs());
+        kernels().correlate(&mut block, &columns, entries.lanes(), width);
+        largest = largest.max(per_entry * kernels().norm(&block) / threshold(s));
+    }
+    Ok(largest)
+}
