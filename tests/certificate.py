@@ -29,8 +29,10 @@ class Certificate:
 
     @property
     def gap(self) -> Any:
-        """(P - D) / (1/2 |M|^2); 0 for zero data."""
-        return (self.primal - self.dual) / self.half if self.half else self.half
+        """(P - D) / (1/2 |M|^2); for zero data 0 or infinite."""
+        if self.half:
+            return (self.primal - self.dual) / self.half
+        return np.longdouble(np.inf) if self.primal > self.dual else self.half
 
     @property
     def rounding(self) -> float:

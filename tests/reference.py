@@ -80,11 +80,13 @@ def dual_objective(gain, data, x, alpha, n_orient=1, weights=None, ridge=0.0):
 
 
 def duality_gap(gain, data, x, alpha, n_orient=1, weights=None, ridge=0.0):
-    """Relative gap (P - D) / (1/2 |M|^2), P and D; the relative gap of zero data is 0."""
+    """Relative gap (P - D) / (1/2 |M|^2), P and D; on zero data it is 0 or infinite."""
     primal = objective(gain, data, x, alpha, n_orient, weights, ridge)
     dual = dual_objective(gain, data, x, alpha, n_orient, weights, ridge)
     half = float(energy(data)) / 2
-    return (primal - dual) / half if half > 0 else 0.0, primal, dual
+    if half == 0:
+        return (np.inf if primal > dual else 0.0), primal, dual
+    return (primal - dual) / half, primal, dual
 
 
 def exact_block(hessian, correlation, threshold):
@@ -207,9 +209,9 @@ def amplitude_unit(name, gain, data, largest, n_orient, user, surrogate):
         return 100 / np.max(correlations / user)
     if name == "gain":
         return 1 / np.median([np.linalg.norm(g, 2) for g in columns])
-    if name == "largest":  # the weight g'(largest / u) is 1
-        return 4 * largest if surrogate == "sqrt" else 1.01 * largest
-    return largest if name == "relative" else name
+    # The weight g'(largest / u) is 1.
+    weight_one = 4 * largest if surrogate == "sqrt" else 1.01 * largest
+    return {"largest": weight_one, "relative": weight_one / 4}.get(name, name)
 
 
 def irmxne(gain, data, alpha, n_orient=1, n_reweights=5, surrogate="sqrt", unit=1.0, **options):

@@ -52,7 +52,13 @@ def run_ours(gain, data, alpha, n_orient, n_mxne_iter=1, tol=TIGHT):
     if n_mxne_iter == 1:
         return mxne_rs.solve_mxne(gain, data, alpha, n_orient=n_orient, tol=tol)
     return mxne_rs.solve_irmxne(
-        gain, data, alpha, n_orient=n_orient, tol=tol, n_reweights=n_mxne_iter, tol_reweight=0.0,
+        gain,
+        data,
+        alpha,
+        n_orient=n_orient,
+        tol=tol,
+        n_reweights=n_mxne_iter,
+        tol_reweight=0.0,
         amplitude_unit=1.0,
     )
 

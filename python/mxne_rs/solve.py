@@ -159,13 +159,16 @@ def solve_irmxne(
         of data over gain ([1]_ and [2]_ have 1). The other ones do not depend on the physical
         unit of the sources:
 
-        - "relative": the largest ``|X_s|`` of the first round. It does not depend on the scale of
-          the data either, and the answer depends little on alpha.
-        - "largest": the unit in which that ``|X_s|`` has weight 1, four times it for "sqrt":
-          fewer sources, of more equal size.
+        - "largest": the largest ``|X_s|`` of the first round has weight 1. It does not depend on
+          the scale of the data either. Few sources, all nearly as large.
+        - "relative": a quarter of that, for "sqrt" the largest ``|X_s|`` itself. The answer
+          depends little on alpha.
         - "mne": ``100 / alpha_max``, as in MNE-Python; costs one more product with the gain.
         - "gain": one over the median norm of a location's columns, so that such a source moves
           the whitened data by 1.
+
+        With "log" and any of the last three, weights can all be below 1, and sources more than
+        MxNE's, where a hundredth of the largest amplitude is above the unit.
     n_orient, weights, ridge, tol, max_iter, time_limit, init
         As for :func:`solve_mxne`; weights and ridge act in every round, ``tol`` is reached in
         every round, the limits are on all rounds together.

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import warnings
 from pathlib import Path
 
 #: Frames of these files are the package's own: a warning names the line outside that called it.
-PACKAGE = str(Path(__file__).parent)
+OWN = (str(Path(__file__).parent), contextlib.__file__)
 
 
 def warn(message: str, category: type[Warning] = RuntimeWarning) -> None:
     """Warn with the line outside of the package that called it."""
     level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(PACKAGE):
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(OWN):
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)

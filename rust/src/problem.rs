@@ -67,22 +67,19 @@ impl Energies {
         Certificate::new(0.5 * self.residual + penalty, dual, scale)
     }
 
-    /// The certificate where rounding may have moved the largest ratio by `rounding`, and the part of its gap that is owed to that.
+    /// The certificate for the largest ratio that rounding leaves possible, and the part of its gap that is owed to rounding.
     pub fn counted(
         self,
         penalty: f64,
-        largest_ratio: f64,
-        rounding: f64,
+        (largest, possible): (f64, f64),
         scale: f64,
     ) -> (Certificate, f64) {
-        let certificate = self.certificate(penalty, largest_ratio + rounding, scale);
-        match rounding > 0.0 {
-            true => {
-                let plain = self.certificate(penalty, largest_ratio, scale);
-                (certificate, certificate.gap() - plain.gap())
-            }
-            false => (certificate, 0.0),
-        }
+        let certificate = self.certificate(penalty, possible, scale);
+        let rounding = match possible > largest {
+            true => certificate.gap() - self.certificate(penalty, largest, scale).gap(),
+            false => 0.0,
+        };
+        (certificate, rounding)
     }
 }
 
@@ -168,8 +165,9 @@ impl<'a> Problem<'a> {
         };
         let penalty = self.penalty.select(&iterate.locations)?.value(&iterate.x);
         let largest = ratios.iter().fold(0.0, |a: f64, &b| a.max(b));
-        let moved = self.rounding(iterate)?;
-        let (mut certificate, mut rounding) = energies.counted(penalty, largest, moved, self.scale);
+        let possible = self.possible_ratio(iterate, |s| ratios[s], largest)?;
+        let (mut certificate, mut rounding) =
+            energies.counted(penalty, (largest, possible), self.scale);
         let mut hidden = 0.0;
         if let Some(rest) = self.left_out {
             let whole = Energies {
@@ -178,20 +176,26 @@ impl<'a> Problem<'a> {
             };
             let largest = self.largest_ratio_with(rest, hidden_energy, &ratios, largest)?;
             let rotated_gap = certificate.gap() - rounding;
-            (certificate, rounding) = whole.counted(penalty, largest, moved, self.scale);
+            let possible = largest.max(possible);
+            (certificate, rounding) = whole.counted(penalty, (largest, possible), self.scale);
             hidden = certificate.gap() - rounding - rotated_gap;
         }
         let misfit = misfit + hidden_energy;
         Ok(Certified { certificate, rounding, ratios, norms, hidden, misfit })
     }
 
-    /// How far rounding can move the largest ratio.
-    pub fn rounding(&self, iterate: &Iterate) -> Result<f64, Halt> {
+    /// The largest ratio that rounding leaves possible.
+    pub fn possible_ratio(
+        &self,
+        iterate: &Iterate,
+        ratio: impl Fn(usize) -> f64,
+        largest: f64,
+    ) -> Result<f64, Halt> {
         let o = self.gain.n_orient();
         let block = |(i, &s): (usize, &usize)| (s, iterate.x.block(i, o));
         let sources = iterate.locations.iter().enumerate().map(block);
-        let threshold = |s: usize| self.penalty.thresholds[s];
-        rounding::of_ratios(self.gain, self.data, sources, threshold, self.clock)
+        let compared = (ratio, |s: usize| self.penalty.thresholds[s]);
+        rounding::largest_ratio(self.gain, self.data, sources, compared, largest, self.clock)
     }
 
     /// `|G_s'R - ridge X_s|_F` of every location: the only thing here that reads the whole gain.

@@ -104,8 +104,8 @@ pub(crate) fn reweighted<'a>(
     let largest = first.iterate.norms(gain.n_orient()).into_iter().fold(0.0, f64::max);
     setup.units.check_source(largest, f64::INFINITY, 0.0)?;
     let n_active_first = first.iterate.locations.len();
-    let unit = match n_active_first {
-        0 => Unit::number(1.0, setup.units),
+    let unit = match largest {
+        0.0 => Unit::number(1.0, setup.units),
         _ => Unit::of(reweight, &setup, gain, largest)?,
     };
     let concave = match largest {
@@ -278,8 +278,12 @@ impl Rounds<'_> {
         let amplitudes = self.amplitudes(&answer.iterate)?;
         let allowed = self.base.iter().zip(&amplitudes).filter(|(base, _)| base.is_finite());
         let penalty: f64 = allowed.map(|(base, &y)| base * self.concave.value(y)).sum();
+        let smooth = self.setup.smooth(answer);
+        if penalty == 0.0 {
+            return Ok(smooth);
+        }
         let alpha = self.setup.units.alpha(self.alpha)?;
-        Ok(self.setup.smooth(answer) + self.unit.times(alpha * penalty))
+        Ok(smooth + self.unit.times(alpha * penalty))
     }
 
     /// Same support, and no amplitude moved by more than the tolerance.

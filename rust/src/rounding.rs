@@ -7,31 +7,33 @@ use crate::memory;
 use crate::panel::{Lane, Panel};
 
 /// A ratio that moves by less than this moves the relative gap by less than rounding of the objective does.
-const NEGLIGIBLE: f64 = 1e-13;
+const NEGLIGIBLE: f64 = 1e-12;
 const WHAT: &str = "the rounding of correlations";
 
-/// At most how far rounding moves the largest `|G_s'R| / a_s`, R = M - G X; 0 where that is next to nothing.
+/// At most how large `|G_s'R| / a_s`, R = M - G X, may be without rounding; `largest` of the `ratio` of all locations where it
+/// matters next to nothing.
 ///
 /// Every product and sum rounds off a part of what it is given, so the error of `G_s'R` is at most about
 /// `eps sqrt(n_sensors) |G_s|' (|M| + |G| |X|)`, with absolute values of every entry. That is computed only for locations that a
 /// bound by norms does not rule out: none, unless thresholds or columns are extreme.
-pub(crate) fn of_ratios<'x>(
+pub(crate) fn largest_ratio<'x>(
     gain: &Gain,
     data: &Panel,
     sources: impl Iterator<Item = (usize, &'x [Lane])> + Clone,
-    threshold: impl Fn(usize) -> f64,
+    (ratio, threshold): (impl Fn(usize) -> f64, impl Fn(usize) -> f64),
+    largest: f64,
     clock: &Clock,
 ) -> Result<f64, Halt> {
     let (curvature, width, o) = (gain.curvature(), data.width, gain.n_orient());
     let per_entry = 2.0 * f64::EPSILON * (gain.n_sensors() as f64).sqrt();
     let fit = |(s, x): (usize, &[Lane])| curvature.lipschitz(s).sqrt() * kernels().norm(x);
     let size = kernels().norm(data.lanes()) + sources.clone().map(fit).sum::<f64>();
+    let least = largest.max(1.0) + NEGLIGIBLE;
     let exceeds = |s: usize| {
-        let bound = per_entry * size / threshold(s);
-        curvature.lipschitz(s) * bound * bound > NEGLIGIBLE * NEGLIGIBLE
+        ratio(s) + per_entry * size * curvature.lipschitz(s).sqrt() / threshold(s) > least
     };
     if !(0..gain.n_locations()).any(exceeds) {
-        return Ok(0.0);
+        return Ok(largest);
     }
     let mut entries = data.copy()?;
     entries.values_mut().iter_mut().for_each(|value| *value = value.abs());
@@ -45,12 +47,12 @@ pub(crate) fn of_ratios<'x>(
         }
         kernels().subtract_outer(entries.lanes_mut(), &columns, &block, width);
     }
-    let mut largest = 0.0_f64;
+    let mut counted = largest;
     for s in (0..gain.n_locations()).filter(|&s| exceeds(s)) {
         clock.spend(o * 8 * entries.lanes().len())?;
         columns.iter_mut().zip(gain.block(s)).for_each(|(to, from)| *to = from.abs());
         kernels().correlate(&mut block, &columns, entries.lanes(), width);
-        largest = largest.max(per_entry * kernels().norm(&block) / threshold(s));
+        counted = counted.max(ratio(s) + per_entry * kernels().norm(&block) / threshold(s));
     }
-    Ok(largest)
+    Ok(counted)
 }

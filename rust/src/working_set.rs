@@ -274,6 +274,10 @@ fn solve_on_all(
         watch.clock.reserve(alive * o);
     };
     let mut room = Room::new(x.n_times)?;
+    // Where rounding will be counted, room is left for it.
+    let nothing = Iterate::zero(x.n_times)?;
+    let is_rounded = problem.possible_ratio(&nothing, |_| 1.0, 1.0)? > 1.0;
+    let goal = Goal { gap: if is_rounded { 0.9 } else { 1.0 } * goal.gap, ..goal };
     let (mut certificate, mut status) =
         drive(task, solver.start().as_mut(), &mut x, goal, watch, &mut room, report)?;
     let iterate = in_order(&all, &x, o)?;
@@ -283,7 +287,8 @@ fn solve_on_all(
         (2.0 * (certificate.primal - penalty.value(&x)) - problem.ridge * energy).max(0.0);
     let endless = Clock::endless();
     let problem = Problem { clock: &endless, ..*problem };
-    if problem.rounding(&iterate)? > 0.0 || !problem.gain.faint().is_empty() {
+    let is_rounded = problem.possible_ratio(&iterate, |_| 1.0, 1.0)? > 1.0;
+    if is_rounded || !problem.gain.faint().is_empty() {
         let certified = problem.certify(&iterate, None)?;
         (certificate, misfit) = (certified.certificate, certified.misfit);
         if status == Status::Converged && certificate.gap() > goal.gap {

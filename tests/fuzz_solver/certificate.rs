@@ -77,7 +77,10 @@ impl<'a> Problem<'a> {
     /// None where X is so large that its objective is beyond all numbers.
     pub fn certify(&self, sources: &Sources) -> Option<Independent> {
         let Some(km) = largest_exponent(self.data.view()) else {
-            return Some(Independent::default());
+            // Any X that is not zero is infinitely worse than nothing.
+            let is_zero = sources.coef.iter().all(|x| *x == 0.0);
+            let gap = if is_zero { 0.0 } else { f64::INFINITY };
+            return Some(Independent { gap, ..Independent::default() });
         };
         let data = self.data.mapv(|m| ldexp(m, -km));
         let locations = self.locations(sources, km);

@@ -28,10 +28,10 @@ pub enum AmplitudeUnit {
     Mne,
     /// One over the median spectral norm of a location's columns: such a source moves the whitened data by one.
     Gain,
-    /// The largest `|X_s|` of the first round: amplitudes are parts of it.
+    /// A quarter of [`Largest`](AmplitudeUnit::Largest): for the square root, the largest `|X_s|` of the first round itself.
     #[default]
     Relative,
-    /// The one in which the largest `|X_s|` of the first round has weight 1: four times that for the square root.
+    /// The one in which the largest `|X_s|` of the first round has weight 1.
     Largest,
 }
 
@@ -65,7 +65,7 @@ impl Unit {
         Ok(match reweight.amplitude_unit {
             AmplitudeUnit::Number(value) => Unit::number(value, setup.units),
             AmplitudeUnit::Gain => Unit::gain(gain),
-            AmplitudeUnit::Relative => Unit::relative(largest),
+            AmplitudeUnit::Relative => Unit::relative(largest, reweight.surrogate),
             AmplitudeUnit::Largest => Unit::largest(largest, reweight.surrogate),
             AmplitudeUnit::Mne => match setup.largest_correlation(gain) {
                 Ok(alpha_max) => Unit::mne(alpha_max),
@@ -89,9 +89,8 @@ impl Unit {
         Unit { value: 1.0 / gain.typical_norm(), exponent: 0 }
     }
 
-    /// The largest amplitude itself.
-    pub fn relative(largest: f64) -> Self {
-        Unit { value: largest, exponent: 0 }
+    pub fn relative(largest: f64, surrogate: Surrogate) -> Self {
+        Unit { value: 0.25 * Unit::largest(largest, surrogate).value, exponent: 0 }
     }
 
     /// The one in which `largest` has weight 1.

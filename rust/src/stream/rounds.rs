@@ -19,7 +19,9 @@ impl Stream {
             (AmplitudeUnit::Gain, _) => self.gain_unit,
             (AmplitudeUnit::Largest, _) => Unit::largest(largest, Surrogate::Sqrt),
             // MNE's without alpha_max is refused.
-            (AmplitudeUnit::Relative | AmplitudeUnit::Mne, _) => Unit::relative(largest),
+            (AmplitudeUnit::Relative | AmplitudeUnit::Mne, _) => {
+                Unit::relative(largest, Surrogate::Sqrt)
+            }
         }
     }
 

@@ -207,8 +207,10 @@ impl Stream {
         };
         let penalty = alpha * live.norms().sum::<f64>();
         let sources = live.support().map(|(s, place)| (s, live.x.block(place, gain.n_orient())));
-        let rounding = rounding::of_ratios(gain, data, sources, |_| alpha, watch.clock)?;
-        let (certificate, _) = energies.counted(penalty, largest / alpha, rounding, scale);
+        let (largest, compared) = (largest / alpha, (|s| look.bounds[s] / alpha, |_| alpha));
+        let possible =
+            rounding::largest_ratio(gain, data, sources, compared, largest, watch.clock)?;
+        let certificate = energies.certificate(penalty, possible, scale);
         let alpha = times_power(alpha, self.gain.exponent());
         if certificate.gap() <= self.estimate.certificate.gap() || alpha != self.estimate.alpha {
             self.estimate.alpha = alpha;
