@@ -33,6 +33,16 @@ def simulated() -> tuple[Any, Any, Any]:
     return evoked.crop(0.06, 0.15).decimate(3), forward, noise_cov
 
 
+@pytest.fixture(scope="module")
+def tilted(simulated: Any) -> tuple[Any, Any, Any]:
+    """The same with normals that are not radial, so that the sensors see every orientation."""
+    evoked, forward, noise_cov = simulated
+    forward = forward.copy()
+    normals = np.random.default_rng(0).standard_normal(forward["src"][0]["nn"].shape)
+    forward["src"][0]["nn"] = normals / np.linalg.norm(normals, axis=1)[:, np.newaxis]
+    return evoked, forward, noise_cov
+
+
 def made(simulated: Any, name: str, **options: Any) -> Solver:
     """A solver on the simulated problem."""
     evoked, forward, noise_cov = simulated
@@ -108,29 +118,87 @@ VARIANTS = [
 ]
 
 
+@pytest.mark.parametrize("loose", [None, 0.3])
 @pytest.mark.parametrize("options", VARIANTS, ids=lambda one: ",".join(one) or "defaults")
-def test_l1l2_solves_the_problem_of_the_page(simulated: Any, options: dict[str, Any]) -> None:
+def test_l1l2_solves_the_problem_of_the_page(
+    tilted: Any, options: dict[str, Any], loose: float | None
+) -> None:
     """An independent duality gap of the objective of the page, each option by its definition."""
     tol = 1e-6
-    solver = made(simulated, "l1l2")
-    solver.apply_inverse_operator(simulated[0], tol=tol, max_iter=100_000, **options)
+    solver = made(tilted, "l1l2", loose=loose)
+    solver.apply_inverse_operator(tilted[0], tol=tol, max_iter=100_000, **options)
     x = dense(solver)
     page = {
         name: one.default
         for name, one in inspect.signature(mxne_rs.relatives.l1l2).parameters.items()
     } | options
-    gain, data = whitened(simulated)
+    evoked, forward, noise_cov = tilted
+    if loose is not None:
+        forward = mne.convert_forward_solution(forward, surf_ori=True)
+    gain, data = whitened((evoked, forward, noise_cov))
     if page["center_data"]:
         gain, data = gain - gain.mean(axis=0), data - data.mean(axis=0)
     norms = np.linalg.norm(gain.reshape(len(gain), -1, 3), axis=(0, 2))
     factors = np.repeat(norms ** -page["depth_weighting"], 3)
+    if loose is not None:  # the standard deviation of tangential orientations beside the normal
+        factors *= np.tile([np.sqrt(loose), np.sqrt(loose), 1], len(norms))
     gain, x = gain * factors, x / factors[:, None]
     share = page["l1_spatial"] if page["alpha"] == "auto" else page["alpha"]
     largest = np.linalg.norm((gain.T @ data).reshape(-1, 3 * data.shape[1]), axis=1).max()
     alpha = share * largest if page["scale_l1_by_lmax"] else share
     gap, *_ = reference.duality_gap(gain, data, x, alpha, 3, None, page["l2_temporal"])
     assert gap <= tol * (1 + 1e-3)
-    assert 0 < solver.localization.active.sum() < simulated[1]["nsource"]
+    assert 0 < solver.localization.active.sum() < tilted[1]["nsource"]
+
+
+#: What every solver takes, beside its own options, with values that act.
+COMMON = [
+    {"loose": 0.3}, {"loose": 0.7}, {"loose": 0.0}, {"depth": None}, {"depth": 0.3},
+    {"depth": {"exp": 0.8, "limit": 1.5}}, {"rank": {"meg": 40}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["mxne", "irmxne", "l1l2", "mce"])
+def test_no_common_option_is_ignored(tilted: Any, name: str) -> None:
+    """Each changes the answer, or is refused by name."""
+
+    def power(**options: Any) -> Any:
+        solver = made(tilted, name, **options)
+        found = solver.apply_inverse_operator(tilted[0]) and solver.localization
+        squares = np.zeros(found.active.size)
+        squares[found.active] = np.sum(
+            found.amplitudes.reshape(int(found.active.sum()), -1) ** 2, axis=1
+        )
+        return squares
+
+    answers = [power()]
+    for options in COMMON:
+        if name == "l1l2" and "depth" in options:
+            if options["depth"] is not None:
+                with pytest.raises(TypeError, match="has depth_weighting instead"):
+                    power(**options)
+            continue
+        answers.append(power(**options))
+        for other in answers[:-1]:
+            assert np.abs(answers[-1] - other).max() > 1e-7 * other.max(), options
+
+
+@pytest.mark.parametrize("name", ["mxne", "irmxne", "l1l2", "mce"])
+def test_verbose_is_heard(simulated: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line of progress follows `verbose`, of the solver or of a call."""
+    seen: list[Any] = []
+    kind = mxne_rs.progress.Progress
+    inner = kind.__init__
+
+    def note(self: Any, title: str, tol: float, verbose: Any, total: int | None = None) -> None:
+        seen.append(mxne_rs.progress.wants_line(verbose))
+        inner(self, title, tol, False, total)
+
+    monkeypatch.setattr(kind, "__init__", note)
+    for options, expected in (({}, True), ({"verbose": False}, False)):
+        seen.clear()
+        made(simulated, name, verbose=True).apply_inverse_operator(simulated[0], **options)
+        assert set(seen) == {expected}
 
 
 def test_l1l2_options_all_matter(simulated: Any) -> None:

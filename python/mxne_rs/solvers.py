@@ -56,12 +56,12 @@ class Solver:
         All take `n_threads` and `time_limit`.
     loose : float, dict, 'auto' or None, default None
         As for `mixed_norm`. None is 'auto', but fixed orientation on a cortex for "l1l2".
-    depth : float, dict or None, default 0.8
-        As for `mixed_norm`; "l1l2" has its `depth_weighting` instead.
+    depth : float, dict, 'auto' or None, default 'auto'
+        As for `mixed_norm`; 'auto' is 0.8. "l1l2" has its `depth_weighting` instead.
     rank, pick_ori : default None
         As for `mixed_norm`.
     verbose : bool, str, int or None, default None
-        MNE's log level.
+        MNE's log level; and of the line that shows progress, as for `solve_mxne`.
     **options
         Options of the method, as defaults for `apply_inverse_operator`.
 
@@ -78,7 +78,8 @@ class Solver:
     ImportError
         Where MNE-Python is not installed.
     TypeError, ValueError
-        For an unknown name (the message lists them all), or an option the method does not have.
+        For an unknown name (the message lists them all), or an option that the method does not
+        have, as `depth` for "l1l2".
 
     Notes
     -----
@@ -102,7 +103,7 @@ class Solver:
         name: str,
         *,
         loose: float | str | dict[str, float] | None = None,
-        depth: float | dict[str, Any] | None = 0.8,
+        depth: float | str | dict[str, Any] | None = "auto",
         rank: Any = None,
         pick_ori: str | None = None,
         verbose: bool | str | int | None = None,
@@ -112,7 +113,14 @@ class Solver:
         self._method = _method(name)
         self.name = self._method.name
         self._method.check(options)
-        self._options = options
+        if depth == "auto":
+            depth = None if self._method.fixed else 0.8
+        elif self._method.fixed and depth is not None:
+            raise TypeError(
+                f"depth is {depth!r}, but Solver({self.name!r}) has depth_weighting instead: the "
+                "exponent of what each location is divided by"
+            )
+        self._options = {"verbose": verbose, **options}
         self._loose, self._depth, self._rank = loose, depth, rank
         self._pick_ori, self._verbose = pick_ori, verbose
         self._forward: Any = None
@@ -206,7 +214,7 @@ class Solver:
         model = self._model
         if model is None or self._prepared_for != _sensors(evokeds[0].info):
             model = self._prepare(evokeds[0].info)
-        with log_level(self._verbose):
+        with log_level(options.get("verbose", self._verbose)):
             self.localization = self._method.run(model, evokeds, **{**self._options, **options})
             estimates = self.localization.estimates(self._pick_ori)
         return estimates[0] if len(estimates) == 1 else estimates
@@ -224,8 +232,7 @@ class Solver:
                 mne.utils.logger.info("No noise_cov: every sensor of a type has the same noise")
                 noise_cov = mne.make_ad_hoc_cov(info)
             self._model = prepare_model(
-                info, self._forward, noise_cov, loose=loose,
-                depth=None if self._method.fixed else self._depth, rank=self._rank,
+                info, self._forward, noise_cov, loose=loose, depth=self._depth, rank=self._rank,
                 pick_ori=self._pick_ori,
             )  # fmt: skip
         self._prepared_for = _sensors(info)
