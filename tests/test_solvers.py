@@ -164,7 +164,9 @@ def test_no_common_option_is_ignored(tilted: Any, name: str) -> None:
 
     def power(**options: Any) -> Any:
         solver = made(tilted, name, **options)
-        found = solver.apply_inverse_operator(tilted[0]) and solver.localization
+        plain = {} if name == "l1l2" else {"debias": False}
+        solver.apply_inverse_operator(tilted[0], alpha=0.1, **plain)
+        found = solver.localization
         squares = np.zeros(found.active.size)
         squares[found.active] = np.sum(
             found.amplitudes.reshape(int(found.active.sum()), -1) ** 2, axis=1
@@ -180,7 +182,7 @@ def test_no_common_option_is_ignored(tilted: Any, name: str) -> None:
             continue
         answers.append(power(**options))
         for other in answers[:-1]:
-            assert np.abs(answers[-1] - other).max() > 1e-7 * other.max(), options
+            assert np.abs(answers[-1] - other).max() > 1e-4 * other.max(), options
 
 
 @pytest.mark.parametrize("name", ["mxne", "irmxne", "l1l2", "mce"])
