@@ -372,22 +372,6 @@ def test_debiased_mce_tells_its_factors(simulated: Any) -> None:
     assert (factors > 1).any()
 
 
-def test_other_projections_are_another_model(simulated: Any) -> None:
-    """Projections are told apart by their vectors, not by their names."""
-    evoked, forward, noise_cov = simulated
-    one, other = evoked.copy(), evoked.copy()
-    for measured, row in ((one, 0), (other, 5)):
-        vector = np.zeros((1, 306))
-        vector[0, row] = 1
-        names = evoked.ch_names
-        data = {"data": vector, "nrow": 1, "ncol": 306, "row_names": [], "col_names": names}
-        measured.add_proj(mne.Projection(data=data, desc="p", kind=1, active=False))
-    solver = Solver("mxne").make_inverse_operator(forward, one, noise_cov=noise_cov)
-    stc = solver.apply_inverse_operator(other, alpha=0.4)
-    expected = mixed_norm(other, forward, noise_cov, 40)
-    np.testing.assert_array_equal(stc.data, expected.data)
-
-
 def test_operators_of_wrong_kinds(simulated: Any) -> None:
     evoked, forward, noise_cov = simulated
     solver = Solver("l1l2")

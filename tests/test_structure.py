@@ -78,6 +78,7 @@ PYTHON_ORDER = [
     "sklearn",
     "settings",
     "measurement",
+    "covariance",
     "model",
     "stream",
     "localization",

@@ -10,8 +10,8 @@ from typing import Any
 from .arrays import as_number
 from .localization import Localization
 from .localize import import_mne, log_level, solve_jointly
-from .measurement import as_evokeds
-from .model import Model, check_kinds, prepare_model
+from .measurement import as_evokeds, check_processing
+from .model import Model, check_kinds, on_both_sides, prepare_model
 from .relatives import l1l2, mce
 from .settings import make_settings
 
@@ -126,6 +126,7 @@ class Solver:
         self._forward: Any = None
         self._noise_cov: Any = None
         self._model: Model | None = None
+        self._info: Any = None
         self._prepared_for: Any = None
         self.localization: Localization | None = None
 
@@ -143,7 +144,9 @@ class Solver:
         forward : mne.Forward
             The forward solution.
         mne_obj : mne.Evoked, mne.Epochs or mne.io.Raw, optional
-            Data of the recording. None prepares when the operator is first applied.
+            Data of the recording. None prepares when the operator is first applied. From then on
+            data of another compensation grade, EEG reference, history of signal-space separation
+            or projections are refused; other channels, or other bad ones, are not.
         noise_cov : mne.Covariance, optional
             The noise covariance of a single trial. None assumes the same noise in all sensors of a
             type (`mne.make_ad_hoc_cov`).
@@ -164,10 +167,11 @@ class Solver:
         --------
         See `Solver`.
         """
-        self._forward, self._noise_cov, self._model = forward, noise_cov, None
+        self._noise_cov, self._model, self._info = noise_cov, None, None
         if alpha is not None:
             self._options["alpha"] = alpha
         check_kinds(forward, noise_cov)
+        self._forward = None if forward is None else on_both_sides(forward)
         if mne_obj is not None:
             first = mne_obj[0] if isinstance(mne_obj, list | tuple) and mne_obj else mne_obj
             if not hasattr(first, "info"):
@@ -196,7 +200,7 @@ class Solver:
         RuntimeError
             Before `make_inverse_operator`.
         TypeError, ValueError
-            Where an option is unknown or out of its range, or the data do not fit.
+            Where an option is unknown or out of its range, or the data do not fit the operator.
 
         Warns
         -----
@@ -211,6 +215,10 @@ class Solver:
         if self._forward is None:
             raise RuntimeError("there is no inverse operator yet: call make_inverse_operator first")
         evokeds = as_evokeds(mne_obj)
+        if self._info is not None:
+            check_processing(
+                self._info, evokeds[0].info, "the data that the operator was made for", "these"
+            )
         model = self._model
         if model is None or self._prepared_for != _sensors(evokeds[0].info):
             model = self._prepare(evokeds[0].info)
@@ -236,6 +244,7 @@ class Solver:
                 pick_ori=self._pick_ori,
             )  # fmt: skip
         self._prepared_for = _sensors(info)
+        self._info = self._info or info.copy()
         return self._model
 
     def __repr__(self) -> str:
@@ -283,9 +292,8 @@ def _reweighted(
 
 
 def _sensors(info: Any) -> Any:
-    """What a prepared model depends on: with other bads or projections it is another one."""
-    projections = [(one["active"], one["data"]["data"].tobytes()) for one in info["projs"]]
-    return info["ch_names"], sorted(info["bads"]), projections
+    """What a prepared model depends on: with other bads it is another one."""
+    return info["ch_names"], sorted(info["bads"])
 
 
 def _percent(alpha: Any) -> Any:
