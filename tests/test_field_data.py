@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
@@ -395,3 +396,26 @@ def test_threads_share_objects(simulated: Inputs) -> None:
         assert len(answer) == len(expected[number % 2])
         for one, other in zip(answer, expected[number % 2], strict=True):
             np.testing.assert_array_equal(one.data, other.data)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_fork_beside_a_thread_inside_of_mne() -> None:
+    """The child does not wait for a thread that it does not have."""
+    code = """
+import os, threading, warnings
+warnings.simplefilter("ignore", DeprecationWarning)
+from mxne_rs.measurement import MNE_LOCK
+inside, leave = threading.Event(), threading.Event()
+def hold():
+    with MNE_LOCK:
+        inside.set()
+        leave.wait()
+threading.Thread(target=hold).start()
+inside.wait()
+os.register_at_fork(before=leave.set)  # the last that is registered is called first
+child = os.fork()
+if child == 0:
+    os._exit(0 if MNE_LOCK.acquire(blocking=False) else 7)
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 import threading
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -15,6 +16,10 @@ from .warn import warn
 #: MNE unlocks objects and sets its log level for a while, and epochs count as they are iterated:
 #: one thread at a time is inside of MNE. Solving is outside.
 MNE_LOCK = threading.RLock()
+if hasattr(os, "register_at_fork"):  # or a child could wait for a thread that it does not have
+    os.register_at_fork(
+        before=MNE_LOCK.acquire, after_in_child=MNE_LOCK.release, after_in_parent=MNE_LOCK.release
+    )
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -61,7 +66,8 @@ def as_evokeds(measured: Any) -> list[Any]:
                 "all evokeds must have the same channels in the same order; "
                 + (f"not in all are {', '.join(differing[:5])}" if differing else "orders differ")
             )
-        check_processing(evokeds[0].info, one.info, "the first evoked", "a later one")
+        if one is not evokeds[0]:
+            check_processing(evokeds[0].info, one.info, "the first evoked", "a later one")
         others = sorted(set(one.info["bads"]) - set(evokeds[0].info["bads"]))
         if others:
             warn(
