@@ -214,7 +214,8 @@ def build(case: Case) -> tuple[tuple[Any, Any, Any], dict[str, Any]]:
     rank: Any = case.rank
     if case.rank == "numbers":
         # Fewer than there are sensors, by what is projected out and referenced at least.
-        counts = Counter(good.values())
+        both = {"mag", "grad"} <= set(good.values())
+        counts = Counter("meg" if both and kind != "eeg" else kind for kind in good.values())
         rank = {kind: max(count - 6, 1) for kind, count in counts.items()}
     options = {
         "alpha": case.alpha, "loose": case.loose, "depth": case.depth,

@@ -181,6 +181,22 @@ def test_map_is_a_fixed_point(problem, sigma):
     assert choice.at_edge or choice.alpha == pytest.approx(float(following), rel=2 * SETTLED)
 
 
+@pytest.mark.parametrize("tol", [0.9, 0.3, 0.1, 0.01])
+def test_alphas_of_map_fall_at_loose_tolerances(tol):
+    """Also where a step turns back within the tolerance of the solves; the choice is the last."""
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        gain = rng.standard_normal((15, 60)) * 10.0 ** rng.uniform(-2, 2, 60)
+        gain += 20 * rng.standard_normal((15, 1))
+        data = gain @ (rng.standard_normal((60, 3)) * (rng.random((60, 1)) < 0.3))
+        sigma = 10.0 ** rng.uniform(-2, 2) * data.std()
+        weights = rng.uniform(0.01, 10, 60)
+        choice = quietly(gain, data, method="map", sigma=sigma, tol=tol, weights=weights)
+        assert (np.diff(choice.alphas) < 0).all()
+        assert choice.alphas[choice.index] == choice.alpha == choice.solution.alpha
+        assert len(choice.values) == len(choice.n_active) == len(choice.gaps) == len(choice.alphas)
+
+
 def test_map_reweights_at_the_fixed_point():
     gain, data = planted()
     plain, reweighted = (
@@ -190,6 +206,14 @@ def test_map_reweights_at_the_fixed_point():
     assert reweighted.solution.n_reweights > 1
     single = mxne_rs.solve_irmxne(gain, data, plain.alpha)
     np.testing.assert_array_equal(reweighted.solution.active_set, single.active_set)
+
+
+@pytest.mark.parametrize("debias", [False, True])
+def test_gof_of_zero_data(debias):
+    """Nothing is explained of nothing, debiased or not."""
+    choice = quietly(np.eye(3), np.zeros((3, 2)), [1.0, 2.0], method="gof", debias=debias)
+    assert choice.values.tolist() == [0.0, 0.0]
+    assert choice.at_edge
 
 
 @given(

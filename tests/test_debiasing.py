@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.optimize import lsq_linear, nnls
 
 import mxne_rs
-from mxne_rs import debias
+from mxne_rs import debias, debiasing
 
 
 def problem(
@@ -117,6 +118,104 @@ def test_collinear_sources(seed: int, sign: float) -> None:
     ours = objective(gain, data, x, debias(gain, data, x), 1)
     z, _ = nnls(design(gain, x, 1), (data - gain @ x).ravel(), maxiter=1000)
     assert ours <= objective(gain, data, x, 1 + z, 1) + 1e-11 * float(np.sum(data**2))
+
+
+def violation(
+    gain: np.ndarray, data: np.ndarray, x: np.ndarray, d: np.ndarray, n_orient: int
+) -> float:
+    """Return how far d is from optimal by the columns, as a part of max(|M|, |G X|)."""
+    columns = design(gain, x, n_orient)
+    norms = np.linalg.norm(columns, axis=0)
+    pull = columns.T @ (data.ravel() - columns @ d) / np.where(norms > 0, norms, 1)
+    size = max(np.linalg.norm(data), np.linalg.norm(columns.sum(axis=1)))
+    return float(max(pull.max(), np.abs(pull[d > 1]).max(initial=0)) / size)
+
+
+def nearly_equal(
+    seed: int, n_orient: int, digits: list[float], sign: float = 1.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Make pairs of sources whose fields differ by 10 ** -digits, a duplicate, a silent one."""
+    gain, data, x = problem(seed, n_orient, 2 * len(digits) + 3)
+    rng = np.random.default_rng(seed)
+    of = [slice(n_orient * k, n_orient * (k + 1)) for k in range(2 * len(digits) + 3)]
+    for first, second, power in zip(of[::2], of[1::2], digits, strict=False):
+        gain[:, second] = gain[:, first] + 10.0**-power * rng.standard_normal((12, n_orient))
+        x[first] = rng.standard_normal((n_orient, 5))
+        x[second] = sign * x[first]
+    gain[:, of[-2]], x[of[-2]] = gain[:, of[-3]], x[of[-3]]
+    gain[:, of[-1]], x[of[-1]] = 0, 1
+    data = gain @ (3 * x) + rng.standard_normal(data.shape)
+    return gain, data, x
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    n_orient=st.sampled_from([1, 3]),
+    digits=st.lists(st.floats(4, 9), min_size=1, max_size=6),
+)
+def test_sources_that_are_nearly_equal(seed: int, n_orient: int, digits: list[float]) -> None:
+    """Columns that differ in their last digits meet the conditions and fit as SciPy's do."""
+    gain, data, x = nearly_equal(seed, n_orient, digits)
+    d = debias(gain, data, x, n_orient=n_orient)
+    assert violation(gain, data, x, d, n_orient) <= 1e-9
+    assert (d >= 1).all() and d[-1] == 1
+    columns = design(gain, x, n_orient)
+    norms = np.maximum(np.linalg.norm(columns, axis=0), 1e-300)
+    z, _ = nnls(columns / norms, (data - gain @ x).ravel(), maxiter=1000)
+    best = objective(gain, data, x, 1 + z / norms, n_orient)
+    assert objective(gain, data, x, d, n_orient) <= best + 1e-9 * float(np.sum(data**2))
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    digits=st.lists(st.floats(4, 12), min_size=1, max_size=6),
+)
+def test_sources_that_cancel_each_other(seed: int, digits: list[float]) -> None:
+    """Fields that cancel in all but their last digits: the best that doubles hold, or a warning."""
+    gain, data, x = nearly_equal(seed, 1, digits, sign=-1.0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        d = debias(gain, data, x)
+    assert (d >= 1).all()
+    ones = np.ones_like(d)
+    assert objective(gain, data, x, d, 1) <= objective(gain, data, x, ones, 1) * (1 + 1e-12)
+    if max(digits) < 7:
+        assert not caught
+        assert violation(gain, data, x, d, 1) <= 1e-9
+
+
+def test_a_finished_solve_survives_uncertain_factors() -> None:
+    """Where the conditions are beyond doubles one warning says so, and factors come back."""
+    rng = np.random.default_rng(0)
+    gain = rng.standard_normal((10, 2))
+    gain[:, 1] = gain[:, 0] + 1e-9 * rng.standard_normal(10)
+    x = np.outer([1.0, -1.0], rng.standard_normal(5))
+    data = rng.standard_normal((10, 5))
+    with pytest.warns(RuntimeWarning, match="does not meet its optimality conditions") as caught:
+        d = debias(gain, data, x)
+    assert len(caught) == 1 and caught[0].filename == __file__
+    assert (d >= 1).all()
+
+
+def test_columns_are_reduced_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that come in many chunks meet the conditions, too."""
+    monkeypatch.setattr(debiasing, "CHUNK", 1)
+    for seed in range(5):
+        gain, data, x = nearly_equal(seed, 1, [8.0, 8.5, 9.0])
+        assert violation(gain, data, x, debias(gain, data, x), 1) <= 1e-9
+
+
+@pytest.mark.parametrize("method", ["cv", "discrepancy", "gof", "sure"])
+def test_choices_of_alpha_survive_sources_that_are_nearly_equal(method: str) -> None:
+    """Every choice that debiases ends where neighbours differ by 3e-7."""
+    rng = np.random.default_rng(0)
+    gain = rng.standard_normal((15, 20))
+    gain[:, 1::2] = gain[:, ::2] + 10**-6.5 * rng.standard_normal((15, 10))
+    data = 3 * gain[:, [0, 4]] @ rng.standard_normal((2, 5)) + rng.standard_normal((15, 5)) / 2
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        mxne_rs.choose_alpha(gain, data, method=method, debias=True, gof=0.5, rng=0)
+    assert not [one for one in caught if "debias" in str(one.message)]
 
 
 @given(seed=st.integers(0, 10**6), gain_unit=st.integers(-40, 40), data_unit=st.integers(-40, 40))

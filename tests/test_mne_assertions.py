@@ -634,9 +634,9 @@ def test_inputs_are_not_modified(real: Inputs, dspm: Any) -> None:
 @needs_data
 def test_rank_is_not_modified(real: Inputs) -> None:
     """Nor does the rank get entries of its own."""
-    rank = {"mag": 100, "grad": 200}
+    rank = {"meg": 200}
     mixed_norm(*real, PERCENT, rank=rank, verbose=False)
-    assert rank == {"mag": 100, "grad": 200}
+    assert rank == {"meg": 200}
 
 
 # --- MNE objects: volume and mixed source spaces -------------------------------------------------

@@ -33,6 +33,16 @@ def simulated() -> tuple[Any, Any, Any]:
     return evoked.crop(0.06, 0.15).decimate(3), forward, noise_cov
 
 
+@pytest.fixture(scope="module")
+def tilted(simulated: Any) -> tuple[Any, Any, Any]:
+    """The same with normals that are not radial, so that the sensors see every orientation."""
+    evoked, forward, noise_cov = simulated
+    forward = forward.copy()
+    normals = np.random.default_rng(0).standard_normal(forward["src"][0]["nn"].shape)
+    forward["src"][0]["nn"] = normals / np.linalg.norm(normals, axis=1)[:, np.newaxis]
+    return evoked, forward, noise_cov
+
+
 def made(simulated: Any, name: str, **options: Any) -> Solver:
     """A solver on the simulated problem."""
     evoked, forward, noise_cov = simulated
@@ -109,29 +119,88 @@ VARIANTS = [
 ]
 
 
+@pytest.mark.parametrize("loose", [None, 0.3])
 @pytest.mark.parametrize("options", VARIANTS, ids=lambda one: ",".join(one) or "defaults")
-def test_l1l2_solves_the_problem_of_the_page(simulated: Any, options: dict[str, Any]) -> None:
+def test_l1l2_solves_the_problem_of_the_page(
+    tilted: Any, options: dict[str, Any], loose: float | None
+) -> None:
     """An independent duality gap of the objective of the page, each option by its definition."""
     tol = 1e-6
-    solver = made(simulated, "l1l2")
-    solver.apply_inverse_operator(simulated[0], tol=tol, max_iter=100_000, **options)
+    solver = made(tilted, "l1l2", loose=loose)
+    solver.apply_inverse_operator(tilted[0], tol=tol, max_iter=100_000, **options)
     x = dense(solver)
     page = {
         name: one.default
         for name, one in inspect.signature(mxne_rs.relatives.l1l2).parameters.items()
     } | options
-    gain, data = whitened(simulated)
+    evoked, forward, noise_cov = tilted
+    if loose is not None:
+        forward = mne.convert_forward_solution(forward, surf_ori=True)
+    gain, data = whitened((evoked, forward, noise_cov))
     if page["center_data"]:
         gain, data = gain - gain.mean(axis=0), data - data.mean(axis=0)
     norms = np.linalg.norm(gain.reshape(len(gain), -1, 3), axis=(0, 2))
     factors = np.repeat(norms ** -page["depth_weighting"], 3)
+    if loose is not None:  # the standard deviation of tangential orientations beside the normal
+        factors *= np.tile([np.sqrt(loose), np.sqrt(loose), 1], len(norms))
     gain, x = gain * factors, x / factors[:, None]
     share = page["l1_spatial"] if page["alpha"] == "auto" else page["alpha"]
     largest = np.linalg.norm((gain.T @ data).reshape(-1, 3 * data.shape[1]), axis=1).max()
     alpha = share * largest if page["scale_l1_by_lmax"] else share
     gap, *_ = reference.duality_gap(gain, data, x, alpha, 3, None, page["l2_temporal"])
     assert gap <= tol * (1 + 1e-3)
-    assert 0 < solver.localization.active.sum() < simulated[1]["nsource"]
+    assert 0 < solver.localization.active.sum() < tilted[1]["nsource"]
+
+
+#: What every solver takes, beside its own options, with values that act.
+COMMON = [
+    {"loose": 0.3}, {"loose": 0.7}, {"loose": 0.0}, {"depth": None}, {"depth": 0.3},
+    {"depth": {"exp": 0.8, "limit": 1.5}}, {"rank": {"meg": 40}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["mxne", "irmxne", "l1l2", "mce"])
+def test_no_common_option_is_ignored(tilted: Any, name: str) -> None:
+    """Each changes the answer, or is refused by name."""
+
+    def power(**options: Any) -> Any:
+        solver = made(tilted, name, **options)
+        plain = {} if name == "l1l2" else {"debias": False}
+        solver.apply_inverse_operator(tilted[0], alpha=0.1, **plain)
+        found = solver.localization
+        squares = np.zeros(found.active.size)
+        squares[found.active] = np.sum(
+            found.amplitudes.reshape(int(found.active.sum()), -1) ** 2, axis=1
+        )
+        return squares
+
+    usual = power()
+    for options in COMMON:
+        if name != "l1l2" or "depth" not in options:
+            assert np.abs(power(**options) - usual).max() > 1e-3 * usual.max(), options
+        elif options["depth"] is None:
+            np.testing.assert_array_equal(power(**options), usual)
+        else:
+            with pytest.raises(TypeError, match="has depth_weighting instead"):
+                power(**options)
+
+
+@pytest.mark.parametrize("name", ["mxne", "irmxne", "l1l2", "mce"])
+def test_verbose_is_heard(simulated: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line of progress follows `verbose`, of the solver or of a call."""
+    seen: list[Any] = []
+    kind = mxne_rs.progress.Progress
+    inner = kind.__init__
+
+    def note(self: Any, title: str, tol: float, verbose: Any, total: int | None = None) -> None:
+        seen.append(mxne_rs.progress.wants_line(verbose))
+        inner(self, title, tol, False, total)
+
+    monkeypatch.setattr(kind, "__init__", note)
+    for options, expected in (({}, True), ({"verbose": False}, False)):
+        seen.clear()
+        made(simulated, name, verbose=True).apply_inverse_operator(simulated[0], **options)
+        assert set(seen) == {expected}
 
 
 def test_l1l2_options_all_matter(simulated: Any) -> None:
@@ -305,22 +374,6 @@ def test_debiased_mce_tells_its_factors(simulated: Any) -> None:
     factors = debiased.localization.factors
     np.testing.assert_allclose(y.data, factors[:, None] * x.data, rtol=1e-9)
     assert (factors > 1).any()
-
-
-def test_other_projections_are_another_model(simulated: Any) -> None:
-    """Projections are told apart by their vectors, not by their names."""
-    evoked, forward, noise_cov = simulated
-    one, other = evoked.copy(), evoked.copy()
-    for measured, row in ((one, 0), (other, 5)):
-        vector = np.zeros((1, 306))
-        vector[0, row] = 1
-        names = evoked.ch_names
-        data = {"data": vector, "nrow": 1, "ncol": 306, "row_names": [], "col_names": names}
-        measured.add_proj(mne.Projection(data=data, desc="p", kind=1, active=False))
-    solver = Solver("mxne").make_inverse_operator(forward, one, noise_cov=noise_cov)
-    stc = solver.apply_inverse_operator(other, alpha=0.4)
-    expected = mixed_norm(other, forward, noise_cov, 40)
-    np.testing.assert_array_equal(stc.data, expected.data)
 
 
 def test_operators_of_wrong_kinds(simulated: Any) -> None:

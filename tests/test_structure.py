@@ -79,6 +79,7 @@ PYTHON_ORDER = [
     "sklearn",
     "settings",
     "measurement",
+    "covariance",
     "model",
     "stream",
     "localization",

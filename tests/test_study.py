@@ -1,10 +1,14 @@
 """Sweeps: the same answers wherever they are solved, nothing lost, nothing solved twice."""
 
+import errno
 import importlib
 import json
+import multiprocessing
 import os
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +16,7 @@ import pytest
 
 import mxne_rs
 from mxne_rs.resampling import draw_trials, expected_false, resample
+from mxne_rs.store import UNFINISHED, Store
 from mxne_rs.study import Cost, Study, run_study
 
 joblib = pytest.importorskip("joblib")
@@ -182,6 +187,101 @@ def test_parts_that_are_not_the_ones_are_solved_again(tmp_path):
     before = count(tmp_path, "solved")
     assert [float(part["sum"]) for part in run_study(study, store=store)] == expected
     assert count(tmp_path, "solved") == before + 2
+
+
+def start_together(barrier, folder, count, failures):
+    """Open new stores at the same time as the other processes, and use them."""
+    for number in range(count):
+        barrier.wait(60)
+        try:
+            store = Store(folder / str(number), "race", "1f")
+            store.save("a", {"x": np.arange(3.0)})
+            assert store.load("a")["x"].tolist() == [0.0, 1.0, 2.0]
+        except Exception as error:
+            failures.put(repr(error))
+
+
+def test_processes_that_start_one_study_at_once(tmp_path):
+    """All of them find it theirs, whoever made the folder."""
+    context = multiprocessing.get_context("spawn")
+    barrier, failures = context.Barrier(4), context.SimpleQueue()
+    arguments = (barrier, tmp_path, 150, failures)
+    processes = [context.Process(target=start_together, args=arguments) for _ in range(4)]
+    for one in processes:
+        one.start()
+    for one in processes:
+        one.join()
+    assert [one.exitcode for one in processes] == [0] * 4
+    assert failures.empty(), failures.get()
+    assert {one.name for one in (tmp_path / "0").iterdir()} == {"study.json", "a.npz"}
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_another_process_is_first(tmp_path, monkeypatch, links):
+    """Between the look at the folder and the name of the file; without links, too."""
+
+    def without_links(*_):
+        raise OSError(errno.EPERM, "no links here")
+
+    if not links:
+        monkeypatch.setattr(os, "link", without_links)
+    write = Store._write
+
+    def late(store, *arguments):
+        monkeypatch.setattr(Store, "_write", write)
+        Store(store.folder, "one", "1f").save("a", {"x": np.array(1.0)})
+        write(store, *arguments)
+
+    monkeypatch.setattr(Store, "_write", late)
+    assert Store(tmp_path / "store", "one", "1f").load("a")["x"] == 1
+    if links:
+        monkeypatch.setattr(Store, "_write", late)
+        with pytest.raises(ValueError, match="holds another study"):
+            Store(tmp_path / "other", "two", "2f")
+
+
+def test_a_process_that_was_killed_locks_no_folder(tmp_path):
+    """What it had begun to write is left, wherever it was killed, and in nobody's way."""
+    code = (
+        "import os, sys, mxne_rs.store as s, numpy as np\n"
+        "real = os.fsync\n"
+        "def fsync(file):\n"
+        "    if len(os.listdir(sys.argv[1])) > int(sys.argv[2]): os._exit(9)\n"
+        "os.fsync = fsync\n"
+        "s.Store(sys.argv[1], 'one', '1f').save('a', {'x': np.array(1.0)})\n"
+    )
+    for number, left in enumerate(({UNFINISHED}, {UNFINISHED, "study.json"})):
+        folder = tmp_path / str(number)
+        ended = subprocess.run([sys.executable, "-c", code, str(folder), str(number)])
+        assert ended.returncode == 9
+        names = {one.name for one in folder.iterdir()}
+        assert {UNFINISHED if one.startswith(UNFINISHED) else one for one in names} == left
+        store = Store(folder, "one", "1f")
+        assert store.load("a") is None
+        store.save("a", {"x": np.array(2.0)})
+        assert Store(folder, "one", "1f").load("a")["x"] == 2
+        with pytest.raises(ValueError, match="holds another study"):
+            Store(folder, "two", "2f")
+
+
+def test_a_part_with_any_bit_flipped_is_solved_again(tmp_path, caplog):
+    """No damage is taken for an answer: one bit in each byte, and the file cut at each byte."""
+    store = Store(tmp_path, "one", "1f")
+    store.save("a", {"x": np.arange(6).reshape(2, 3), "y": np.array("ä")})
+    path = tmp_path / "a.npz"
+    whole = path.read_bytes()
+    for position in range(len(whole)):
+        changed = bytearray(whole)
+        changed[position] ^= 1 << position % 8
+        for content in (bytes(changed), whole[:position]):
+            path.write_bytes(content)
+            caplog.clear()
+            assert store.load("a") is None, position
+            assert "a.npz is damaged" in caplog.text
+    path.write_bytes(whole)
+    assert store.load("a")["x"].tolist() == [[0, 1, 2], [3, 4, 5]]
+    with np.load(path) as part:
+        assert part["_y"] == "ä"
 
 
 def test_folders_that_are_no_store_are_refused(tmp_path):

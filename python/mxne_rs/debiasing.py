@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .gain import Gain, prepared
 from .request import sensor_data, support_rows
 from .solution import Solution
+from .warn import warn
 
 __all__ = ["debias"]
 
@@ -17,6 +18,12 @@ Array = NDArray[np.float64]
 
 #: A gradient within this fraction of its own terms, |G_k X_k| |M|, is zero.
 KKT_TOLERANCE = 1e-9
+#: A combination of unit columns that is weaker than this cannot violate the conditions.
+NEGLIGIBLE = 1e-10
+#: A source whose field has less than this part of the power |G_k|^2 |X_k|^2 has none but rounding.
+INVISIBLE = 1e-14
+#: Numbers in one chunk of the columns.
+CHUNK = 1 << 21
 #: Of data in units of the fit: squares of larger ones are no numbers any more.
 LARGEST = 1e150
 
@@ -54,16 +61,20 @@ def debias(gain: Any, data: Any, x: Any, *, n_orient: int | None = None) -> Arra
     ------
     TypeError, ValueError
         Where an array is not numeric, holds NaN or infinity, or the shapes do not fit each other.
-    RuntimeError
-        Where the optimality conditions do not hold to 1e-9 in the end. Rounding on badly scaled
-        input is the only known way to get there.
+
+    Warns
+    -----
+    RuntimeWarning
+        Where the optimality conditions do not hold to 1e-9: sources whose fields nearly cancel
+        each other are beyond double precision. The factors fit no worse than factors of 1.
 
     Notes
     -----
-    The Hessian is ``(G'G) o (XX')`` summed over both orientation indices of a pair of locations.
-    The method is that of Lawson and Hanson (Solving Least Squares Problems, 1974, chapter 23) for
-    ``z = d - 1 >= 0``, started from a guess that block exchanges give. Collinear sources make the
-    factors non-unique; the fit is not, and one of the minimisers is returned.
+    Block exchanges on the normal equations find ``z = d - 1 >= 0`` fast. Where that does not
+    meet the conditions, the method of Lawson and Hanson (Solving Least Squares Problems, 1974,
+    chapter 23) does, on the triangular factor of the columns ``vec(G_k X_k)``: nothing is squared.
+    Collinear sources make the factors non-unique; the fit is not, and one of the minimisers is
+    returned.
 
     Examples
     --------
@@ -104,44 +115,35 @@ def fitted(gain: Gain, data: Array, solution: Solution, debiased: bool) -> Array
 def bounded_factors(gain: Array, data: Array, x: Array, n_orient: int) -> Array:
     """Return d >= 1 (n_sources,) for the columns and rows of the support."""
     gain, data, x = _near_one(gain, data, x)
-    n_sources = len(x) // n_orient
+    residual, blocks = data - gain @ x, (len(x) // n_orient, n_orient)
+    threshold = KKT_TOLERANCE * float(max(np.linalg.norm(data), np.linalg.norm(data - residual)))
+    squares = gain.T @ gain, x @ x.T
+    hessian = (squares[0] * squares[1]).reshape(*blocks, *blocks).sum(axis=(1, 3))
+    sizes = [np.diag(one).reshape(blocks).sum(axis=1) for one in squares]
+    seen = np.diag(hessian) > INVISIBLE * sizes[0] * sizes[1]
+    norms = np.sqrt(np.where(seen, np.diag(hessian), np.inf))
 
-    def correlation(residual: Array) -> Array:
-        """<G_k X_k, residual> for each source."""
-        product = (gain.T @ residual) * x
-        return np.asarray(product.reshape(n_sources, -1).sum(axis=1))
+    def pulls(residual: Array) -> Array:
+        """<G_k X_k, residual> / |G_k X_k| for each source."""
+        products = ((gain.T @ residual) * x).reshape(blocks[0], -1)
+        return np.asarray(products.sum(axis=1) / norms)
 
-    hessian = (
-        ((gain.T @ gain) * (x @ x.T))
-        .reshape(n_sources, n_orient, n_sources, n_orient)
-        .sum(axis=(1, 3))
+    # In units of the fit: u_k = |G_k X_k| (d_k - 1).
+    u = _exchanges(hessian / norms / norms[:, np.newaxis], pulls(residual), threshold / 100)
+    for exact in (False, True):
+        if exact:
+            columns, target = _triangle(gain, residual, x, n_orient)
+            u = _lawson_hanson(columns / norms, target, threshold / 100)
+        factors: Array = 1 + u / norms
+        pull = pulls(data - gain @ (np.repeat(factors, n_orient)[:, np.newaxis] * x))
+        violation = np.where(u > 0, np.abs(pull), pull).max()
+        if violation <= (threshold if exact else threshold / 1000):
+            return factors
+    warn(
+        f"debias does not meet its optimality conditions: {violation:.3g} where {threshold:.3g} is "
+        "asked for; the fields of some sources nearly cancel each other, so that their factors "
+        "are uncertain"
     )
-    norms = np.sqrt(np.maximum(np.diag(hessian), 0.0))
-    visible = norms > 0
-    factors = np.ones(n_sources)
-    size = float(np.linalg.norm(data))
-    if not visible.any():
-        return factors
-    scale = norms[visible]
-    unit_hessian = hessian[np.ix_(visible, visible)] / scale / scale[:, np.newaxis]
-    unit_hessian = (unit_hessian + unit_hessian.T) / 2
-    # In units of the fit: u_k = |G_k X_k| z_k, so that the Hessian has a unit diagonal.
-    start = correlation(data - gain @ x)[visible] / scale
-    threshold = KKT_TOLERANCE * max(size, float(np.linalg.norm(gain @ x)))
-    u = _nonnegative_quadratic(unit_hessian, start, threshold / 100)
-    factors[visible] = 1 + u / scale
-
-    gradient = (
-        correlation(data - gain @ (np.repeat(factors, n_orient)[:, np.newaxis] * x))[visible]
-        / scale
-    )
-    violation = max(float(gradient.max()), float(np.abs(gradient[u > 0]).max(initial=0.0)))
-    if violation > threshold:
-        raise RuntimeError(
-            f"debias could not meet its optimality conditions: {violation:.3g} where "
-            f"{threshold:.3g} is asked for; the sources are too nearly collinear, "
-            "or too badly scaled, for double precision"
-        )
     return factors
 
 
@@ -155,8 +157,28 @@ def _near_one(gain: Array, data: Array, x: Array) -> tuple[Array, Array, Array]:
     raise ValueError("data are beyond double precision beside gain times x; scale one of them")
 
 
-def _nonnegative_quadratic(hessian: Array, linear: Array, threshold: float) -> Array:
-    """Minimise 1/2 u'Hu - linear'u over u >= 0; H positive semi-definite with a unit diagonal.
+def _exchanges(hessian: Array, linear: Array, threshold: float) -> Array:
+    """Guess the minimum of 1/2 u'Hu - linear'u over u >= 0 by exchanging all wrong indices at once.
+
+    The guess is feasible, and right unless columns are nearly collinear or exchanges go round.
+    """
+    free = linear > 0
+    u = np.zeros(len(linear))
+    for _ in range(20):
+        u = np.zeros(len(linear))
+        try:
+            u[free] = np.linalg.solve(hessian[np.ix_(free, free)], linear[free])
+        except np.linalg.LinAlgError:
+            break
+        wrong = np.where(free, u < 0, linear - hessian @ u > threshold)
+        if not wrong.any():
+            break
+        free ^= wrong
+    return np.maximum(u, 0.0)
+
+
+def _lawson_hanson(columns: Array, target: Array, threshold: float) -> Array:
+    """Minimise |columns u - target| over u >= 0, of columns with a norm of one.
 
     An index is free (u > 0) or held at zero. Each round frees the held index that pulls hardest,
     unless it pulls less than `threshold`, and moves to the minimum over the free ones, holding
@@ -164,76 +186,54 @@ def _nonnegative_quadratic(hessian: Array, linear: Array, threshold: float) -> A
     sets returns, and it ends. A round that gains nothing for want of digits locks its index until
     another one gains.
     """
-    u = _guess(hessian, linear)
-    u = _descend(hessian, linear, u, u > 0)
+    u = np.zeros(columns.shape[1])
     locked = np.zeros(len(u), dtype=bool)
     while True:
-        pull = linear - hessian @ u
-        pull[(u > 0) | locked] = -np.inf
+        rest = target - columns @ u
+        pull = np.where((u > 0) | locked, -np.inf, columns.T @ rest)
         index = int(np.argmax(pull))
         if pull[index] <= threshold:
             return u
         free = u > 0
         free[index] = True
-        moved = _descend(hessian, linear, u, free)
-        step = moved - u
-        gain = float(step @ (linear - hessian @ u) - step @ hessian @ step / 2)
-        if gain > 0 and moved[index] > 0:
+        moved = _descend(columns, target, u, free)
+        change = columns @ (moved - u)
+        if moved[index] > 0 and change @ (rest - change / 2) > 0:
             u = moved
             locked[:] = False
         else:
             locked[index] = True
 
 
-def _descend(hessian: Array, linear: Array, u: Array, free: NDArray[np.bool_]) -> Array:
+def _descend(columns: Array, target: Array, u: Array, free: NDArray[np.bool_]) -> Array:
     """Move from feasible `u` to the minimum over `free`, holding at zero what blocks the way."""
-    u = u.copy()
     free = free.copy()
     while free.any():
-        target = np.zeros_like(u)
-        target[free] = _minimum(hessian[np.ix_(free, free)], linear[free])
-        blocking = free & (target <= 0)
-        if not blocking.any():
-            return target
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(blocking, u / (u - target), np.inf)
-        ratio[blocking & (u <= 0)] = 0.0
-        step = float(np.min(ratio))
-        u = np.where(free, u + step * (target - u), 0.0)
-        held = blocking & (ratio <= step)
-        u[held] = 0.0
-        free &= ~held
+        goal = np.zeros_like(u)
+        goal[free] = np.linalg.lstsq(columns[:, free], target, rcond=NEGLIGIBLE)[0]
+        blocking = np.flatnonzero(free & (goal <= 0))
+        if not len(blocking):
+            return goal
+        ratio = u[blocking] / np.maximum(u[blocking] - goal[blocking], np.finfo(float).tiny)
+        u = np.where(free, u + ratio.min() * (goal - u), 0.0)
+        free[blocking[ratio <= ratio.min()]] = False
+        u[~free] = 0.0
     return np.zeros_like(u)
 
 
-def _minimum(hessian: Array, linear: Array) -> Array:
-    """Solve H u = linear with one step of refinement; the least-norm u where H is singular."""
-    try:
-        factor = np.linalg.cholesky(hessian)
-        if np.diag(factor).min() ** 2 < 1e-11:
-            raise np.linalg.LinAlgError
-        u = np.linalg.solve(hessian, linear)
-        return np.asarray(u + np.linalg.solve(hessian, linear - hessian @ u), dtype=np.float64)
-    except np.linalg.LinAlgError:
-        return np.asarray(np.linalg.lstsq(hessian, linear, rcond=1e-13)[0], dtype=np.float64)
-
-
-def _guess(hessian: Array, linear: Array) -> Array:
-    """Guess by exchanging all wrong indices at once; feasible, often exact, never trusted."""
-    free = linear > 0
-    best = np.inf
-    u = np.zeros(len(linear))
-    for _ in range(20):
-        candidate = np.zeros(len(linear))
-        if free.any():
-            candidate[free] = _minimum(hessian[np.ix_(free, free)], linear[free])
-        pull = linear - hessian @ candidate
-        wrong = (free & (candidate < 0)) | (~free & (pull > 0))
-        count = int(wrong.sum())
-        if count >= best:
-            break
-        best, u = count, np.maximum(candidate, 0.0)
-        if count == 0:
-            break
-        free = free ^ wrong
-    return u
+def _triangle(gain: Array, residual: Array, x: Array, n_orient: int) -> tuple[Array, Array]:
+    """Reduce columns vec(G_k X_k) and vec(residual) by rotations: (R, the part that R reaches)."""
+    # Sensors and times that no source reaches leave first, then the rows chunk by chunk.
+    sensors, gain = np.linalg.qr(gain)
+    times, rows = np.linalg.qr(x.T)
+    residual, n_sources = sensors.T @ residual @ times, len(x) // n_orient
+    gain = gain.reshape(len(gain), n_sources, n_orient)
+    rows = rows.reshape(len(rows), n_sources, n_orient)
+    step = max(1, CHUNK // (len(gain) * (n_sources + 1)))
+    reduced = np.zeros((0, n_sources + 1))
+    for start in range(0, len(rows), step):
+        part = np.einsum("tko,sko->tsk", rows[start : start + step], gain)
+        part = np.concatenate([part, residual.T[start : start + step, :, np.newaxis]], axis=2)
+        stacked = np.vstack([reduced, part.reshape(-1, n_sources + 1)])
+        reduced = np.asarray(np.linalg.qr(stacked, mode="r"))
+    return reduced[:, :-1], reduced[:, -1]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .localize import import_mne, log_level
+from .model import both_sides
 
 __all__ = ["make_stc_from_dipoles"]
 
@@ -62,6 +63,7 @@ def make_stc_from_dipoles(dipoles: Any, src: Any, verbose: bool | str | int | No
     several = _as_dipoles(dipoles)
     if not isinstance(src, mne.SourceSpaces):
         raise TypeError(f"src is a {type(src).__name__}, not mne.SourceSpaces; give forward['src']")
+    src = both_sides(src)
     with log_level(verbose):
         starts = np.cumsum([0, *(len(space["vertno"]) for space in src)])
         positions = np.concatenate([space["rr"][space["vertno"]] for space in src])

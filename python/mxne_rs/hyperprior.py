@@ -19,7 +19,8 @@ N_STEPS = 100
 def fixed_point(problem: Problem, level: float) -> list[tuple[Solution, float]]:
     """Each step towards the fixed point, with the alpha after it; ``level`` is that of the noise.
 
-    Steps have one direction, because ``sum_s w_s |X_s|`` does not grow with alpha.
+    Steps have one direction, because ``sum_s w_s |X_s|`` does not grow with alpha; near the end
+    they may turn within the tolerance of the solves.
     """
     gain, data, weights = problem.gain, problem.data, problem.request.weights
     top = alpha_max(gain, data, weights=weights)

@@ -107,7 +107,8 @@ def mixed_norm(
         Checked, but without effect on the answer: the solver looks at the gap every five epochs,
         which costs it little.
     rank : None, 'info', 'full' or dict, default None
-        Rank of the noise covariance, as in `mne.compute_rank`.
+        Rank of the noise covariance, as in `mne.compute_rank`. In a dictionary "meg" is the rank of
+        magnetometers and gradiometers together, where both are used.
     pick_ori : None or 'vector', default None
         None returns the norm over the orientations of a source, 'vector' all three of them. Fixed
         orientation returns signed amplitudes and allows None only.
@@ -161,8 +162,11 @@ def mixed_norm(
     ConvergenceWarning
         Where the solver stopped before the gap was reached.
     RuntimeWarning
-        Where no source is active (the estimate is empty then), or SURE chose an end of its grid.
-        Warnings do not depend on MNE's log level.
+        Where no source is active (the estimate is empty then), or SURE chose an end of its grid;
+        where channels are left out because their variance in `noise_cov` is zero or absurd (below
+        a hundredth or above 10,000 times the median of their type), or because most of a kind have
+        other names in `forward` or `noise_cov`; where `noise_cov` comes from fewer samples than
+        channels; where an entry of `rank` does not act. Warnings do not depend on MNE's log level.
 
     Notes
     -----

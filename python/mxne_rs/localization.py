@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Floats
+from .measurement import one_at_a_time
 from .solution import Solution
 
 __all__ = ["Localization"]
@@ -78,6 +79,7 @@ class Localization:
             return 0.0
         return 100 * (1 - float(np.sum((self.data - self.gain @ self.amplitudes) ** 2)) / total)
 
+    @one_at_a_time
     def estimates(self, pick_ori: str | None = None) -> list[Any]:
         """Make one source estimate per evoked.
 
@@ -119,6 +121,7 @@ class Localization:
             for evoked, times in self._slices()
         ]
 
+    @one_at_a_time
     def dipoles(self) -> list[list[Any]]:
         """Make a list of dipoles per evoked, in the order of the locations.
 
@@ -143,6 +146,7 @@ class Localization:
             for evoked, times in self._slices()
         ]
 
+    @one_at_a_time
     def residuals(self) -> list[Any]:
         """Make the part of each evoked that the sources do not explain.
 

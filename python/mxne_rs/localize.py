@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from .arrays import Floats
 from .debiasing import debias as find_factors
 from .localization import Localization
-from .measurement import as_evokeds
+from .measurement import MNE_LOCK, as_evokeds, noise_level
 from .model import Model, prepare_model, will_be_fixed
 from .settings import Settings, make_settings, warn_of_free_cd
 from .solution import Solution
@@ -22,6 +22,9 @@ from .sweeps import solve_batch
 from .warn import warn
 
 __all__ = ["localize"]
+
+#: MNE's log levels before those that are set now.
+_LEVELS: list[Any] = []
 
 
 def localize(
@@ -96,12 +99,24 @@ def import_mne() -> Any:
     return mne
 
 
-def log_level(verbose: bool | str | int | None) -> AbstractContextManager[Any]:
-    """MNE's log level for a while; None leaves it as it is (in MNE 1.11 it would reset it)."""
+@contextmanager
+def log_level(verbose: bool | str | int | None) -> Iterator[None]:
+    """MNE's log level for a while; None leaves it as it is (in MNE 1.11 it would reset it).
+
+    Levels before are put back in the order of a stack, so that the last of several threads leaves
+    the level that the first one found.
+    """
     if verbose is None:
-        return nullcontext()
-    manager: AbstractContextManager[Any] = import_mne().utils.use_log_level(verbose)
-    return manager
+        yield
+        return
+    mne = import_mne()
+    with MNE_LOCK:
+        _LEVELS.append(mne.set_log_level(verbose, return_old_level=True))
+    try:
+        yield
+    finally:
+        with MNE_LOCK:
+            mne.set_log_level(_LEVELS.pop())
 
 
 def solve_jointly(model: Model, evokeds: Sequence[Any], settings: Settings) -> Localization:
@@ -187,10 +202,7 @@ def _noise_levels(evokeds: Sequence[Any], basis: Floats | None, settings: Settin
     The whitener is that of a single trial: the noise of an average is smaller by sqrt(nave).
     """
     levels = np.concatenate(
-        [
-            np.full(len(one.times), settings.sure_sigma or max(one.nave, 1) ** -0.5)
-            for one in evokeds
-        ]
+        [np.full(len(one.times), settings.sure_sigma or noise_level(one)) for one in evokeds]
     )
     return levels if basis is None else np.sqrt(basis**2 @ levels**2)
 

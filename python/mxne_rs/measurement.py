@@ -2,11 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
+import functools
+import os
+import threading
+from collections.abc import Callable
+from typing import Any, TypeVar
 
+import numpy as np
+
+from .arrays import Floats, is_number
 from .warn import warn
 
+#: MNE unlocks objects and sets its log level for a while, and epochs count as they are iterated:
+#: one thread at a time is inside of MNE. Solving is outside.
+MNE_LOCK = threading.RLock()
+if hasattr(os, "register_at_fork"):  # or a child could wait for a thread that it does not have
+    os.register_at_fork(
+        before=MNE_LOCK.acquire, after_in_child=MNE_LOCK.release, after_in_parent=MNE_LOCK.release
+    )
+Function = TypeVar("Function", bound=Callable[..., Any])
 
+
+def one_at_a_time(function: Function) -> Function:
+    """Keep other threads out of MNE while a function runs."""
+
+    @functools.wraps(function)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        with MNE_LOCK:
+            return function(*args, **kwargs)
+
+    return guarded  # type: ignore[return-value]
+
+
+@one_at_a_time
 def as_evokeds(measured: Any) -> list[Any]:
     """List the evoked responses of one joint problem.
 
@@ -17,7 +45,7 @@ def as_evokeds(measured: Any) -> list[Any]:
     TypeError
         Where it is none of them.
     ValueError
-        Where there is none, or their channels differ.
+        Where there is none, or their channels or processing differ.
     """
     import mne
 
@@ -38,6 +66,8 @@ def as_evokeds(measured: Any) -> list[Any]:
                 "all evokeds must have the same channels in the same order; "
                 + (f"not in all are {', '.join(differing[:5])}" if differing else "orders differ")
             )
+        if one is not evokeds[0]:
+            check_processing(evokeds[0].info, one.info, "the first evoked", "a later one")
         others = sorted(set(one.info["bads"]) - set(evokeds[0].info["bads"]))
         if others:
             warn(
@@ -48,6 +78,7 @@ def as_evokeds(measured: Any) -> list[Any]:
     return evokeds
 
 
+@one_at_a_time
 def evoked_of_raw(raw: Any, tmin: float | None = None, tmax: float | None = None) -> Any:
     """Samples of a recording from tmin to tmax (s, both included) as one Evoked."""
     import mne
@@ -65,6 +96,7 @@ def evoked_of_raw(raw: Any, tmin: float | None = None, tmax: float | None = None
     return mne.EvokedArray(part.get_data(), part.info, tmin=begin, nave=1, comment="raw")
 
 
+@one_at_a_time
 def evokeds_of_epochs(epochs: Any) -> list[Any]:
     """Every epoch as an Evoked of its own."""
     return list(loaded(epochs).iter_evoked())
@@ -76,3 +108,72 @@ def loaded(epochs: Any) -> Any:
     if len(loaded) == 0:
         raise ValueError("the epochs are empty: none is left after rejection")
     return loaded
+
+
+def noise_level(evoked: Any) -> float:
+    """Standard deviation of an average's noise where that of a trial is one: nave ** -0.5.
+
+    Of a difference of averages nave may be a fraction, also below one.
+    """
+    nave = evoked.nave
+    if not is_number(nave) or not 0 < nave < float("inf"):
+        raise ValueError(
+            f"evoked.nave is {nave!r}, from which SURE cannot tell the level of the noise; give "
+            "sure_sigma, the standard deviation of the whitened noise, or set nave to the number "
+            "of trials averaged"
+        )
+    return float(float(nave) ** -0.5)
+
+
+def check_processing(one: Any, other: Any, first: str, second: str) -> None:
+    """Raise where two measurements cannot share a model, because other steps led to their numbers.
+
+    Compensation grade, EEG reference, history of signal-space separation, and the space that
+    projections remove from the channels both have; whether they are applied yet does not matter.
+    """
+    import mne
+
+    differing = [
+        f"{what} ({before} and {after})"
+        for what, before, after in (
+            ("compensation grade", _grade(one), _grade(other)),
+            ("custom EEG reference", *(int(i.get("custom_ref_applied", 0)) for i in (one, other))),
+        )
+        if before != after
+    ]
+    if mne.utils.object_diff(_separations(one), _separations(other), allclose=True):
+        differing.append("signal-space separation (Maxwell filter)")
+    shared = sorted(set(one["ch_names"]) & set(other["ch_names"]))
+    spaces = [_projected(info, shared) for info in (one, other)]
+    if len({int(np.linalg.matrix_rank(m, tol=1e-4)) for m in (*spaces, np.vstack(spaces))}) > 1:
+        differing.append(f"projections ({len(spaces[0])} and {len(spaces[1])})")
+    if differing:
+        raise ValueError(
+            f"{first} and {second} differ in {', '.join(differing)}: process them alike, or solve "
+            "each with a model of its own"
+        )
+
+
+def _grade(info: Any) -> int:
+    """The grade of gradient compensation, which MNE keeps in the upper half of coil types."""
+    return max((int(channel["coil_type"]) >> 16 for channel in info["chs"]), default=0)
+
+
+def _separations(info: Any) -> list[Any]:
+    """The parameters of each signal-space separation."""
+    history = [one.get("max_info", {}) for one in info.get("proc_history", ())]
+    return [one["sss_info"] for one in history if len(one.get("sss_info", ()))]
+
+
+def _projected(info: Any, names: list[str]) -> Floats:
+    """Unit vectors over channels that projections remove."""
+    rows = [
+        [values.get(name, 0.0) for name in names]
+        for one in info["projs"]
+        for values in (
+            dict(zip(one["data"]["col_names"], row, strict=True)) for row in one["data"]["data"]
+        )
+    ]
+    vectors = np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
+    norms = np.linalg.norm(vectors, axis=1)
+    return np.asarray(vectors[norms > 0] / norms[norms > 0, np.newaxis])

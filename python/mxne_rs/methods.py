@@ -49,19 +49,20 @@ def by_map(problem: Problem, levels: Floats) -> AlphaChoice:
             "choose another method",
             RuntimeWarning,
         )
-    # Steps have one direction: upwards they are turned.
-    upwards = solution.alpha > steps[0][0].alpha
-    falling = steps[::-1] if upwards else steps
-    solutions = tuple(one for one, _ in falling)
-    path = Path(np.array([one.alpha for one in solutions]), solutions, solutions)
-    values = where_converged(path, [after for _, after in falling])
+    # Steps have one direction but for the tolerance of the solves; of equal alphas the last stays.
+    by_alpha = {one.alpha: (one, after) for one, after in steps}
+    alphas = sorted(by_alpha, reverse=True)
+    index = alphas.index(solution.alpha)
+    solutions = tuple(by_alpha[alpha][0] for alpha in alphas)
+    path = Path(np.array(alphas), solutions, solutions)
+    values = where_converged(path, [by_alpha[alpha][1] for alpha in alphas])
     if problem.rounds.n_reweights > 1 and solution.converged:
         solution = solve_irmxne(
             problem.gain, problem.data, solution.alpha, init=solution,
             **problem.rounds._asdict(), **problem.options(),
         )  # fmt: skip
     return AlphaChoice(
-        "map", solution.alpha, 0 if upwards else len(steps) - 1, path.alphas, values, None,
+        "map", solution.alpha, index, path.alphas, values, None,
         path.n_active, path.gaps, path.explained_variance, solution, not settled,
     )  # fmt: skip
 
@@ -125,7 +126,7 @@ def by_gof(problem: Problem, grid: Floats, gof: Any, debias: bool) -> AlphaChoic
     target = _as_part("gof", gof)
     path = problem.path(problem.gain, problem.data, grid)
     values = where_converged(path, path.explained_variance)
-    if debias:
+    if debias and problem.data.any():
         values = 1 - residual_shares(problem, path, problem.data, debias)
     return choice_on_grid("gof", path, values, target, first(values >= target), statuses(path))
 

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Floats, as_number
+from .covariance import check_rank, odd_channels, some, warn_of_few_samples, warn_of_other_names
 from .gain import Gain
+from .measurement import one_at_a_time
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +72,7 @@ class Model:
         return active
 
 
+@one_at_a_time
 def prepare_model(
     info: Any,
     forward: Any,
@@ -94,14 +97,23 @@ def prepare_model(
     if forward is None or noise_cov is None:
         name = "forward" if forward is None else "noise_cov"
         raise TypeError(f"{name} is None; it is needed")
+    forward = on_both_sides(forward)
     names, left_out = _align(info, forward, noise_cov)
     _check_pick_ori(pick_ori, forward, loose)
     _check_reference(mne.EvokedArray(np.zeros((len(info["ch_names"]), 1)), info), names)
+    odd = odd_channels(info, noise_cov, names)
+    if odd:
+        noise_cov = noise_cov.copy()
+        noise_cov["bads"] = [*noise_cov["bads"], *odd]
+        names = [name for name in names if name not in odd]
+        left_out = {**left_out, "without plausible noise": odd}
+    check_rank(rank, info, names)
     n_locations = int(forward["nsource"])
     factors = _location_factors(weights, weights_min, forward)
     prepared, gain, gain_info, whitener, weighting, _ = _prepare_gain(
         forward, info, noise_cov, True, *copy.deepcopy((depth, loose, rank))
     )
+    warn_of_few_samples(noise_cov, names, len(whitener))
     n_orient = 1 if mne.forward.is_fixed_orient(prepared) else 3
     kept = np.arange(n_locations)
     if factors is not None:
@@ -135,6 +147,27 @@ def check_kinds(forward: Any, noise_cov: Any) -> None:
             raise TypeError(f"{name} is {given}, not an mne.{kind.__name__}; read it with {reader}")
 
 
+def on_both_sides(forward: Any) -> Any:
+    """The forward solution; of one hemisphere, a copy with an empty space for the other one."""
+    import mne
+
+    src = both_sides(forward["src"])
+    return forward if src is forward["src"] else mne.Forward(forward, src=src)
+
+
+def both_sides(src: Any) -> Any:
+    """Complete source spaces of one hemisphere: MNE has no name and no estimate for one alone."""
+    import mne
+
+    if [space["type"] for space in src] != ["surf"]:
+        return src
+    (space,) = src
+    left = int(space["id"]) != 102  # FIFFV_MNE_SURF_RIGHT_HEMI
+    none = {"vertno": space["vertno"][:0], "inuse": 0 * space["inuse"], "nuse": 0}
+    empty = {**space, **none, "id": 102 if left else 101, "pinfo": None, "patch_inds": None}
+    return mne.SourceSpaces([space, empty] if left else [empty, space], src.info)
+
+
 def _align(info: Any, forward: Any, noise_cov: Any) -> tuple[list[str], dict[str, list[str]]]:
     """Return the good channels that all three share, and the others by reason."""
     import mne
@@ -159,26 +192,19 @@ def _align(info: Any, forward: Any, noise_cov: Any) -> tuple[list[str], dict[str
     if not names:
         raise ValueError(
             "data, forward and noise_cov have no good channel in common. The data have "
-            f"{_some(measured)}; the forward solution {_some(forward['sol']['row_names'])}; the "
-            f"noise covariance {_some(noise_cov['names'])}; bad are {_some(sorted(bads))}. "
+            f"{some(measured)}; the forward solution {some(forward['sol']['row_names'])}; the "
+            f"noise covariance {some(noise_cov['names'])}; bad are {some(sorted(bads))}. "
             "Use files of the same recording, or rename the channels"
         )
+    warn_of_other_names(info, forward, noise_cov, bads)
     return names, {reason: channels for reason, channels in reasons.items() if channels}
-
-
-def _some(names: Any) -> str:
-    """The first few of many names."""
-    names = list(names)
-    if not names:
-        return "none"
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _log_alignment(names: list[str], left_out: dict[str, list[str]]) -> None:
     import mne
 
     parts = [
-        f"{len(channels)} {reason} ({_some(channels)})" for reason, channels in left_out.items()
+        f"{len(channels)} {reason} ({some(channels)})" for reason, channels in left_out.items()
     ]
     rest = f"; left out: {'; '.join(parts)}" if parts else ""
     mne.utils.logger.info(f"{len(names)} channels are used{rest}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .arrays import Floats, as_count, as_number
+from .arrays import Floats, as_count, as_flag, as_number
 from .debiasing import debias as find_factors
 from .gain import Gain
 from .localization import Localization
@@ -35,13 +35,15 @@ def l1l2(
     scale_l1_by_lmax: bool = True,
     n_threads: int = 0,
     time_limit: float | None = None,
+    verbose: bool | str | int | None = None,
 ) -> Localization:
     """``1/2 |Y - A X|^2 + lambda sum_i |X_i| + l2_temporal / 2 |X|^2`` by FISTA, certified.
 
     Parameters
     ----------
     model : Model
-        Prepared without depth weighting; A is its whitened gain, in 1/Am.
+        Prepared without depth weighting; A is its whitened gain, in 1/Am, with tangential
+        orientations times ``sqrt(loose)``.
     evokeds : list of mne.Evoked
         Y, whitened.
     alpha : float or 'auto'
@@ -55,12 +57,13 @@ def l1l2(
     tol : float
         Relative duality gap to reach.
     depth_weighting : float
-        Exponent: every A_i is divided by ``|A_i| ** depth_weighting``, and the amplitudes with it.
+        Exponent: every A_i is divided by ``|A_i| ** depth_weighting`` (of all its orientations
+        alike), and the amplitudes with it.
     center_data : bool
         Subtract the mean over channels from data and gain at each time: the model stays consistent.
     scale_l1_by_lmax : bool
         Take `l1_spatial` relative to ``max_i |A_i' Y|``.
-    n_threads, time_limit
+    n_threads, time_limit, verbose
         As for `solve_mxne`.
     """
     share = as_number("l1_spatial", l1_spatial, NOT_NEGATIVE, zero=True)
@@ -78,7 +81,8 @@ def l1l2(
         columns, data = columns - columns.mean(axis=0), data - data.mean(axis=0)
     norms = np.linalg.norm(columns.reshape(len(columns), -1, model.n_orient), axis=(0, 2))
     factors = np.where(norms == 0, 1, norms) ** -exponent
-    weighting = np.repeat(factors, model.n_orient)
+    # Without depth weights those of the model are of orientations, beside one scale for all.
+    weighting = np.repeat(factors, model.n_orient) * model.weighting / model.weighting.max()
     # A unit in which the gain is of order one: the amplitudes are of order 1e-9 otherwise.
     unit = float(np.max(norms * factors)) or 1.0
     gain = Gain(columns * (weighting / unit), model.n_orient)
@@ -93,7 +97,7 @@ def l1l2(
         solver="fista",
         n_threads=n_threads,
         time_limit=time_limit,
-        verbose=False,
+        verbose=verbose,
     )
     amplitudes = (
         solution.sources
@@ -115,6 +119,7 @@ def mce(
     debias: bool = False,
     n_threads: int = 0,
     time_limit: float | None = None,
+    verbose: bool | str | int | None = None,
 ) -> Localization:
     """Minimum current estimate: ``1/2 |m_t - G x_t|^2 + lambda sum_s |x_t,s|`` at every time t.
 
@@ -136,7 +141,7 @@ def mce(
         Epochs at most, for each time.
     debias : bool
         One factor of at least 1 per location, for all times.
-    n_threads, time_limit
+    n_threads, time_limit, verbose
         As for `solve_batch`.
     """
     share = as_number("alpha", alpha, "give a part of alpha_max, between 0 and 1")
@@ -146,14 +151,14 @@ def mce(
     solutions = solve_batch(
         model.gain, samples, share * largest or 1.0, tol=tol,
         max_iter=as_count("max_iter", max_iter, 1), n_threads=n_threads, time_limit=time_limit,
-        verbose=False,
+        verbose=verbose,
     )  # fmt: skip
     active = np.any([one.active_set for one in solutions], axis=0)
     columns = np.repeat(active, model.n_orient)
     x = np.hstack([one.x[columns] for one in solutions])
     gain = model.gain.columns(active)
     factors = np.ones(int(active.sum()))
-    if debias and active.any():
+    if as_flag("debias", debias) and active.any():
         factors = find_factors(gain, data, x, n_orient=model.n_orient)
         x *= np.repeat(factors, model.n_orient)[:, np.newaxis]
     power = 0.5 * float(np.sum(data**2))

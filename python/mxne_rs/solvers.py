@@ -10,8 +10,8 @@ from typing import Any
 from .arrays import as_number
 from .localization import Localization
 from .localize import import_mne, log_level, solve_jointly
-from .measurement import as_evokeds
-from .model import Model, check_kinds, prepare_model
+from .measurement import as_evokeds, check_processing
+from .model import Model, check_kinds, on_both_sides, prepare_model
 from .relatives import l1l2, mce
 from .settings import make_settings
 
@@ -56,12 +56,12 @@ class Solver:
         All take `n_threads` and `time_limit`.
     loose : float, dict, 'auto' or None, default None
         As for `mixed_norm`. None is 'auto', but fixed orientation on a cortex for "l1l2".
-    depth : float, dict or None, default 0.8
-        As for `mixed_norm`; "l1l2" has its `depth_weighting` instead.
+    depth : float, dict, 'auto' or None, default 'auto'
+        As for `mixed_norm`; 'auto' is 0.8. "l1l2" has its `depth_weighting` instead.
     rank, pick_ori : default None
         As for `mixed_norm`.
     verbose : bool, str, int or None, default None
-        MNE's log level.
+        MNE's log level; and of the line that shows progress, as for `solve_mxne`.
     **options
         Options of the method, as defaults for `apply_inverse_operator`.
 
@@ -78,7 +78,8 @@ class Solver:
     ImportError
         Where MNE-Python is not installed.
     TypeError, ValueError
-        For an unknown name (the message lists them all), or an option the method does not have.
+        For an unknown name (the message lists them all), or an option that the method does not
+        have, as `depth` for "l1l2".
 
     Notes
     -----
@@ -102,7 +103,7 @@ class Solver:
         name: str,
         *,
         loose: float | str | dict[str, float] | None = None,
-        depth: float | dict[str, Any] | None = 0.8,
+        depth: float | str | dict[str, Any] | None = "auto",
         rank: Any = None,
         pick_ori: str | None = None,
         verbose: bool | str | int | None = None,
@@ -112,12 +113,20 @@ class Solver:
         self._method = _method(name)
         self.name = self._method.name
         self._method.check(options)
-        self._options = options
+        if depth == "auto":
+            depth = None if self._method.fixed else 0.8
+        elif self._method.fixed and depth is not None:
+            raise TypeError(
+                f"depth is {depth!r}, but Solver({self.name!r}) has depth_weighting instead: the "
+                "exponent of what each location is divided by"
+            )
+        self._options = {"verbose": verbose, **options}
         self._loose, self._depth, self._rank = loose, depth, rank
         self._pick_ori, self._verbose = pick_ori, verbose
         self._forward: Any = None
         self._noise_cov: Any = None
         self._model: Model | None = None
+        self._info: Any = None
         self._prepared_for: Any = None
         self.localization: Localization | None = None
 
@@ -135,7 +144,9 @@ class Solver:
         forward : mne.Forward
             The forward solution.
         mne_obj : mne.Evoked, mne.Epochs or mne.io.Raw, optional
-            Data of the recording. None prepares when the operator is first applied.
+            Data of the recording. None prepares when the operator is first applied. From then on
+            data of another compensation grade, EEG reference, history of signal-space separation
+            or projections are refused; other channels, or other bad ones, are not.
         noise_cov : mne.Covariance, optional
             The noise covariance of a single trial. None assumes the same noise in all sensors of a
             type (`mne.make_ad_hoc_cov`).
@@ -156,10 +167,11 @@ class Solver:
         --------
         See `Solver`.
         """
-        self._forward, self._noise_cov, self._model = forward, noise_cov, None
+        self._noise_cov, self._model, self._info = noise_cov, None, None
         if alpha is not None:
             self._options["alpha"] = alpha
         check_kinds(forward, noise_cov)
+        self._forward = None if forward is None else on_both_sides(forward)
         if mne_obj is not None:
             first = mne_obj[0] if isinstance(mne_obj, list | tuple) and mne_obj else mne_obj
             if not hasattr(first, "info"):
@@ -188,7 +200,7 @@ class Solver:
         RuntimeError
             Before `make_inverse_operator`.
         TypeError, ValueError
-            Where an option is unknown or out of its range, or the data do not fit.
+            Where an option is unknown or out of its range, or the data do not fit the operator.
 
         Warns
         -----
@@ -203,10 +215,14 @@ class Solver:
         if self._forward is None:
             raise RuntimeError("there is no inverse operator yet: call make_inverse_operator first")
         evokeds = as_evokeds(mne_obj)
+        if self._info is not None:
+            check_processing(
+                self._info, evokeds[0].info, "the data that the operator was made for", "these"
+            )
         model = self._model
         if model is None or self._prepared_for != _sensors(evokeds[0].info):
             model = self._prepare(evokeds[0].info)
-        with log_level(self._verbose):
+        with log_level(options.get("verbose", self._verbose)):
             self.localization = self._method.run(model, evokeds, **{**self._options, **options})
             estimates = self.localization.estimates(self._pick_ori)
         return estimates[0] if len(estimates) == 1 else estimates
@@ -224,11 +240,11 @@ class Solver:
                 mne.utils.logger.info("No noise_cov: every sensor of a type has the same noise")
                 noise_cov = mne.make_ad_hoc_cov(info)
             self._model = prepare_model(
-                info, self._forward, noise_cov, loose=loose,
-                depth=None if self._method.fixed else self._depth, rank=self._rank,
+                info, self._forward, noise_cov, loose=loose, depth=self._depth, rank=self._rank,
                 pick_ori=self._pick_ori,
             )  # fmt: skip
         self._prepared_for = _sensors(info)
+        self._info = self._info or info.copy()
         return self._model
 
     def __repr__(self) -> str:
@@ -279,9 +295,8 @@ def _reweighted(
 
 
 def _sensors(info: Any) -> Any:
-    """What a prepared model depends on: with other bads or projections it is another one."""
-    projections = [(one["active"], one["data"]["data"].tobytes()) for one in info["projs"]]
-    return info["ch_names"], sorted(info["bads"]), projections
+    """What a prepared model depends on: with other bads it is another one."""
+    return info["ch_names"], sorted(info["bads"])
 
 
 def _percent(alpha: Any) -> Any:

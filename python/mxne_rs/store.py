@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import os
 import tempfile
-import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import shown
+from .progress import logger
 
 __all__ = ["Store"]
 
 #: What a part is a part of.
 MARK = "study"
+#: What the name of a file begins with that is being written, or was when its process ended.
+UNFINISHED = "unfinished-"
+#: Bytes of the checksum at the end of a part.
+N_CHECK = hashlib.sha256().digest_size
 
 
 class Store:
-    """One npz file per part, which says what it is a part of; a file that is there is whole.
+    """One npz file per part, which says what it is a part of and ends with its checksum.
+
+    Any number of processes may work on one folder: files appear under their names when they are
+    whole, and of the same study it does not matter who came first.
 
     Parameters
     ----------
@@ -62,8 +71,8 @@ class Store:
         self.fingerprint = fingerprint
         head = self.folder / "study.json"
         ours = {"study": name, "fingerprint": fingerprint}
-        if not head.exists() and not any(self.folder.iterdir()):
-            self._write(head, json.dumps(ours).encode())
+        if all(one.name.startswith(UNFINISHED) for one in self.folder.iterdir()):
+            self._write(head, json.dumps(ours).encode(), _link_if_first)
         try:
             theirs = json.loads(head.read_text(encoding="utf-8"))
         except (OSError, ValueError):
@@ -75,15 +84,22 @@ class Store:
             )
 
     def load(self, key: str) -> dict[str, NDArray[Any]] | None:
-        """Return a part; None where it is not there, cannot be read, or is not the one."""
+        """Return a part; None where it is not there, is damaged, or is not the one."""
+        path = self._path(key)
         try:
-            # A file cut short is left open by numpy.
-            with self._path(key).open("rb") as file, np.load(file, allow_pickle=False) as part:
-                if str(part[MARK]) != self._mark(key):
-                    return None
-                return {name[1:]: part[name] for name in part.files if name != MARK}
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
+            content = path.read_bytes()
+        except FileNotFoundError:
             return None
+        except OSError:
+            content = b""
+        # What zip itself checks leaves out its lists of names and numpy's shapes.
+        npz = content[:-N_CHECK]
+        if hashlib.sha256(npz).digest() == content[-N_CHECK:]:
+            with np.load(io.BytesIO(npz), allow_pickle=False) as part:
+                if str(part[MARK]) == self._mark(key):
+                    return {name[1:]: part[name] for name in part.files if name != MARK}
+        logger.warning(f"{path} is damaged, or no part of this study: it is solved again")
+        return None
 
     def save(self, key: str, part: dict[str, NDArray[Any]]) -> None:
         """Write a part, all of it or nothing."""
@@ -91,7 +107,8 @@ class Store:
         # A letter before each name: numpy has arguments that an array may be called like.
         named = {f"_{name}": array for name, array in part.items()}
         np.savez(content, **{MARK: np.array(self._mark(key))}, **named)  # type: ignore[arg-type]
-        self._write(self._path(key), content.getvalue())
+        npz = content.getvalue()
+        self._write(self._path(key), npz + hashlib.sha256(npz).digest(), os.replace)
 
     def _mark(self, key: str) -> str:
         return f"{self.fingerprint} {key}"
@@ -99,13 +116,27 @@ class Store:
     def _path(self, key: str) -> Path:
         return self.folder / f"{key}.npz"
 
-    def _write(self, path: Path, content: bytes) -> None:
-        descriptor, name = tempfile.mkstemp(dir=self.folder, suffix=".tmp")
+    def _write(
+        self, path: Path, content: bytes, put: Callable[[str, str | os.PathLike[str]], None]
+    ) -> None:
+        """Write to the side, then `put` it in place."""
+        descriptor, name = tempfile.mkstemp(dir=self.folder, prefix=UNFINISHED)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
-            os.replace(name, path)
-        except BaseException:
+                file.flush()
+                os.fsync(file.fileno())
+            put(name, path)
+        finally:
             with contextlib.suppress(OSError):
                 os.unlink(name)
-            raise
+
+
+def _link_if_first(name: str, path: str | os.PathLike[str]) -> None:
+    """Give a file its name, unless another process was first."""
+    try:
+        os.link(name, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links
+        os.replace(name, path)

@@ -190,7 +190,8 @@ def run_study(
         of ``joblib.parallel_config`` None takes its backend, too.
     store : path | None
         Folder where finished parts are kept, made where it does not exist: a sweep that was
-        stopped goes on from there. None keeps them in memory only.
+        stopped goes on from there; a part that is damaged is solved again. Several processes may
+        run one study in one folder. None keeps parts in memory only.
     announce : callable | None
         Called with the `Cost` before the second part of a sweep of 500 solves or more. Default:
         it is shown above the progress bar, where there is one; it is logged in any case.

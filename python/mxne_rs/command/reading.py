@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ..covariance import some
 from ..measurement import as_evokeds, evoked_of_raw
 from .wording import WrongInput, one_line
 
@@ -280,7 +281,7 @@ def _check_channels(
         if not names:
             raise WrongInput(
                 f"{given} and {other} have no channel in common: the first has "
-                f"{_some(measured)}, the second {_some(have)}; give files of the same recording, "
+                f"{some(measured)}, the second {some(have)}; give files of the same recording, "
                 "or rename the channels"
             )
     if not common & set(noise_cov["names"]) - bads:
@@ -307,12 +308,6 @@ def _sensors(mne: Any, info: Any) -> dict[str, str]:
 
 def _either(kinds: set[str]) -> str:
     return " and ".join(sorted(kinds, reverse=True)) or "no sensors"
-
-
-def _some(names: Any) -> str:
-    """The first few of many names."""
-    names = list(names)
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _read(option: str, name: str, reader: Callable[[str], Any], kind: str) -> Any:

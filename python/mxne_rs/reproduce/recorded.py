@@ -180,7 +180,9 @@ def goodness_of_fit(
     gain: Gain, data: Floats, estimate: Estimate, peak: NDArray[np.bool_]
 ) -> tuple[float, float]:
     """Explained power of the whitened data in percent, without and with debiasing."""
-    power = float(np.sum(data[:, peak] ** 2)) or 1.0
+    power = float(np.sum(data[:, peak] ** 2))
+    if power == 0:
+        return 0.0, 0.0
     plain, debiased = (
         100 * (1 - float(np.sum((data - fit)[:, peak] ** 2)) / power)
         for fit in estimate.fits(gain, data)
