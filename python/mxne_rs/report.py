@@ -13,7 +13,7 @@ from .curve import SureCurve
 from .localization import Localization
 from .pages import blank_figure, html_table, versions
 from .picture import CHANNEL_TYPES, draw, draw_time_courses
-from .table import COLUMNS, cells, source_table
+from .table import COLUMNS, LEGEND, cells, source_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -72,25 +72,30 @@ def write_report(
     scale = _scale(measured)
     picture = draw(localization, dipoles=dipoles, residual=residual)
     report = mne.Report(
-        title=f"{evoked.comment or 'evoked'}: sparse sources", img_max_width=1150, verbose="ERROR"
+        title=f"{localization.name}: sparse sources", img_max_width=1150, verbose="ERROR"
     )
 
     report.add_html(html_table(_summary(localization)), "Result", tags=("result",))
     report.add_figure(
         _butterfly(measured, scale),
         "Data",
-        caption=f"{len(measured.ch_names)} channels, average of {evoked.nave}",
+        caption=f"{len(measured.ch_names)} channels, average of {evoked.nave}; "
+        "each line a channel, coloured as its place on the small head",
         tags=("data",),
     )
     report.add_figure(picture, "Sources", tags=("sources",))
     headings = [heading for heading, _ in COLUMNS]
     report.add_html(
-        html_table((cells(row) for row in rows), headings)
-        + "<p>Positions in mm, head coordinates (x right, y front, z up), peaks in nAm.</p>",
+        html_table((cells(row) for row in rows), headings) + f"<p>{'<br>'.join(LEGEND)}</p>",
         "Table of sources",
         tags=("sources",),
     )
-    report.add_figure(_amplitudes(dipoles, rows), "Amplitudes", tags=("sources",))
+    report.add_figure(
+        _amplitudes(dipoles, rows),
+        "Amplitudes",
+        caption="Time courses of the sources, a dot at each peak; numbers as in the table",
+        tags=("sources",),
+    )
     report.add_figure(
         _butterfly(residual, scale),
         "Residual",
@@ -102,7 +107,7 @@ def write_report(
         report.add_figure(
             _alpha_curve(curve),
             "Choice of alpha",
-            caption="Stein's unbiased risk estimate: the smallest is chosen",
+            caption="Stein's unbiased risk estimate; dashed: its minimum, the alpha chosen",
             tags=("alpha",),
         )
     report.add_html(html_table(_certificate(localization)), "Certificate", tags=("certificate",))

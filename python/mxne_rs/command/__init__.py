@@ -222,6 +222,7 @@ def _reproduce(options: argparse.Namespace) -> Answer:
         for verdict, words in (
             ("holds", "holding"),
             ("does not hold", "not holding"),
+            ("undecided", "undecided"),
             ("cannot be checked here", "not to be checked here"),
         )
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,13 +14,21 @@ from ..pages import html_table, versions
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Claim", "Findings", "Picture", "Table", "write_findings"]
+__all__ = ["FEWEST", "Claim", "Findings", "Picture", "Table", "write_findings"]
 
-Verdict = Literal["holds", "does not hold", "cannot be checked here"]
+Verdict = Literal["holds", "does not hold", "undecided", "cannot be checked here"]
+#: Draws below which no standard error is trusted, and nothing is decided.
+FEWEST = 5
+#: What the third verdict means, for the report.
+THIRD_VERDICT = (
+    "Undecided: a difference is within its standard error over the draws (jackknife), or there "
+    f"are fewer than {FEWEST} draws."
+)
 #: As the report shows them, readable with colour-blind eyes.
 COLOURS: dict[Verdict, str] = {
     "holds": "#00694B",
     "does not hold": "#B03A00",
+    "undecided": "#7A5C00",
     "cannot be checked here": "#666666",
 }
 
@@ -35,7 +44,8 @@ class Claim:
     where : str
         Section or figure.
     verdict : str
-        "holds", "does not hold" or "cannot be checked here".
+        "holds", "does not hold", "undecided" (within the standard error over draws) or "cannot be
+        checked here".
     found : str
         What was found, with its numbers; or why it cannot be checked.
     """
@@ -141,8 +151,8 @@ def write_findings(findings: Findings, folder: Path) -> list[Path]:
     tables = [*findings.tables, Table("claims", "Claims", headings, claims)]
     written = [folder / "report.html"]
     report = mne.Report(title=findings.title, img_max_width=1150, verbose="ERROR")
-    report.add_html(f"<p>{findings.about}</p>", "What was done", tags=("settings",))
-    page = html_table(claims, headings, numbers=False)
+    report.add_html(f"<p>{escape(findings.about)}</p>", "What was done", tags=("settings",))
+    page = html_table(claims, headings, numbers=False) + f"<p>{THIRD_VERDICT}</p>"
     for verdict, colour in COLOURS.items():
         page = page.replace(
             f">{verdict}<", f' style="color:{colour};white-space:nowrap">{verdict}<'
