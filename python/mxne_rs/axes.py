@@ -26,6 +26,17 @@ def annotate(figure: Figure, name: str, summary: str, caption: str) -> None:
     figure.text(LEFT, 0.012, caption, fontsize=8.5, color=GREY, va="bottom", linespacing=1.4)
 
 
+def along_time(axes: Axes, times: Floats) -> str:
+    """Let a panel reach from the first to the last time; return the marker of its lines.
+
+    A line of one sample is a point, and an axis without length has no limits.
+    """
+    if len(times) == 1:
+        return "o"
+    axes.set_xlim(times[0], times[-1])
+    return ""
+
+
 def plain(axes: Axes) -> None:
     """Give a panel the look they all share."""
     for side in ("top", "right"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .axes import GREY, LEFT, annotate, plain
+from .axes import GREY, LEFT, along_time, annotate, plain
 from .localization import Localization
 from .table import SourceRow, in_head, source_table
 
@@ -245,6 +245,7 @@ def draw_head(axes: Axes, forward: Any, view: View) -> None:
 
 def draw_time_courses(axes: Axes, dipoles: Sequence[Any], rows: Sequence[SourceRow]) -> None:
     axes.axhline(0, color="0.8", linewidth=0.8)
+    marker = along_time(axes, 1000 * dipoles[0].times) if rows else ""
     for row in reversed(rows):
         dipole = dipoles[row.index]
         named = _is_named(row)
@@ -253,6 +254,8 @@ def draw_time_courses(axes: Axes, dipoles: Sequence[Any], rows: Sequence[SourceR
             1e9 * dipole.amplitude,
             color=_colour(row),
             linewidth=1.8 if named else 0.7,
+            marker=marker,
+            markersize=5 if named else 2,
             zorder=3 if named else 2,
             label=f"{row.number} {row.hemisphere}" if named else None,
         )
@@ -268,7 +271,6 @@ def draw_time_courses(axes: Axes, dipoles: Sequence[Any], rows: Sequence[SourceR
                 clip_on=False,
             )
     if rows:
-        axes.set_xlim(1000 * dipoles[0].times[0], 1000 * dipoles[0].times[-1])
         handles, labels = axes.get_legend_handles_labels()
         n_weak = len(rows) - len(labels)
         handles, labels = handles[::-1], labels[::-1]
@@ -310,17 +312,19 @@ def _draw_sensors(pair: tuple[Axes, Axes], measured: Any, residual: Any, kind: s
     # In a mixed order, so that neither side covers the other.
     order = np.random.default_rng(0).permutation(len(picks))
     for axes, lines, what in zip(pair, (data, fit), ("measured", "explained"), strict=True):
+        marker = along_time(axes, times)
         for index in order:
             axes.plot(
                 times,
                 lines[index],
                 color=colours[index],
                 linewidth=0.5,
+                marker=marker,
+                markersize=2,
                 alpha=0.75,
                 rasterized=True,
             )
         axes.set_ylim(-reach, reach)
-        axes.set_xlim(times[0], times[-1])
         axes.text(0.03, 0.97, what, transform=axes.transAxes, fontsize=8.5, color=GREY, va="top")
         plain(axes)
     pair[0].set_title(f"{len(picks)} {name} ({unit})", fontsize=10, pad=4)

@@ -27,7 +27,6 @@ N_NAMES = 20
 def write_report(
     localization: Localization,
     path: str | os.PathLike[str],
-    *,
     settings: Mapping[str, Any] | None = None,
 ) -> None:
     """Write an `mne.Report` of a localization; of several conditions, of the first.
@@ -207,7 +206,14 @@ def _butterfly(evoked: Any, scale: dict[str, list[float]]) -> Figure:
     kinds = [kind for kind in CHANNEL_TYPES if kind in evoked.get_channel_types()]
     figure = blank_figure(10.5, 0.6 + 2.2 * len(kinds))
     axes = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
-    evoked.plot(axes=list(axes), ylim=scale, spatial_colors=True, show=False, verbose="ERROR")
+    one = len(evoked.times) == 1
+    evoked.plot(
+        axes=list(axes), ylim=scale, xlim=None if one else "tight", spatial_colors=True, show=False,
+        verbose="ERROR",
+    )  # fmt: skip
+    for line in (line for panel in axes if one for line in panel.get_lines()):
+        # A line of one sample is a point.
+        line.set(marker="o", markersize=2)
     return figure
 
 

@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..arrays import one_line
 from ..pages import html_table, versions
 
 if TYPE_CHECKING:
@@ -151,7 +152,9 @@ def write_findings(findings: Findings, folder: Path) -> list[Path]:
     tables = [*findings.tables, Table("claims", "Claims", headings, claims)]
     written = [folder / "report.html"]
     report = mne.Report(title=findings.title, img_max_width=1150, verbose="ERROR")
-    report.add_html(f"<p>{escape(findings.about)}</p>", "What was done", tags=("settings",))
+    report.add_html(
+        f"<p>{escape(one_line(findings.about))}</p>", "What was done", tags=("settings",)
+    )
     page = html_table(claims, headings, numbers=False) + f"<p>{THIRD_VERDICT}</p>"
     for verdict, colour in COLOURS.items():
         page = page.replace(
