@@ -262,6 +262,41 @@ def test_what_was_solved_is_there_when_a_picture_fails(
     assert visible(tmp_path) >= NUMBERS and file not in visible(tmp_path)
 
 
+def test_a_disk_that_is_full_after_the_numbers(
+    data: list[str], tmp_path: Path, capsys: Capture, monkeypatch: Patch
+) -> None:
+    """Not even a hidden list fits any more: the numbers are there, and told."""
+    real, calls = Results._move, []
+
+    def move(self: Any, *arguments: Any) -> None:
+        calls.append(arguments)
+        if len(calls) == 2:
+            full()
+        real(self, *arguments)
+
+    monkeypatch.setattr(Results, "_move", move)
+    assert localize(data, tmp_path) == 4
+    captured = capsys.readouterr()
+    line = f"error: {tmp_path / 'localization.png'} cannot be written: No space left on device\n"
+    assert captured.err == f"mxne-rs: {line}"
+    assert captured.out.rstrip().endswith("residual-ave.fif")
+    assert visible(tmp_path) >= NUMBERS
+
+
+def test_a_file_that_fails_is_named_once(
+    data: list[str], tmp_path: Path, capsys: Capture, monkeypatch: Patch
+) -> None:
+    """Where the disk is full, the hidden list would not fit either: it is not written again."""
+    monkeypatch.setattr(mxne_rs.command.writing, "draw", full)
+    monkeypatch.setattr(mxne_rs.command.writing, "write_report", full)
+    moves: list[Any] = []
+    real = Results._move
+    monkeypatch.setattr(Results, "_move", lambda *given: (moves.append(given), real(*given)))
+    assert localize(data, tmp_path, "--report") == 4
+    assert capsys.readouterr().err.count("\n") == 2
+    assert len(moves) == 1
+
+
 def test_a_picture_of_a_path_that_fails(
     data: list[str], tmp_path: Path, capsys: Capture, monkeypatch: Patch
 ) -> None:

@@ -105,8 +105,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _say(line: str) -> None:
     # A stderr that is full or closed is no reason to end otherwise.
-    with contextlib.suppress(OSError, ValueError):
-        print(f"mxne-rs: {line}", file=sys.stderr)
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(f"mxne-rs: {one_line(line)}", file=sys.stderr)
 
 
 def _warn(line: str | None) -> None:
@@ -223,7 +224,7 @@ def _reproduce(options: argparse.Namespace) -> Answer:
     out = Path(options.out)
     with _quiet(options):
         from ..reproduce import PAPERS
-        from ..reproduce.findings import write_findings
+        from ..reproduce.findings import writers_of
 
         make_folder(out, "--out")
         how = read_recording(options)
@@ -237,7 +238,9 @@ def _reproduce(options: argparse.Namespace) -> Answer:
             announce=lambda cost: _say(str(cost)), **how,
         )  # fmt: skip
         results = Results(out, f"reproduce-{options.paper}")
-        results.write({"report.html": lambda side: write_findings(findings, side)})
+        tables, others = writers_of(findings)
+        results.write(tables)
+        results.write(others, may_fail=True)
     verdicts = Counter(claim.verdict for claim in findings.claims)
     told = ", ".join(
         f"{words} {verdicts[verdict]}"
@@ -248,7 +251,8 @@ def _reproduce(options: argparse.Namespace) -> Answer:
             ("cannot be checked here", "not to be checked here"),
         )
     )
-    lines = [f"{len(findings.claims)} claims: {told}", f"report: {out / 'report.html'}"]
+    names = ", ".join(reversed(results.names))
+    lines = [f"{len(findings.claims)} claims: {told}", f"wrote to {one_line(out)}: {names}"]
     return _complete(lines, results.problems)
 
 

@@ -117,8 +117,11 @@ class Results:
             with tempfile.TemporaryDirectory(prefix=".mxne-rs-", dir=self.folder) as side:
                 self._write(Path(side), writers, may_fail)
         except OSError as error:
-            name = error.filename or self.folder
-            raise NotWritten(f"{name} cannot be written: {error.strerror or error}") from error
+            name = error.filename or self.folder / next(iter(writers), "")
+            line = f"{name} cannot be written: {_reason(error)}"
+            if not may_fail:
+                raise NotWritten(f"{line}; {self.folder} is as it was") from error
+            self.problems.append(line)
 
     def _write(self, side: Path, writers: Mapping[str, Writer], may_fail: bool) -> None:
         new: dict[str, Path] = {}
@@ -135,7 +138,8 @@ class Results:
                 self.problems.append(line)
                 continue
             new |= {path.relative_to(part).as_posix(): path for path in _files(part)}
-        self._move(new, side)
+        if new or self._earlier:
+            self._move(new, side)
 
     def _move(self, new: dict[str, Path], side: Path) -> None:
         """Exchange the files of earlier runs for new ones; put them back where that fails."""

@@ -14,7 +14,7 @@ from ..picture import draw
 from ..report import write_report
 from ..table import format_table, source_table, write_table
 from .folder import Results
-from .wording import unsettled_line
+from .wording import one_line, unsettled_line
 
 __all__ = ["Written", "needs_h5io", "write_localization", "write_path"]
 
@@ -121,7 +121,7 @@ def write_localization(
             may_fail=True,
         )
         if not beside:
-            elsewhere = [str(report)] if place.names else []
+            elsewhere = [one_line(report)] if place.names else []
             results.problems.extend(place.problems)
 
     start, stop = 1000 * evoked.times[0], 1000 * evoked.times[-1]
@@ -138,7 +138,7 @@ def write_localization(
         f"{solution.status.replace('_', ' ')}: relative gap {localization.relative_gap:.1e}, "
         f"{solution.n_iter} epochs, {1000 * solution.elapsed:.0f} ms",
         *filter(None, [unsettled_line([localization])]),
-        f"wrote to {out}: {', '.join([*results.names, *elsewhere])}",
+        f"wrote to {one_line(out)}: {', '.join([*results.names, *elsewhere])}",
     ]
     return Written(lines, results.problems)
 
@@ -190,7 +190,7 @@ def write_path(found: Sequence[Localization], out: Path) -> Written:
         format_path(found),
         _channels(found[0]),
         *filter(None, [unsettled_line(found)]),
-        f"wrote to {out}: {', '.join(results.names)}",
+        f"wrote to {one_line(out)}: {', '.join(results.names)}",
     ]
     return Written(lines, results.problems)
 
