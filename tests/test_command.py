@@ -141,11 +141,9 @@ def test_localize(files: dict[str, str], tmp_path: Path, capsys: Capture) -> Non
 
 @pytest.mark.usefixtures("no_pictures")
 def test_options_reach_the_solver(files: dict[str, str], tmp_path: Path, capsys: Capture) -> None:
-    """MxNE with fixed orientation, undebiased, into a folder that holds an older result."""
+    """MxNE with fixed orientation, undebiased."""
     options = {**files, "--out": str(tmp_path), "--reweights": "1", "--loose": "0"}
     options |= {"--condition": "0", "--solver": "fista", "--depth": "0.9", "--baseline": "none|0"}
-    (tmp_path / "dipoles").mkdir()
-    (tmp_path / "dipoles" / "source-99.dip").write_text("an older result")
     assert run(options, "--no-debias") == 0
     captured = capsys.readouterr()
     assert ": MxNE, alpha 20 %" in captured.out
@@ -649,7 +647,7 @@ def test_path(files: dict[str, str], tmp_path: Path, capsys: Capture) -> None:
     assert counts[0] == 0
     assert counts[-1] == 2
     sources = [line.split("\t") for line in (out / "path-sources.tsv").read_text().splitlines()]
-    assert len(sources[0]) == len(sources[-1]) == 10
+    assert len(sources[0]) == len(sources[-1]) == 11
     at_end = [line for line in sources if line[0] == "25"]
     assert [line[2] for line in at_end] == ["left", "right"]
     picture = (out / "path.png").read_bytes()

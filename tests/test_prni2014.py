@@ -18,6 +18,7 @@ from mxne_rs.reproduce.prni2014 import (
 )
 from mxne_rs.reproduce.prni2014_claims import claims_of
 from mxne_rs.reproduce.prni2014_recorded import Race, Recorded
+from mxne_rs.reproduce.verdicts import above, every
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
@@ -84,7 +85,7 @@ def test_scores_are_gathered():
     assert np.allclose(scores.curves, scores.f1.mean(axis=3))
 
 
-def made_up(mxne, irmxne, repetitions=4):
+def made_up(mxne, irmxne, repetitions=5):
     """Scores whose best F1 in the four settings are these."""
     f1 = np.full((4, len(METHODS), len(PERCENTS), repetitions), 0.1)
     for i in range(4):
@@ -109,9 +110,40 @@ def test_verdicts_of_the_simulation():
     larger = made_up([0.95, 0.9, 0.5, 0.1], [1, 1, 0.9, 0.3])
     larger.n_active[2, 1, 3, 0] = 10
     assert verdicts(larger)[10] == "does not hold"
-    # A single draw tells nothing about the difference.
-    assert verdicts(made_up([0.9] * 4, [1] * 4, 1))[5] == "does not hold"
+    # A few draws tell nothing, whatever they say.
+    for few in (1, 2, 4):
+        assert set(verdicts(made_up([0.9] * 4, [1] * 4, few))[:11]) == {"undecided"}
     assert verdicts(paper)[11:] == ["cannot be checked here"] * 11
+
+
+def test_a_difference_within_its_standard_error_is_undecided():
+    scores = made_up([0.5] * 4, [0.6] * 4, 8)
+    # Differences of 0.1 on average; their standard error is 0.2 / sqrt(7) = 0.076, then 0.11.
+    for spread, verdict in ((0.2, "holds"), (0.3, "undecided")):
+        noisy = Scores(scores.f1.copy(), scores.n_active, scores.amplitude, 0)
+        noisy.f1[:, 1, 5:9] += spread * np.tile([1, -1], 4)
+        assert verdicts(noisy)[8] == verdict
+        # The other way round.
+        noisy.f1[:, [0, 1]] = noisy.f1[:, [1, 0]]
+        assert verdicts(noisy)[8] == {"holds": "does not hold"}.get(verdict, verdict)
+
+
+def test_standard_errors_are_those_of_the_mean_and_of_its_functions():
+    stats = pytest.importorskip("scipy.stats")
+    draws = np.random.default_rng(0).normal(0.05, 1, (30, 200))
+    error = stats.sem(draws, axis=0)
+    expected = np.where(np.abs(draws.mean(axis=0)) > error, draws.mean(axis=0) > 0, 0.5)
+    assert np.array_equal(above(draws), expected)
+    assert {0.0, 0.5, 1.0} == set(expected.tolist())
+    # Of a ratio of means, by the delta method: about (1, 2 or 3 errors from the limit).
+    pairs = np.random.default_rng(1).normal(5, 1, (400, 2))
+    ratio, relative = 1.0, np.sqrt(2 / 400) / 5
+    for n_errors in (0.3, 3.0):
+        limit = np.divide(*pairs.mean(axis=0)) - n_errors * ratio * relative
+        assert above(pairs, limit, lambda some: np.divide(*some.mean(axis=0))) == (
+            1.0 if n_errors > 1 else 0.5
+        )
+    assert every(1.0, [1.0, 0.5]) == 0.5 and every([1.0, 0.5], 0.0) == 0.0 and every(True) == 1
 
 
 def test_verdicts_of_the_recorded_part():
@@ -148,7 +180,7 @@ def test_the_command_writes_a_report_and_goes_on(tmp_path, capsys, monkeypatch):
     command = ["reproduce", "prni2014", "--out", str(tmp_path), "--repetitions", "3"]
     assert main(command) == 0
     told = capsys.readouterr()
-    assert "22 claims" in told.out and "not to be checked here 11" in told.out
+    assert "22 claims: holding 0, not holding 0, undecided 11, not to be checked" in told.out
     assert "2 parts, 456 solves" in told.err
     with (tmp_path / "f1.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -159,7 +191,8 @@ def test_the_command_writes_a_report_and_goes_on(tmp_path, capsys, monkeypatch):
         j, k = METHODS.index(row["method"]), PERCENTS.tolist().index(float(row["alpha_percent"]))
         assert float(row["mean_f1"]) == pytest.approx(scores.curves[i, j, k])
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "approximately 3 times higher" in page and "does not hold" in page
+    assert "approximately 3 times higher" in page and "does not hold" not in page
+    assert page.count(">undecided<") == 11 and "within its standard error" in page
     assert (tmp_path / "figure-1.png").stat().st_size > 10_000
     monkeypatch.setattr(prni2014, "_solve", None)
     with (tmp_path / "claims.csv").open() as file:

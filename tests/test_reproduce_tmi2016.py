@@ -240,7 +240,7 @@ def test_verdicts_follow_the_numbers():
 
 
 def test_the_report_has_figures_numbers_and_claims(monkeypatch, tmp_path):
-    """All of it, on a small head; verdicts of all three kinds."""
+    """All of it, on a small head; two draws decide nothing that is drawn."""
     from mxne_rs.reproduce import timing
 
     monkeypatch.setattr(tmi2016, "find_head", lambda data: volume_head(20.0))
@@ -252,7 +252,9 @@ def test_the_report_has_figures_numbers_and_claims(monkeypatch, tmp_path):
     assert len([name for name in names if name.endswith(".png")]) == 5
     assert {"simulation.csv", "epochs.csv", "selection.csv", "timing.csv"} <= set(names)
     verdicts = {one.verdict for one in findings.claims}
-    assert verdicts == {"holds", "does not hold", "cannot be checked here"}
+    assert verdicts >= {"undecided", "cannot be checked here"}
+    drawn = [one for one in findings.claims if "Fig. 1" in one.where or "IV" in one.where]
+    assert {one.verdict for one in drawn if "F1" in one.found} == {"undecided"}
     assert len({one.sentence for one in findings.claims}) > 40
 
 

@@ -1,11 +1,14 @@
 """Stability: what MNE finds on the same averages; tables, bounds, pictures."""
 
+import dataclasses
+import inspect
 import warnings
 
 import numpy as np
 import pytest
 
 mne = pytest.importorskip("mne")
+matplotlib = pytest.importorskip("matplotlib")
 
 import mxne_rs  # noqa: E402
 from mxne_rs.resampling import draw_trials  # noqa: E402
@@ -95,6 +98,50 @@ def test_table_and_picture(found, tmp_path):
     assert "6 resamples, 3 alphas" in repr(found)
 
 
+def test_one_part_of_the_trials_is_drawn_by_default():
+    """Halves, for which the bound is proved, here and where alpha is chosen."""
+    for function in (mxne_rs.stability, mxne_rs.choose_alpha):
+        assert inspect.signature(function).parameters["subsample"].default == 0.5
+
+
+def test_colours_go_by_probability_and_amplitude_at_the_chosen_alpha(found):
+    """Ties are not broken by the number of a location, and no curve is covered."""
+    n_locations = found.forward["nsource"]
+    probability, amplitude = np.zeros((3, n_locations)), np.full((3, n_locations), np.nan)
+    # Nine locations tie at the chosen alpha, stronger the larger their number.
+    tied = np.arange(30, 39)
+    probability[1, tied], amplitude[1, tied] = 1.0, 1e-9 * tied
+    # Always found at another alpha, hardly ever at this one.
+    probability[0, 5], probability[1, 5], amplitude[:, 5] = 1.0, 0.2, 1e-6
+    made = dataclasses.replace(found, probability=probability, amplitude=amplitude)
+    figure = made.plot(PERCENTS[1])
+    left, right = figure.subfigs[1].axes
+    names = [text.get_text() for text in left.get_legend().get_texts()]
+    positions = 1000 * np.asarray(found.forward["source_rr"])
+    expected = ["({:.0f}, {:.0f}, {:.0f}) mm".format(*positions[s]) for s in tied[::-1][:7]]
+    assert names == expected
+    figure.draw_without_rendering()
+    for axes in (left, right):
+        legend, panel = axes.get_legend().get_window_extent(), axes.get_window_extent()
+        assert legend.y0 >= panel.y1 - 1 and legend.x1 <= figure.bbox.x1
+    # The rings on the head have the colours of the curves.
+    rings = figure.subfigs[0].axes[0].collections[-1].get_edgecolors()
+    colours = [matplotlib.colors.to_rgba(line.get_color()) for line in left.get_lines()]
+    assert {tuple(ring) for ring in rings[-7:]} <= set(colours)
+
+
+def test_one_alpha_is_drawn_as_points(found):
+    one = dataclasses.replace(
+        found, alphas=found.alphas[:1], n_active=found.n_active[:, :1],
+        probability=found.probability[2:], amplitude=found.amplitude[2:],
+        explained_variance=found.explained_variance[:, :1],
+        debiased_explained_variance=found.debiased_explained_variance[:, :1],
+    )  # fmt: skip
+    for axes in one.plot(PERCENTS[0]).subfigs[1].axes:
+        curves = [line for line in axes.get_lines() if len(line.get_xdata()) == 1]
+        assert curves and all(line.get_marker() == "o" for line in curves)
+
+
 def test_bound_and_choice(found):
     ever = [np.mean([len(set()) for _ in range(6)]) for _ in PERCENTS]
     assert len(ever) == 3
@@ -132,15 +179,16 @@ def test_strange_input(simulated):
         ).table(-1)
     with pytest.warns(mxne_rs.ConvergenceWarning, match=r"not reached in \d+ of 1"):
         mxne_rs.stability(
-            *simulated, [10.0], n_resamples=1, tol=1e-17, tmin=0.06, tmax=0.15, verbose=False
-        )
+            *simulated, [10.0], n_resamples=1, tol=1e-17, subsample=0.8, tmin=0.06, tmax=0.15,
+            verbose=False,
+        )  # fmt: skip
 
 
 def test_what_cannot_be_said_is_told(simulated):
     epochs, forward, noise_cov = simulated
     how = {"n_resamples": 2, "tmin": 0.06, "tmax": 0.15, "verbose": False}
     with pytest.raises(ValueError, match="every resample would be the same"):
-        mxne_rs.stability(epochs[:2], forward, noise_cov, **how)
+        mxne_rs.stability(epochs[:2], forward, noise_cov, subsample=0.8, **how)
     with pytest.raises(ValueError, match="the epochs are empty"):
         mxne_rs.stability(epochs[:0], forward, noise_cov, **how)
     spoilt = epochs.copy()

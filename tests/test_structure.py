@@ -106,7 +106,16 @@ PYTHON_ORDER = [
     "__main__",
 ]
 #: Inside of the command line, a package of its own.
-COMMAND_ORDER = ["wording", "values", "options", "reading", "writing", "__init__"]
+COMMAND_ORDER = [
+    "wording",
+    "console",
+    "values",
+    "options",
+    "reading",
+    "folder",
+    "writing",
+    "__init__",
+]
 
 
 def rust_files():

@@ -55,7 +55,8 @@ path_picture = folder / "demo/path/path.png"
 # --------------------
 #
 # irMxNE is the default (``--reweights 1`` is MxNE). ``--alpha sure`` would choose alpha by
-# itself.
+# itself. What an earlier ``localize`` wrote into the folder is removed, so that no report of
+# another alpha stays beside new files; what it did not write is not touched.
 
 mxne_rs(f"localize {files} --alpha 40 --report --out demo/results")
 report = folder / "demo/results/report.html"

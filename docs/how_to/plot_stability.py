@@ -22,7 +22,6 @@ found = stability(
     forward,
     noise_cov,
     n_resamples=60,
-    subsample=0.5,
     tmin=0.06,
     tmax=0.15,
     verbose=False,
@@ -35,7 +34,7 @@ print(found)
 #
 # Without an alpha the picture takes the smallest one at which not more than one location is
 # expected to be found so often by chance (Meinshausen and Bühlmann 2010; ``false_bound`` has the
-# bound at each alpha). It assumes halves of the trials, ``subsample=0.5``.
+# bound at each alpha). It assumes halves of the trials, which is the default of ``subsample``.
 
 found.plot()
 

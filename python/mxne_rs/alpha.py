@@ -15,6 +15,7 @@ from .criteria import Problem, mean_of
 from .gain import Gain, prepared
 from .methods import by_cv, by_discrepancy, by_gof, by_map, by_n_sources, by_stability, by_sure
 from .request import make_request, make_rounds, sensor_data
+from .resampling import SUBSAMPLE
 from .solution import one_warning
 from .sure import noise_levels, solve_sure
 from .sweeps import falling_alphas
@@ -32,7 +33,7 @@ def choose_alpha(
     n_directions: int = 1,
     n_folds: int = 5,
     n_resamples: int = 50,
-    subsample: float = 0.5,
+    subsample: float = SUBSAMPLE,
     threshold: float = 0.9,
     max_false: float = 1.0,
     gof: float = 0.8,
@@ -174,7 +175,7 @@ def choose_alpha(
     >>> choice = mxne_rs.choose_alpha(gain, trials, eps=0.03, n_reweights=10, rng=0)
     >>> np.flatnonzero(choice.solution.active_set), choice.at_edge
     (array([20, 60]), False)
-    >>> options = {"method": "stability", "subsample": 0.5, "eps": 0.03, "rng": 0}
+    >>> options = {"method": "stability", "eps": 0.03, "rng": 0}
     >>> np.flatnonzero(mxne_rs.choose_alpha(gain, trials, **options).stable)
     array([20, 60])
     """

@@ -192,6 +192,19 @@ def as_choice(name: str, value: Any, choices: Sequence[str]) -> str:
     return value
 
 
+def one_line(text: object) -> str:
+    """A user's words on one line, with what cannot be printed as escapes: ``\\x1b``.
+
+    Examples
+    --------
+    >>> from mxne_rs.arrays import one_line
+    >>> one_line("left\\nright\\t\\x1b[2J"), one_line("Ton é")
+    ('left right \\\\x1b[2J', 'Ton é')
+    """
+    words = " ".join(str(text).split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
+
+
 def shown(value: Any) -> str:
     """A value as an error message quotes it: short, whatever it is."""
     try:

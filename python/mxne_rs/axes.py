@@ -8,10 +8,33 @@ from .arrays import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 GREY = "0.35"
 #: The axis of alphas in percent.
 PERCENT = "alpha (% of the value that leaves no source)"
+#: Left edge of titles and captions, as a part of the width; characters of a title that fit.
+LEFT, LONGEST = 0.065, 90
+
+
+def annotate(figure: Figure, name: str, summary: str, caption: str) -> None:
+    """Write name and summary above the panels of a figure, and a caption below them."""
+    name = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+    # A name is the user's: its dollars are no formula.
+    figure.text(LEFT, 0.955, name, fontsize=16, fontweight="bold", va="center", parse_math=False)
+    figure.text(LEFT, 0.922, summary, fontsize=10.5, color=GREY, va="center")
+    figure.text(LEFT, 0.012, caption, fontsize=8.5, color=GREY, va="bottom", linespacing=1.4)
+
+
+def along_time(axes: Axes, times: Floats) -> str:
+    """Let a panel reach from the first to the last time; return the marker of its lines.
+
+    A line of one sample is a point, and an axis without length has no limits.
+    """
+    if len(times) == 1:
+        return "o"
+    axes.set_xlim(times[0], times[-1])
+    return ""
 
 
 def plain(axes: Axes) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .arrays import Floats
+from .arrays import Floats, one_line
 from .measurement import one_at_a_time
 from .solution import Solution
 
@@ -62,6 +62,11 @@ class Localization:
     left_out: dict[str, list[str]]
 
     @property
+    def name(self) -> str:
+        """Comment of the first evoked on one line; "evoked" where it has none."""
+        return one_line(self.evokeds[0].comment or "") or "evoked"
+
+    @property
     def alpha(self) -> float:
         """Regularisation in percent of alpha_max: the one given, or that of SURE."""
         return self.solution.alpha
@@ -78,6 +83,22 @@ class Localization:
         if total == 0:
             return 0.0
         return 100 * (1 - float(np.sum((self.data - self.gain @ self.amplitudes) ** 2)) / total)
+
+    @property
+    def drops(self) -> Floats:
+        """Points of `explained_variance` lost without each source, shape (n_active,).
+
+        Each source is set to zero while the others stay as they are. A source that works against
+        the fit has a negative drop; drops of correlated sources do not add up.
+        """
+        residual = self.data - self.gain @ self.amplitudes
+        o, total = self.n_orient, float(np.sum(self.data**2)) or np.inf
+        drops = np.zeros(len(self.factors))
+        for s in range(len(drops)):
+            rows = slice(s * o, (s + 1) * o)
+            field = self.gain[:, rows] @ self.amplitudes[rows]
+            drops[s] = 100 * float(np.sum((2 * residual + field) * field)) / total
+        return drops
 
     @one_at_a_time
     def estimates(self, pick_ori: str | None = None) -> list[Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ._core import __version__
+from .arrays import one_line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,7 +28,8 @@ def html_table(
     numbers = len(headings) > 3 if numbers is None else numbers
     side = ' class="text-end px-3"' if numbers else ' class="pe-4"'
     body = "".join(
-        "<tr>" + "".join(f"<td{side}>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+        "<tr>" + "".join(f"<td{side}>{escape(one_line(cell))}</td>" for cell in row) + "</tr>"
+        for row in rows
     )
     if not body:
         return ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .arrays import Floats
-from .axes import GREY, PERCENT, falling, plain
+from .axes import GREY, LEFT, PERCENT, annotate, falling, plain
 from .localization import Localization
 from .picture import COLOURS, WEAK_COLOUR
 from .table import source_table
@@ -22,6 +22,12 @@ __all__ = ["draw_path"]
 
 #: How many sources are named; the last colour is too close to the grey of the others.
 N_NAMED = len(COLOURS) - 1
+#: What colours and zeros mean.
+CAPTION = (
+    f"Explained: of the whitened data's power. Coloured: the {N_NAMED} sources that are active at "
+    "the largest number of alphas, of equal ones the strongest;\ngrey: all others. A source that "
+    "is not active has amplitude 0. Crosses: the tolerance was not reached."
+)
 #: Where a solve stopped before its gap was reached.
 SHORT_COLOUR = "#B2182B"
 
@@ -48,7 +54,8 @@ def draw_path(found: Sequence[Localization], path: str | os.PathLike[str] | None
 
     Notes
     -----
-    The seven sources with the highest peaks are named: by hemisphere and vertex on a cortex, by
+    The seven sources that are active at the largest number of alphas, of equal ones those with
+    the highest peaks, have a colour and a name: by hemisphere and vertex on a cortex, by
     hemisphere and position in a volume (mm, head coordinates). Alphas whose gap was not reached are
     crosses.
 
@@ -68,10 +75,10 @@ def draw_path(found: Sequence[Localization], path: str | os.PathLike[str] | None
     except ImportError as error:
         raise ImportError("the picture needs matplotlib: pip install 'mxne-rs[mne]'") from error
 
-    figure = Figure(figsize=(11, 8), dpi=150, facecolor="white")
+    figure = Figure(figsize=(11, 8.4), dpi=150, facecolor="white")
     FigureCanvasAgg(figure)
     panels = figure.subplots(3, 1, sharex=True, height_ratios=[1.0, 1.0, 2.2])
-    figure.subplots_adjust(left=0.075, right=0.78, top=0.89, bottom=0.07, hspace=0.1)
+    figure.subplots_adjust(left=LEFT, right=0.78, top=0.89, bottom=0.115, hspace=0.1)
     percents = np.array([one.alpha for one in found])
     short = np.array([not one.solution.converged for one in found])
     counts = np.array([float(one.active.sum()) for one in found])
@@ -88,11 +95,7 @@ def draw_path(found: Sequence[Localization], path: str | os.PathLike[str] | None
     panels[0].yaxis.get_major_locator().set_params(integer=True)
     _draw_amplitudes(panels[2], percents, found)
     falling(panels[2], percents, PERCENT)
-    evoked = found[0].evokeds[0]
-    figure.text(
-        0.075, 0.955, evoked.comment or "evoked", fontsize=16, fontweight="bold", va="center"
-    )
-    figure.text(0.075, 0.918, _summary(found), fontsize=10.5, color=GREY, va="center")
+    annotate(figure, found[0].name, _summary(found), CAPTION)
     if path is not None:
         figure.savefig(path)
     return figure
@@ -118,8 +121,8 @@ def _summary(found: Sequence[Localization]) -> str:
 
 def _draw_amplitudes(axes: Axes, percents: Floats, found: Sequence[Localization]) -> None:
     courses, names = _amplitudes(found)
-    strongest = sorted(courses, key=lambda location: -courses[location].max())
-    for rank, location in reversed(list(enumerate(strongest))):
+    lasting = sorted(courses, key=lambda s: (-(courses[s] > 0).sum(), -courses[s].max()))
+    for rank, location in reversed(list(enumerate(lasting))):
         named = rank < N_NAMED
         axes.plot(
             percents,
@@ -139,9 +142,9 @@ def _draw_amplitudes(axes: Axes, percents: Floats, found: Sequence[Localization]
         return
     handles, labels = axes.get_legend_handles_labels()
     handles, labels = handles[::-1], labels[::-1]
-    if n_weak := len(courses) - len(labels):
+    if n_others := len(courses) - len(labels):
         handles += axes.plot([], [], color=WEAK_COLOUR, linewidth=0.6)
-        labels.append(f"{n_weak} weaker")
+        labels.append(f"{n_others} others")
     axes.legend(
         handles,
         labels,
@@ -149,7 +152,7 @@ def _draw_amplitudes(axes: Axes, percents: Floats, found: Sequence[Localization]
         bbox_to_anchor=(1.01, 1.0),
         fontsize=9,
         frameon=False,
-        title="strongest first",
+        title="most alphas first",
         title_fontsize=9,
         alignment="left",
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .axes import GREY, plain
+from .axes import GREY, LEFT, along_time, annotate, plain
 from .localization import Localization
 from .table import SourceRow, in_head, source_table
 
@@ -46,6 +46,13 @@ VIEWS: tuple[View, ...] = (
 )
 AXIS_NAMES = ("x", "y", "z")
 WEAK_COLOUR = "#8C8C8C"
+#: What marks and colours mean.
+CAPTION = (
+    "Heads: sources with the numbers and colours of the table and the courses, grey after the "
+    "eighth; area grows with peak amplitude, the stick points where\nthe current flows at the "
+    "peak; small dots are all locations. Sensors: a line per channel, from the left (blue) to "
+    "the right (red) of the head."
+)
 #: Length of the line that shows a dipole's direction, in mm.
 DIRECTION_LENGTH = 16.0
 
@@ -73,7 +80,7 @@ def draw(
     Returns
     -------
     matplotlib.figure.Figure
-        12 by 8 inches. No window is opened and no global state of matplotlib is touched.
+        No window is opened and no global state of matplotlib is touched.
 
     Raises
     ------
@@ -107,10 +114,10 @@ def draw(
     residual = localization.residuals()[0] if residual is None else residual
     rows = source_table(localization, dipoles)
 
-    figure = Figure(figsize=(12, 8.2), dpi=150, facecolor="white")
+    figure = Figure(figsize=(12, 8.6), dpi=150, facecolor="white")
     FigureCanvasAgg(figure)
     outer = figure.add_gridspec(
-        2, 1, height_ratios=[1.0, 1.0], hspace=0.26, left=0.065, right=0.985, top=0.875, bottom=0.07
+        2, 1, height_ratios=[1.0, 1.0], hspace=0.26, left=LEFT, right=0.985, top=0.875, bottom=0.115
     )
     top = outer[0].subgridspec(1, 3, wspace=0.16)
     for column, view in enumerate(VIEWS):
@@ -124,13 +131,7 @@ def draw(
         pair = (figure.add_subplot(sensors[0, column]), figure.add_subplot(sensors[1, column]))
         _draw_sensors(pair, measured, residual, kind)
 
-    evoked = localization.evokeds[0]
-    figure.text(
-        0.065, 0.955, evoked.comment or "evoked", fontsize=16, fontweight="bold", va="center"
-    )
-    figure.text(
-        0.065, 0.922, _summary(localization, len(rows)), fontsize=10.5, color=GREY, va="center"
-    )
+    annotate(figure, localization.name, _summary(localization, len(rows)), CAPTION)
     if path is not None:
         figure.savefig(path)
     return figure
@@ -244,6 +245,7 @@ def draw_head(axes: Axes, forward: Any, view: View) -> None:
 
 def draw_time_courses(axes: Axes, dipoles: Sequence[Any], rows: Sequence[SourceRow]) -> None:
     axes.axhline(0, color="0.8", linewidth=0.8)
+    marker = along_time(axes, 1000 * dipoles[0].times) if rows else ""
     for row in reversed(rows):
         dipole = dipoles[row.index]
         named = _is_named(row)
@@ -252,6 +254,8 @@ def draw_time_courses(axes: Axes, dipoles: Sequence[Any], rows: Sequence[SourceR
             1e9 * dipole.amplitude,
             color=_colour(row),
             linewidth=1.8 if named else 0.7,
+            marker=marker,
+            markersize=5 if named else 2,
             zorder=3 if named else 2,
             label=f"{row.number} {row.hemisphere}" if named else None,
         )
@@ -267,7 +271,6 @@ def draw_time_courses(axes: Axes, dipoles: Sequence[Any], rows: Sequence[SourceR
                 clip_on=False,
             )
     if rows:
-        axes.set_xlim(1000 * dipoles[0].times[0], 1000 * dipoles[0].times[-1])
         handles, labels = axes.get_legend_handles_labels()
         n_weak = len(rows) - len(labels)
         handles, labels = handles[::-1], labels[::-1]
@@ -309,17 +312,19 @@ def _draw_sensors(pair: tuple[Axes, Axes], measured: Any, residual: Any, kind: s
     # In a mixed order, so that neither side covers the other.
     order = np.random.default_rng(0).permutation(len(picks))
     for axes, lines, what in zip(pair, (data, fit), ("measured", "explained"), strict=True):
+        marker = along_time(axes, times)
         for index in order:
             axes.plot(
                 times,
                 lines[index],
                 color=colours[index],
                 linewidth=0.5,
+                marker=marker,
+                markersize=2,
                 alpha=0.75,
                 rasterized=True,
             )
         axes.set_ylim(-reach, reach)
-        axes.set_xlim(times[0], times[-1])
         axes.text(0.03, 0.97, what, transform=axes.transAxes, fontsize=8.5, color=GREY, va="top")
         plain(axes)
     pair[0].set_title(f"{len(picks)} {name} ({unit})", fontsize=10, pad=4)

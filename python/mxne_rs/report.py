@@ -13,7 +13,7 @@ from .curve import SureCurve
 from .localization import Localization
 from .pages import blank_figure, html_table, versions
 from .picture import CHANNEL_TYPES, draw, draw_time_courses
-from .table import COLUMNS, cells, source_table
+from .table import COLUMNS, LEGEND, cells, source_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,7 +27,6 @@ N_NAMES = 20
 def write_report(
     localization: Localization,
     path: str | os.PathLike[str],
-    *,
     settings: Mapping[str, Any] | None = None,
 ) -> None:
     """Write an `mne.Report` of a localization; of several conditions, of the first.
@@ -72,25 +71,30 @@ def write_report(
     scale = _scale(measured)
     picture = draw(localization, dipoles=dipoles, residual=residual)
     report = mne.Report(
-        title=f"{evoked.comment or 'evoked'}: sparse sources", img_max_width=1150, verbose="ERROR"
+        title=f"{localization.name}: sparse sources", img_max_width=1150, verbose="ERROR"
     )
 
     report.add_html(html_table(_summary(localization)), "Result", tags=("result",))
     report.add_figure(
         _butterfly(measured, scale),
         "Data",
-        caption=f"{len(measured.ch_names)} channels, average of {evoked.nave}",
+        caption=f"{len(measured.ch_names)} channels, average of {evoked.nave}; "
+        "each line a channel, coloured as its place on the small head",
         tags=("data",),
     )
     report.add_figure(picture, "Sources", tags=("sources",))
     headings = [heading for heading, _ in COLUMNS]
     report.add_html(
-        html_table((cells(row) for row in rows), headings)
-        + "<p>Positions in mm, head coordinates (x right, y front, z up), peaks in nAm.</p>",
+        html_table((cells(row) for row in rows), headings) + f"<p>{'<br>'.join(LEGEND)}</p>",
         "Table of sources",
         tags=("sources",),
     )
-    report.add_figure(_amplitudes(dipoles, rows), "Amplitudes", tags=("sources",))
+    report.add_figure(
+        _amplitudes(dipoles, rows),
+        "Amplitudes",
+        caption="Time courses of the sources, a dot at each peak; numbers as in the table",
+        tags=("sources",),
+    )
     report.add_figure(
         _butterfly(residual, scale),
         "Residual",
@@ -102,7 +106,7 @@ def write_report(
         report.add_figure(
             _alpha_curve(curve),
             "Choice of alpha",
-            caption="Stein's unbiased risk estimate: the smallest is chosen",
+            caption="Stein's unbiased risk estimate; dashed: its minimum, the alpha chosen",
             tags=("alpha",),
         )
     report.add_html(html_table(_certificate(localization)), "Certificate", tags=("certificate",))
@@ -202,7 +206,14 @@ def _butterfly(evoked: Any, scale: dict[str, list[float]]) -> Figure:
     kinds = [kind for kind in CHANNEL_TYPES if kind in evoked.get_channel_types()]
     figure = blank_figure(10.5, 0.6 + 2.2 * len(kinds))
     axes = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
-    evoked.plot(axes=list(axes), ylim=scale, spatial_colors=True, show=False, verbose="ERROR")
+    one = len(evoked.times) == 1
+    evoked.plot(
+        axes=list(axes), ylim=scale, xlim=None if one else "tight", spatial_colors=True, show=False,
+        verbose="ERROR",
+    )  # fmt: skip
+    for line in (line for panel in axes if one for line in panel.get_lines()):
+        # A line of one sample is a point.
+        line.set(marker="o", markersize=2)
     return figure
 
 

@@ -17,7 +17,11 @@ from .solve import alpha_max
 from .study import Part, Study, run_study
 from .sweeps import solve_path
 
-__all__ = ["Resampled", "draw_trials", "expected_false", "resample"]
+__all__ = ["SUBSAMPLE", "Resampled", "draw_trials", "expected_false", "resample"]
+
+
+#: Part of the trials in a resample: what the bound on false selections is proved for.
+SUBSAMPLE = 0.5
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from .localize import import_mne, log_level
 from .measurement import loaded
 from .model import Model, prepare_model
 from .paths import as_percents
-from .resampling import Resampled, expected_false, resample
+from .resampling import SUBSAMPLE, Resampled, expected_false, resample
 from .solution import ConvergenceWarning
 from .stability_picture import THRESHOLD, draw_stability
 from .table import in_head, places_of, side_of
@@ -187,7 +187,7 @@ def stability(
     alphas: ArrayLike | None = None,
     *,
     n_resamples: int = 100,
-    subsample: float = 0.8,
+    subsample: float = SUBSAMPLE,
     bootstrap: bool = False,
     seed: int = 0,
     n_mxne_iter: int = 10,
@@ -207,12 +207,12 @@ def stability(
 ) -> Stability:
     """How often each location is found when other trials are averaged.
 
-    Each resample is the average of a part of the epochs (Strohmeier et al. 2016, section II-E: 80 %
-    of them, drawn 100 times without replacement), solved along falling alphas. A location that is
-    active in nearly all of them does not hang on a few trials. With ``q`` locations selected on
+    Each resample is the average of a part of the epochs, drawn without replacement (half of them;
+    Strohmeier et al. 2016, section II-E, draw 80 %), solved along falling alphas. A location that
+    is active in nearly all of them does not hang on a few trials. With ``q`` locations selected on
     average at an alpha or a larger one, at most ``q^2 / (0.8 n_locations)`` of those selected in
     90 % of the resamples are expected to be there by chance [1]_; the theorem is for halves of
-    the trials (``subsample=0.5``), and neighbouring locations share their selections: take it as a
+    the trials (the default), and neighbouring locations share their selections: take it as a
     guide.
 
     Parameters
@@ -228,7 +228,7 @@ def stability(
     n_resamples : int
         How many.
     subsample : float
-        Part of the epochs in each, drawn without replacement.
+        Part of the epochs in each, drawn without replacement. The bound is for halves.
     bootstrap : bool
         Draw as many as there are with replacement instead.
     seed : int

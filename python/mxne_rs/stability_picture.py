@@ -19,12 +19,22 @@ __all__ = ["draw_stability"]
 
 #: A location that is selected this often is stable.
 THRESHOLD = 0.9
+#: What marks, colours and lines mean.
+CAPTION = (
+    "Heads: colour and area show the selection probability at the dashed alpha, the part of the "
+    "resamples in which a location is active; small dots are all locations.\nCurves and rings: the "
+    "locations that are most probable there, of equal ones the strongest; grey: all others. "
+    "Dotted: what counts as stable."
+)
 #: How many locations have a colour and a name along alpha.
 N_NAMED = 7
 
 
 def draw_stability(found: Any, index: int, path: str | os.PathLike[str] | None = None) -> Figure:
-    """Draw the probabilities at an alpha on the head, and those of the most probable along alpha.
+    """Draw the probabilities at an alpha on the head, and along alpha.
+
+    The seven locations that are most probable at this alpha, of equal ones those with the largest
+    amplitudes, have a colour and a name along alpha, and a ring of that colour on the head.
 
     Parameters
     ----------
@@ -41,23 +51,27 @@ def draw_stability(found: Any, index: int, path: str | os.PathLike[str] | None =
     """
     from matplotlib.ticker import LogLocator, NullFormatter
 
-    figure = blank_figure(12.0, 7.6)
+    figure = blank_figure(13.0, 8.0)
     parts: Any = figure.subfigures(2, 1, height_ratios=[1.25, 1.0])
     upper, lower = parts
     heads = upper.subplots(1, len(VIEWS))
     positions = 1000 * np.asarray(in_head(found.forward, found.forward["source_rr"]))
     here = found.probability[index]
+    strength = np.nan_to_num(found.amplitude[index])
+    order = np.lexsort((found.probability.mean(axis=0), strength, here))[::-1]
+    order = order[found.probability[:, order].any(axis=0)]
+    top, rest = order[:N_NAMED], order[N_NAMED:]
+    ring = dict(zip(top.tolist(), COLOURS, strict=False))
     # The least probable first, so that they do not cover the others.
-    order = np.argsort(here)
-    order = order[here[order] > 0]
+    shown = order[here[order] > 0][::-1]
     points = None
     for axes, view in zip(heads, VIEWS, strict=True):
         draw_head(axes, found.forward, view)
         _, horizontal, vertical, _ = view
         points = axes.scatter(
-            positions[order, horizontal], positions[order, vertical], c=here[order],
-            s=12 + 120 * here[order], cmap="YlOrRd", vmin=0, vmax=1, edgecolors="white",
-            linewidths=0.6, zorder=3,
+            positions[shown, horizontal], positions[shown, vertical], c=here[shown],
+            s=12 + 120 * here[shown], cmap="YlOrRd", vmin=0, vmax=1,
+            edgecolors=[ring.get(int(s), "white") for s in shown], linewidths=1.2, zorder=3,
         )  # fmt: skip
     if points is not None:
         upper.colorbar(points, ax=list(heads), shrink=0.8, label="selection probability")
@@ -67,28 +81,26 @@ def draw_stability(found: Any, index: int, path: str | os.PathLike[str] | None =
         fontsize=12,
     )  # fmt: skip
     left, right = lower.subplots(1, 2)
-    rest = np.flatnonzero(found.probability.any(axis=0))
-    top = rest[np.argsort(-found.probability[:, rest].max(axis=0), kind="stable")[:N_NAMED]]
-    left.plot(
-        found.alphas, found.probability[:, np.setdiff1d(rest, top)], color="0.8", linewidth=0.6
-    )
-    for colour, s in zip(COLOURS, top, strict=False):
+    # A line of one alpha is a point.
+    marker = "o" if len(found.alphas) == 1 else ""
+    left.plot(found.alphas, found.probability[:, rest], color="0.8", linewidth=0.6, marker=marker)
+    for s, colour in ring.items():
         x, y, z = positions[s]
         left.plot(
-            found.alphas, found.probability[:, s], color=colour, linewidth=1.6,
+            found.alphas, found.probability[:, s], color=colour, linewidth=1.6, marker=marker,
             label=f"({x:.0f}, {y:.0f}, {z:.0f}) mm",
         )  # fmt: skip
     left.axhline(THRESHOLD, color=GREY, linewidth=0.8, linestyle=":")
     left.set_ylabel("selection probability")
-    if len(top):
-        left.legend(fontsize=8, frameon=False)
-    right.plot(found.alphas, 100 * found.debiased_explained_variance.mean(axis=0), color=COLOURS[0],
-               label="explained, debiased (%)")  # fmt: skip
-    right.plot(found.alphas, 100 * found.explained_variance.mean(axis=0), "--", color=COLOURS[0],
-               label="explained (%)")  # fmt: skip
-    right.plot(found.alphas, found.n_active.mean(axis=0), color=COLOURS[1], label="locations")
-    right.set_ylim(0, 100)
-    right.legend(fontsize=8, frameon=False)
+    n_active = found.n_active.mean(axis=0)
+    for values, line, colour, label in (
+        (100 * found.debiased_explained_variance.mean(axis=0), "-", 0, "explained, debiased (%)"),
+        (100 * found.explained_variance.mean(axis=0), "--", 0, "explained (%)"),
+        (n_active, "-", 1, "number of locations"),
+    ):
+        right.plot(found.alphas, values, line, color=COLOURS[colour], label=label, marker=marker)
+    right.set_ylim(0, max(100, 1.05 * float(n_active.max())))
+    right.set_ylabel("mean over resamples")
     for axes in (left, right):
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
@@ -97,7 +109,11 @@ def draw_stability(found: Any, index: int, path: str | os.PathLike[str] | None =
         axes.set_xlim(1.02 * found.alphas[0], 0.98 * found.alphas[-1])
         axes.axvline(found.alphas[index], color=GREY, linewidth=0.8, linestyle="--")
         axes.set_xlabel("alpha (% of alpha_max)")
+        if axes.get_legend_handles_labels()[1]:
+            # Above the panel, where no curve is covered.
+            axes.legend(fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
         plain(axes)
+    figure.supxlabel(CAPTION, fontsize=8.5, color=GREY)
     if path is not None:
         figure.savefig(path)
     return figure

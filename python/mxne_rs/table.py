@@ -12,7 +12,7 @@ import numpy as np
 
 from .localization import Localization
 
-__all__ = ["SourceRow", "format_table", "source_table", "write_table"]
+__all__ = ["LEGEND", "SourceRow", "format_table", "source_table", "write_table"]
 
 #: Closer to the middle than this, in mm, a location of a volume has no side.
 MIDLINE = 0.5
@@ -36,9 +36,12 @@ class SourceRow:
         Amplitude in nAm where its magnitude is largest; signed for fixed orientation.
     peak_time : float
         Time of that peak in ms.
-    goodness_of_fit : float
-        Percentage of the whitened data's power at that time that this source accounts for; those
-        of all sources add up to the power explained.
+    drop : float
+        Percentage points of explained variance lost where this source is set to zero and the
+        others stay (`Localization.drops`).
+    mne_gof : float
+        MNE's goodness of fit of its dipole at the time of the peak: its share of the percentage
+        of the whitened data's power there that all sources explain.
     vertex : int
         Vertex number in its source space.
     """
@@ -49,7 +52,8 @@ class SourceRow:
     position: tuple[float, float, float]
     peak_amplitude: float
     peak_time: float
-    goodness_of_fit: float
+    drop: float
+    mne_gof: float
     vertex: int
 
 
@@ -62,8 +66,15 @@ COLUMNS = (
     ("z", "z_head_mm"),
     ("peak (nAm)", "peak_amplitude_nam"),
     ("at (ms)", "peak_time_ms"),
-    ("gof (%)", "goodness_of_fit_percent"),
+    ("drop (%)", "explained_variance_drop_if_removed_percent"),
+    ("MNE gof (%)", "mne_gof_at_peak_percent"),
     ("vertex", "vertex"),
+)
+#: What the columns mean, a line each: shown wherever the table is.
+LEGEND = (
+    "positions in mm, head coordinates (x right, y front, z up)",
+    "drop: points of explained variance lost if this source is set to zero and the others stay",
+    "MNE gof: the dipole's share, as MNE splits it, of what all sources explain at its peak",
 )
 
 
@@ -101,7 +112,7 @@ def source_table(
     strengths = [
         abs(float(dipole.amplitude[peak])) for dipole, peak in zip(dipoles, peaks, strict=True)
     ]
-    rows = []
+    rows, drops = [], localization.drops
     for number, index in enumerate(np.argsort(strengths, kind="stable")[::-1], start=1):
         dipole, peak, (side, vertex) = dipoles[index], peaks[index], places[index]
         x, y, z = (1000 * float(value) for value in in_head(localization.forward, dipole.pos[0]))
@@ -115,7 +126,8 @@ def source_table(
                 position=(x, y, z),
                 peak_amplitude=1e9 * float(dipole.amplitude[peak]),
                 peak_time=1000 * float(dipole.times[peak]),
-                goodness_of_fit=float(dipole.gof[peak]),
+                drop=float(drops[index]),
+                mne_gof=float(dipole.gof[peak]),
                 vertex=vertex,
             )
         )
@@ -137,11 +149,13 @@ def format_table(rows: Sequence[SourceRow]) -> str:
     Examples
     --------
     >>> from mxne_rs.table import SourceRow, format_table
-    >>> row = SourceRow(1, 0, "left", (-49.8, 7.76, 48.9), 22.5, 100.0, 31.4, 197)
+    >>> row = SourceRow(1, 0, "left", (-49.8, 7.76, 48.9), 22.5, 100.0, 9.7, 31.4, 197)
     >>> print(format_table([row]))
-    source  hemisphere      x      y      z  peak (nAm)  at (ms)  gof (%)  vertex
-         1        left  -49.8    7.8   48.9        22.5    100.0     31.4     197
+    source  hemisphere      x      y      z  peak (nAm)  at (ms)  drop (%)  MNE gof (%)  vertex
+         1        left  -49.8    7.8   48.9        22.5    100.0       9.7         31.4     197
     positions in mm, head coordinates (x right, y front, z up)
+    drop: points of explained variance lost if this source is set to zero and the others stay
+    MNE gof: the dipole's share, as MNE splits it, of what all sources explain at its peak
     """
     lines = [[heading for heading, _ in COLUMNS], *(cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
@@ -151,8 +165,7 @@ def format_table(rows: Sequence[SourceRow]) -> str:
         "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
         for line in lines
     ]
-    text.append("positions in mm, head coordinates (x right, y front, z up)")
-    return "\n".join(text)
+    return "\n".join([*text, *LEGEND])
 
 
 def write_table(rows: Sequence[SourceRow], path: str | os.PathLike[str]) -> None:
@@ -173,7 +186,7 @@ def write_table(rows: Sequence[SourceRow], path: str | os.PathLike[str]) -> None
     --------
     >>> import os, tempfile
     >>> from mxne_rs.table import SourceRow, write_table
-    >>> row = SourceRow(1, 0, "left", (-49.8, 7.76, 48.9), 22.5, 100.0, 31.4, 197)
+    >>> row = SourceRow(1, 0, "left", (-49.8, 7.76, 48.9), 22.5, 100.0, 9.7, 31.4, 197)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_table([row], os.path.join(folder, "sources.tsv"))
     ...     with open(os.path.join(folder, "sources.tsv")) as file:
@@ -186,7 +199,7 @@ def write_table(rows: Sequence[SourceRow], path: str | os.PathLike[str]) -> None
 
 
 def cells(row: SourceRow) -> list[str]:
-    numbers = (*row.position, row.peak_amplitude, row.peak_time, row.goodness_of_fit)
+    numbers = (*row.position, row.peak_amplitude, row.peak_time, row.drop, row.mne_gof)
     # Adding 0 turns the -0.0 that rounding leaves into 0.0.
     return [
         str(row.number),

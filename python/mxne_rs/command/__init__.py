@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
+import contextlib
 import shlex
 import sys
+import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -19,15 +20,17 @@ from ..localize import localize
 from ..paths import localize_path
 from ..simulate import write_simulation
 from ..solution import ConvergenceWarning
+from .console import any_text, draw_without_a_window, print_lines
+from .folder import Results, make_folder
 from .options import parse
 from .reading import Inputs, read_inputs, read_live, read_recording
-from .wording import WrongInput, edge_line, one_line, shortfall_line
-from .writing import make_folder, write_localization, write_path
+from .wording import NotWritten, WrongInput, edge_line, one_line, shortfall_line
+from .writing import Written, needs_h5io, write_localization, write_path
 
 __all__ = ["main"]
 
 #: What the exit codes mean; `mxne-rs --help` lists them.
-DONE, NO_SOURCE, WRONG_INPUT, NOT_CONVERGED, INTERRUPTED = 0, 1, 2, 3, 130
+DONE, NO_SOURCE, WRONG_INPUT, NOT_CONVERGED, FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 
 class Answer(NamedTuple):
@@ -48,9 +51,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code: 0 where it worked, 1 where no source is active (nothing is written), 2 where
-        options or files have to be changed (one line on stderr says how), 3 where the gap asked for
-        was not reached (the results are written), 130 where it was interrupted.
+        Exit code: 0 where it worked, 1 where no source is active (nothing is written, and what an
+        earlier run wrote is removed), 2 where options or files have to be changed (one line on
+        stderr says how), 3 where the gap asked for was not reached (the results are written), 4
+        where something could not be written or the program failed (lines on stderr say what; what
+        stdout lists is written), 130 where it was interrupted.
 
     Raises
     ------
@@ -64,7 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     ...       "--noise-cov", "no-cov.fif", "--out", "."])  # says so on stderr
     2
     """
-    with warnings.catch_warnings():
+    draw_without_a_window()
+    with warnings.catch_warnings(), any_text():
         # One line each, without the file and line of this package.
         warnings.simplefilter("always")
         warnings.showwarning = _show_warning
@@ -72,30 +78,36 @@ def main(argv: Sequence[str] | None = None) -> int:
         warnings.simplefilter("ignore", ConvergenceWarning)
         for beginning in ("No active dipoles", "SURE is smallest"):
             warnings.filterwarnings("ignore", beginning, RuntimeWarning)
+        # A name in letters that the font does not have is right in all files but the picture.
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from", UserWarning)
         try:
             options = parse(argv)
             answer = COMMANDS[options.command](options)
         except KeyboardInterrupt:
             _say("interrupted")
             return INTERRUPTED
+        except (NotWritten, MemoryError) as error:
+            _say(f"error: {one_line(error)}")
+            return FAILED
         except (WrongInput, ImportError, OSError, RuntimeError, TypeError, ValueError) as error:
             _say(f"error: {one_line(error)}")
             return WRONG_INPUT
-    _print(answer.lines)
-    return answer.code
-
-
-def _print(lines: Sequence[str]) -> None:
-    try:
-        if lines:
-            print("\n".join(lines), flush=True)
-    except BrokenPipeError:
-        # Whoever read has seen enough. Python would complain when it flushes once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except Exception as error:
+            traceback.print_exc()
+            _say(f"error: {one_line(error)}; this is a fault of mxne-rs, please report it")
+            return FAILED
+        failure = print_lines(answer.lines)
+        if failure is not None:
+            _say(f"error: {failure}")
+            return FAILED
+        return answer.code
 
 
 def _say(line: str) -> None:
-    print(f"mxne-rs: {line}", file=sys.stderr)
+    # A stderr that is full or closed is no reason to end otherwise.
+    if sys.stderr is not None:
+        with contextlib.suppress(OSError, ValueError):
+            print(f"mxne-rs: {one_line(line)}", file=sys.stderr)
 
 
 def _warn(line: str | None) -> None:
@@ -115,12 +127,19 @@ def _localize(options: argparse.Namespace) -> Answer:
     with _quiet(options):
         inputs = read_inputs(options, _warn)
         make_folder(out, "--out")
+        incomplete = needs_h5io(inputs.forward)
+        if incomplete:
+            _warn(
+                f"--forward {options.forward} has a mixed source space, whose source estimate "
+                "needs h5io (pip install h5io): all but the estimate is written"
+            )
         found = _find(options, inputs, options.alpha, options.reweights)
         _warn(edge_line(found))
         if not found.active.any():
+            _clear(Results(out, "localize"), report)
             return _unfinished([found], options) or _no_source(options, inputs, found)
-        lines = write_localization(found, out, report=report, settings=_settings(options, report))
-    return _answer([found], options, lines)
+        written = write_localization(found, out, report=report, settings=_settings(options, report))
+    return _answer([found], options, written, incomplete=incomplete)
 
 
 def _path(options: argparse.Namespace) -> Answer:
@@ -130,26 +149,29 @@ def _path(options: argparse.Namespace) -> Answer:
         make_folder(out, "--out")
         found = localize_path(*inputs, np.geomspace(*options.alphas), **_how(options, inputs))
         if not any(one.active.any() for one in found):
+            _clear(Results(out, "path"))
             unfinished = _unfinished(found, options)
             if unfinished is None:
                 _say("no source at any of these alphas: lower --alphas")
             return unfinished or Answer(NO_SOURCE, [])
-        lines = write_path(found, out)
-    return _answer(found, options, lines)
+        written = write_path(found, out)
+    return _answer(found, options, written)
 
 
 def _simulate(options: argparse.Namespace) -> Answer:
     out = Path(options.out)
     make_folder(out, "--out")
-    paths = write_simulation(out, spacing=options.spacing, seed=options.seed)
+    how = {"spacing": options.spacing, "seed": options.seed}
+    Results(out, "simulate").write({"": lambda side: write_simulation(side, **how)})
     lines = []
-    for line in paths["truth"].read_text(encoding="utf-8").splitlines()[1:]:
+    for line in (out / "true-sources.tsv").read_text(encoding="utf-8").splitlines()[1:]:
         name, x, y, z, amplitude, latency = line.split("\t")
         lines.append(
             f"{name}: {amplitude} nAm at {latency} ms, ({x}, {y}, {z}) mm in head coordinates"
         )
-    command = ["mxne-rs", "localize", "--evoked", str(paths["evoked"])]
-    command += ["--forward", str(paths["forward"]), "--noise-cov", str(paths["noise_cov"])]
+    command = ["mxne-rs", "localize"]
+    for option, kind in (("--evoked", "ave"), ("--forward", "fwd"), ("--noise-cov", "cov")):
+        command += [option, str(out / f"simulated-{kind}.fif")]
     command += ["--tmin", "0.06", "--tmax", "0.15", "--alpha", "20"]
     lines.append(f"try: {shlex.join([*command, '--out', str(out / 'results')])}")
     return Answer(DONE, lines)
@@ -202,7 +224,7 @@ def _reproduce(options: argparse.Namespace) -> Answer:
     out = Path(options.out)
     with _quiet(options):
         from ..reproduce import PAPERS
-        from ..reproduce.findings import write_findings
+        from ..reproduce.findings import writers_of
 
         make_folder(out, "--out")
         how = read_recording(options)
@@ -215,17 +237,23 @@ def _reproduce(options: argparse.Namespace) -> Answer:
             seed=options.seed, data=options.data, n_jobs=options.jobs, store=out / "parts",
             announce=lambda cost: _say(str(cost)), **how,
         )  # fmt: skip
-        written = write_findings(findings, out)
+        results = Results(out, f"reproduce-{options.paper}")
+        tables, others = writers_of(findings)
+        results.write(tables)
+        results.write(others, may_fail=True)
     verdicts = Counter(claim.verdict for claim in findings.claims)
     told = ", ".join(
         f"{words} {verdicts[verdict]}"
         for verdict, words in (
             ("holds", "holding"),
             ("does not hold", "not holding"),
+            ("undecided", "undecided"),
             ("cannot be checked here", "not to be checked here"),
         )
     )
-    return Answer(DONE, [f"{len(findings.claims)} claims: {told}", f"report: {written[0]}"])
+    names = ", ".join(reversed(results.names))
+    lines = [f"{len(findings.claims)} claims: {told}", f"wrote to {one_line(out)}: {names}"]
+    return _complete(lines, results.problems)
 
 
 COMMANDS: dict[str, Callable[[argparse.Namespace], Answer]] = {
@@ -303,10 +331,31 @@ def _no_source(options: argparse.Namespace, inputs: Inputs, found: Localization)
     return Answer(NO_SOURCE, [])
 
 
-def _answer(found: Sequence[Localization], options: argparse.Namespace, lines: list[str]) -> Answer:
+def _clear(results: Results, report: Path | None = None) -> None:
+    """Remove what an earlier run wrote, where this one has nothing to write."""
+    results.write({})
+    if report is not None and report.exists():
+        _warn(f"{report} is left as it was: it is not of this run")
+
+
+def _answer(
+    found: Sequence[Localization],
+    options: argparse.Namespace,
+    written: Written,
+    *,
+    incomplete: bool = False,
+) -> Answer:
     shortfall = shortfall_line(found, options)
     _warn(shortfall)
-    return Answer(DONE if shortfall is None else NOT_CONVERGED, lines)
+    code = DONE if shortfall is None else NOT_CONVERGED
+    return _complete(written.lines, written.problems, FAILED if incomplete else code)
+
+
+def _complete(lines: list[str], problems: Sequence[str], code: int = DONE) -> Answer:
+    """Say which files could not be written, and end accordingly."""
+    for problem in problems:
+        _say(f"error: {problem}")
+    return Answer(FAILED if problems else code, lines)
 
 
 def _report_path(options: argparse.Namespace) -> Path | None:

@@ -39,9 +39,10 @@ try it without data of your own:
 
 exit code:
   0  it worked
-  1  no source is active: nothing is written; lower --alpha
+  1  no source is active: nothing is written, and what an earlier run wrote is removed
   2  an option, a file or a channel set has to be changed: one line says how
   3  the solver stopped before the gap of --tol was reached; what it has is written
+  4  something could not be written, or the program failed: lines say what; the rest is written
   130  interrupted
 """
 LOCALIZE_EXAMPLES = """\
@@ -55,7 +56,7 @@ examples:
 
 written to DIR:
   the source estimate (sources-*), dipoles/, residual-ave.fif, sources.tsv, localization.png and,
-  with --report, report.html
+  with --report, report.html; what an earlier 'localize' wrote there is removed, nothing else
 
 exit code: see 'mxne-rs --help'
 """
@@ -68,6 +69,7 @@ written to DIR:
   path.png           number of sources, explained variance, and peak amplitude of each source
   path.tsv           a line per alpha
   path-sources.tsv   a line per alpha and source
+  What an earlier 'path' wrote there is removed, nothing else.
 
 exit code: see 'mxne-rs --help'
 """

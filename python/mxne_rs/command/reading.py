@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -158,6 +160,8 @@ def _evoked(mne: Any, options: Any) -> Any:
     """One condition, with its baseline, cropped."""
     given = f"--evoked {options.evoked}"
     evokeds = _read("--evoked", options.evoked, mne.read_evokeds, "evoked")
+    for evoked in evokeds:
+        evoked.comment = _meant(evoked.comment)
     names = [evoked.comment for evoked in evokeds]
     listed = ", ".join(f"{index} {name!r}" for index, name in enumerate(names))
     if options.condition is not None:
@@ -167,6 +171,16 @@ def _evoked(mne: Any, options: Any) -> Any:
     else:
         evoked = evokeds[0]
     return _part(evoked, given, options)
+
+
+def _meant(name: str | None) -> str:
+    """A name without the references that MNE stores for letters beyond Latin-1."""
+
+    def letter(found: re.Match[str]) -> str:
+        number = int(found[1])
+        return chr(number) if 0xFF < number <= sys.maxunicode else found[0]
+
+    return re.sub(r"&#(\d{3,7});", letter, name or "")
 
 
 def _condition_index(condition: str, names: Sequence[str], listed: str, given: str) -> int:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .. import arrays
 from ..localization import Localization
 
-__all__ = ["WrongInput", "edge_line", "one_line", "shortfall_line", "unsettled_line"]
+__all__ = ["NotWritten", "WrongInput", "edge_line", "one_line", "shortfall_line", "unsettled_line"]
 
 
 class WrongInput(Exception):
@@ -21,8 +22,19 @@ class WrongInput(Exception):
     """
 
 
+class NotWritten(Exception):
+    """Results that could not be written; its text is one line that names the file.
+
+    Examples
+    --------
+    >>> from mxne_rs.command.wording import NotWritten
+    >>> str(NotWritten("results/sources.tsv cannot be written: No space left on device"))
+    'results/sources.tsv cannot be written: No space left on device'
+    """
+
+
 def one_line(message: object) -> str:
-    """Text of an error or a warning, without its line breaks.
+    """Text of an error or a warning on one line; its type where it has none.
 
     Examples
     --------
@@ -30,7 +42,7 @@ def one_line(message: object) -> str:
     >>> one_line("first\\n   second"), one_line(AssertionError())
     ('first second', 'AssertionError')
     """
-    return " ".join(str(message).split()) or type(message).__name__
+    return arrays.one_line(message) or type(message).__name__
 
 
 def shortfall_line(found: Sequence[Localization], options: Any) -> str | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..localization import Localization
 from ..path_picture import draw_path
@@ -12,36 +13,32 @@ from ..path_table import format_path, write_path_sources, write_path_table
 from ..picture import draw
 from ..report import write_report
 from ..table import format_table, source_table, write_table
-from .wording import WrongInput, unsettled_line
+from .folder import Results
+from .wording import one_line, unsettled_line
 
-__all__ = ["make_folder", "write_localization", "write_path"]
+__all__ = ["Written", "needs_h5io", "write_localization", "write_path"]
 
 
-def make_folder(out: Path, option: str) -> None:
-    """Make a folder where there is none.
-
-    Raises
-    ------
-    WrongInput
-        Naming the option, where that is not possible.
+class Written(NamedTuple):
+    """What was written.
 
     Examples
     --------
-    >>> import pathlib, tempfile
-    >>> from mxne_rs.command.writing import make_folder
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     make_folder(pathlib.Path(folder) / "new", "--out")
-    ...     [path.name for path in pathlib.Path(folder).iterdir()]
-    ['new']
+    >>> from mxne_rs.command.writing import Written
+    >>> Written(["wrote to results: path.tsv"], ["results/path.png cannot be written: ..."])._fields
+    ('lines', 'problems')
     """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise WrongInput(f"{option} {out} is a file; give a folder") from error
-    except OSError as error:
-        raise WrongInput(
-            f"{option} {out} cannot be made ({error.strerror}); give another folder"
-        ) from error
+
+    lines: list[str]
+    """The table and what else there is to say."""
+    problems: list[str]
+    """A line for each file that could not be written."""
+
+
+def needs_h5io(forward: Any) -> bool:
+    """Whether the source estimate needs a package that is not installed."""
+    mixed = forward["src"].kind == "mixed"
+    return mixed and importlib.util.find_spec("h5io") is None
 
 
 def write_localization(
@@ -50,15 +47,15 @@ def write_localization(
     *,
     report: Path | None = None,
     settings: Mapping[str, Any] | None = None,
-) -> list[str]:
-    """Write a localization's files into a folder.
+) -> Written:
+    """Write a localization's files into a folder: numbers first, then what may fail.
 
     Parameters
     ----------
     localization : Localization
         With at least one source; of several conditions the first.
     out : pathlib.Path
-        Folder that exists. Files of the same name, and older dipoles, are replaced.
+        Folder that exists. What an earlier run wrote there is removed.
     report : pathlib.Path, optional
         Where to write the HTML report. Default: none is written.
     settings : dict, optional
@@ -66,8 +63,12 @@ def write_localization(
 
     Returns
     -------
-    list of str
-        The table of sources and what else there is to say, line by line.
+    Written
+
+    Raises
+    ------
+    NotWritten
+        Where the disk fails; the folder is as it was.
 
     Examples
     --------
@@ -77,38 +78,59 @@ def write_localization(
     >>> from mxne_rs.command.writing import write_localization
     >>> found = localize(*simulate_auditory(spacing=20.0), alpha=20, verbose=False)
     >>> with mne.utils.use_log_level("ERROR"), tempfile.TemporaryDirectory() as folder:
-    ...     lines = write_localization(found, pathlib.Path(folder))
-    >>> print(lines[0])
+    ...     written = write_localization(found, pathlib.Path(folder))
+    >>> print(written.lines[0])
     Simulated auditory, -100 to 300 ms: MxNE, alpha 20 %
     """
     evoked, solution = localization.evokeds[0], localization.solution
     dipoles, residual = localization.dipoles()[0], localization.residuals()[0]
     rows = source_table(localization, dipoles)
 
-    names = write_estimate(localization.estimates()[0], out)
-    folder = out / "dipoles"
-    folder.mkdir(exist_ok=True)
-    for stale in folder.glob("source-*.dip"):
-        stale.unlink()
-    for row in rows:
-        dipoles[row.index].save(folder / f"source-{row.number:02d}.dip", overwrite=True)
+    def write_dipoles(side: Path) -> None:
+        (side / "dipoles").mkdir()
+        for row in rows:
+            dipoles[row.index].save(side / "dipoles" / f"source-{row.number:02d}.dip")
+
     residual.comment = f"residual of {evoked.comment}"
-    residual.save(out / "residual-ave.fif", overwrite=True)
-    write_table(rows, out / "sources.tsv")
-    draw(localization, out / "localization.png", dipoles=dipoles, residual=residual)
-    names += ["dipoles/", "residual-ave.fif", "sources.tsv", "localization.png"]
+    numbers: dict[str, Callable[[Path], Any]] = {
+        "sources.tsv": lambda side: write_table(rows, side / "sources.tsv"),
+        "sources": lambda side: write_estimate(localization.estimates()[0], side),
+        "dipoles": write_dipoles,
+        "residual-ave.fif": lambda side: residual.save(side / "residual-ave.fif"),
+    }
+    if needs_h5io(localization.forward):
+        del numbers["sources"]
+    results = Results(out, "localize")
+    results.write(numbers)
+    picture = "localization.png"
+    results.write(
+        {
+            picture: lambda side: draw(
+                localization, side / picture, dipoles=dipoles, residual=residual
+            )
+        },
+        may_fail=True,
+    )
+    elsewhere: list[str] = []
     if report is not None:
-        write_report(localization, report, settings=settings)
-        # Beside the others by its name alone.
-        names.append(report.name if report.parent == out else str(report))
+        # Beside the others, or in a folder of its own, where it is left alone by other runs.
+        beside = report.resolve().parent == out.resolve()
+        place = results if beside else Results(report.parent, None)
+        place.write(
+            {report.name: lambda side: write_report(localization, side / report.name, settings)},
+            may_fail=True,
+        )
+        if not beside:
+            elsewhere = [one_line(report)] if place.names else []
+            results.problems.extend(place.problems)
 
     start, stop = 1000 * evoked.times[0], 1000 * evoked.times[-1]
     rounds = solution.n_reweights
     method = "MxNE" if rounds is None else f"irMxNE, {rounds} rounds"
     chosen = " (chosen by SURE)" if solution.sure is not None else ""
     count = "1 source explains" if len(rows) == 1 else f"{len(rows)} sources explain"
-    return [
-        f"{evoked.comment}, {start:.0f} to {stop:.0f} ms: {method}, "
+    lines = [
+        f"{localization.name}, {start:.0f} to {stop:.0f} ms: {method}, "
         f"alpha {localization.alpha:.4g} %{chosen}",
         format_table(rows),
         f"{count} {localization.explained_variance:.1f} % of the whitened data's power",
@@ -116,24 +138,29 @@ def write_localization(
         f"{solution.status.replace('_', ' ')}: relative gap {localization.relative_gap:.1e}, "
         f"{solution.n_iter} epochs, {1000 * solution.elapsed:.0f} ms",
         *filter(None, [unsettled_line([localization])]),
-        f"wrote to {out}: {', '.join(names)}",
+        f"wrote to {one_line(out)}: {', '.join([*results.names, *elsewhere])}",
     ]
+    return Written(lines, results.problems)
 
 
-def write_path(found: Sequence[Localization], out: Path) -> list[str]:
-    """Write a path's files into a folder.
+def write_path(found: Sequence[Localization], out: Path) -> Written:
+    """Write a path's files into a folder: tables first, then what may fail.
 
     Parameters
     ----------
     found : list of Localization
         Those of `localize_path`.
     out : pathlib.Path
-        Folder that exists. Files of the same name are replaced.
+        Folder that exists. What an earlier run wrote there is removed.
 
     Returns
     -------
-    list of str
-        The table of alphas and what else there is to say, line by line.
+    Written
+
+    Raises
+    ------
+    NotWritten
+        Where the disk fails; the folder is as it was.
 
     Examples
     --------
@@ -143,23 +170,29 @@ def write_path(found: Sequence[Localization], out: Path) -> list[str]:
     >>> from mxne_rs.command.writing import write_path
     >>> found = localize_path(*simulate_auditory(spacing=20.0), [80, 20], verbose=False)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     lines = write_path(found, pathlib.Path(folder))
-    >>> print(lines[0])
+    ...     written = write_path(found, pathlib.Path(folder))
+    >>> print(written.lines[0])
     Simulated auditory, -100 to 300 ms: MxNE at 2 alphas
     """
-    draw_path(found, out / "path.png")
-    write_path_table(found, out / "path.tsv")
-    write_path_sources(found, out / "path-sources.tsv")
+    results = Results(out, "path")
+    results.write(
+        {
+            "path.tsv": lambda side: write_path_table(found, side / "path.tsv"),
+            "path-sources.tsv": lambda side: write_path_sources(found, side / "path-sources.tsv"),
+        }
+    )
+    results.write({"path.png": lambda side: draw_path(found, side / "path.png")}, may_fail=True)
     evoked = found[0].evokeds[0]
     start, stop = 1000 * evoked.times[0], 1000 * evoked.times[-1]
     method = "MxNE" if found[0].solution.n_reweights is None else "irMxNE"
-    return [
-        f"{evoked.comment}, {start:.0f} to {stop:.0f} ms: {method} at {len(found)} alphas",
+    lines = [
+        f"{found[0].name}, {start:.0f} to {stop:.0f} ms: {method} at {len(found)} alphas",
         format_path(found),
         _channels(found[0]),
         *filter(None, [unsettled_line(found)]),
-        f"wrote to {out}: path.png, path.tsv, path-sources.tsv",
+        f"wrote to {one_line(out)}: {', '.join(results.names)}",
     ]
+    return Written(lines, results.problems)
 
 
 def _channels(localization: Localization) -> str:
@@ -189,11 +222,11 @@ def write_estimate(stc: Any, out: Path) -> list[str]:
     import mne
 
     if isinstance(stc, mne.SourceEstimate):
-        stc.save(out / "sources", ftype="stc", overwrite=True)
+        stc.save(out / "sources", ftype="stc")
         return ["sources-lh.stc", "sources-rh.stc"]
     if isinstance(stc, mne.VolSourceEstimate):
-        stc.save(out / "sources-vl.stc", ftype="stc", overwrite=True)
+        stc.save(out / "sources-vl.stc", ftype="stc")
         return ["sources-vl.stc"]
     # A mixed source space: MNE keeps it in HDF5, and says what to install where that is missing.
-    stc.save(out / "sources", ftype="h5", overwrite=True)
+    stc.save(out / "sources", ftype="h5")
     return ["sources-stc.h5"]

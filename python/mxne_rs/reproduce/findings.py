@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..arrays import one_line
 from ..pages import html_table, versions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Claim", "Findings", "Picture", "Table", "write_findings"]
+__all__ = ["FEWEST", "Claim", "Findings", "Picture", "Table", "write_findings", "writers_of"]
 
-Verdict = Literal["holds", "does not hold", "cannot be checked here"]
+Verdict = Literal["holds", "does not hold", "undecided", "cannot be checked here"]
+Writer = Callable[[Path], Any]
+#: Headings of the claims.
+HEADINGS = ("the paper says", "where", "verdict", "found here")
+#: Draws below which no standard error is trusted, and nothing is decided.
+FEWEST = 5
+#: What the third verdict means, for the report.
+THIRD_VERDICT = (
+    "Undecided: a difference is within its standard error over the draws (jackknife), or there "
+    f"are fewer than {FEWEST} draws."
+)
 #: As the report shows them, readable with colour-blind eyes.
 COLOURS: dict[Verdict, str] = {
     "holds": "#00694B",
     "does not hold": "#B03A00",
+    "undecided": "#7A5C00",
     "cannot be checked here": "#666666",
 }
 
@@ -35,7 +49,8 @@ class Claim:
     where : str
         Section or figure.
     verdict : str
-        "holds", "does not hold" or "cannot be checked here".
+        "holds", "does not hold", "undecided" (within the standard error over draws) or "cannot be
+        checked here".
     found : str
         What was found, with its numbers; or why it cannot be checked.
     """
@@ -134,15 +149,41 @@ def write_findings(findings: Findings, folder: Path) -> list[Path]:
     list of pathlib.Path
         The files, the report first.
     """
+    tables, others = writers_of(findings)
+    for write in (*tables.values(), *others.values()):
+        write(folder)
+    return [folder / name for name in reversed([*tables, *others])]
+
+
+def writers_of(findings: Findings) -> tuple[dict[str, Writer], dict[str, Writer]]:
+    """Functions that write into a folder, by name of their file: tables; pictures and report."""
+
+    def table(one: Table, folder: Path) -> None:
+        with (folder / f"{one.name}.csv").open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([one.headings, *one.rows])
+
+    def picture(one: Picture, folder: Path) -> None:
+        one.figure.savefig(folder / f"{one.name}.png")
+
+    tables = [*findings.tables, Table("claims", "Claims", HEADINGS, _rows(findings.claims))]
+    others = {f"{one.name}.png": partial(picture, one) for one in findings.pictures}
+    return (
+        {f"{one.name}.csv": partial(table, one) for one in tables},
+        {**others, "report.html": partial(_write_report, findings)},
+    )
+
+
+def _rows(claims: Sequence[Claim]) -> list[tuple[str, ...]]:
+    return [(one.sentence, one.where, one.verdict, one.found) for one in claims]
+
+
+def _write_report(findings: Findings, folder: Path) -> None:
     import mne
 
-    claims = [(one.sentence, one.where, one.verdict, one.found) for one in findings.claims]
-    headings = ("the paper says", "where", "verdict", "found here")
-    tables = [*findings.tables, Table("claims", "Claims", headings, claims)]
-    written = [folder / "report.html"]
     report = mne.Report(title=findings.title, img_max_width=1150, verbose="ERROR")
-    report.add_html(f"<p>{findings.about}</p>", "What was done", tags=("settings",))
-    page = html_table(claims, headings, numbers=False)
+    about = f"<p>{escape(one_line(findings.about))}</p>"
+    report.add_html(about, "What was done", tags=("settings",))
+    page = html_table(_rows(findings.claims), HEADINGS, numbers=False) + f"<p>{THIRD_VERDICT}</p>"
     for verdict, colour in COLOURS.items():
         page = page.replace(
             f">{verdict}<", f' style="color:{colour};white-space:nowrap">{verdict}<'
@@ -150,19 +191,13 @@ def write_findings(findings: Findings, folder: Path) -> list[Path]:
     report.add_html(page, "Claims of the paper", tags=("claims",))
     for picture in findings.pictures:
         report.add_figure(picture.figure, picture.title, caption=picture.caption, tags=("figures",))
-        written.append(folder / f"{picture.name}.png")
-        picture.figure.savefig(written[-1])
-    for table in tables:
-        written.append(folder / f"{table.name}.csv")
-        with written[-1].open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([table.headings, *table.rows])
+    for table in findings.tables:
         if table.shown:
             cells = [[_cell(value) for value in row] for row in table.rows]
             report.add_html(html_table(cells, table.headings), table.title, tags=("numbers",))
     settings = [(name, str(value)) for name, value in findings.settings.items()]
     report.add_html(html_table([*settings, *versions()]), "Settings", tags=("settings",))
-    report.save(written[0], open_browser=False, overwrite=True, verbose="ERROR")
-    return written
+    report.save(folder / "report.html", open_browser=False, overwrite=True, verbose="ERROR")
 
 
 def _cell(value: Any) -> str:

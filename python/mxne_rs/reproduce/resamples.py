@@ -12,7 +12,7 @@ from ..arrays import Floats
 from ..study import Part
 from .estimates import Estimate, estimate_sources
 from .recorded import Recording, goodness_of_fit
-from .scores import krippendorff_alpha
+from .scores import agreement
 
 __all__ = ["Resamples"]
 
@@ -85,17 +85,12 @@ class Resamples:
 
     @property
     def outside(self) -> Floats | None:
-        """Mean number of sources outside of the regions, (2, n_alphas)."""
+        """Number of sources outside of the regions, (n_resamples, 2, n_alphas)."""
         if self.regions is None:
             return None
-        return np.asarray(self.active[..., ~self.regions.any(axis=0)].sum(axis=-1).mean(axis=0))
+        return np.asarray(self.active[..., ~self.regions.any(axis=0)].sum(axis=-1), dtype=float)
 
     @property
     def stability(self) -> Floats:
         """Krippendorff's alpha over resamples, (2, n_alphas)."""
-        return np.array(
-            [
-                [krippendorff_alpha(self.active[:, m, a]) for a in range(len(self.percents))]
-                for m in range(2)
-            ]
-        )
+        return agreement(self.active)

@@ -8,9 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..arrays import Floats
-from .estimates import METHODS
 
-__all__ = ["Scores", "krippendorff_alpha"]
+__all__ = ["Scores", "agreement", "krippendorff_alpha"]
 
 
 def krippendorff_alpha(active: NDArray[np.bool_]) -> float:
@@ -46,6 +45,14 @@ def krippendorff_alpha(active: NDArray[np.bool_]) -> float:
     # Pairs of observers that differ, against pairs of values that do.
     differing = float(np.sum(ones * (n_observers - ones))) / (n_observers - 1)
     return float(1 - (n_values - 1) * differing / (n_ones * (n_values - n_ones)))
+
+
+def agreement(active: NDArray[np.bool_]) -> Floats:
+    """Krippendorff's alpha of supports (n_repetitions, n_methods, n_alphas, n_locations)."""
+    _, n_methods, n_alphas, _ = active.shape
+    return np.array(
+        [[krippendorff_alpha(active[:, m, a]) for a in range(n_alphas)] for m in range(n_methods)]
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,12 +111,7 @@ class Scores:
     @property
     def stability(self) -> Floats:
         """Krippendorff's alpha over repetitions, (n_methods, n_alphas)."""
-        return np.array(
-            [
-                [krippendorff_alpha(self.active[:, m, a]) for a in range(len(self.percents))]
-                for m in range(len(METHODS))
-            ]
-        )
+        return agreement(self.active)
 
     def chosen(self, low: float, high: float) -> NDArray[np.intp]:
         """Indices of the alphas between two percentages."""

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import numpy as np
+from numpy.typing import NDArray
 
 from ..arrays import Floats
 from .estimates import METHODS
-from .scores import Scores
-from .verdicts import RANGE, lists
+from .scores import Scores, agreement
+from .verdicts import RANGE, above, every, lists
 
 __all__ = ["SimulationMeans"]
 
 
 class SimulationMeans:
-    """Means over repetitions (n_methods, n_alphas) for the alphas of `RANGE`."""
+    """Means over repetitions (n_methods, n_alphas) for the alphas of `RANGE`, and comparisons.
+
+    A comparison is 1 where it is true beyond its standard error over repetitions, 0 where it is
+    false, else `UNDECIDED`.
+    """
 
     def __init__(self, scores: Scores) -> None:
         chosen = scores.chosen(*RANGE)
         self.scores = scores
         self.percents = np.array(scores.percents)[chosen]
-        self.false = scores.false_positives.mean(axis=0)[:, chosen]
-        self.sizes = scores.sizes.mean(axis=0)[:, chosen]
-        self.errors = scores.errors.mean(axis=0)[:, chosen]
-        self.recovery = scores.recovery.mean(axis=0)[:, chosen]
+        self.active = scores.active[:, :, chosen]
+        # Of each repetition: (n_repetitions, n_methods, n_alphas), errors with a fourth axis.
+        self.each_false = scores.false_positives[:, :, chosen]
+        self.each_size = scores.sizes[:, :, chosen]
+        self.each_error = scores.errors[:, :, chosen]
+        self.each_recovery = scores.recovery[:, :, chosen]
+        self.false, self.sizes = self.each_false.mean(axis=0), self.each_size.mean(axis=0)
+        self.errors, self.recovery = self.each_error.mean(axis=0), self.each_recovery.mean(axis=0)
         self.stability = scores.stability[:, chosen]
         self.positives = scores.true_positives[:, :, chosen]
 
@@ -31,30 +42,39 @@ class SimulationMeans:
         return lists(self.percents, values, METHODS)
 
     @property
-    def fewest_false(self) -> bool:
+    def fewest_false(self) -> float:
         """Whether irMxNE has fewer false positives than MxNE, and MxNE than MCE."""
-        return bool((np.diff(self.false, axis=0) < 0).all())
+        return every(above(-np.diff(self.each_false, axis=1)))
 
     @property
-    def sparsest(self) -> bool:
+    def sparsest(self) -> float:
         """Whether irMxNE has the smallest active set."""
-        return bool((self.sizes[2] < self.sizes[:2]).all())
+        return every(above(self.each_size[:, :2] - self.each_size[:, 2:]))
 
-    @property
-    def least_biased(self) -> bool:
-        """Whether debiasing changes the RMSE of irMxNE least."""
-        change = np.abs(np.diff(self.errors, axis=2))[..., 0]
-        return bool((change[2] < change[:2]).all())
+    @cached_property
+    def less_biased(self) -> Floats:
+        """Where debiasing changes the RMSE of irMxNE less than of the others, (2, n_alphas)."""
 
-    @property
-    def best_recovery(self) -> bool:
-        """Whether irMxNE has the highest F1."""
-        return bool((self.recovery[2] > self.recovery[:2]).all())
+        def larger(errors: Floats) -> Floats:
+            change = np.abs(np.diff(errors.mean(axis=0), axis=2))[..., 0]
+            return np.asarray(change[:2] - change[2])
 
-    @property
-    def most_stable(self) -> bool:
-        """At every alpha; where nothing is found, alpha is not a number and no one wins."""
-        return bool((self.stability[2] > self.stability[:2]).all())
+        return above(self.each_error, statistic=larger)
+
+    @cached_property
+    def better_recovery(self) -> Floats:
+        """Where irMxNE has a higher F1 than the others, (2, n_alphas)."""
+        return above(self.each_recovery[:, 2:] - self.each_recovery[:, :2])
+
+    @cached_property
+    def more_stable(self) -> Floats:
+        """Where supports of irMxNE agree more; undecided where nothing is found, (2, n_alphas)."""
+
+        def more(active: NDArray[np.bool_]) -> Floats:
+            stability = agreement(active)
+            return np.asarray(stability[2] - stability[:2])
+
+        return above(self.active, statistic=more)
 
     @property
     def bias(self) -> str:
@@ -62,8 +82,3 @@ class SimulationMeans:
         return (
             f"RMSE {self.lists(self.errors[..., 0])}. Debiased: {self.lists(self.errors[..., 1])}"
         )
-
-    @property
-    def single(self) -> Floats:
-        """Part of the draws with one source near each true one, (n_methods, n_alphas)."""
-        return np.asarray((self.positives == 1).all(axis=-1).mean(axis=0))

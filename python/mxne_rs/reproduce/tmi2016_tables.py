@@ -46,7 +46,8 @@ def _resamples(found: Resamples) -> Table:
         "method", "alpha (%)", "goodness of fit (%)", "goodness of fit debiased (%)",
         "active set", "outside of the regions", "Krippendorff's alpha",
     )  # fmt: skip
-    outside, stability = found.outside, found.stability
+    outside = None if found.outside is None else found.outside.mean(axis=0)
+    stability = found.stability
     rows = [
         (
             method,
