@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +16,6 @@ import pytest
 
 import mxne_rs
 from mxne_rs.live import Monitor, Update
-from mxne_rs.live.page import PageView
-from mxne_rs.live.terminal import sparkline
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("MXNE_RS_DATA", ROOT / ".." / "shared" / "data"))
@@ -170,64 +165,6 @@ def test_threads_do_not_share_a_stream() -> None:
     for thread in threads:
         thread.join()
     assert all(np.allclose(one, expected, rtol=1e-3) for one in found.values()) and len(found) == 4
-
-
-def test_sparkline() -> None:
-    assert sparkline([]) == "" and sparkline([0, 0]) == "▁▁" and sparkline([-1, 7, 14]) == "▁▅█"
-
-
-@pytest.fixture
-def page() -> Any:
-    gain, data = recording(600)
-    positions = np.random.default_rng(2).uniform(-0.08, 0.08, (120, 3))
-    monitor = Monitor(
-        mxne_rs.Stream(gain, 50, alpha=30), lambda update: view(update), max_waiting=99
-    )
-    view = PageView(monitor, positions, sfreq=100.0)
-    monitor.push(data)
-    monitor.wait()
-    yield view
-    view.close()
-    monitor.close()
-
-
-def test_page_serves_what_was_found_to_this_computer_only(page: PageView) -> None:
-    state = json.load(urllib.request.urlopen(page.url + "state.json"))
-    assert 33 in state["windows"][-1]["locations"] and state["counts"]["windows"] == 23
-    outline = json.load(urllib.request.urlopen(page.url + "outline.json"))
-    assert len(outline["positions"]) == 120
-    assert b"Sparse sources, live" in urllib.request.urlopen(page.url).read()
-    for path, host in (("secret", "127.0.0.1"), ("", "evil.example")):
-        request = urllib.request.Request(page.url + path, headers={"Host": host})
-        with pytest.raises(urllib.error.HTTPError):
-            urllib.request.urlopen(request)
-
-
-def test_page_in_a_browser(page: PageView, tmp_path: Path) -> None:
-    """The page draws: head, source, time course, table, in headless Chromium."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    browser = next((path for name in names if (path := shutil.which(name))), None)
-    if browser is None:
-        pytest.skip("no Chromium here")
-    command = [
-        browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}",
-        "--window-size=1300,900", "--virtual-time-budget=4000",
-    ]  # fmt: skip
-    shot = tmp_path / "page.png"
-    done = subprocess.run(
-        [*command, "--dump-dom", page.url], capture_output=True, text=True, timeout=100
-    )
-    assert 'data-drawn="yes"' in done.stdout
-    assert " explain" in done.stdout and "</span>33" in done.stdout.replace("● ", "</span>")
-    subprocess.run([*command, f"--screenshot={shot}", page.url], capture_output=True, timeout=100)
-    pytest.importorskip("matplotlib", reason="no matplotlib here to read the screenshot with")
-    import matplotlib.image
-
-    picture = matplotlib.image.imread(shot)[..., :3]
-    blue = np.array([0x00, 0x72, 0xB2]) / 255  # the colour of the strongest source
-    assert (np.abs(picture - blue).max(axis=2) < 0.15).sum() > 200
-    grey = (np.ptp(picture, axis=2) < 0.02) & (picture[..., 0] > 0.7) & (picture[..., 0] < 0.95)
-    assert grey.sum() > 300  # the outline
 
 
 def live(*arguments: str, seconds: float = SECONDS) -> dict[str, Any]:

@@ -103,9 +103,10 @@ class Estimate:
 
     def __repr__(self) -> str:
         """One line: what was found, and how well."""
+        count = len(self.locations)
         return (
-            f"<Estimate: {len(self.locations)} sources, {self.status}, gap {self.gap:.1e}, "
-            f"{1e3 * self.elapsed:.1f} ms>"
+            f"<Estimate: {count} source{'' if count == 1 else 's'}, {self.status}, "
+            f"gap {self.gap:.1e}, {1e3 * self.elapsed:.1f} ms>"
         )
 
 
@@ -280,9 +281,13 @@ class Stream:
         >>> print(len(estimate.locations) >= 2, 1e-9 < estimate.amplitudes().max() < 1e-6)
         True True
         """
-        if ch_names is not None:
+        try:
             import mne
-
+        except ImportError as error:
+            raise ImportError(
+                "Stream.from_mne needs MNE-Python: pip install 'mxne-rs[mne]'"
+            ) from error
+        if ch_names is not None:
             present = set(ch_names)
             picks = [i for i, name in enumerate(info["ch_names"]) if name in present]
             if not picks:

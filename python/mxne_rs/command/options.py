@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from .._core import __version__
+from ..live.outlet import LAYOUT
 from .values import (
     COARSEST,
     FINEST,
@@ -81,6 +83,14 @@ try it without a recording of your own, in two terminals:
   mxne-rs replay demo/simulated-ave.fif --name demo
   mxne-rs stream --stream demo --forward demo/simulated-fwd.fif \\
       --noise-cov demo/simulated-cov.fif --no-floor
+
+what is shown: sources of the newest window, with their positions in head coordinates and their
+  peaks in nAm (positive: out of the cortex, with free orientation upwards). A window that takes
+  longer than --deadline says time_limit in the place of converged, with the sources certified so
+  far and their gap.
+
+what --outlet publishes:
+{layout}
 
 Ctrl-C ends it and prints what was counted.
 exit code: see 'mxne-rs --help'
@@ -275,7 +285,7 @@ def _add_live(command: Any) -> None:
         "show the sources of a live recording",
         "Read a stream of the lab streaming layer (LSL), find the sources of every window in it,\n"
         "show them and, with --outlet, publish them as another stream.",
-        STREAM_EXAMPLES,
+        STREAM_EXAMPLES.format(layout=textwrap.indent(textwrap.fill(LAYOUT, 94), "  ")),
     )
     files = live.add_argument_group("input")
     files.add_argument("--stream", required=True, metavar="NAME", help="name of the stream")

@@ -1,4 +1,4 @@
-"""Recordings and sources as streams of the lab streaming layer, by mne-lsl."""
+"""Recordings as streams of the lab streaming layer, read and played by mne-lsl."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Floats
-from .monitor import Monitor, Update
+from .monitor import Monitor
 
-__all__ = ["Outlet", "Reader", "import_lsl", "play"]
+__all__ = ["Reader", "import_lsl", "play"]
 
 #: Seconds for which a stream is looked for, and after which silence is told.
 PATIENCE, SILENCE = 1.0, 1.0
-#: Time courses that are published: (amplitude in Am, x, y, z in m) for each of so many sources.
-PUBLISHED = 16
 
 
 def import_lsl() -> Any:
@@ -166,47 +164,6 @@ class Reader:
 
 def _is_lost(error: BaseException) -> bool:
     return type(error).__name__ in ("LostError", "TimeoutError") or "lost" in str(error).lower()
-
-
-class Outlet:
-    """Publishes the strongest sources of every window as a stream.
-
-    A sample per window; for each of 16 places, the strongest source first, its mean amplitude over
-    the last hop in Am and its position in head coordinates in m; zeros where there are fewer; then
-    the relative gap and the latency in s.
-
-    Parameters
-    ----------
-    name : str
-        Of the stream.
-    positions : array, shape (n_locations, 3)
-        Of the locations, in m.
-    rate : float
-        Windows per second.
-    """
-
-    def __init__(self, name: str, positions: Floats, rate: float) -> None:
-        lsl = import_lsl().lsl
-        names = [
-            f"{what}{i}" for i in range(PUBLISHED) for what in ("amplitude", "x", "y", "z")
-        ] + ["gap", "latency"]
-        info = lsl.StreamInfo(name, "sources", len(names), rate, "float32", f"mxne_rs-{name}")
-        info.set_channel_names(names)
-        self._outlet = lsl.StreamOutlet(info)
-        self._positions = positions
-
-    def __call__(self, update: Update) -> None:
-        """Publish a window."""
-        estimate = update.estimate
-        sample = np.zeros(4 * PUBLISHED + 2, dtype=np.float32)
-        if len(estimate.locations):
-            hop = max(1, estimate.sources.shape[1] // 2)
-            strength = estimate.amplitudes()[:, -hop:].mean(axis=1)
-            for place, i in enumerate(np.argsort(-strength)[:PUBLISHED]):
-                values = [strength[i], *self._positions[estimate.locations[i]]]
-                sample[4 * place : 4 * place + 4] = values
-        sample[-2:] = estimate.gap, update.latency
-        self._outlet.push_sample(sample)
 
 
 def play(
