@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from .._core import __version__
 from ..live.outlet import LAYOUT
+from ..live.units import UNITS
 from .values import (
     COARSEST,
     FINEST,
@@ -289,12 +290,26 @@ def _add_live(command: Any) -> None:
     )
     files = live.add_argument_group("input")
     files.add_argument("--stream", required=True, metavar="NAME", help="name of the stream")
+    for name, text in (("--type", "type"), ("--source-id", "source id")):
+        files.add_argument(
+            name,
+            metavar="TEXT",
+            help=f"{text} of the stream, where several have its name (default: the one whose "
+            "channels are in --forward)",
+        )
+    files.add_argument(
+        "--unit",
+        choices=list(UNITS),
+        help="of the samples (default: what the stream declares for each channel; channels without "
+        "are taken to be in V, T or T/m)",
+    )
     _add_head(files)
     files.add_argument(
         "--info",
         metavar="FILE",
-        help="recording or evoked response of the same sensors, for bad channels and projections "
-        "(default: the forward solution's sensors, all of them good)",
+        help="recording or evoked response of the same sensors, for bad channels, projections and "
+        "the names of a stream's channels where it has none (default: the forward solution's "
+        "sensors, all of them good)",
     )
     times = live.add_argument_group("windows")
     for name, default, text in (
