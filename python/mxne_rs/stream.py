@@ -115,6 +115,7 @@ class Stream:
 
     Everything is prepared once; windows start from the last one's sources, and are certified on all
     locations. One object serves one thread; one `Gain` serves all of them. The GIL is released.
+    A copy, and a stream that was pickled, begins anew, without the windows so far.
 
     Parameters
     ----------
@@ -217,6 +218,7 @@ class Stream:
         )  # fmt: skip
         matrix = None if whitener is None else as_matrix("whitener", whitener)
         self.n_channels = self.gain.n_sensors if matrix is None else matrix.shape[1]
+        self._made_of = None if matrix is None else matrix.copy(), settings
         self._stream = _core.Stream(self.gain._prepared, matrix, settings)
         self._model: Model | None = None
         self._picks: NDArray[np.intp] | None = None
@@ -369,6 +371,15 @@ class Stream:
     def reset(self) -> None:
         """Forget the windows so far."""
         self._stream.reset()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the windows so far: a copy, or a pickled stream, begins anew."""
+        return {name: value for name, value in vars(self).items() if name != "_stream"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Prepare the solver again."""
+        vars(self).update(state)
+        self._stream = _core.Stream(self.gain._prepared, *self._made_of)
 
     def __repr__(self) -> str:
         """Sizes."""

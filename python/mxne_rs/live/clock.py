@@ -28,11 +28,11 @@ OTHER_CLOCK = 1.0
 BLOCK = 0.1
 #: Levels that are remembered, and the quantile of lateness that is a level.
 LEVELS, QUANTILE = 60, 0.1
-#: Levels after which their own scatter is trusted, that have to differ alike to be a step, and
-#: after which the last step is certain.
-MATURE, ALIKE, CERTAIN = 8, 2, 5
+#: Levels after which their own scatter is trusted, that have to differ alike to be a step, by which
+#: a loss is counted again, and after which that is certain.
+MATURE, ALIKE, SETTLING, CERTAIN = 8, 2, 3, 5
 #: Samples per sample by which clocks usually drift, and at most before that is known.
-DRIFT, DRIFT_AT_FIRST = 2e-4, 1e-3
+DRIFT, DRIFT_AT_FIRST = 1e-4, 1e-3
 
 
 class Run(NamedTuple):
@@ -105,6 +105,8 @@ class SampleClock:
         self._reference: float | None = None
         #: Missing samples that may be taken back, and levels without a step since.
         self._doubtful = self._n_alike = 0
+        #: Levels to be seen after a loss before it is counted again.
+        self._n_settling = 0
 
     @property
     def _time(self) -> float:
@@ -174,6 +176,7 @@ class SampleClock:
         self._count += missing
         if not self._is_exact:
             self._doubtful, self._n_alike = self._doubtful + missing, 0
+            self._n_settling, self._unlike, self._level = SETTLING, [], []
         return Run(missing, 0, self._time)
 
     @property
@@ -256,12 +259,17 @@ class SampleClock:
     def _weigh(self, level: float) -> int:
         """Hold a level against the line through those before; samples that it shows missing."""
         slack = DRIFT_AT_FIRST * self._n_samples(*LEVEL) if len(self._levels) < 3 else 0.0
-        tolerance = max(0.75, 4 * self._noise()) + slack
+        tolerance = max(0.75, 5 * self._noise()) + slack
         start, slope = self._line if self._levels else (level, 0.0)
         self._unlike.append((self._count, level, level - start - slope * self._count))
         differences = [difference for *_, difference in self._unlike]
         corrected = 0
-        if abs(differences[-1]) <= tolerance:
+        if self._n_settling:
+            self._n_settling -= 1
+            if self._n_settling:
+                return 0
+            corrected = self._step(round(float(np.mean(differences))))
+        elif abs(differences[-1]) <= tolerance:
             # What was unlike before it was no step.
             self._unlike = self._unlike[-1:]
             self._n_alike += 1
@@ -271,6 +279,7 @@ class SampleClock:
             return 0
         elif np.ptp(differences) <= tolerance:
             corrected = self._step(round(float(np.mean(differences))))
+            self._n_settling = SETTLING
         elif len(self._levels) >= 3:
             self._unlike = self._unlike[1:]
             return 0
@@ -283,6 +292,8 @@ class SampleClock:
 
     def _step(self, missing: int) -> int:
         """Take a step out of the lateness: by samples that are missing, else by the origin."""
+        if not missing:
+            return 0
         corrected = max(missing, -self._doubtful)
         self._doubtful += corrected
         self._origin += (missing - corrected) / self._sfreq
@@ -300,8 +311,9 @@ class SampleClock:
             bends = np.diff([level for _, level in self._levels], n=2)
             scatter = max(scatter, 1.48 * float(np.median(np.abs(bends))) / 6**0.5)
         if len(self._levels) < MATURE and self._usual:
-            largest = max(block.largest for block in self._usual)
-            scatter = max(2 * scatter, largest / 15)
+            usual = float(np.median([block.largest for block in self._usual]))
+            n_stamps = self._n_samples(*LEVEL) / self._chunk
+            scatter = max(2 * scatter, 1.5 * usual / n_stamps**0.5)
         return scatter
 
     def _fit(self) -> None:
