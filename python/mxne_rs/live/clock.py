@@ -170,8 +170,12 @@ class SampleClock:
         back = np.flatnonzero(~over)
         if len(back):
             return self._accept(late[: back[0]], bool(late[: back[0]].max() - limit < self._late))
-        if not is_end and not self._is_exact and not self._is_steady(late, spread):
-            return None
+        if not self._is_exact and not self._is_steady(late, spread):
+            if not is_end:
+                return None
+            if np.any(np.diff(np.minimum.accumulate(late)) < -0.5 * spread - 0.5):
+                # It was catching up.
+                return self._accept(late, False)
         missing = max(1, round(float(np.median(late) - self._median)))
         self._count += missing
         if not self._is_exact:
@@ -258,10 +262,9 @@ class SampleClock:
 
     def _weigh(self, level: float) -> int:
         """Hold a level against the line through those before; samples that it shows missing."""
-        slack = DRIFT_AT_FIRST * self._n_samples(*LEVEL) if len(self._levels) < 3 else 0.0
-        tolerance = max(0.75, 5 * self._noise()) + slack
-        start, slope = self._line if self._levels else (level, 0.0)
-        self._unlike.append((self._count, level, level - start - slope * self._count))
+        expected, error = self._expected(level)
+        tolerance = max(0.75, 4 * error)
+        self._unlike.append((self._count, level, level - expected))
         differences = [difference for *_, difference in self._unlike]
         corrected = 0
         if self._n_settling:
@@ -284,7 +287,7 @@ class SampleClock:
             self._unlike = self._unlike[1:]
             return 0
         if len(self._levels) == LEVELS and self._reference is None:
-            self._reference = start
+            self._reference = self._line[0]
         self._levels += [(count, level) for count, level, _ in self._unlike]
         self._unlike = []
         self._fit()
@@ -316,14 +319,27 @@ class SampleClock:
             scatter = max(2 * scatter, 1.5 * usual / n_stamps**0.5)
         return scatter
 
-    def _fit(self) -> None:
-        """Fit the line to the levels, its slope as near to none as its scatter leaves open."""
+    def _expected(self, level: float) -> tuple[float, float]:
+        """Level that those before let expect now, and its error; the level itself without any."""
+        if not self._levels:
+            return level, 0.0
+        (start, slope), certainty, middle = self._regression(DRIFT_AT_FIRST)
+        noise, ahead = self._noise(), self._count - middle
+        variance = noise**2 * (1 + 1 / len(self._levels))
+        variance += ahead**2 / (certainty / noise**2 + DRIFT_AT_FIRST**-2)
+        return start + slope * self._count, variance**0.5
+
+    def _regression(self, drift: float) -> tuple[tuple[float, float], float, float]:
+        """Fit a line to the levels, its slope as near to none as scatter and usual drift allow."""
         counts, levels = np.array(self._levels).T
-        middle = counts.mean()
-        from_middle = counts - middle
-        certainty = float(from_middle @ from_middle)
-        slope = float(from_middle @ levels) / (certainty + (self._noise() / DRIFT) ** 2)
-        self._line = (float(levels.mean()) - slope * middle, slope)
+        middle = float(counts.mean())
+        certainty = float(np.sum((counts - middle) ** 2))
+        slope = float((counts - middle) @ levels) / (certainty + (self._noise() / drift) ** 2)
+        return (float(levels.mean()) - slope * middle, slope), certainty, middle
+
+    def _fit(self) -> None:
+        """Fit the line by which the time is told."""
+        self._line = self._regression(DRIFT)[0]
 
 
 def _joined(runs: list[Run]) -> list[Run]:
