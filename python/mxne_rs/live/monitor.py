@@ -315,7 +315,7 @@ class Monitor:
         with self._state:
             number = self._counts["windows"]
             self._counts["windows"] += 1
-            if len(self._waiting) >= self._max_waiting + min(n_together, TOGETHER):
+            while len(self._waiting) >= self._max_waiting + min(n_together, TOGETHER):
                 self._waiting.popleft()
                 self._counts["dropped"] += 1
             at = self._counts["samples"] / self._sfreq if time is None else time
