@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
+import signal
 import subprocess
 import sys
 import threading
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +16,6 @@ import pytest
 
 import mxne_rs
 from mxne_rs.live import Monitor, Update
-from mxne_rs.live.page import PageView
-from mxne_rs.live.terminal import sparkline
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("MXNE_RS_DATA", ROOT / ".." / "shared" / "data"))
@@ -80,16 +75,17 @@ def test_units_of_boards() -> None:
         Monitor(mxne_rs.Stream(gain, 50), unit="volt")
 
 
-class Slow:
-    """A stream that takes its time."""
+class Held:
+    """A stream that is in the middle of a window until it is let go."""
 
-    def __init__(self, stream: mxne_rs.Stream, seconds: float) -> None:
+    def __init__(self, stream: mxne_rs.Stream) -> None:
         self.n_times, self.hop, self.n_channels = stream.n_times, stream.hop, stream.n_channels
-        self.stream, self.seconds = stream, seconds
-        self.skipped = 0
+        self.stream, self.model, self.skipped = stream, None, 0
+        self.begun, self.let_go = threading.Event(), threading.Event()
 
     def update(self, window: Any) -> mxne_rs.Estimate:
-        time.sleep(self.seconds)
+        self.begun.set()
+        assert self.let_go.wait(60)
         return self.stream.update(window)
 
     def skip(self, n_windows: int) -> None:
@@ -98,17 +94,57 @@ class Slow:
 
 
 def test_a_late_monitor_drops_the_oldest_window_and_counts_it() -> None:
-    gain, data = recording(1000)
-    slow, seen = Slow(mxne_rs.Stream(gain, 50, hop=50), 0.05), []
-    with Monitor(slow, seen.append) as monitor:  # type: ignore[arg-type]
-        for first in range(0, 1000, 50):
+    gain, data = recording(2000)
+    held, seen = Held(mxne_rs.Stream(gain, 50, hop=50)), []
+    with Monitor(held, seen.append) as monitor:  # type: ignore[arg-type]
+        monitor.push(data[:, :50])
+        assert held.begun.wait(60)
+        for first in range(50, 1000, 50):
             monitor.push(data[:, first : first + 50])
+        counts = monitor.statistics()
+        assert (counts.n_windows, counts.n_dropped, counts.n_solved) == (20, 17, 0)
+        held.let_go.set()
+        assert monitor.wait(60)
+        # The newest windows are not those that are dropped, and the stream knows of those.
+        assert [update.number for update in seen] == [0, 18, 19] and held.skipped == 17
+        # Once the solver is as fast as the recording every window is solved again.
+        for first in range(1000, 2000, 50):
+            monitor.push(data[:, first : first + 50])
+            assert monitor.wait(60)
     counts = monitor.statistics()
-    assert counts.n_windows == 20 and counts.n_dropped > 10
-    assert counts.n_solved + counts.n_dropped == 20
-    # The newest window is not the one that is dropped, and the stream knows of those that were.
-    numbers = [update.number for update in seen]
-    assert numbers[-1] == 19 and slow.skipped == numbers[-1] - numbers[0] - len(numbers) + 1
+    assert (counts.n_windows, counts.n_dropped, counts.n_solved) == (40, 17, 23)
+
+
+def test_windows_whose_samples_come_together_wait_for_each_other() -> None:
+    """A burst of samples drops none of its windows, but those that were late before it."""
+    gain, data = recording(2000)
+    held, seen = Held(mxne_rs.Stream(gain, 50, hop=50)), []
+    with Monitor(held, seen.append) as monitor:  # type: ignore[arg-type]
+        monitor.push(data[:, :50])
+        assert held.begun.wait(60)
+        monitor.push(data[:, 50:1050])
+        assert monitor.statistics().n_dropped == 0
+        monitor.push(data[:, 1050:1550])
+        held.let_go.set()
+        assert monitor.wait(60)
+    assert [update.number for update in seen] == [0, *range(20, 31)]
+    assert monitor.statistics().n_dropped == 19
+
+
+def test_times_are_those_that_are_told() -> None:
+    """By stamps where there are some: the newest sample of a window inside of a block, too."""
+    gain, data = recording(400)
+    seen: list[Update] = []
+    stream = mxne_rs.Stream(gain, 50, hop=25)
+    with Monitor(stream, seen.append, sfreq=100.0, max_waiting=99) as monitor:
+        monitor.push(data[:, :110], time=1.1)
+        monitor.skip(4, is_past=True)
+        monitor.push(data[:, 110:150], time=1.55)
+    # Ten, 35, 60 samples before the end of the first block; 25 and none before that of the second.
+    expected = [0.5, 0.75, 1.0, 1.3, 1.55]
+    assert np.allclose([update.time for update in seen], expected)
+    counts = monitor.statistics()
+    assert (counts.n_missing, counts.n_lost, counts.n_samples) == (4, 0, 154)
 
 
 def test_lost_samples_are_counted_and_no_window_spans_them() -> None:
@@ -172,74 +208,17 @@ def test_threads_do_not_share_a_stream() -> None:
     assert all(np.allclose(one, expected, rtol=1e-3) for one in found.values()) and len(found) == 4
 
 
-def test_sparkline() -> None:
-    assert sparkline([]) == "" and sparkline([0, 0]) == "▁▁" and sparkline([-1, 7, 14]) == "▁▅█"
-
-
-@pytest.fixture
-def page() -> Any:
-    gain, data = recording(600)
-    positions = np.random.default_rng(2).uniform(-0.08, 0.08, (120, 3))
-    monitor = Monitor(
-        mxne_rs.Stream(gain, 50, alpha=30), lambda update: view(update), max_waiting=99
-    )
-    view = PageView(monitor, positions, sfreq=100.0)
-    monitor.push(data)
-    monitor.wait()
-    yield view
-    view.close()
-    monitor.close()
-
-
-def test_page_serves_what_was_found_to_this_computer_only(page: PageView) -> None:
-    state = json.load(urllib.request.urlopen(page.url + "state.json"))
-    assert 33 in state["windows"][-1]["locations"] and state["counts"]["windows"] == 23
-    outline = json.load(urllib.request.urlopen(page.url + "outline.json"))
-    assert len(outline["positions"]) == 120
-    assert b"Sparse sources, live" in urllib.request.urlopen(page.url).read()
-    for path, host in (("secret", "127.0.0.1"), ("", "evil.example")):
-        request = urllib.request.Request(page.url + path, headers={"Host": host})
-        with pytest.raises(urllib.error.HTTPError):
-            urllib.request.urlopen(request)
-
-
-def test_page_in_a_browser(page: PageView, tmp_path: Path) -> None:
-    """The page draws: head, source, time course, table, in headless Chromium."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    browser = next((path for name in names if (path := shutil.which(name))), None)
-    if browser is None:
-        pytest.skip("no Chromium here")
-    command = [
-        browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}",
-        "--window-size=1300,900", "--virtual-time-budget=4000",
-    ]  # fmt: skip
-    shot = tmp_path / "page.png"
-    done = subprocess.run(
-        [*command, "--dump-dom", page.url], capture_output=True, text=True, timeout=100
-    )
-    assert 'data-drawn="yes"' in done.stdout
-    assert " explain" in done.stdout and "</span>33" in done.stdout.replace("● ", "</span>")
-    subprocess.run([*command, f"--screenshot={shot}", page.url], capture_output=True, timeout=100)
-    pytest.importorskip("matplotlib", reason="no matplotlib here to read the screenshot with")
-    import matplotlib.image
-
-    picture = matplotlib.image.imread(shot)[..., :3]
-    blue = np.array([0x00, 0x72, 0xB2]) / 255  # the colour of the strongest source
-    assert (np.abs(picture - blue).max(axis=2) < 0.15).sum() > 200
-    grey = (np.ptp(picture, axis=2) < 0.02) & (picture[..., 0] > 0.7) & (picture[..., 0] < 0.95)
-    assert grey.sum() > 300  # the outline
-
-
 def live(*arguments: str, seconds: float = SECONDS) -> dict[str, Any]:
     """A row of benches/live.py, in a process of its own: a player, LSL on loopback, a monitor."""
     pytest.importorskip("mne_lsl", reason="no mne-lsl here: pip install 'mxne-rs[stream]'")
     if not DATA.is_dir():
         pytest.skip(f"no data in {DATA}")
     command = [sys.executable, str(ROOT / "benches" / "live.py"), "--json"]
-    command += ["--seconds", str(seconds), "--only", *arguments]
+    # What is found does not depend on how fast this machine is, nor on what else it does.
+    command += ["--patient", "--seconds", str(seconds), "--only", *arguments]
     environment = {**os.environ, "MXNE_RS_DATA": str(DATA.resolve())}
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=seconds + 100, env=environment
+        command, capture_output=True, text=True, timeout=seconds + 500, env=environment
     )
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
@@ -255,21 +234,22 @@ def test_sources_played_are_found_where_and_when_they_are() -> None:
     counts = found["counts"]
     assert counts["n_dropped"] == counts["n_lost"] == counts["n_skipped"] == 0
     assert counts["n_windows"] == counts["n_solved"] >= 20 * (SECONDS - 1)
+    assert found["time_error"] <= 1e-3
 
 
 @pytest.mark.timeout(0)
 def test_a_stream_with_faults_is_survived_and_what_is_lost_is_counted() -> None:
-    """It pauses, loses samples, begins again, has a dead channel, and no cores for a while."""
+    """It pauses, loses samples, begins again, and has a dead channel for a while."""
     faults = [f"--fault={fault}" for fault in ("lose@1.5", "dead@2.5", "pause@3.5", "restart@6.0")]
-    found = live("1000 fixed, alpha 25", *faults, "--hog", "8.5", seconds=max(14.0, SECONDS))
+    found = live("1000 fixed, alpha 25", *faults, seconds=max(14.0, SECONDS))
     counts = found["counts"]
     assert found["found"] >= 0.9 and found["false"] <= 0.1
-    # 300 lost ones, a second of pause, and one of restart at least.
-    assert 2300 <= counts["n_missing"] <= 4500
+    # 300 lost ones, a second of pause, and one of restart at least: every time is right.
+    assert counts["n_missing"] >= 2300 and found["time_error"] <= 1
     assert counts["n_lost"] >= 0.3 / 0.05 + 2 * 1 / 0.05 and counts["n_skipped"] >= 5
     kept = counts["n_solved"] + counts["n_skipped"] + counts["n_dropped"] + counts["n_lost"]
     assert kept == counts["n_windows"] >= 20 * (max(14.0, SECONDS) - 3)
-    assert found["last_missing"] <= 1  # once the cores are back every window is solved again
+    assert found["last_missing"] == counts["n_dropped"] == 0
 
 
 @pytest.mark.timeout(0)
@@ -283,12 +263,14 @@ def test_a_solver_too_slow_for_its_deadline_says_so() -> None:
 LISTENER = """
 import json, sys, time
 import mne_lsl.lsl as lsl
-found = lsl.resolve_streams(20, name=sys.argv[1])
+found, end = [], time.monotonic() + 200
+while not found and time.monotonic() < end:
+    found = lsl.resolve_streams(1, name=sys.argv[1])
 inlet = lsl.StreamInlet(found[0])
-inlet.open_stream(timeout=10)
+inlet.open_stream(timeout=60)
 names = inlet.get_sinfo().get_channel_names()
-samples, end = [], time.monotonic() + 6
-while time.monotonic() < end:
+samples = []
+while (len(samples) < 60 or sum(s[0] > 0 for s in samples) < 30) and time.monotonic() < end:
     samples += inlet.pull_chunk(timeout=0.2)[0].tolist()
 print(json.dumps({"names": list(names), "samples": samples}))
 """
@@ -307,8 +289,11 @@ def test_stream_command_publishes_the_sources_of_a_stream() -> None:
     name = f"mxne_rs-test-{os.getpid()}"
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "text": True, "env": environment}
     playing = subprocess.Popen(
-        [sys.executable, player.__file__, name, "cortex-1000", "25"], stdin=subprocess.PIPE, **pipes
+        [sys.executable, player.__file__, name, "cortex-1000", "600"],
+        stdin=subprocess.PIPE,
+        **pipes,
     )
+    solving = listening = playing
     try:
         assert playing.stdin is not None and playing.stdout is not None
         assert playing.stdout.readline().strip() == "ready"
@@ -316,17 +301,19 @@ def test_stream_command_publishes_the_sources_of_a_stream() -> None:
             sys.executable, "-m", "mxne_rs", "stream", "--stream", name, "--view", "none",
             "--forward", str(DATA / "cortex-1000-meg-eeg-fwd.fif"),
             "--noise-cov", str(DATA / "noise-cov.fif"), "--info", str(DATA / "auditory-ave.fif"),
-            "--outlet", f"{name}-sources", "--loose", "0", "--seconds", "14",
+            "--outlet", f"{name}-sources", "--loose", "0", "--deadline", "10",
         ]  # fmt: skip
         playing.stdin.write("go\n")
         playing.stdin.flush()
         solving = subprocess.Popen(command, stderr=subprocess.PIPE, **pipes)
         listening = subprocess.Popen([sys.executable, "-c", LISTENER, f"{name}-sources"], **pipes)
-        heard = json.loads(listening.communicate(timeout=60)[0])
-        said, complaints = solving.communicate(timeout=60)
+        heard = json.loads(listening.communicate(timeout=300)[0])
+        solving.send_signal(signal.SIGINT)
+        said, complaints = solving.communicate(timeout=300)
     finally:
-        playing.kill()
-        playing.communicate()
+        for process in (playing, solving, listening):
+            process.kill()
+            process.communicate()
     assert solving.returncode == 0, complaints
     assert "windows solved" in said and "newest sample to sources: p50" in said
     assert heard["names"][:4] == ["amplitude0", "x0", "y0", "z0"] and heard["names"][-2:] == [
@@ -338,7 +325,7 @@ def test_stream_command_publishes_the_sources_of_a_stream() -> None:
     positions = truth.positions[[source.location for source in truth.sources]]
     strongest = samples[samples[:, 0] > 0, 1:4]
     apart = np.linalg.norm(strongest[:, np.newaxis] - positions, axis=2).min(axis=1)
-    assert len(strongest) > 20 and np.mean(apart < 0.015) > 0.9
+    assert len(strongest) >= 30 and np.mean(apart < 0.015) > 0.9
 
 
 def test_commands_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import Any
 
@@ -182,3 +183,9 @@ def test_other_threads_run_while_a_window_is_solved() -> None:
             assert "another thread" in str(error)
             refused += 1
     assert ticks > 100 and refused > 0
+
+
+def test_from_mne_without_mne_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mne", None)
+    with pytest.raises(ImportError, match=r"pip install 'mxne-rs\[mne\]'"):
+        mxne_rs.Stream.from_mne(None, None, None, 10)

@@ -50,7 +50,13 @@ MODULES = {
         "picture.draw",
         "report.write_report",
     ],
-    "Live recordings, in a thread": ["live.Monitor", "live.Update", "live.Statistics"],
+    "Live recordings, in a thread": [
+        "live.Monitor",
+        "live.Update",
+        "live.Statistics",
+        "live.solve_epochs",
+        "live.EpochUpdate",
+    ],
     "Sweeps, here or on a cluster": ["study.run_study", "study.Study", "study.Cost"],
     "scikit-learn": ["sklearn.MixedNorm"],
     "Simulated data": [

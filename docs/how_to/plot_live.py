@@ -35,6 +35,11 @@ recording += np.outer(columns[:, 3 * right + 2], courses * (times % 2 > 1.1))
 # A window of 100 ms every 50 ms, at most 40 ms for each; ``alpha_floor="noise"`` keeps windows
 # empty that hold no more than noise. An acquisition system would call ``push`` from its own thread;
 # it is never kept waiting.
+#
+# A window that needs more than its 40 ms says ``time_limit`` in the place of ``converged``, with
+# the sources certified so far and their gap; ``n_deadlines`` counts these windows. Here they are
+# pushed faster than a recording brings them, so 100 may wait; where windows come faster than they
+# are solved for long, the oldest are dropped and counted.
 
 stream = Stream.from_mne(
     evoked.info, forward, noise_cov, n_times=100, hop=50, alpha=40, alpha_floor="noise",
@@ -47,7 +52,10 @@ with Monitor(stream, updates.append, sfreq=1000.0, max_waiting=100) as monitor:
 
 statistics = monitor.statistics()
 print(updates[40].estimate)
-print(f"{statistics.n_solved} windows, {statistics.n_dropped} dropped")
+print(
+    f"{statistics.n_solved} windows, {statistics.n_dropped} dropped, "
+    f"{statistics.n_deadlines} at the deadline"
+)
 
 # %%
 # What was found, and where
@@ -61,15 +69,23 @@ for update in updates:
     ax.scatter(np.full(len(x), update.time), x, s=2 * peaks, c="tab:blue", alpha=0.7)
 for location, name in ((left, "left source"), (right, "right source")):
     ax.axhline(1e3 * forward["source_rr"][location, 0], color="0.6", lw=1, label=name)
-ax.set(xlabel="time of the newest sample (s)", ylabel="left - right (mm)", ylim=(-90, 90))
+ax.set(xlabel="time of the newest sample (s)", ylabel="x (mm): left < 0 < right", ylim=(-90, 90))
 _ = ax.set_title("sources of every window, as large as they are strong")
+_ = ax.legend(loc="upper right")
 
 # %%
 # From a stream of the lab
 # ------------------------
 #
 # ``pip install 'mxne-rs[stream]'`` adds the lab streaming layer. ``mxne-rs stream --stream NAME
-# --forward FILE --noise-cov FILE`` reads a stream, shows a table of its sources (``--view
-# browser``: a page with the head and the time courses) and with ``--outlet NAME`` publishes them;
+# --forward FILE --noise-cov FILE`` reads a stream and shows a table of its sources (``--view
+# browser``: a page with the head and the time courses, left and right as in the head);
 # ``mxne-rs replay FILE`` plays a recording as such a stream. A board that BrainFlow reads gives
 # channels x samples in microvolts: ``Monitor(..., unit="uV")`` takes them as they are.
+#
+# ``--outlet NAME`` publishes the sources of every window as another stream. It says in its own
+# description, and ``mxne-rs stream --help`` says, what a sample of its 66 channels is:
+
+from mxne_rs.live.outlet import LAYOUT
+
+print(LAYOUT)

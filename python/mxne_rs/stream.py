@@ -104,9 +104,10 @@ class Estimate:
 
     def __repr__(self) -> str:
         """One line: what was found, and how well."""
+        count = len(self.locations)
         return (
-            f"<Estimate: {len(self.locations)} sources, {self.status}, gap {self.gap:.1e}, "
-            f"{1e3 * self.elapsed:.1f} ms>"
+            f"<Estimate: {count} source{'' if count == 1 else 's'}, {self.status}, "
+            f"gap {self.gap:.1e}, {1e3 * self.elapsed:.1f} ms>"
         )
 
 
@@ -115,6 +116,7 @@ class Stream:
 
     Everything is prepared once; windows start from the last one's sources, and are certified on all
     locations. One object serves one thread; one `Gain` serves all of them. The GIL is released.
+    A copy, and a stream that was pickled, begins anew, without the windows so far.
 
     Parameters
     ----------
@@ -222,6 +224,7 @@ class Stream:
         )  # fmt: skip
         matrix = None if whitener is None else as_matrix("whitener", whitener)
         self.n_channels = self.gain.n_sensors if matrix is None else matrix.shape[1]
+        self._made_of = None if matrix is None else matrix.copy(), settings
         self._stream = _core.Stream(self.gain._prepared, matrix, settings)
         self._model: Model | None = None
         self._picks: NDArray[np.intp] | None = None
@@ -286,9 +289,13 @@ class Stream:
         >>> print(len(estimate.locations) >= 2, 1e-9 < estimate.amplitudes().max() < 1e-6)
         True True
         """
-        if ch_names is not None:
+        try:
             import mne
-
+        except ImportError as error:
+            raise ImportError(
+                "Stream.from_mne needs MNE-Python: pip install 'mxne-rs[mne]'"
+            ) from error
+        if ch_names is not None:
             present = set(ch_names)
             picks = [i for i, name in enumerate(info["ch_names"]) if name in present]
             if not picks:
@@ -370,6 +377,15 @@ class Stream:
     def reset(self) -> None:
         """Forget the windows so far."""
         self._stream.reset()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the windows so far: a copy, or a pickled stream, begins anew."""
+        return {name: value for name, value in vars(self).items() if name != "_stream"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Prepare the solver again."""
+        vars(self).update(state)
+        self._stream = _core.Stream(self.gain._prepared, *self._made_of)
 
     def __repr__(self) -> str:
         """Sizes."""

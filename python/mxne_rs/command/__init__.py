@@ -184,7 +184,11 @@ def _stream(options: argparse.Namespace) -> Answer:
 
     with _quiet(options):
         info, forward, noise_cov = read_live(options)
-        reader = Reader(options.stream)
+        reader = Reader(
+            options.stream, stype=options.type, source_id=options.source_id, unit=options.unit,
+            wanted=[name for name in forward["sol"]["row_names"] if name in noise_cov["names"]],
+            names=None if options.info is None else info["ch_names"],
+        )  # fmt: skip
         n_times, hop = (
             max(1, round(seconds * reader.sfreq)) for seconds in (options.window, options.hop)
         )

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from .._core import __version__
+from ..live.outlet import LAYOUT
+from ..live.units import UNITS
 from .values import (
     COARSEST,
     FINEST,
@@ -83,6 +86,14 @@ try it without a recording of your own, in two terminals:
   mxne-rs replay demo/simulated-ave.fif --name demo
   mxne-rs stream --stream demo --forward demo/simulated-fwd.fif \\
       --noise-cov demo/simulated-cov.fif --no-floor
+
+what is shown: sources of the newest window, with their positions in head coordinates and their
+  peaks in nAm (positive: out of the cortex, with free orientation upwards). A window that takes
+  longer than --deadline says time_limit in the place of converged, with the sources certified so
+  far and their gap.
+
+what --outlet publishes:
+{layout}
 
 Ctrl-C ends it and prints what was counted.
 exit code: see 'mxne-rs --help'
@@ -277,16 +288,30 @@ def _add_live(command: Any) -> None:
         "show the sources of a live recording",
         "Read a stream of the lab streaming layer (LSL), find the sources of every window in it,\n"
         "show them and, with --outlet, publish them as another stream.",
-        STREAM_EXAMPLES,
+        STREAM_EXAMPLES.format(layout=textwrap.indent(textwrap.fill(LAYOUT, 94), "  ")),
     )
     files = live.add_argument_group("input")
     files.add_argument("--stream", required=True, metavar="NAME", help="name of the stream")
+    for name, text in (("--type", "type"), ("--source-id", "source id")):
+        files.add_argument(
+            name,
+            metavar="TEXT",
+            help=f"{text} of the stream, where several have its name (default: the one whose "
+            "channels are in --forward)",
+        )
+    files.add_argument(
+        "--unit",
+        choices=list(UNITS),
+        help="of the samples (default: what the stream declares for each channel; channels without "
+        "are taken to be in V, T or T/m)",
+    )
     _add_head(files)
     files.add_argument(
         "--info",
         metavar="FILE",
-        help="recording or evoked response of the same sensors, for bad channels and projections "
-        "(default: the forward solution's sensors, all of them good)",
+        help="recording or evoked response of the same sensors, for bad channels, projections and "
+        "the names of a stream's channels where it has none (default: the forward solution's "
+        "sensors, all of them good)",
     )
     times = live.add_argument_group("windows")
     for name, default, text in (

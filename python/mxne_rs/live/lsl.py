@@ -1,24 +1,27 @@
-"""Recordings and sources as streams of the lab streaming layer, by mne-lsl."""
+"""Recordings as streams of the lab streaming layer, read and played by mne-lsl."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..arrays import Floats
-from .monitor import Monitor, Update
+from ..warn import warn
+from .clock import SampleClock
+from .find import PATIENCE, Found, find_streams, open_stream, the_one
+from .monitor import Monitor
+from .units import UNITS
 
-__all__ = ["Outlet", "Reader", "import_lsl", "play"]
+__all__ = ["Reader", "import_lsl", "play"]
 
-#: Seconds for which a stream is looked for, and after which silence is told.
-PATIENCE, SILENCE = 1.0, 1.0
-#: Time courses that are published: (amplitude in Am, x, y, z in m) for each of so many sources.
-PUBLISHED = 16
+#: Seconds after which silence is told, and for which a sample is waited for at a time.
+SILENCE, WAIT = 1.0, 0.2
 
 
 def import_lsl() -> Any:
@@ -35,8 +38,11 @@ def import_lsl() -> Any:
 class Reader:
     """Reads a stream in a thread of its own and pushes its samples into a monitor.
 
-    A stream that stops is looked for again, under the same name, until the reader is stopped;
-    samples that are missing, by their time stamps, are told to the monitor.
+    Samples are missing where the time stamps say so after jitter, bursts, stalls and drift are
+    taken out of them; the monitor is told of these, and of the time of what it gets. A stream that
+    stops is looked for again, under the same name, until the reader is stopped. It goes on by the
+    names of its channels, in whatever order they come back; another rate, or a channel that is
+    gone, ends the reader with an error.
 
     Parameters
     ----------
@@ -44,6 +50,15 @@ class Reader:
         Of the stream.
     timeout : float
         Seconds to look for it at first.
+    stype, source_id : str | None
+        Type and source id that it has to have, too, where several streams have the name.
+    wanted : collection of str | None
+        Names of channels of which it has at least one. None takes any stream of numbers.
+    names : list of str | None
+        Names for the channels of a stream that names none, in its order.
+    unit : str | None
+        Of the samples, one of those of `Monitor`. None goes by what the stream declares for each
+        channel, and takes those for which it declares nothing as they are.
 
     Attributes
     ----------
@@ -57,26 +72,39 @@ class Reader:
     ImportError
         Without mne-lsl.
     RuntimeError
-        Where there is no such stream, with those that are there.
+        Where there is no such stream, or none or several fit, with those that are there.
+    ValueError
+        Where the unit is none of these.
     """
 
-    def __init__(self, name: str, timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        timeout: float = 10.0,
+        *,
+        stype: str | None = None,
+        source_id: str | None = None,
+        wanted: Collection[str] | None = None,
+        names: Sequence[str] | None = None,
+        unit: str | None = None,
+    ) -> None:
+        if unit is not None and unit not in UNITS:
+            raise ValueError(f"unit is {unit!r}; give one of {', '.join(UNITS)}, or None")
         self._lsl = import_lsl().lsl
         self.name = name
         self.is_silent = False
+        self._which = (stype, source_id)
+        self._wanted, self._names, self._unit = wanted, names, unit
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
-        inlet = self._open(timeout)
-        if inlet is None:
-            there = [info.name for info in self._lsl.resolve_streams(PATIENCE)]
-            raise RuntimeError(
-                f"there is no stream {name!r}; streams are: {', '.join(there) or 'none'}"
-            )
-        self._inlet = inlet
-        info = inlet.get_sinfo()
-        self.sfreq = float(info.sfreq)
-        self.ch_names = list(info.get_channel_names() or [])
+        self._now: Callable[[], float] = time.perf_counter
+        self._found = self._first(timeout)
+        self.sfreq = self._found.sfreq
+        self.ch_names = list(self._found.ch_names or map(str, range(self._found.n_channels)))
+        self._use(self._found)
+        self._clock = SampleClock(self.sfreq)
+        self._waiting: deque[tuple[Floats, float]] = deque()
 
     def start(self, monitor: Monitor) -> None:
         """Begin to push samples."""
@@ -98,115 +126,149 @@ class Reader:
         """Whether it reads."""
         return self._thread is not None and self._thread.is_alive()
 
-    def _open(self, timeout: float) -> Any:
-        """An inlet, or None where the stream is not there."""
+    def _first(self, timeout: float) -> Found:
+        """The stream that is meant, looked for until the time is over."""
         end = time.monotonic() + timeout
-        while not self._stop.is_set():
-            found = self._lsl.resolve_streams(PATIENCE, name=self.name)
-            if found:
-                inlet = self._lsl.StreamInlet(found[0], max_buffered=10, recover=False)
-                inlet.open_stream(timeout=10)
-                return inlet
+        while True:
+            there = find_streams(self._lsl, self.name, *self._which, every=True)
+            if there:
+                opened = [self._named(open_stream(self._lsl, info)) for info in there]
+                return the_one(self.name, opened, self._wanted)
             if time.monotonic() > end:
                 break
+        names = [info.name for info in self._lsl.resolve_streams(PATIENCE)]
+        given = zip(("type", "source id"), self._which, strict=True)
+        also = "".join(f" with {what} {value!r}" for what, value in given if value is not None)
+        raise RuntimeError(
+            f"there is no stream {self.name!r}{also}; streams are: {', '.join(names) or 'none'}"
+        )
+
+    def _named(self, found: Found) -> Found:
+        """Give a stream without names those that were given for it, where the number fits."""
+        if found.ch_names is not None or not found.is_recording:
+            return found
+        if self._names is None or len(self._names) != found.n_channels:
+            return found
+        warn(
+            f"stream {self.name!r} does not name its {found.n_channels} channels; they are taken "
+            "to be those of the measurement info, in its order"
+        )
+        return found._replace(ch_names=list(self._names))
+
+    def _use(self, found: Found) -> None:
+        """Read a stream from now on, its channels found by their names."""
+        self._found = found
+        names = found.ch_names or self.ch_names
+        where = {label: i for i, label in enumerate(names)}
+        #: Columns of what comes; one that is not needed and gone is not a number.
+        self._columns = np.array([where.get(label, -1) for label in self.ch_names])
+        factors = [1.0 if factor is None else factor for factor in found.factors]
+        if self._unit is not None:
+            factors = [UNITS[self._unit]] * found.n_channels
+        self._factors = np.where(self._columns < 0, np.nan, np.array(factors)[self._columns])
+
+    def _again(self) -> bool:
+        """Look for the stream after it stopped; whether there is another one to read."""
+        there = find_streams(self._lsl, self.name, *self._which, every=False)
+        if not there or any(info.uid == self._found.uid for info in there):
+            return False
+        opened = [self._named(open_stream(self._lsl, info)) for info in there]
+        recordings = [found for found in opened if found.is_recording]
+        fitting = [found for found in recordings if self._misfit(found) is None]
+        same = [found for found in fitting if found.source_id == self._found.source_id]
+        if len(fitting) == 1 or len(same) == 1:
+            self._use((same or fitting)[0])
+            return True
+        if fitting:
+            self._use(the_one(self.name, opened, self._wanted))
+            return True
+        if recordings:
+            raise RuntimeError(
+                f"stream {self.name!r} came back {self._misfit(recordings[0])}; start again"
+            )
+        return False
+
+    def _misfit(self, found: Found) -> str | None:
+        """In what a stream differs from the one that was read; None where it can go on."""
+        if found.sfreq != self.sfreq:
+            return f"at {found.sfreq:g} Hz, where it was {self.sfreq:g} Hz"
+        if found.ch_names is None:
+            if self._found.ch_names is None and found.n_channels == self._found.n_channels:
+                return None
+            return f"with {found.n_channels} channels without names, where it was {self._found}"
+        needed = self.ch_names if self._wanted is None else self._wanted
+        there = set(found.ch_names)
+        gone = [label for label in self.ch_names if label in needed and label not in there]
+        if gone:
+            more = ", ..." if len(gone) > 3 else ""
+            return f"without channels {', '.join(gone[:3])}{more}"
         return None
 
     def _read(self, monitor: Monitor) -> None:
         try:
             # What came while the solver was being prepared is old.
-            self._inlet.flush()
-            expected = None
-            heard = time.monotonic()
+            self._found.inlet.flush()
+            self._heard = self._now()
             while not self._stop.is_set():
                 try:
-                    # A sample is waited for; whatever else is there comes with it.
-                    block, stamps = self._inlet.pull_chunk(timeout=0.2, max_samples=1)
-                    if len(stamps):
-                        arrived = time.perf_counter()
-                        rest, later = self._inlet.pull_chunk(timeout=0.0, max_samples=4096)
-                        if len(later):
-                            block, stamps = np.vstack([block, rest]), np.append(stamps, later)
-                            arrived = time.perf_counter()
-                        heard, self.is_silent = time.monotonic(), False
-                        expected = self._hand_over(monitor, block, stamps, expected, arrived)
-                        continue
+                    block, stamps, arrived = self._pull()
                 except Exception as error:
                     if not _is_lost(error):
                         raise
+                    stamps = np.zeros(0)
                     self.is_silent = True
-                    inlet = self._open(0.0)
-                    if inlet is not None:
-                        self._inlet = inlet
+                if len(stamps):
+                    self._hand_over(monitor, block, stamps, arrived)
+                    self._heard, self.is_silent = arrived, False
                     continue
-                self.is_silent = time.monotonic() - heard > SILENCE
-                if self.is_silent:
-                    # A stream of the same name may have taken its place.
-                    inlet = self._open(0.0)
-                    if inlet is not None:
-                        self._inlet, heard = inlet, time.monotonic()
+                self.is_silent = self.is_silent or self._now() - self._heard > SILENCE
+                # A stream of the same name may have taken its place.
+                if self.is_silent and self._again():
+                    self._clock.reopen(lambda: self._now() - self._heard)
+            self._push(monitor, self._clock.take([], is_end=True))
         except BaseException as error:
             self._error = error
 
-    def _hand_over(
-        self, monitor: Monitor, block: Floats, stamps: Floats, expected: float | None, now: float
-    ) -> float:
-        """Push what came, telling of what did not; the stamp of the next sample."""
-        step = 1 / self.sfreq
-        starts = np.concatenate([[stamps[0] if expected is None else expected], stamps[:-1] + step])
-        missing = np.round((stamps - starts) * self.sfreq).astype(int)
-        first = 0
-        for index in [*np.flatnonzero(missing > 0).tolist(), len(stamps)]:
-            if index > first:
-                monitor.push(np.asarray(block[first:index].T, dtype=np.float64), now)
-            if index < len(stamps):
-                monitor.skip(int(missing[index]))
-            first = index
-        return float(stamps[-1]) + step
+    def _pull(self) -> tuple[Any, Floats, float]:
+        """A sample is waited for; whatever else is there comes with it, and when it arrived."""
+        inlet = self._found.inlet
+        block, stamps = inlet.pull_chunk(timeout=WAIT, max_samples=1)
+        arrived = self._now()
+        if len(stamps):
+            # What was handed out is overwritten by the next call.
+            block, stamps = block.copy(), stamps.copy()
+            rest, later = inlet.pull_chunk(timeout=0.0, max_samples=4096)
+            if len(later):
+                block, stamps = np.vstack([block, rest]), np.append(stamps, later)
+                arrived = self._now()
+        return block, stamps, arrived
+
+    def _hand_over(self, monitor: Monitor, block: Any, stamps: Floats, arrived: float) -> None:
+        """Put what came in order and unit, and push what the clock is sure of."""
+        samples = np.asarray(block, dtype=np.float64).T[self._columns]
+        self._waiting.append((samples * self._factors[:, np.newaxis], arrived))
+        self._push(monitor, self._clock.take(stamps))
+
+    def _push(self, monitor: Monitor, runs: Any) -> None:
+        """Push samples that waited, telling of those that are missing."""
+        for run in runs:
+            if run.missing:
+                monitor.skip(run.missing)
+            if run.corrected:
+                monitor.skip(run.corrected, is_past=True)
+            parts, left = [], run.n_samples
+            while left:
+                samples, arrived = self._waiting.popleft()
+                parts.append(samples[:, :left])
+                if samples.shape[1] > left:
+                    self._waiting.appendleft((samples[:, left:], arrived))
+                left -= parts[-1].shape[1]
+            if parts:
+                monitor.push(np.hstack(parts), arrived, run.time)
 
 
 def _is_lost(error: BaseException) -> bool:
     return type(error).__name__ in ("LostError", "TimeoutError") or "lost" in str(error).lower()
-
-
-class Outlet:
-    """Publishes the strongest sources of every window as a stream.
-
-    A sample per window; for each of 16 places, the strongest source first, its mean amplitude over
-    the last hop in Am and its position in head coordinates in m; zeros where there are fewer; then
-    the relative gap and the latency in s.
-
-    Parameters
-    ----------
-    name : str
-        Of the stream.
-    positions : array, shape (n_locations, 3)
-        Of the locations, in m.
-    rate : float
-        Windows per second.
-    """
-
-    def __init__(self, name: str, positions: Floats, rate: float) -> None:
-        lsl = import_lsl().lsl
-        names = [
-            f"{what}{i}" for i in range(PUBLISHED) for what in ("amplitude", "x", "y", "z")
-        ] + ["gap", "latency"]
-        info = lsl.StreamInfo(name, "sources", len(names), rate, "float32", f"mxne_rs-{name}")
-        info.set_channel_names(names)
-        self._outlet = lsl.StreamOutlet(info)
-        self._positions = positions
-
-    def __call__(self, update: Update) -> None:
-        """Publish a window."""
-        estimate = update.estimate
-        sample = np.zeros(4 * PUBLISHED + 2, dtype=np.float32)
-        if len(estimate.locations):
-            hop = max(1, estimate.sources.shape[1] // 2)
-            strength = estimate.amplitudes()[:, -hop:].mean(axis=1)
-            for place, i in enumerate(np.argsort(-strength)[:PUBLISHED]):
-                values = [strength[i], *self._positions[estimate.locations[i]]]
-                sample[4 * place : 4 * place + 4] = values
-        sample[-2:] = estimate.gap, update.latency
-        self._outlet.push_sample(sample)
 
 
 def play(

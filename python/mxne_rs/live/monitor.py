@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -14,16 +14,15 @@ from numpy.typing import ArrayLike
 
 from ..arrays import Floats, as_count, as_floats
 from ..stream import Estimate, Stream
+from ..warn import warn
+from .units import UNITS, implausible_lines
 
-__all__ = ["UNITS", "Monitor", "Statistics", "Update"]
+__all__ = ["Monitor", "Statistics", "Update"]
 
-#: What samples are multiplied with to be in V, T or T/m.
-UNITS = {
-    "V": 1.0, "mV": 1e-3, "uV": 1e-6, "nV": 1e-9, "T": 1.0, "nT": 1e-9, "pT": 1e-12, "fT": 1e-15,
-    "T/m": 1.0, "fT/cm": 1e-13,
-}  # fmt: skip
 #: Windows of which latencies are kept.
 RECENT = 2000
+#: Windows at most that wait because their samples came together.
+TOGETHER = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,11 +36,12 @@ class Update:
     number : int
         Of the window, from 0; dropped and lost ones are counted.
     time : float
-        Seconds from the first sample of the recording to the newest of the window.
+        Seconds from the first sample of the recording to the end of the newest of the window: by
+        the clock of the time stamps where a stream is read, else by the sampling rate.
     latency : float
         Seconds from the arrival of the newest sample to the estimate.
     newest : array, shape (n_channels,)
-        The newest sample, as it came.
+        The newest sample, as it was pushed.
 
     Examples
     --------
@@ -104,7 +104,8 @@ class Monitor:
     """Cuts a recording into windows and solves them as they become complete.
 
     Samples are taken from any thread and never waited for: where a window is still being solved
-    when the next three are complete, the oldest of these is dropped and counted.
+    when the next three are complete, the oldest of these is dropped and counted. Windows whose
+    samples came together, in a burst, wait for each other.
 
     Parameters
     ----------
@@ -120,12 +121,18 @@ class Monitor:
         with BrainFlow give "uV".
 
     max_waiting : int
-        Windows that may wait to be solved.
+        Windows that may wait to be solved, beside those that come with the newest samples.
 
     Raises
     ------
     ValueError
         Where the unit is none of these.
+
+    Warns
+    -----
+    RuntimeWarning
+        Where the power of the first window is ten orders away from the noise covariance that the
+        stream was made with: the unit is another one.
 
     Examples
     --------
@@ -167,12 +174,14 @@ class Monitor:
         self._waiting: deque[tuple[Floats, int, float, float]] = deque()
         self._max_waiting = as_count("max_waiting", max_waiting, 1)
         self._state = threading.Condition()
-        self._is_busy = self._is_closed = False
+        self._is_busy = self._is_closed = self._is_checked = False
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="mxne_rs monitor", daemon=True)
         self._thread.start()
 
-    def push(self, block: ArrayLike, arrived: float | None = None) -> None:
+    def push(
+        self, block: ArrayLike, arrived: float | None = None, time: float | None = None
+    ) -> None:
         """Take samples.
 
         Parameters
@@ -181,14 +190,17 @@ class Monitor:
             In the monitor's unit.
         arrived : float | None
             When the newest of them arrived, by `time.perf_counter`; None is now.
+        time : float | None
+            Seconds from the first sample of the recording to the end of the newest of them; None
+            counts samples.
         """
-        now = time.perf_counter() if arrived is None else arrived
+        now = perf_counter() if arrived is None else arrived
         array = as_floats("block", block, 2)
         if array.shape[0] != len(self._ring):
             raise ValueError(
                 f"block has {array.shape[0]} rows; give the stream's {len(self._ring)} channels"
             )
-        first = 0
+        first, n_together = 0, 0
         while first < array.shape[1]:
             count = min(array.shape[1] - first, self._until_hop)
             self._append(array[:, first : first + count])
@@ -196,19 +208,26 @@ class Monitor:
             self._until_hop -= count
             if self._until_hop == 0:
                 self._until_hop = self.stream.hop
-                self._offer(now)
+                after = (array.shape[1] - first) / self._sfreq
+                self._offer(now, None if time is None else time - after, n_together)
+                n_together += 1
 
-    def skip(self, n_samples: int) -> None:
+    def skip(self, n_samples: int, *, is_past: bool = False) -> None:
         """Tell that samples are missing: windows begin anew after them; those lost are counted.
 
         Parameters
         ----------
         n_samples : int
             How many.
+        is_past : bool
+            Whether they are missing before samples that were pushed since: they are counted, and
+            windows go on. A negative number takes back what was told too much.
         """
         with self._state:
             self._counts["missing"] += n_samples
             self._counts["samples"] += n_samples
+            if is_past:
+                return
             n_times, hop = self.stream.n_times, self.stream.hop
             # Windows that would have been complete by the end of the first whole one after the gap.
             end = n_samples + n_times
@@ -285,17 +304,21 @@ class Monitor:
         with self._state:
             self._counts["samples"] += count
 
-    def _offer(self, arrived: float) -> None:
+    def _offer(self, arrived: float, time: float | None, n_together: int) -> None:
         """Hand a window to the thread; the oldest that waits makes room for it."""
         n_times = self.stream.n_times
         window = self._ring[:, self._filled - n_times : self._filled].copy()
+        if not self._is_checked:
+            self._is_checked = True
+            for line in implausible_lines(self.stream, window):
+                warn(line)
         with self._state:
             number = self._counts["windows"]
             self._counts["windows"] += 1
-            if len(self._waiting) >= self._max_waiting:
+            while len(self._waiting) >= self._max_waiting + min(n_together, TOGETHER):
                 self._waiting.popleft()
                 self._counts["dropped"] += 1
-            at = self._counts["samples"] / self._sfreq
+            at = self._counts["samples"] / self._sfreq if time is None else time
             self._waiting.append((window, number, at, arrived))
             self._state.notify_all()
 
@@ -315,7 +338,7 @@ class Monitor:
                     self.stream.skip(number - last - 1)
                 last = number
                 estimate = self.stream.update(window)
-                latency = time.perf_counter() - arrived
+                latency = perf_counter() - arrived
                 with self._state:
                     self._counts["skipped" if estimate.skipped else "solved"] += 1
                     self._counts["deadlines"] += estimate.deadline_hit

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Floats
+from .courses import SIGN, count_line, side_of, signed_courses, signed_peaks
 from .monitor import Monitor, Update
 
 __all__ = ["PageView"]
@@ -59,15 +60,15 @@ class PageView:
     def __call__(self, update: Update) -> None:
         """Take in a window."""
         estimate = update.estimate
-        courses = _signed(estimate) if len(estimate.locations) else np.zeros((0, 0))
+        courses = signed_courses(estimate) if len(estimate.locations) else np.zeros((0, 1))
         step = max(1, int(self._sfreq // 200))
         window = {
             "time": update.time,
             "gap": estimate.gap if np.isfinite(estimate.gap) else None,
             "status": estimate.status,
-            "explained": estimate.explained_variance,
+            "count": count_line(len(estimate.locations), estimate.explained_variance),
             "locations": estimate.locations.tolist(),
-            "peaks": np.abs(courses).max(axis=1, initial=0.0).tolist(),
+            "peaks": signed_peaks(courses).tolist(),
             "courses": [row[-self._hop :: step].tolist() for row in courses],
         }
         with self._lock:
@@ -95,14 +96,12 @@ class PageView:
         """The source space, thinned out for the eye, and where every location is; in mm."""
         positions = np.round(1e3 * self._positions, 1)
         step = max(1, len(positions) // OUTLINE)
-        return {"positions": positions.tolist(), "outline": positions[::step].tolist()}
-
-
-def _signed(estimate: Any) -> Floats:
-    """One course for a location: along its strongest orientation."""
-    rows = estimate.sources.reshape(len(estimate.locations), estimate.n_orient, -1)
-    strongest = np.argmax((rows**2).sum(axis=2), axis=1)
-    return np.asarray(rows[np.arange(len(rows)), strongest])
+        return {
+            "positions": positions.tolist(),
+            "sides": [side_of(x) for x in self._positions[:, 0]],
+            "outline": positions[::step].tolist(),
+            "sign": SIGN,
+        }
 
 
 class _Handler(BaseHTTPRequestHandler):

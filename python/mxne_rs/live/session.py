@@ -9,8 +9,9 @@ from contextlib import ExitStack
 from typing import Any
 
 from ..stream import Stream
-from .lsl import Outlet, Reader
+from .lsl import Reader
 from .monitor import Monitor, Statistics, Update
+from .outlet import Outlet
 from .page import PageView
 from .terminal import TerminalView
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..arrays import Floats
+from .courses import SIGN, count_line, side_of, signed_courses, signed_peaks
 from .monitor import Monitor, Update
 
 __all__ = ["TerminalView", "sparkline"]
@@ -19,17 +20,17 @@ BARS = "▁▂▃▄▅▆▇█"
 SHOWN, HISTORY = 10, 24
 
 
-def sparkline(values: Any) -> str:
-    """A line of bars, as high as the values beside the largest.
+def sparkline(values: Any, largest: float | None = None) -> str:
+    """Draw a line of bars, as high as the values beside the largest.
 
     Examples
     --------
     >>> from mxne_rs.live.terminal import sparkline
-    >>> sparkline([0, 1, 2, 4])
-    '▁▃▅█'
+    >>> sparkline([0, 1, 2, 4]), sparkline([0, 1, 2, 4], largest=8)
+    ('▁▃▅█', '▁▂▃▅')
     """
     array = np.asarray(values, dtype=float)
-    largest = array.max(initial=0.0)
+    largest = array.max(initial=0.0) if largest is None else largest
     if largest <= 0:
         return BARS[0] * len(array)
     return "".join(BARS[round(7 * max(value, 0.0) / largest)] for value in array)
@@ -72,7 +73,7 @@ class TerminalView:
         estimate = update.estimate
         now: dict[int, float] = {}
         if len(estimate.locations):
-            peaks = estimate.amplitudes().max(axis=1)
+            peaks = signed_peaks(signed_courses(estimate))
             now = dict(zip(estimate.locations.tolist(), peaks.tolist(), strict=True))
         with self._lock:
             self._last = update
@@ -90,17 +91,24 @@ class TerminalView:
         with self._lock:
             last = self._last
             history = {location: list(past) for location, past in self._history.items()}
+        largest = max((abs(peak) for past in history.values() for peak in past), default=0.0)
         table = Table(title=self._title(last), caption=self._caption(), title_justify="left",
                       caption_justify="left")  # fmt: skip
-        for name in ("location", "x, y, z (mm)", "nAm now", f"last {HISTORY} windows"):
-            table.add_column(name, justify="right" if name == "nAm now" else "left", no_wrap=True)
-        strongest = sorted(history, key=lambda s: -max(history[s]))[:SHOWN]
+        for name, justify in (
+            ("location", "right"),
+            ("side", "left"),
+            ("x, y, z (mm)", "right"),
+            ("peak (nAm)", "right"),
+            (f"|peak|, █ is {1e9 * largest:.3g} nAm", "left"),
+        ):
+            table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+        strongest = sorted(history, key=lambda s: -max(map(abs, history[s])))[:SHOWN]
         for location in strongest:
-            x, y, z = 1e3 * self._positions[location]
+            x, y, z = self._positions[location]
             past = history[location]
             table.add_row(
-                str(location), f"{x:4.0f} {y:4.0f} {z:4.0f}", f"{1e9 * past[-1]:.1f}",
-                sparkline(past),
+                str(location), side_of(x), f"{1e3 * x:4.0f} {1e3 * y:4.0f} {1e3 * z:4.0f}",
+                f"{1e9 * past[-1]:.1f}", sparkline(np.abs(past), largest),
             )  # fmt: skip
         return table
 
@@ -110,16 +118,17 @@ class TerminalView:
         estimate = last.estimate
         silent = "; THE STREAM IS SILENT" if self.is_silent() else ""
         return (
-            f"{last.time:.1f} s: {len(estimate.locations)} sources explain "
-            f"{100 * estimate.explained_variance:.0f} %, {estimate.status}, gap {estimate.gap:.0e}"
-            f"{silent}"
+            f"{last.time:.1f} s: {count_line(len(estimate.locations), estimate.explained_variance)}"
+            f", {estimate.status}, gap {estimate.gap:.0e}{silent}"
         )
 
     def _caption(self) -> str:
         seen = self._monitor.statistics()
         p50, p95, p99 = (1e3 * value for value in seen.latency)
         return (
-            f"latency p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms\n"
+            f"x right, y front, z up in the head; last {HISTORY} windows, all on one scale;\n"
+            f"peak: {SIGN}\n"
+            f"newest sample to sources: p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms\n"
             f"{seen.n_windows} windows: {seen.n_dropped} dropped, {seen.n_skipped} skipped, "
             f"{seen.n_lost} lost with {seen.n_missing} samples, {seen.n_deadlines} at the deadline"
         )

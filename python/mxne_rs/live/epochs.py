@@ -1,0 +1,124 @@
+"""Epochs of a stream, cut by mne-lsl around events, each solved by itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Floats
+from ..stream import Estimate, Stream
+
+__all__ = ["EpochUpdate", "solve_epochs"]
+
+#: Seconds between two looks for new epochs.
+PAUSE = 0.005
+
+
+@dataclass(frozen=True, eq=False)
+class EpochUpdate:
+    """What is told of an epoch.
+
+    Attributes
+    ----------
+    estimate : Estimate
+        What was found in it.
+    event : int
+        Code of its event.
+    number : int
+        Of the epoch, from 0.
+
+    Examples
+    --------
+    >>> from mxne_rs.live import EpochUpdate
+    >>> EpochUpdate(None, event=2, number=0).event
+    2
+    """
+
+    estimate: Estimate
+    event: int
+    number: int
+
+
+def solve_epochs(
+    epochs: Any, stream: Stream, *, pause: Callable[[], Any] = lambda: time.sleep(PAUSE)
+) -> Iterator[EpochUpdate]:
+    """Solve the epochs of an `mne_lsl.stream.EpochsStream` as they come.
+
+    Parameters
+    ----------
+    epochs : mne_lsl.stream.EpochsStream
+        Connected.
+    stream : Stream
+        Made by ``Stream.from_mne(epochs.info, forward, noise_cov, len(epochs.times))``. Each epoch
+        is solved by itself, not from the last one's sources.
+    pause : callable
+        Called while there is no new epoch; by default it sleeps for 5 ms.
+
+    Yields
+    ------
+    update : EpochUpdate
+        For every epoch, the oldest first, until ``epochs`` is disconnected. Those that the buffer
+        of ``epochs`` has lost before they were asked for are left out.
+
+    Raises
+    ------
+    ValueError
+        Where the stream was made for other channels or another number of samples.
+
+    Examples
+    --------
+    >>> from mxne_rs.live import solve_epochs
+    >>> def watch(epochs, stream):
+    ...     for update in solve_epochs(epochs, stream):
+    ...         print(update.event, update.estimate)
+    """
+    expected = (stream.n_channels, stream.n_times)
+    given = (len(epochs.info["ch_names"]), len(epochs.times))
+    if given != expected:
+        raise ValueError(
+            f"stream is for windows of {expected[0]} channels x {expected[1]} samples, but epochs "
+            f"have {given[0]} x {given[1]}; make it with Stream.from_mne(epochs.info, forward, "
+            "noise_cov, len(epochs.times))"
+        )
+    # MNE-LSL leaves samples in the unit in which they came, and notes its power of ten.
+    factors = 10.0 ** np.array([int(channel["unit_mul"]) for channel in epochs.info["chs"]])
+    last: Floats | None = None
+    number = 0
+    while epochs.connected:
+        try:
+            events, data = _in_buffer(epochs)
+        except RuntimeError:
+            if not epochs.connected:
+                return
+            raise
+        new = _after(data, last)
+        if not len(new):
+            pause()
+        for i in new:
+            last = data[i]
+            stream.reset()
+            estimate = stream.update(factors[:, np.newaxis] * last)
+            yield EpochUpdate(estimate, int(events[i]), number)
+            number += 1
+
+
+def _in_buffer(epochs: Any) -> tuple[Any, Floats]:
+    """Codes and samples of the epochs that the buffer holds, of the same moment."""
+    while True:
+        before = epochs.events
+        data = np.array(epochs.get_data(picks="all", exclude=()), dtype=np.float64)
+        if epochs.n_new_epochs == 0 and np.array_equal(before, epochs.events):
+            return before, data
+
+
+def _after(data: Floats, last: Floats | None) -> Any:
+    """Which epochs came after the last one that was solved; places not filled yet are zeros."""
+    filled = np.flatnonzero(data.any(axis=(1, 2)))
+    if last is None:
+        return filled
+    same = [i for i in filled if np.array_equal(data[i], last, equal_nan=True)]
+    return filled if not same else filled[filled > same[-1]]

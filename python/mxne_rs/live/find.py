@@ -1,0 +1,161 @@
+"""The stream that is meant, of those that have its name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from .units import declared_factors
+
+__all__ = ["Found", "find_streams", "open_stream", "the_one"]
+
+#: Seconds for which streams are looked for at a time, and for which one is opened.
+PATIENCE, OPENING = 1.0, 10.0
+
+
+class Found(NamedTuple):
+    """A stream, with an open inlet where it can be read.
+
+    Examples
+    --------
+    >>> from mxne_rs.live.find import Found
+    >>> print(Found(None, "u", "EEG", "amp", 500.0, 2, ["Fp1", "Fp2"], [None, None]))
+    type 'EEG', source id 'amp', 2 channels (Fp1, Fp2) at 500 Hz
+    """
+
+    inlet: Any
+    uid: str
+    stype: str
+    source_id: str
+    sfreq: float
+    n_channels: int
+    ch_names: list[str] | None
+    factors: list[float | None]
+    is_text: bool = False
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether it has numbers at a constant rate."""
+        return not self.is_text and self.sfreq > 0
+
+    def __str__(self) -> str:
+        """What a person can tell it by."""
+        names = "without names"
+        if self.ch_names is not None:
+            more = ", ..." if len(self.ch_names) > 3 else ""
+            names = f"({', '.join(self.ch_names[:3])}{more})"
+        channels = f"{self.n_channels} channel{'' if self.n_channels == 1 else 's'}"
+        rate = f"at {self.sfreq:g} Hz" if self.sfreq > 0 else "without a sampling rate"
+        what = f"{channels} of text" if self.is_text else f"{channels} {names} {rate}"
+        return f"type {self.stype!r}, source id {self.source_id!r}, {what}"
+
+
+def find_streams(
+    lsl: Any, name: str, stype: str | None, source_id: str | None, *, every: bool
+) -> list[Any]:
+    """Look for streams of a name, a second at most.
+
+    Parameters
+    ----------
+    lsl : module
+        That of mne-lsl.
+    name : str
+        Of the streams.
+    stype, source_id : str | None
+        What they have to have, too.
+    every : bool
+        Whether to wait for all of them; else the search ends with the first.
+
+    Returns
+    -------
+    infos : list of StreamInfo
+        Without descriptions: streams send these when they are opened.
+    """
+    there = lsl.resolve_streams(PATIENCE, name=name)
+    if every and there:
+        there = lsl.resolve_streams(PATIENCE, name=name, minimum=1024)
+    return [
+        info
+        for info in there
+        if (stype is None or info.stype == stype)
+        and (source_id is None or info.source_id == source_id)
+    ]
+
+
+def open_stream(lsl: Any, info: Any) -> Found:
+    """Open a stream and read its description; what is no recording stays closed."""
+    is_text = isinstance(info.dtype, str)
+    found = Found(
+        None, info.uid, info.stype, info.source_id, float(info.sfreq), int(info.n_channels), None,
+        [None] * int(info.n_channels), is_text,
+    )  # fmt: skip
+    if not found.is_recording:
+        return found
+    inlet = lsl.StreamInlet(info, max_buffered=10, recover=False)
+    inlet.open_stream(timeout=OPENING)
+    full = inlet.get_sinfo(timeout=OPENING)
+    names = full.get_channel_names()
+    if names is not None and len(names) != found.n_channels:
+        names = None
+    return found._replace(
+        inlet=inlet,
+        ch_names=names and [str(i) if label is None else label for i, label in enumerate(names)],
+        factors=declared_factors(full.get_channel_units(), found.n_channels),
+    )
+
+
+def the_one(name: str, streams: list[Found], wanted: Collection[str] | None) -> Found:
+    """Take the only recording whose channels fit.
+
+    Parameters
+    ----------
+    name : str
+        Of the streams.
+    streams : list of Found
+        At least one.
+    wanted : collection of str | None
+        Names of which a fitting stream has at least one; None lets every recording fit.
+
+    Returns
+    -------
+    stream : Found
+        The one.
+
+    Raises
+    ------
+    RuntimeError
+        With one line that says what was found and how to choose, where none or several fit.
+
+    Examples
+    --------
+    >>> from mxne_rs.live.find import Found, the_one
+    >>> eeg = Found(None, "u", "EEG", "amp", 500.0, 2, ["Fp1", "Fp2"], [None, None])
+    >>> markers = Found(None, "v", "Markers", "keys", 0.0, 1, None, [None], is_text=True)
+    >>> the_one("lab", [markers, eeg], wanted={"Fp1"}) is eeg
+    True
+    >>> the_one("lab", [markers], None)
+    Traceback (most recent call last):
+    RuntimeError: no stream 'lab' can be used: type 'Markers', source id 'keys', 1 channel of text
+    """
+    recordings = [stream for stream in streams if stream.is_recording]
+    fitting = [
+        stream
+        for stream in recordings
+        if wanted is None or set(wanted).intersection(stream.ch_names or [])
+    ]
+    if len(fitting) == 1:
+        return fitting[0]
+    said = "; ".join(str(stream) for stream in streams)
+    if fitting:
+        raise RuntimeError(
+            f"{len(fitting)} streams {name!r} fit: {said}; choose with --type or --source-id "
+            "(stype, source_id)"
+        )
+    if recordings:
+        assert wanted is not None
+        expected = ", ".join(list(wanted)[:3])
+        raise RuntimeError(
+            f"no stream {name!r} has the channels of the forward solution and the noise "
+            f"covariance ({expected}, ...): {said}; rename the channels, or choose another stream"
+        )
+    raise RuntimeError(f"no stream {name!r} can be used: {said}")

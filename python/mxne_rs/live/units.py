@@ -1,0 +1,142 @@
+"""Units of samples: what a stream declares, and what cannot be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Floats
+
+__all__ = ["UNITS", "declared_factors", "factor_of", "implausible_lines"]
+
+#: What samples are multiplied with to be in V, T or T/m.
+UNITS = {
+    "V": 1.0, "mV": 1e-3, "uV": 1e-6, "nV": 1e-9, "T": 1.0, "nT": 1e-9, "pT": 1e-12, "fT": 1e-15,
+    "T/m": 1.0, "fT/cm": 1e-13,
+}  # fmt: skip
+PREFIXES = {"": 0, "milli": -3, "micro": -6, "nano": -9, "pico": -12, "femto": -15}
+SHORT = {"": 0, "m": -3, "u": -6, "n": -9, "p": -12, "f": -15}
+#: Power of the data beside that of the noise covariance from which on their unit is in doubt.
+DOUBTFUL = 1e10
+
+
+def _named_units() -> dict[str, float]:
+    """Every way in which a unit may be written, in lower case without spaces."""
+    powers = {}
+    for spelt, symbols in ((PREFIXES, ("volt", "volts", "tesla", "teslas")), (SHORT, ("v", "t"))):
+        for prefix, power in spelt.items():
+            for symbol in symbols:
+                powers[prefix + symbol] = power
+                for length, more in (("/m", 0), ("/cm", 2), ("permeter", 0)):
+                    powers[prefix + symbol + length] = power + more
+    return {name: float(f"1e{power}") for name, power in powers.items()}
+
+
+NAMED = _named_units()
+
+
+def factor_of(unit: str | None) -> float | None:
+    """Read a unit as streams declare it.
+
+    Parameters
+    ----------
+    unit : str | None
+        A name or symbol, or the power of ten that MNE-LSL writes.
+
+    Returns
+    -------
+    factor : float | None
+        What samples are multiplied with to be in V, T or T/m; None where it is no such unit.
+
+    Examples
+    --------
+    >>> from mxne_rs.live.units import factor_of
+    >>> [factor_of(unit) for unit in ("microvolts", "µV", "fT/cm", "-6", "V", "counts", None)]
+    [1e-06, 1e-06, 1e-13, 1e-06, 1.0, None, None]
+    """
+    text = "".join((unit or "").replace("µ", "u").replace("μ", "u").lower().split())
+    if text in NAMED:
+        return NAMED[text]
+    try:
+        power = int(text)
+    except ValueError:
+        return None
+    return float(f"1e{power}") if -24 <= power <= 24 else None
+
+
+def declared_factors(units: Sequence[str | None] | None, n_channels: int) -> list[float | None]:
+    """Read the units that a stream declares for its channels.
+
+    Parameters
+    ----------
+    units : list of str or None | None
+        As declared, one for each channel; None where nothing is.
+    n_channels : int
+        Of the stream.
+
+    Returns
+    -------
+    factors : list of float or None
+        As of `factor_of`; None for all where the list does not fit the channels.
+
+    Examples
+    --------
+    >>> from mxne_rs.live.units import declared_factors
+    >>> declared_factors(["uV", "none"], 2), declared_factors(None, 2)
+    ([1e-06, None], [None, None])
+    """
+    if units is None or len(units) != n_channels:
+        return [None] * n_channels
+    return [factor_of(unit) for unit in units]
+
+
+def implausible_lines(stream: Any, window: Floats) -> list[str]:
+    """Compare a window with the noise covariance that its stream was made with.
+
+    Parameters
+    ----------
+    stream : Stream
+        Lines are for one that was made from MNE objects.
+    window : array, shape (n_channels, n_times)
+        In V, T and T/m.
+
+    Returns
+    -------
+    lines : list of str
+        One for each kind of channel whose power is ten orders away from that of the noise.
+
+    Examples
+    --------
+    >>> import mne
+    >>> from mxne_rs import Stream
+    >>> from mxne_rs.live.units import implausible_lines
+    >>> from mxne_rs.simulate import simulate_auditory
+    >>> mne.set_log_level("ERROR")
+    >>> evoked, forward, noise_cov = simulate_auditory(spacing=20.0, nave=1)
+    >>> stream = Stream.from_mne(evoked.info, forward, noise_cov, n_times=50)
+    >>> implausible_lines(stream, evoked.data[:, :50])
+    []
+    >>> len(implausible_lines(stream, 1e15 * evoked.data[:, :50]))
+    2
+    """
+    if stream.model is None:
+        return []
+    used = window[stream._picks]
+    power = np.var(used, axis=1)
+    whitener = np.asarray(stream.model.whitener)
+    noise = np.sum(np.linalg.pinv(whitener) ** 2, axis=1)
+    kinds = np.array(stream.model.info.get_channel_types())
+    lines = []
+    for kind in dict.fromkeys(kinds.tolist()):
+        usable = (kinds == kind) & (power > 0) & (noise > 0) & np.isfinite(power)
+        if not usable.any():
+            continue
+        ratio = float(np.median(power[usable] / noise[usable]))
+        if not 1 / DOUBTFUL < ratio < DOUBTFUL:
+            lines.append(
+                f"the {kind} channels are {ratio**0.5:.0e} times as large as the noise covariance "
+                f"says: are they in V, T or T/m? Give their unit ({', '.join(UNITS)})"
+            )
+    return lines
