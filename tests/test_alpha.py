@@ -43,7 +43,7 @@ def parameters(method):
 
 def test_sure_is_that_of_solve_sure():
     gain, trials = planted(n_trials=16)
-    options = {"n_reweights": 10, "rng": 3, "n_directions": 2, "n_alphas": 12, "eps": 0.01}
+    options = {"n_reweights": 10, "rng": 3, "n_directions": 2, "n_alphas": 12, "eps": 0.003}
     choice = mxne_rs.choose_alpha(gain, trials, **options)
     solution = mxne_rs.solve_sure(gain, trials.mean(axis=0), sigma=0.25, **options)
     np.testing.assert_allclose(choice.values, solution.sure.values, rtol=1e-6)

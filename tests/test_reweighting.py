@@ -132,6 +132,7 @@ def test_every_unit_agrees_with_the_reference(unit, n_orient, surrogate):
     np.testing.assert_allclose(number.x, solution.x, atol=1e-9 * np.abs(solution.x).max())
 
 
+@pytest.mark.filterwarnings("ignore:No active dipoles")
 @given(problems(smallest=0.2), st.integers(1, 4), st.sampled_from(["sqrt", "log"]))
 def test_every_run_is_certified(problem, n_reweights, surrogate):
     """The last weighted problem is, and the objective told is the formula's."""
@@ -326,3 +327,63 @@ def test_first_sample_exactly_zero_changes_nothing():
         solve(problem, 1e-12, n_reweights=ROUNDS).x,
         atol=1e-4,
     )
+
+
+# --- units ---------------------------------------------------------------------------------------
+
+VERBS = {
+    "solve_irmxne": lambda g, m, a, **how: [mxne_rs.solve_irmxne(g, m, a, **how)],
+    "solve_path": lambda g, m, a, **how: mxne_rs.solve_path(g, m, [1.5 * a, a], **how).solutions,
+    "solve_batch": lambda g, m, a, **how: mxne_rs.solve_batch(g, [m, m], a, **how),
+    "solve_sure": lambda g, m, a, **how: [
+        mxne_rs.solve_sure(g, m, [a], sigma=0.1 * np.abs(m).max(), rng=0, **how)
+    ],
+    "choose_alpha": lambda g, m, a, **how: [
+        mxne_rs.choose_alpha(g, m, [a], method="gof", **how).solution
+    ],
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("unit", ["relative", "largest", "mne", "gain"])
+@given(
+    problem=problems(smallest=0.2),
+    of_gain=st.integers(-12, 12),
+    of_data=st.integers(-12, 12),
+    surrogate=st.sampled_from(["sqrt", "log"]),
+)
+def test_scaling_gain_or_data_only_rescales_amplitudes(
+    verb, unit, problem, of_gain, of_data, surrogate
+):
+    """Free of every scale, or ("mne", "gain") of that of the gain, whatever the verb."""
+    of_data = of_data if unit in ("relative", "largest") else 0
+    c, d = 10.0**of_gain, 10.0**of_data
+    options = {
+        "n_reweights": 4, "amplitude_unit": unit, "surrogate": surrogate, "tol": 1e-10,
+        "max_iter": 100_000, "n_orient": problem.n_orient, "weights": problem.weights,
+    }  # fmt: skip
+    solve_all = VERBS[verb]
+    usual = solve_all(problem.gain, problem.data, problem.alpha, **options)
+    scaled = solve_all(c * problem.gain, d * problem.data, c * d * problem.alpha, **options)
+    for one, other in zip(usual, scaled, strict=True):
+        size = np.abs(one.x).max(initial=0.0)
+        np.testing.assert_allclose(other.x * (c / d), one.x, atol=1e-3 * size)
+
+
+@pytest.mark.parametrize("verb", ["solve_irmxne", "solve_path", "solve_batch"])
+def test_an_answer_that_reweighting_empties_is_said_once(verb):
+    """MxNE has sources; in a unit that is far too large none survives."""
+    problem = fixed_problem()
+    with pytest.warns(RuntimeWarning, match="reweighting left none") as caught:
+        found = VERBS[verb](
+            problem.gain,
+            problem.data,
+            problem.alpha,
+            n_orient=problem.n_orient,
+            n_reweights=5,
+            amplitude_unit=1e6,
+        )
+    assert len(caught) == 1
+    assert not any(one.active_set.any() for one in found)
+    assert all(one.emptied and one.n_active_first > 0 for one in found)

@@ -172,7 +172,7 @@ def choose_alpha(
     >>> gain = rng.standard_normal((30, 100))
     >>> clean = gain[:, [20, 60]] @ rng.standard_normal((2, 50))
     >>> trials = clean + rng.standard_normal((10, 30, 50))  # whitened: noise of unit variance
-    >>> choice = mxne_rs.choose_alpha(gain, trials, eps=0.03, n_reweights=10, rng=0)
+    >>> choice = mxne_rs.choose_alpha(gain, trials, eps=0.01, n_reweights=10, rng=0)
     >>> np.flatnonzero(choice.solution.active_set), choice.at_edge
     (array([20, 60]), False)
     >>> options = {"method": "stability", "eps": 0.03, "rng": 0}

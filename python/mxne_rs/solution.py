@@ -238,7 +238,7 @@ def _warn_of(solves: list[tuple[str, Solution]]) -> None:
         n = first.n_active_first
         many = f"{len(emptied)} answers were emptied, the first: " if len(emptied) > 1 else ""
         warn(
-            f"{many}{label}reweighting left none of MxNE's {n} source{'s' * (n != 1)}: give a "
-            'smaller alpha, a smaller amplitude_unit ("relative" fits it to the sources), or '
-            "n_reweights=1"
+            f"No active dipoles found: {many}{label}reweighting left none of MxNE's {n} "
+            f"source{'s' * (n != 1)}; give a smaller alpha, a smaller amplitude_unit "
+            '("relative" fits it to the sources), or a single round, which is MxNE'
         )

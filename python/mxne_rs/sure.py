@@ -117,7 +117,7 @@ def solve_sure(
     >>> rng = np.random.default_rng(0)
     >>> gain = rng.standard_normal((30, 100))
     >>> data = gain[:, [20, 60]] @ rng.standard_normal((2, 50)) + rng.standard_normal((30, 50))
-    >>> solution = mxne_rs.solve_sure(gain, data, n_reweights=10, rng=0)
+    >>> solution = mxne_rs.solve_sure(gain, data, eps=0.04, n_reweights=10, rng=0)
     >>> np.flatnonzero(solution.active_set), solution.sure.at_edge
     (array([20, 60]), False)
     """
