@@ -197,7 +197,7 @@ def _stream(options: argparse.Namespace) -> Answer:
             info, forward, noise_cov, n_times, 50.0 if tracked else options.alpha, hop=hop,
             alpha_mode="tracked" if tracked else "percent", ch_names=reader.ch_names,
             alpha_floor=0.0 if options.no_floor else "noise", n_reweights=options.reweights,
-            deadline=options.deadline, loose=options.loose, depth=options.depth,
+            amplitude_unit=options.amplitude_unit, deadline=options.deadline, loose=options.loose, depth=options.depth,
         )  # fmt: skip
         seen = run_session(
             reader, stream, view=options.view, port=options.port, outlet=options.outlet,
@@ -301,6 +301,7 @@ def _how(options: argparse.Namespace, inputs: Inputs) -> dict[str, Any]:
         "loose": 0.0 if fixed else options.loose,
         "depth": options.depth,
         "n_mxne_iter": options.reweights,
+        "amplitude_unit": options.amplitude_unit,
         "maxit": options.maxit,
         # Of the power of the data there, of half of it here, which is the gap that is shown.
         "tol": options.tol / 2,

@@ -23,6 +23,7 @@ from .values import (
     seconds,
     seconds_or_none,
     spacing,
+    unit_of_amplitudes,
 )
 from .wording import WrongInput
 
@@ -353,6 +354,7 @@ def _add_live(command: Any) -> None:
         metavar="N",
         help="convex problems per window: 1 is MxNE, more is irMxNE (default: %(default)s)",
     )
+    _add_amplitude_unit(model)
     model.add_argument(
         "--loose",
         type=orientation,
@@ -526,6 +528,7 @@ def _add_model(parser: argparse.ArgumentParser, *, with_alpha: bool) -> Any:
         help="convex problems at most: 1 is MxNE, more is irMxNE, which finds fewer and stronger "
         "sources (default: %(default)s)",
     )
+    _add_amplitude_unit(model)
     model.add_argument(
         "--loose",
         type=orientation,
@@ -592,3 +595,16 @@ def _add_solver(parser: argparse.ArgumentParser) -> None:
         "no limit)",
     )
     parser.add_argument("--verbose", action="store_true", help="show what is done, and progress")
+
+
+def _add_amplitude_unit(model: Any) -> None:
+    """Add the option of the unit of irMxNE's amplitudes."""
+    model.add_argument(
+        "--amplitude-unit",
+        type=unit_of_amplitudes,
+        default="relative",
+        metavar="UNIT",
+        help="unit in which irMxNE weighs amplitudes: 'relative' to the largest, 'mne' as "
+        "MNE-Python, 'gain', 'largest', or a number; a larger unit gives fewer sources "
+        "(default: %(default)s)",
+    )

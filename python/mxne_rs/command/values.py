@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from ..request import as_unit
+
 __all__ = [
     "COARSEST",
     "FINEST",
@@ -187,3 +189,19 @@ def percent_or_sure(text: str) -> float | str:
     if number is None or not 0 < number < 100:
         raise _wrong(text, "a percentage above 0 and below 100, or 'sure'")
     return number
+
+
+def unit_of_amplitudes(text: str) -> float | str:
+    """Read the unit of irMxNE's amplitudes: a name or a positive number.
+
+    Examples
+    --------
+    >>> from mxne_rs.command.values import unit_of_amplitudes
+    >>> unit_of_amplitudes("mne"), unit_of_amplitudes("2")
+    ('mne', 2.0)
+    """
+    number = _finite(text)
+    try:
+        return as_unit(text if number is None else number)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
