@@ -197,7 +197,8 @@ def _stream(options: argparse.Namespace) -> Answer:
             info, forward, noise_cov, n_times, 50.0 if tracked else options.alpha, hop=hop,
             alpha_mode="tracked" if tracked else "percent", ch_names=reader.ch_names,
             alpha_floor=0.0 if options.no_floor else "noise", n_reweights=options.reweights,
-            amplitude_unit=options.amplitude_unit, deadline=options.deadline, loose=options.loose, depth=options.depth,
+            amplitude_unit=options.amplitude_unit, deadline=options.deadline,
+            loose=options.loose, depth=options.depth,
         )  # fmt: skip
         seen = run_session(
             reader, stream, view=options.view, port=options.port, outlet=options.outlet,
