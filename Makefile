@@ -45,8 +45,8 @@ dev: $(VENV)/installed
 
 format:
 	cargo fmt
-	$(VENV)/bin/ruff check -q --fix python tests benches
-	$(VENV)/bin/ruff format -q python tests benches
+	$(VENV)/bin/ruff check -q --fix python tests benches evidence
+	$(VENV)/bin/ruff format -q python tests benches evidence
 
 lint: $(VENV)/installed
 	cargo fmt --check
@@ -54,8 +54,8 @@ lint: $(VENV)/installed
 	cargo clippy -q --all-targets --features blas -- -D warnings
 	cargo clippy -q --all-targets --features python -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc -q --no-deps
-	$(VENV)/bin/ruff check -q python tests benches
-	$(VENV)/bin/ruff format -q --check python tests benches
+	$(VENV)/bin/ruff check -q python tests benches evidence
+	$(VENV)/bin/ruff format -q --check python tests benches evidence
 	$(VENV)/bin/mypy
 	$(VENV)/bin/stubtest mxne_rs._core
 	@! cargo tree -q -e normal --prefix none | grep -E '^(pyo3|numpy) ' || (echo 'a Rust user would get PyO3'; exit 1)

@@ -233,6 +233,28 @@ def test_surrogate(simulated: Any) -> None:
         mixed_norm(*simulated, surrogate="cube", **options)
 
 
+def test_amplitude_unit(simulated: Any) -> None:
+    """A covariance of another scale is another unit of MNE's, and no other "relative" one."""
+    evoked, forward, noise_cov = simulated
+    louder = noise_cov.copy()
+    louder["data"] = 1e4 * louder["data"]
+    options = {"alpha": 30, "n_mxne_iter": 5, "debias": False, "tol": 1e-8}
+    theirs = mixed_norm(evoked, forward, noise_cov, **options)
+    named = mixed_norm(evoked, forward, noise_cov, amplitude_unit="mne", **options)
+    np.testing.assert_array_equal(theirs.data, named.data)
+    relative, same = (
+        mixed_norm(evoked, forward, cov, amplitude_unit="relative", **options)
+        for cov in (noise_cov, louder)
+    )
+    assert not differ(relative, same)
+    np.testing.assert_allclose(same.data, relative.data, rtol=1e-3, atol=1e-13)
+    with pytest.warns(RuntimeWarning, match="reweighting left none"):
+        other = mixed_norm(evoked, forward, louder, **options)
+    assert differ(theirs, other)
+    with pytest.raises(ValueError, match="amplitude_unit"):
+        mixed_norm(*simulated, amplitude_unit="foot", **options)
+
+
 def test_n_threads(simulated: Any) -> None:
     """The answer is the same to the last bit."""
     one, two = (mixed_norm(*simulated, alpha=20, n_threads=n).data for n in (1, 2))
