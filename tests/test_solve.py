@@ -24,6 +24,9 @@ import mxne_rs
 import reference
 from strategies import fixed_problem, problems
 
+#: Laws hold above alpha_max, too, where nothing is left and a warning says so.
+pytestmark = pytest.mark.filterwarnings("ignore:alpha is:RuntimeWarning")
+
 ENGINES = {
     "bcd": {},
     "fista": {"solver": "fista"},

@@ -13,6 +13,7 @@ from .localize import import_mne, log_level, solve_jointly
 from .measurement import as_evokeds
 from .model import Model, check_kinds, prepare_model
 from .relatives import l1l2, mce
+from .request import N_REWEIGHTS
 from .settings import make_settings
 
 __all__ = ["Solver", "list_solvers"]
@@ -42,7 +43,7 @@ class Solver:
     name : str
         One of `list_solvers`, in upper or lower case:
 
-        - "mxne": mixed-norm estimate, "irmxne": reweighted (``n_mxne_iter=10``). Options are those
+        - "mxne": mixed-norm estimate, "irmxne": reweighted (``n_mxne_iter=50``). Options are those
           of `mixed_norm`, but `alpha` (default 0.2) is a part of alpha_max between 0 and 1, or
           "sure".
         - "l1l2": l1 over locations, l2 over time, by FISTA to a certified gap. Options `alpha`
@@ -257,10 +258,14 @@ class Method:
                 )
 
 
+#: A part of alpha_max is never taken for a percentage.
+PARTS: dict[str, Any] = {"allow_small_alpha": True}
+
+
 def _mixed_norm(
     model: Model, evokeds: Sequence[Any], *, alpha: float | str = 0.2, **how: Any
 ) -> Localization:
-    return solve_jointly(model, evokeds, make_settings(_percent(alpha), **how))
+    return solve_jointly(model, evokeds, make_settings(_percent(alpha), **PARTS | how))
 
 
 def _reweighted(
@@ -268,10 +273,10 @@ def _reweighted(
     evokeds: Sequence[Any],
     *,
     alpha: float | str = 0.2,
-    n_mxne_iter: int = 10,
+    n_mxne_iter: int = N_REWEIGHTS,
     **how: Any,
 ) -> Localization:
-    settings = make_settings(_percent(alpha), n_mxne_iter=n_mxne_iter, **how)
+    settings = make_settings(_percent(alpha), n_mxne_iter=n_mxne_iter, **PARTS | how)
     return solve_jointly(model, evokeds, settings)
 
 

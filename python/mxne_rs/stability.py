@@ -14,6 +14,7 @@ from .localize import import_mne, log_level
 from .measurement import loaded
 from .model import Model, prepare_model
 from .paths import as_percents
+from .request import N_REWEIGHTS
 from .resampling import Resampled, expected_false, resample
 from .solution import ConvergenceWarning
 from .stability_picture import THRESHOLD, draw_stability
@@ -190,7 +191,7 @@ def stability(
     subsample: float = 0.8,
     bootstrap: bool = False,
     seed: int = 0,
-    n_mxne_iter: int = 10,
+    n_mxne_iter: int = N_REWEIGHTS,
     tol: float = 1e-4,
     maxit: int = 3000,
     tmin: float | None = None,
@@ -233,7 +234,7 @@ def stability(
     seed : int
         Of the draws.
     n_mxne_iter : int
-        Convex problems at most: 1 is MxNE, more irMxNE.
+        Convex problems at most: 1 is MxNE, more irMxNE. Default: 50.
     tol, maxit
         Tolerance of the duality gap, and epochs allowed for each convex problem, as for
         :func:`mixed_norm`.

@@ -15,7 +15,7 @@ from .gain import Gain, prepared
 from .progress import Progress
 from .request import Request, Rounds, make_request, make_rounds, sensor_data
 from .solution import Solution, solution_of
-from .solve import alpha_max
+from .solve import alpha_max, warn_of_large_alpha
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -149,6 +149,8 @@ def solve_path(
     -----
     ConvergenceWarning
         For each alpha whose gap was not reached.
+    RuntimeWarning
+        Where nothing is left because all alphas are above :func:`alpha_max`.
 
     Examples
     --------
@@ -173,7 +175,9 @@ def solve_path(
             gain._prepared, array, grid, request._replace(progress=progress),
             rounds if rounds.n_reweights > 1 else None,
         )  # fmt: skip
-    return path_of(gain, outcomes, grid, request.tol, lambda alpha: f"alpha {alpha:.4g}: ")
+    path = path_of(gain, outcomes, grid, request.tol, lambda alpha: f"alpha {alpha:.4g}: ")
+    warn_of_large_alpha(gain, array, path.solutions, request)
+    return path
 
 
 def falling_alphas(
