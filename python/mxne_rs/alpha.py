@@ -129,7 +129,7 @@ def choose_alpha(
 
     - "sure": the smallest estimated risk, as :func:`solve_sure` finds it [1]_. With plain MxNE it
       picks alphas that are too small and let in sources that are not there; with irMxNE
-      (``n_reweights=50``) its choice is near the best.
+      (``n_reweights=100``) its choice is near the best.
     - "cv": the smallest error on sensors left out, of ``n_folds`` parts, each predicted from the
       others. There alpha is ``n_kept / n_sensors`` of its value, so that the penalty keeps its
       weight. The noise level need not be known. Shrinkage makes it choose too small an alpha with

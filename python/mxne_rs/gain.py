@@ -145,8 +145,6 @@ def _median_volume(gain: Floats, first: NDArray[np.intp]) -> float:
     """Median volume that three neighbouring columns of unit norm span: 0 where of rank two."""
     triplets = gain[:, first[:, np.newaxis] + np.arange(3)]
     triplets = triplets / np.sqrt(np.einsum("kni,kni->ni", triplets, triplets))
-    xy, xz, yz = (
-        np.einsum("kn,kn->n", triplets[..., i], triplets[..., j])
-        for i, j in ((0, 1), (0, 2), (1, 2))
-    )
+    x, y, z = np.moveaxis(triplets, 2, 0)
+    xy, xz, yz = (np.einsum("kn,kn->n", a, b) for a, b in ((x, y), (x, z), (y, z)))
     return float(np.median(np.sqrt(np.maximum(1 + 2 * xy * xz * yz - xy**2 - xz**2 - yz**2, 0))))

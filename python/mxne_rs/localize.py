@@ -201,7 +201,7 @@ def _noise_levels(
 
 
 def _rms(values: Floats) -> float:
-    return float(np.linalg.norm(values)) / values.size**0.5
+    return float(np.sqrt(np.mean(values**2)))
 
 
 def localization_of(

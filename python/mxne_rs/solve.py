@@ -152,7 +152,7 @@ def solve_irmxne(
         As for :func:`solve_mxne`.
     n_reweights : int
         Convex problems at most, the first (unweighted) included: 1 is MxNE, as ``n_mxne_iter``
-        in MNE-Python. Default: 50, in which nearly all answers settle; none is solved after that.
+        in MNE-Python. Default: 100, in which nearly all answers settle; none is solved after that.
     tol_reweight : float
         Reweighting has converged when the support stays and no ``|X_s|`` changes by more than
         this part of the largest.

@@ -43,7 +43,7 @@ class Solver:
     name : str
         One of `list_solvers`, in upper or lower case:
 
-        - "mxne": mixed-norm estimate, "irmxne": reweighted (``n_mxne_iter=50``). Options are those
+        - "mxne": mixed-norm estimate, "irmxne": reweighted (``n_mxne_iter=100``). Options are those
           of `mixed_norm`, but `alpha` (default 0.2) is a part of alpha_max between 0 and 1, or
           "sure".
         - "l1l2": l1 over locations, l2 over time, by FISTA to a certified gap. Options `alpha`

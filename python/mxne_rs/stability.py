@@ -234,7 +234,7 @@ def stability(
     seed : int
         Of the draws.
     n_mxne_iter : int
-        Convex problems at most: 1 is MxNE, more irMxNE. Default: 50.
+        Convex problems at most: 1 is MxNE, more irMxNE. Default: 100.
     tol, maxit
         Tolerance of the duality gap, and epochs allowed for each convex problem, as for
         :func:`mixed_norm`.

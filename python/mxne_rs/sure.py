@@ -285,15 +285,16 @@ def _doubts(solution: Solution, n_directions: int) -> dict[str, str]:
     """What to say of each doubt, and what to do."""
     curve = solution.sure
     assert curve is not None
-    level = float(np.sqrt(np.mean(curve.sigma**2)))
+    # As a ratio, which has no unit: `mixed_norm` solves in one of its own.
+    left = float(curve.residual_std[curve.index])
+    times = float(np.sqrt(np.mean(curve.sigma**2))) / left if left > 0 else np.inf
     shares = 100 * curve.alphas / curve.alphas[0]
     alike, counts = shares[curve.alike], curve.n_active[curve.alike]
-    noise = f"the noise level (sigma, {level:.3g}) beside {curve.residual_std[curve.index]:.3g}"
+    noise = f"the noise level (sigma), {times:.3g} times the standard deviation of what is left"
     edge = (
-        f"no smaller alpha does better: check {noise}, the standard deviation of the data"
+        f"no smaller alpha does better: check {noise}"
         if curve.index == 0
-        else f"a smaller alpha may do better: extend the grid, or check {noise}, the standard "
-        "deviation of what is left"
+        else f"a smaller alpha may do better: extend the grid, or check {noise}"
     )
     return {
         "many": f"of MxNE chose an alpha with {int(solution.active_set.sum())} sources. It sees "

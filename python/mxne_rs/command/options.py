@@ -159,7 +159,7 @@ def _check_small(options: argparse.Namespace) -> None:
         value = getattr(options, name, None)
         # Of a grid, the largest of (largest, smallest, number).
         several = isinstance(value, tuple)
-        largest = value[0] if several else value
+        largest = value[0] if isinstance(value, tuple) else value
         if not isinstance(largest, float) or options.allow_small_alpha:
             continue
         if look_like_parts(largest, several):
@@ -584,8 +584,8 @@ def _add_solver(parser: argparse.ArgumentParser) -> None:
         type=count(1),
         default=10000,
         metavar="N",
-        help="epochs of the solver at most, per convex problem: with --reweights 50 an alpha may "
-        "take 50 times as many in all (default: %(default)s)",
+        help="epochs of the solver at most, per convex problem: with --reweights 100 an alpha may "
+        "take 100 times as many in all (default: %(default)s)",
     )
     solver.add_argument(
         "--time-limit",
