@@ -211,6 +211,7 @@ def race(verb: str, n_orient: str) -> None:
     """Every call ends with an answer or a refusal, whatever the other thread writes."""
     sys.setswitchinterval(1e-5)
     warnings.simplefilter("ignore", mxne_rs.ConvergenceWarning)
+    warnings.filterwarnings("ignore", "alpha is", RuntimeWarning)
     arguments = problem(30, 600 // int(n_orient), 40, int(n_orient))
     arguments["weights"] = np.ones(600 // int(n_orient))
     if verb == "Gain":

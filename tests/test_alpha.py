@@ -16,6 +16,9 @@ from strategies import LAYOUTS, fixed_problem, problems
 #: A step of the fixed point that changes alpha by less is the last one.
 SETTLED = 1e-3
 
+#: MxNE by SURE lets in many sources on data this small; what is said of it has a test of its own.
+pytestmark = pytest.mark.filterwarnings("ignore:SURE of MxNE:RuntimeWarning")
+
 
 def planted(n_trials=None, noise=1.0, n_sensors=30, n_locations=100, n_times=50, seed=0):
     """A random gain, and data (or trials) of two of its sources in white noise."""

@@ -169,6 +169,7 @@ def test_arguments_of_localize(files: dict[str, str], monkeypatch: pytest.Monkey
     assert given == {
         "loose": 0.3, "depth": 0.5, "n_mxne_iter": 7, "maxit": 11, "tol": 5e-4, "time_limit": 9,
         "debias": False, "solver": "fista", "verbose": None, "sure_sigma": 0.5, "rng": 4,
+        "allow_small_alpha": False,
     }  # fmt: skip
 
 
@@ -303,10 +304,13 @@ def test_sure_options_alone(files: dict[str, str], capsys: Capture, name: str, v
 
 @pytest.mark.usefixtures("no_pictures")
 def test_alpha_below_one(files: dict[str, str], tmp_path: Path, capsys: Capture) -> None:
-    """A part where a percentage is meant is pointed out, but is no error."""
+    """A part where a percentage is meant is refused, unless it is asked for."""
     options = {**files, "--alpha": "0.5", "--tol": "1e-2", "--reweights": "1"}
-    assert run({**options, "--out": str(tmp_path)}) == 0
-    told(capsys, "warning", "--alpha 0.5", "0.5 percent")
+    refused(capsys, options, "--alpha 0.5", "percentage", "give 50", "--allow-small-alpha")
+    assert run({**options, "--out": str(tmp_path)}, "--allow-small-alpha") == 0
+    assert "alpha 0.5 %" in capsys.readouterr().out
+    grid = {**files, "--alpha": "sure", "--alphas": "1|0.1|3"}
+    refused(capsys, grid, "--alphas 1 ", "percentage", "give 100")
 
 
 @pytest.mark.parametrize("option", ["--evoked", "--forward", "--noise-cov", "--epochs", "--raw"])

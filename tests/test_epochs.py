@@ -128,21 +128,28 @@ def test_bar_over_the_epochs(simulated: Any, epochs: Any, capfd: Any) -> None:
     assert "combining" not in shown.out  # no line for each epoch
 
 
+def level(simulated: Any, data: Any) -> float:
+    """Root mean square of data whitened by MNE."""
+    evoked, _, noise_cov = simulated
+    white, _ = mne.cov.compute_whitener(noise_cov, evoked.info, pca=True)
+    return float(np.sqrt(np.mean((white @ data) ** 2)))
+
+
 def test_sure_for_each_epoch(simulated: Any, epochs: Any) -> None:
-    """alpha='sure' chooses for each of them, at the noise level of a single trial."""
+    """alpha='sure' chooses for each of them, at the level of its own whitened data."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # the edge of so short a grid
         items = mixed_norm_epochs(
             epochs[:2], *simulated[1:], sure_alpha_grid=[80, 50], rng=0, return_solution=True
         )
-    for _, solution in items:
+    for (_, solution), data in zip(items, epochs[:2].get_data(), strict=True):
         np.testing.assert_allclose(solution.sure.alphas, [80, 50])
-        np.testing.assert_allclose(solution.sure.sigma, 1)
+        np.testing.assert_allclose(solution.sure.sigma, level(simulated, data))
         assert solution.alpha in (pytest.approx(80), pytest.approx(50))
 
 
 def test_epochs_are_averaged(simulated: Any, epochs: Any) -> None:
-    """mixed_norm on Epochs is that of their average, with its number of averages for SURE."""
+    """mixed_norm on Epochs is that of their average, with its level of noise for SURE."""
     _, forward, noise_cov = simulated
     stc = mixed_norm(epochs["low"], forward, noise_cov, 40)
     expected = mixed_norm(epochs["low"].average(), forward, noise_cov, 40)
@@ -152,7 +159,9 @@ def test_epochs_are_averaged(simulated: Any, epochs: Any) -> None:
         _, solution = mixed_norm(
             epochs, forward, noise_cov, sure_alpha_grid=[60, 30], return_solution=True, rng=0
         )
-    np.testing.assert_allclose(solution.sure.sigma, 20**-0.5)
+    average = epochs.average().data
+    np.testing.assert_allclose(solution.sure.sigma, level(simulated, average))
+    assert level(simulated, average) > 20**-0.5
 
 
 def test_raw_range(simulated: Any, tmp_path: Any) -> None:

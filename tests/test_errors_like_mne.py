@@ -18,11 +18,13 @@ from threadpoolctl import threadpool_limits
 
 import mxne_rs
 from mxne_rs import make_stc_from_dipoles, mixed_norm, use_in_mne
+from mxne_rs.paths import localize_path
 
 mne = pytest.importorskip("mne", minversion="1.8")
 from mne.inverse_sparse import mxne_optim  # noqa: E402
 
 NAN = float("nan")
+INPUTS = ("evoked", "forward", "noise_cov")
 has_rng = pytest.mark.skipif(
     "rng" not in inspect.signature(mne.inverse_sparse.mixed_norm).parameters,
     reason=f"MNE {mne.__version__} has no rng",
@@ -382,13 +384,33 @@ def test_no_regularisation_is_refused(simulated: dict[str, Any]) -> None:
         mixed_norm(**{**simulated, "alpha": 0})
 
 
+@pytest.mark.parametrize("options", [{"alpha": 0.5}, {"sure_alpha_grid": [1.0, 0.5, 0.2]}])
+def test_alpha_below_one_percent(simulated: dict[str, Any], options: dict[str, Any]) -> None:
+    """MNE solves it for long; here a part of the largest alpha is not taken for a percentage."""
+    name, meant = ("alpha", 50) if "alpha" in options else ("sure_alpha_grid", 100)
+    simulated = {**simulated, "alpha": "sure", **options}
+    with pytest.raises(ValueError, match=f"{name} is .* percent.* give {meant} .*allow_small_"):
+        mixed_norm(**simulated)
+    with pytest.raises(ValueError, match=r"percents is 0.8 at most.* give 80 "):
+        localize_path(*(simulated[one] for one in INPUTS), [0.8, 0.4])
+    with pytest.raises(TypeError, match="allow_small_alpha is 2"):
+        mixed_norm(**simulated, allow_small_alpha=2)
+
+
+def test_half_a_percent_where_it_is_meant(simulated: dict[str, Any]) -> None:
+    _, solution = mixed_norm(
+        **{**simulated, "alpha": 0.9}, tol=0.1, allow_small_alpha=True, return_solution=True
+    )
+    assert solution.alpha == pytest.approx(0.9)
+
+
 def test_grid_in_a_tuple(simulated: dict[str, Any]) -> None:
     """MNE takes lists and arrays only."""
     options = {**simulated, "alpha": "sure", "random_state": 0, "verbose": False}
     assert isinstance(of_mne(**options, sure_alpha_grid=(80.0, 40.0, 20.0)), ValueError)
     # Where the smallest risk lies at an end of so short a grid, this is said.
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="SURE is smallest at the end")
+        warnings.filterwarnings("ignore", message="SURE ")
         found, expected = (
             mixed_norm(**options, sure_alpha_grid=grid)
             for grid in ((80.0, 40.0, 20.0), np.array([80.0, 40.0, 20.0]))

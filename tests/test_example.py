@@ -63,8 +63,7 @@ def test_example_runs(inputs: Any) -> None:
     import matplotlib.pyplot as plt
 
     evoked, forward, _, dspm = inputs
-    with pytest.warns(RuntimeWarning, match="end of the grid"):  # as MNE's example has it
-        dipoles, residual = example(mixed_norm, inputs)
+    dipoles, residual = example(mixed_norm, inputs)
     assert dipoles
     assert all(isinstance(dipole, mne.Dipole) for dipole in dipoles)
     sample = evoked.time_as_index(0.083).item()
@@ -107,8 +106,7 @@ def test_example_at_one_alpha_is_mnes(inputs: Any) -> None:
 
 def test_example_has_a_certificate(inputs: Any) -> None:
     """return_solution adds gap, status, alpha in percent and the curve, on the same call."""
-    with pytest.warns(RuntimeWarning, match="end of the grid"):
-        *_, solution = example(mixed_norm, inputs, return_solution=True)
+    *_, solution = example(mixed_norm, inputs, return_solution=True)
     assert isinstance(solution, mxne_rs.Solution)
     assert solution.converged
     assert solution.gap <= 2e-4
@@ -119,7 +117,7 @@ def test_example_has_a_certificate(inputs: Any) -> None:
 
 
 def test_noise_level_is_that_of_the_average() -> None:
-    """Before the stimulus whitened averages have the noise that SURE assumes by default."""
+    """Before the stimulus whitened averages have the noise that `Localization.noise_std` says."""
     noise_cov = mne.read_cov(DATA / "noise-cov.fif")
     for evoked in mne.read_evokeds(DATA / "auditory-ave.fif", baseline=(None, 0)):
         picks = mne.pick_types(evoked.info, meg=True, eeg=True, exclude="bads")

@@ -149,16 +149,19 @@ RNG = (
 )
 
 
-def test_2_sure_knows_the_number_of_averages(
+def test_2_sure_assumes_the_level_of_the_data(
     simulated: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The noise of 100 averages is a tenth of a trial's; MNE assumes that of a trial."""
+    evoked, _, noise_cov = simulated
+    white, _ = mne.cov.compute_whitener(noise_cov, evoked.info, pca=True)
     options = {"alpha": "sure", "random_state": 0, "sure_alpha_grid": [80.0, 50.0, 30.0, 20.0]}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         _, ours = mixed_norm(*simulated, return_solution=True, **options)
         _, assumed = mixed_norm(*simulated, return_solution=True, sure_sigma=1.0, **options)
-    np.testing.assert_allclose(ours.sure.sigma, 0.1)
+    np.testing.assert_allclose(ours.sure.sigma, np.sqrt(np.mean((white @ evoked.data) ** 2)))
+    assert 0.1 < ours.sure.sigma[0] < 0.3
     assert ours.alpha < assumed.alpha
     seen: list[Any] = []
     sure = mxne_inverse._compute_mxne_sure

@@ -31,7 +31,7 @@ import reference
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::mxne_rs.ConvergenceWarning"),
-    pytest.mark.filterwarnings("ignore:SURE is smallest"),
+    pytest.mark.filterwarnings("ignore:SURE "),
 ]
 unix = pytest.mark.skipif(os.name == "nt", reason="signals and forks are those of Unix")
 newer = pytest.mark.skipif(

@@ -24,6 +24,9 @@ import mxne_rs
 import reference
 from strategies import fixed_problem, problems
 
+#: Laws hold above alpha_max, too, where nothing is left and a warning says so.
+pytestmark = pytest.mark.filterwarnings("ignore:alpha is:RuntimeWarning")
+
 ENGINES = {
     "bcd": {},
     "fista": {"solver": "fista"},
@@ -703,3 +706,39 @@ def test_a_coarse_approach_over_time_changes_nothing_certified(fraction):
     plain = mxne_rs.solve_mxne(gain, data, alpha, n_orient=3, tol=1e-8, active_set_size=None)
     assert abs(solution.primal - plain.primal) <= 1e-8 * np.sum(data**2)
     assert (solution.active_set == plain.active_set).all()
+
+
+@pytest.mark.filterwarnings("default:alpha is:RuntimeWarning")
+@pytest.mark.parametrize("verb", [mxne_rs.solve_mxne, mxne_rs.solve_irmxne, mxne_rs.solve_path])
+def test_alpha_above_alpha_max_is_said(verb):
+    """With alpha_max, and what the number would be if it was meant as a percentage."""
+    gain, data = np.eye(3), np.diag([4.0, 2.0, 1.0])
+    wrap = (lambda alpha: [alpha]) if verb is mxne_rs.solve_path else float
+    words = r"12.5 times alpha_max.*is 4 \(50 % of it is 2\)"
+    with pytest.warns(RuntimeWarning, match=words) as told:
+        verb(gain, data, wrap(50.0))
+    assert len(told) == 1
+    assert told[0].filename == __file__
+    with pytest.warns(RuntimeWarning, match=r"which is 4$"):
+        verb(gain, data, wrap(200.0))
+    verb(gain, data, wrap(4.0))  # nothing is left there, as asked
+    verb(gain, 0 * data, wrap(50.0))  # nothing could be found
+
+
+def free_and_fixed(n_locations=100, n_sensors=60):
+    """A lead field that does not see one direction, and the columns of another one."""
+    rng = np.random.default_rng(0)
+    fields = rng.standard_normal((n_sensors, n_locations, 2))
+    turns = np.linalg.qr(rng.standard_normal((n_locations, 3, 3)))[0][:, :2]
+    free = np.einsum("skd,kdo->sko", fields, turns)
+    return free.reshape(n_sensors, -1), free[:, :, 0]
+
+
+def test_free_orientation_taken_for_fixed_is_said():
+    """The columns of a location of MEG are nearly of rank two, those of neighbours are not."""
+    free, fixed = free_and_fixed(120)
+    with pytest.warns(RuntimeWarning, match="120 locations of three orientations.*n_orient=3"):
+        mxne_rs.Gain(free)
+    mxne_rs.Gain(free, n_orient=3)
+    mxne_rs.Gain(fixed)
+    mxne_rs.Gain(free[:, 1:-2])  # no triplet is of one location

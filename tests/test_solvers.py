@@ -85,7 +85,7 @@ def test_every_name_takes_every_kind_of_data(simulated: Any, name: str) -> None:
 
 def test_mxne_is_mixed_norm(simulated: Any) -> None:
     """alpha is a part here and a percentage there; other options keep their names."""
-    for name, n in (("mxne", 1), ("irmxne", 10)):
+    for name, n in (("mxne", 1), ("irmxne", 100)):
         solver = made(simulated, name, debias=False, amplitude_unit="mne")
         stc = solver.apply_inverse_operator(simulated[0], alpha=0.4)
         expected = mixed_norm(*simulated, 40, n_mxne_iter=n, debias=False)

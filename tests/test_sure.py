@@ -12,6 +12,9 @@ import mxne_rs
 import reference
 from strategies import problems
 
+#: MxNE by SURE lets in many sources on data this small; what is said of it has a test of its own.
+pytestmark = pytest.mark.filterwarnings("ignore:SURE of MxNE:RuntimeWarning")
+
 
 def planted(n_sensors=30, n_locations=100, n_times=50, seed=0):
     """A random gain, and data of two of its sources in noise of unit variance."""
@@ -171,6 +174,7 @@ def test_refuses(name, value, error):
         mxne_rs.solve_sure(gain, data, **{name: value})
 
 
+@pytest.mark.filterwarnings("ignore:SURE cannot tell")
 @pytest.mark.parametrize("debias", [False, True])
 def test_curve_is_mnes(debias):
     """The same random directions and noise level: MNE's values, point by point, and its choice."""
@@ -210,3 +214,71 @@ def test_what_fell_short_is_not_chosen():
     with pytest.warns(mxne_rs.ConvergenceWarning):
         solution = mxne_rs.solve_sure(gain, data, rng=0, time_limit=1e-9, eps=0.5)
     assert solution.status == "time_limit"
+
+
+def quiet_sure(*args, **options):
+    """Without what is said of the choice."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "SURE ", RuntimeWarning)
+        return mxne_rs.solve_sure(*args, **options)
+
+
+def test_same_call_same_answer():
+    """Directions are seeded; None draws others in each call."""
+    gain, _, data = planted()
+    once, again = (quiet_sure(gain, data).sure for _ in range(2))
+    np.testing.assert_array_equal(once.dof, again.dof)
+    other = quiet_sure(gain, data, rng=None).sure
+    assert not np.array_equal(once.dof[1:], other.dof[1:])
+
+
+@pytest.mark.filterwarnings("default:SURE of MxNE:RuntimeWarning")
+def test_many_sources_without_reweighting_are_said_once():
+    """The warning names the remedy, which removes it; nothing else is said, such as of the edge."""
+    gain, _, data = planted()
+    with pytest.warns(RuntimeWarning) as caught:
+        solution = mxne_rs.solve_sure(gain, data, sigma=0.7, eps=0.05)
+    assert solution.active_set.sum() > 20
+    assert solution.sure.at_edge
+    assert len(caught) == 1
+    assert re.match("SURE of MxNE .*n_reweights=100", str(caught[0].message))
+    assert caught[0].filename == __file__
+    assert mxne_rs.solve_sure(gain, data, n_reweights=100, eps=0.05).active_set.sum() == 2
+
+
+def test_flat_curve_is_said():
+    """Two alphas of 2 and 5 sources whose risks differ by less than the random error."""
+    gain, _, data = planted(n_times=20)
+    grid = mxne_rs.alpha_max(gain, data) * np.geomspace(0.9, 0.08, 6)
+    with pytest.warns(RuntimeWarning, match="cannot tell alphas .*n_directions=10"):
+        curve = mxne_rs.solve_sure(gain, data, grid, rng=np.random.RandomState(0)).sure
+    assert curve.is_flat
+    rise = curve.values - curve.values[curve.index]
+    error = 2 * np.sqrt(2 * np.abs(curve.dof - curve.dof[curve.index]))
+    np.testing.assert_array_equal(curve.alike, rise <= error)
+    counts = curve.n_active[curve.alike]
+    assert counts.max() > 2 * counts.min()
+
+
+def test_alike_by_the_error_of_all_directions():
+    """Twice the noise and four directions leave the same error as half of each."""
+    gain, _, data = planted()
+    curve = quiet_sure(gain, 2 * data, sigma=2.0, n_directions=4).sure
+    rise = curve.values - curve.values[curve.index]
+    error = 2 * 4.0 * np.sqrt(2 * np.abs(curve.dof - curve.dof[curve.index]) / 4)
+    np.testing.assert_array_equal(curve.alike, rise <= error)
+
+
+@pytest.mark.parametrize("debias", [False, True])
+def test_residual_stands_beside_the_noise_assumed(debias):
+    """|M - G X|^2 per number of the data, after debiasing where the risk is that."""
+    gain, _, data = planted()
+    solution = quiet_sure(gain, data, n_reweights=100, sigma=1.25, debias=debias)
+    x = solution.x
+    if debias:
+        factors = mxne_rs.debias(gain, data, solution)
+        x = np.where(solution.active_set, factors, 1)[:, np.newaxis] * x
+    expected = np.sqrt(np.sum((data - gain @ x) ** 2) / (30 * 50))
+    assert solution.residual_std == pytest.approx(expected)
+    assert f"residual of std {expected:.3g} (noise assumed 1.25)" in repr(solution)
+    assert mxne_rs.solve_mxne(gain, data, 100.0).residual_std is None

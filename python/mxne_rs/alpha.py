@@ -39,7 +39,7 @@ def choose_alpha(
     gof: float = 0.8,
     n_sources: int | None = None,
     debias: bool = False,
-    rng: Any = None,
+    rng: Any = 0,
     n_reweights: int = 1,
     tol_reweight: float = 1e-6,
     surrogate: str = "sqrt",
@@ -94,7 +94,8 @@ def choose_alpha(
         Look at the fit after :func:`debias`. "sure", "cv", "discrepancy", "gof". The solution
         returned is never debiased.
     rng : None | int | numpy.random.Generator | numpy.random.RandomState
-        Where directions, folds or resamples are drawn from; an integer is a seed.
+        Where directions, folds or resamples are drawn from; an integer is a seed, None draws
+        others in each call.
     n_reweights, tol_reweight, surrogate, amplitude_unit
         As for :func:`solve_irmxne`; 1 is MxNE.
     n_orient, weights, tol, solver, active_set_size, verbose
@@ -132,7 +133,7 @@ def choose_alpha(
 
     - "sure": the smallest estimated risk, as :func:`solve_sure` finds it [1]_. With plain MxNE it
       picks alphas that are too small and let in sources that are not there; with irMxNE
-      (``n_reweights=10``) its choice is near the best.
+      (``n_reweights=100``) its choice is near the best.
     - "cv": the smallest error on sensors left out, of ``n_folds`` parts, each predicted from the
       others. There alpha is ``n_kept / n_sensors`` of its value, so that the penalty keeps its
       weight. The noise level need not be known. Shrinkage makes it choose too small an alpha with

@@ -33,6 +33,14 @@ class SureCurve:
         Part of the power of the data that each answer explains (before debiasing).
     sigma : array, shape (n_times,)
         The standard deviation of the noise that was assumed, of each sample.
+    residual_std : array, shape (n_alphas,)
+        Standard deviation of ``M - G X`` of each answer (debiased where the risk is that of the
+        debiased answers). Where that of the choice is clearly above `sigma`, there is more in the
+        data than noise of that level and the sources found.
+    alike : array of bool, shape (n_alphas,)
+        Alphas whose value is above the smallest by no more than the standard error that the random
+        directions leave in the difference, ``2 sigma^2 sqrt(2 |difference of dof| / n_directions)``
+        (degrees of freedom that are projections one within the other).
     index : int
         Position of the choice.
 
@@ -54,12 +62,29 @@ class SureCurve:
     gaps: Floats
     explained_variance: Floats
     sigma: Floats
+    residual_std: Floats
+    alike: NDArray[np.bool_]
     index: int
 
     @property
     def at_edge(self) -> bool:
         """Whether the smallest value is at an end of the grid, and so perhaps beyond it."""
         return len(self.alphas) > 1 and self.index in (0, len(self.alphas) - 1)
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether answers as good as the choice have more than twice as many locations as others.
+
+        Which of them is chosen then hangs on the random directions.
+        """
+        counts = self.n_active[self.alike]
+        return bool(counts.size) and int(counts.max()) > 2 * max(int(counts.min()), 1)
+
+    def levels(self) -> str:
+        """Say what is left of the data at the choice, beside the noise that was assumed."""
+        assumed = float(np.sqrt(np.mean(self.sigma**2)))
+        left = float(self.residual_std[self.index])
+        return f"residual of std {left:.3g} (noise assumed {assumed:.3g})"
 
     def __repr__(self) -> str:
         """One line: how many alphas, which was chosen."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from . import _core
 from .arrays import Floats, as_array, as_count, as_floats
+from .warn import warn
+
+#: Triplets of columns that are looked at, and fewest that say something.
+N_TRIPLETS, FEWEST = 50, 20
 
 
 class Gain:
@@ -28,6 +32,11 @@ class Gain:
         Naming the argument: not real numbers, not two dimensions, empty, NaN or infinite,
         ``n_orient`` not dividing the number of columns.
 
+    Warns
+    -----
+    RuntimeWarning
+        Where ``n_orient`` is 1, and the columns look like those of MEG with free orientation.
+
     Examples
     --------
     >>> import numpy as np, mxne_rs
@@ -43,6 +52,13 @@ class Gain:
     def __init__(self, gain: ArrayLike, n_orient: int = 1) -> None:
         array = as_floats("gain", gain, 2)
         self._prepared = _core.Gain(array, as_count("n_orient", n_orient, 1))
+        if self.n_orient == 1 and _looks_free(array):
+            warn(
+                f"gain looks like {array.shape[1] // 3} locations of three orientations each, but "
+                "n_orient is 1, which takes each orientation for a location of its own: give "
+                "n_orient=3",
+                RuntimeWarning,
+            )
 
     @property
     def n_sensors(self) -> int:
@@ -105,3 +121,30 @@ def prepared(gain: Gain | ArrayLike, n_orient: int | None) -> Gain:
             "leave n_orient out or prepare another Gain"
         )
     return gain
+
+
+def _looks_free(gain: Floats) -> bool:
+    """Whether triplets of columns are of one location each: MEG of free orientation.
+
+    MEG is nearly blind to one direction, so that the columns of a location are nearly of rank two,
+    and triplets that straddle two locations are not.
+    """
+    n_columns = gain.shape[1]
+    if n_columns % 3 or n_columns // 3 <= FEWEST or gain.shape[0] < 10:
+        return False
+    first = 3 * np.unique(np.linspace(0, n_columns // 3 - 2, N_TRIPLETS).astype(int))
+    try:
+        with np.errstate(all="ignore"):
+            inside, across = (_median_volume(gain, first + shift) for shift in (0, 1))
+    except MemoryError:
+        return False
+    return inside < 0.5 * across
+
+
+def _median_volume(gain: Floats, first: NDArray[np.intp]) -> float:
+    """Median volume that three neighbouring columns of unit norm span: 0 where of rank two."""
+    triplets = gain[:, first[:, np.newaxis] + np.arange(3)]
+    triplets = triplets / np.sqrt(np.einsum("kni,kni->ni", triplets, triplets))
+    x, y, z = np.moveaxis(triplets, 2, 0)
+    xy, xz, yz = (np.einsum("kn,kn->n", a, b) for a, b in ((x, y), (x, z), (y, z)))
+    return float(np.median(np.sqrt(np.maximum(1 + 2 * xy * xz * yz - xy**2 - xz**2 - yz**2, 0))))

@@ -10,7 +10,7 @@ from .localize import import_mne, localize, log_level, solve_each
 from .measurement import evoked_of_raw, evokeds_of_epochs
 from .model import prepare_model, will_be_fixed
 from .progress import Progress
-from .settings import make_settings, warn_of_free_cd
+from .settings import SEED, make_settings, warn_of_free_cd
 
 __all__ = ["mixed_norm", "mixed_norm_epochs", "mixed_norm_raw"]
 
@@ -42,7 +42,7 @@ def mixed_norm(
     sure_alpha_grid: Any = "auto",
     verbose: bool | str | int | None = None,
     *,
-    rng: Any = None,
+    rng: Any = SEED,
     random_state: Any = None,
     surrogate: str = "sqrt",
     amplitude_unit: float | str = "mne",
@@ -51,6 +51,7 @@ def mixed_norm(
     sure_sigma: float | None = None,
     sure_directions: int = 1,
     return_solution: bool = False,
+    allow_small_alpha: bool = False,
 ) -> Any:
     """Localise few sources that explain evoked data, by MxNE or irMxNE, from and to MNE objects.
 
@@ -69,8 +70,9 @@ def mixed_norm(
     noise_cov : mne.Covariance
         The noise covariance of a single trial, for the whitener.
     alpha : float or 'sure', default 'sure'
-        Regularisation in percent of the smallest value that leaves no source, above 0 and below
-        100; 'sure' chooses it by Stein's unbiased risk estimate (see `solve_sure`).
+        Regularisation in percent of the smallest value that leaves no source, from 1 to below 100
+        (see `allow_small_alpha`); 'sure' chooses it by Stein's unbiased risk estimate (see
+        `solve_sure`).
     loose : float, dict or 'auto', default 'auto'
         Weight of the tangential orientations, 0 (fixed orientation) to 1 (free), by source space
         type where a dict. 'auto' is 0.2 for surface source spaces, else 1.
@@ -117,8 +119,9 @@ def mixed_norm(
         to 10, evenly spaced in their logarithm.
     verbose : bool, str, int or None, default None
         MNE's log level; True also shows the progress of the solver.
-    rng : None, int, numpy.random.Generator or numpy.random.RandomState
-        Where SURE draws its random directions from; an integer seeds `numpy.random.default_rng`.
+    rng : None, int, numpy.random.Generator or numpy.random.RandomState, default 0
+        Where SURE draws its random directions from; an integer seeds `numpy.random.default_rng`,
+        None draws others in each call (MNE's default).
     random_state : None, int or numpy.random.RandomState
         The same, but an integer seeds NumPy's legacy stream. Give one of the two.
     surrogate : {'sqrt', 'log'}, default 'sqrt'
@@ -131,13 +134,18 @@ def mixed_norm(
         Seconds the solver may take. A solve that runs out of it warns, and returns the best there
         is.
     sure_sigma : float or None, default None
-        Standard deviation of the noise in the whitened data that SURE assumes. None takes the
-        number of averages of each evoked into account: ``nave ** -0.5`` (MNE assumes 1).
+        Standard deviation of the noise in the whitened data that SURE assumes. None is the root
+        mean square of the whitened data themselves (of each evoked): what no few sources explain
+        counts as noise. White noise has ``nave ** -0.5``; MNE assumes 1.
     sure_directions : int, default 1
         Random directions that SURE averages over.
     return_solution : bool, default False
         Also return the `Solution`: duality gap, status, alpha (in percent), history, and for
         `alpha` 'sure' the curve (`Solution.sure`).
+    allow_small_alpha : bool, default False
+        Allow `alpha` below 1 %, which is refused otherwise: 0.5 is half a percent, solved for
+        minutes, where half of the largest value may be meant. Likewise a `sure_alpha_grid` of which
+        no value is above 1.
 
     Returns
     -------
@@ -162,11 +170,12 @@ def mixed_norm(
     ConvergenceWarning
         Where the solver stopped before the gap was reached.
     RuntimeWarning
-        Where no source is active (the estimate is empty then), or SURE chose an end of its grid;
-        where channels are left out because their variance in `noise_cov` is zero or absurd (below
-        a hundredth or above 10,000 times the median of their type), or because most of a kind have
-        other names in `forward` or `noise_cov`; where `noise_cov` comes from fewer samples than
-        channels; where an entry of `rank` does not act. Warnings do not depend on MNE's log level.
+        Where no source is active (the estimate is empty then), the choice of SURE is doubtful (see
+        `solve_sure`), or the units of the data look wrong; where channels are left out because
+        their variance in `noise_cov` is zero or absurd (below a hundredth or above 10,000 times
+        the median of their type), or because most of a kind have other names in `forward` or
+        `noise_cov`; where `noise_cov` comes from fewer samples than channels; where an entry of
+        `rank` does not act. Warnings do not depend on MNE's log level.
 
     Notes
     -----
@@ -191,6 +200,7 @@ def mixed_norm(
         random_state=random_state, surrogate=surrogate, amplitude_unit=amplitude_unit,
         n_threads=n_threads,
         time_limit=time_limit, sure_sigma=sure_sigma, sure_directions=sure_directions,
+        allow_small_alpha=allow_small_alpha,
     )  # fmt: skip
     wanted = Wanted(pick_ori, return_residual, return_as_dipoles, return_solution)
     with log_level(verbose):

@@ -100,6 +100,26 @@ class Localization:
             drops[s] = 100 * float(np.sum((2 * residual + field) * field)) / total
         return drops
 
+    @property
+    def residual_std(self) -> float:
+        """Standard deviation of the whitened data that the sources leave. Unit-free.
+
+        Well above `noise_std` there is activity in the data that these few sources do not explain.
+        """
+        return float(np.sqrt(np.mean((self.data - self.gain @ self.amplitudes) ** 2)))
+
+    @property
+    def noise_std(self) -> float:
+        """Standard deviation that whitened noise has in averages: ``nave ** -0.5``. Unit-free."""
+        variances = [np.full(len(one.times), 1 / max(one.nave, 1)) for one in self.evokeds]
+        return float(np.sqrt(np.mean(np.concatenate(variances))))
+
+    def levels(self) -> str:
+        """Say what is left, beside the noise of averages and the noise that SURE assumed."""
+        curve = self.solution.sure
+        assumed = "" if curve is None else f", {np.sqrt(np.mean(curve.sigma**2)):.2g} by SURE"
+        return f"{self.residual_std:.2g} (noise {self.noise_std:.2g} by nave{assumed})"
+
     @one_at_a_time
     def estimates(self, pick_ori: str | None = None) -> list[Any]:
         """Make one source estimate per evoked.
@@ -190,8 +210,8 @@ class Localization:
         """One line: what was found, and how well."""
         return (
             f"<Localization: {int(self.active.sum())} sources explain "
-            f"{self.explained_variance:.1f}%, alpha {self.alpha:.3g}, {self.solution.status}, "
-            f"relative gap {self.relative_gap:.1e}>"
+            f"{self.explained_variance:.1f}%, alpha {self.alpha:.3g}, residual "
+            f"{self.levels()}, {self.solution.status}, relative gap {self.relative_gap:.1e}>"
         )
 
     @property

@@ -17,10 +17,11 @@ from .localize import (
     surrogate_options,
     truncate,
     unit_of,
+    warn_of_units,
 )
 from .measurement import as_evokeds
 from .model import prepare_model, will_be_fixed
-from .settings import make_settings, warn_of_free_cd
+from .settings import make_settings, refuse_parts, warn_of_free_cd
 from .solution import ConvergenceWarning
 from .sweeps import solve_path
 from .warn import warn
@@ -86,7 +87,7 @@ def localize_path(
     [('80 %', 1), ('50 %', 2), ('20 %', 2)]
     """
     import_mne()
-    values = as_percents("percents", percents)
+    values = as_percents("percents", percents, bool(how.get("allow_small_alpha")))
     settings = make_settings(verbose=verbose, **how)
     evokeds = as_evokeds(evoked)
     with log_level(verbose):
@@ -96,6 +97,7 @@ def localize_path(
         )  # fmt: skip
         warn_of_free_cd(how.get("solver"), will_be_fixed(forward, loose))
         whole = np.hstack([model.whiten(one) for one in evokeds])
+        warn_of_units(whole)
         data = truncate(whole, settings.n_components)
         unit = unit_of(model, data[0])
         with warnings.catch_warnings():
@@ -121,7 +123,7 @@ def localize_path(
     return found
 
 
-def as_percents(name: str, percents: Any) -> Floats:
+def as_percents(name: str, percents: Any, small: bool | None = None) -> Floats:
     """Falling percentages of alpha_max; a default where they are None."""
     if percents is None:
         return np.geomspace(*PERCENTS[:2], int(PERCENTS[2]))
@@ -131,4 +133,5 @@ def as_percents(name: str, percents: Any) -> Floats:
             f"{name} reach from {values.min():g} to {values.max():g}; give percentages of "
             "alpha_max above 0, at most 100"
         )
+    refuse_parts(name, values, small)
     return np.ascontiguousarray(np.unique(values)[::-1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -87,18 +88,21 @@ def l1l2(
     unit = float(np.max(norms * factors)) or 1.0
     gain = Gain(columns * (weighting / unit), model.n_orient)
     largest = alpha_max(gain, data)
-    solution = solve_mxne(
-        gain,
-        data,
-        (share * largest if scale_l1_by_lmax else share / unit) or 1.0,
-        ridge=as_number("l2_temporal", l2_temporal, NOT_NEGATIVE, zero=True) / unit**2,
-        tol=tol,
-        max_iter=max_iter,
-        solver="fista",
-        n_threads=n_threads,
-        time_limit=time_limit,
-        verbose=verbose,
-    )
+    with warnings.catch_warnings():
+        # That nothing is left is said below, in the words of this method.
+        warnings.filterwarnings("ignore", "alpha is", RuntimeWarning)
+        solution = solve_mxne(
+            gain,
+            data,
+            (share * largest if scale_l1_by_lmax else share / unit) or 1.0,
+            ridge=as_number("l2_temporal", l2_temporal, NOT_NEGATIVE, zero=True) / unit**2,
+            tol=tol,
+            max_iter=max_iter,
+            solver="fista",
+            n_threads=n_threads,
+            time_limit=time_limit,
+            verbose=verbose,
+        )
     amplitudes = (
         solution.sources
         * (weighting[np.repeat(solution.active_set, model.n_orient)] / unit)[:, np.newaxis]

@@ -150,6 +150,10 @@ def _summary(localization: Localization) -> list[tuple[str, str]]:
             "explained",
             f"{localization.explained_variance:.1f} % of the whitened data's power",
         ),
+        (
+            "residual",
+            f"standard deviation of what is left of the whitened data: {localization.levels()}",
+        ),
         ("status", _status(localization)),
     ]
 

@@ -17,6 +17,14 @@ from .warn import warn
 AUTO_GRID = (100.0, 10.0, 15)
 
 
+class Seed(int):
+    """A default seed, told by its identity from the same number given."""
+
+
+#: What `rng` is where it is not given: then `random_state` may be.
+SEED = Seed(0)
+
+
 @dataclass(frozen=True)
 class Settings:
     """How to solve, once gain and data are there; meanings as in `mixed_norm`."""
@@ -56,7 +64,7 @@ def make_settings(
     dgap_freq: Any = 10,
     sure_alpha_grid: Any = "auto",
     verbose: Any = None,
-    rng: Any = None,
+    rng: Any = SEED,
     random_state: Any = None,
     surrogate: Any = "sqrt",
     amplitude_unit: Any = "mne",
@@ -64,18 +72,23 @@ def make_settings(
     time_limit: Any = None,
     sure_sigma: Any = None,
     sure_directions: Any = 1,
+    allow_small_alpha: Any = False,
     **unknown: Any,
 ) -> Settings:
     """Everything but data and model, checked, in MNE's order."""
     if unknown:
         raise TypeError(f"{', '.join(sorted(unknown))} is no argument of mixed_norm")
+    small = as_flag("allow_small_alpha", allow_small_alpha)
     percent = _percent(alpha)
+    if percent is not None:
+        refuse_parts("alpha", np.array([percent]), small)
     rounds = as_count("n_mxne_iter", n_mxne_iter, 1)
     _check_dgap_freq(dgap_freq)
     grid = _grid(sure_alpha_grid, percent)
-    if rng is not None and random_state is not None:
+    refuse_parts("sure_alpha_grid", grid, small)
+    if rng is not None and rng is not SEED and random_state is not None:
         raise TypeError("Specify only one of rng and random_state")
-    remedy = "give the standard deviation of the whitened noise, or None for nave ** -0.5"
+    remedy = "give the standard deviation of the whitened noise, or None for that of the data"
     seconds = "give a positive number of seconds, or None"
     size = None if active_set_size is None else as_count("active_set_size", active_set_size, 1)
     return Settings(
@@ -107,6 +120,26 @@ def warn_of_free_cd(solver: Any, fixed: bool) -> None:
             "block coordinate descent is used",
             RuntimeWarning,
         )
+
+
+def look_like_parts(largest: float, several: bool) -> bool:
+    """Whether percentages look like parts of alpha_max: one below 1, or several of 1 at most."""
+    return largest < 1 or (largest == 1 and several)
+
+
+def refuse_parts(name: str, percents: Floats, allowed: bool | None) -> None:
+    """Raise where percentages look like parts of alpha_max, and such ones are not allowed.
+
+    None stands for a function that has no argument `allow_small_alpha`.
+    """
+    largest, several = float(percents.max()), len(percents) > 1
+    if allowed or not look_like_parts(largest, several):
+        return
+    way = "" if allowed is None else f", or allow_small_alpha=True for {largest:g} %"
+    raise ValueError(
+        f"{name} is {largest:g}{' at most' * several}, but counts in percent of alpha_max: give "
+        f"{100 * largest:g} for that part of it{way}"
+    )
 
 
 def _percent(alpha: Any) -> float | None:

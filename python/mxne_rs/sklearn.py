@@ -35,9 +35,9 @@ class MixedNorm(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignor
     ----------
     alpha : float
         Regularisation as a part of ``alpha_max_``, above which nothing is left: in (0, 1), and
-        from 1 on all coefficients are zero. Relative, because an absolute value means nothing
-        without the units of X and y: one grid of parts serves every gain, recording and fold
-        of a cross-validation.
+        from 1 on all coefficients are zero (with a warning above 1). Relative, because an
+        absolute value means nothing without the units of X and y: one grid of parts serves every
+        gain, recording and fold of a cross-validation.
     n_orient : int
         Features per location; the features of a location are neighbours.
     n_reweights : int

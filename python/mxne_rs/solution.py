@@ -146,14 +146,24 @@ class Solution:
         x[np.repeat(self.active_set, self.n_orient)] = self.sources
         return x
 
+    @property
+    def residual_std(self) -> float | None:
+        """Standard deviation of what is left of the data, to be held against the noise assumed.
+
+        ``sqrt(|M - G X|^2 / (n_sensors n_times))``; None where no noise level was assumed: where
+        SURE did not choose alpha.
+        """
+        return None if self.sure is None else float(self.sure.residual_std[self.sure.index])
+
     def __repr__(self) -> str:
         """One line: what was found, how well, how fast."""
         n_active, n_locations = int(self.active_set.sum()), self.active_set.size
         rounds = "" if self.n_reweights is None else f", {self.n_reweights} reweightings"
         if self.reweighting_converged is False:
             rounds += " (not settled)"
+        left = "" if self.sure is None else f", {self.sure.levels()}"
         return (
-            f"<Solution: {n_active} of {n_locations} locations, alpha {self.alpha:.4g}, "
+            f"<Solution: {n_active} of {n_locations} locations, alpha {self.alpha:.4g}{left}, "
             f"{self.status}, relative gap {self.gap:.1e} (tol {self.tol:.0e}), "
             f"{self.n_iter} epochs{rounds}, {1e3 * self.elapsed:.1f} ms>"
         )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from numpy.typing import ArrayLike
 
 from . import _core
 from .arrays import Floats, as_matrix, as_number, as_weights
 from .gain import Gain, prepared
 from .progress import Progress
-from .request import make_request, make_rounds, sensor_data, source_rows
+from .request import N_REWEIGHTS, Request, make_request, make_rounds, sensor_data, source_rows
 from .solution import Solution, reported, solution_of
+from .warn import warn
 
 
 def solve_mxne(
@@ -84,6 +87,8 @@ def solve_mxne(
     -----
     ConvergenceWarning
         Where the gap asked for was not reached.
+    RuntimeWarning
+        Where nothing is left because alpha is above :func:`alpha_max`.
 
     References
     ----------
@@ -110,7 +115,9 @@ def solve_mxne(
     )  # fmt: skip
     with Progress("MxNE", request.tol, verbose) as progress:
         outcome = _core.solve_mxne(gain._prepared, array, request._replace(progress=progress))
-    return reported(solution_of(gain, outcome, request.alpha, request.tol))
+    solution = reported(solution_of(gain, outcome, request.alpha, request.tol))
+    warn_of_large_alpha(gain, array, [solution], request)
+    return solution
 
 
 def solve_irmxne(
@@ -118,7 +125,7 @@ def solve_irmxne(
     data: ArrayLike,
     alpha: float,
     *,
-    n_reweights: int = 10,
+    n_reweights: int = N_REWEIGHTS,
     tol_reweight: float = 1e-6,
     surrogate: str = "sqrt",
     amplitude_unit: float | str = "relative",
@@ -146,7 +153,7 @@ def solve_irmxne(
         As for :func:`solve_mxne`.
     n_reweights : int
         Convex problems at most, the first (unweighted) included: 1 is MxNE, as ``n_mxne_iter``
-        in MNE-Python.
+        in MNE-Python. Default: 100, in which nearly all answers settle; none is solved after that.
     tol_reweight : float
         Reweighting has converged when the support stays and no ``|X_s|`` changes by more than
         this part of the largest.
@@ -194,6 +201,7 @@ def solve_irmxne(
         Where a convex problem did not reach the gap asked for.
     RuntimeWarning
         Where reweighting left none of the sources of MxNE.
+        Where nothing is left because alpha is above :func:`alpha_max`.
 
     References
     ----------
@@ -223,7 +231,9 @@ def solve_irmxne(
         outcome = _core.solve_irmxne(
             gain._prepared, array, request._replace(progress=progress), rounds
         )
-    return reported(solution_of(gain, outcome, request.alpha, request.tol))
+    solution = reported(solution_of(gain, outcome, request.alpha, request.tol))
+    warn_of_large_alpha(gain, array, [solution], request)
+    return solution
 
 
 def alpha_max(
@@ -352,3 +362,25 @@ def group_soft_threshold(block: ArrayLike, threshold: float) -> Floats:
     remedy = "give zero or a positive number"
     number = as_number("threshold", threshold, remedy, zero=True)
     return _core.group_soft_threshold(as_matrix("block", block), number)
+
+
+def warn_of_large_alpha(
+    gain: Gain, data: Floats, solutions: Sequence[Solution], request: Request
+) -> None:
+    """Warn where nothing is left at any alpha because all are above `alpha_max`.
+
+    The product with the gain that tells is made only where the answers are empty.
+    """
+    if any(one.active_set.any() or not one.converged for one in solutions):
+        return
+    alpha = min(one.alpha for one in solutions)
+    largest = _core.alpha_max(gain._prepared, data, request.weights, request.n_threads)
+    # At alpha_max itself, and where rounding makes it another, nothing is what was asked for.
+    if not 0 < largest < alpha * (1 - 1e-9):
+        return
+    percent = f" ({alpha:.4g} % of it is {alpha / 100 * largest:.4g})" if 1 <= alpha < 100 else ""
+    warn(
+        f"alpha is {alpha:.4g}, {alpha / largest:.3g} times alpha_max, from which on nothing is "
+        f"left: give a part of alpha_max, which is {largest:.4g}{percent}",
+        RuntimeWarning,
+    )

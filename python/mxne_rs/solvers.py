@@ -13,6 +13,7 @@ from .localize import import_mne, log_level, solve_jointly
 from .measurement import as_evokeds, check_processing
 from .model import Model, check_kinds, on_both_sides, prepare_model
 from .relatives import l1l2, mce
+from .request import N_REWEIGHTS
 from .settings import make_settings
 
 __all__ = ["Solver", "list_solvers"]
@@ -42,7 +43,7 @@ class Solver:
     name : str
         One of `list_solvers`, in upper or lower case:
 
-        - "mxne": mixed-norm estimate, "irmxne": reweighted (``n_mxne_iter=10``). Options are those
+        - "mxne": mixed-norm estimate, "irmxne": reweighted (``n_mxne_iter=100``). Options are those
           of `mixed_norm`, but `alpha` (default 0.2) is a part of alpha_max between 0 and 1, or
           "sure".
         - "l1l2": l1 over locations, l2 over time, by FISTA to a certified gap. Options `alpha`
@@ -273,10 +274,14 @@ class Method:
                 )
 
 
+#: A part of alpha_max is never taken for a percentage.
+PARTS: dict[str, Any] = {"allow_small_alpha": True}
+
+
 def _mixed_norm(
     model: Model, evokeds: Sequence[Any], *, alpha: float | str = 0.2, **how: Any
 ) -> Localization:
-    return solve_jointly(model, evokeds, make_settings(_percent(alpha), **how))
+    return solve_jointly(model, evokeds, make_settings(_percent(alpha), **PARTS | how))
 
 
 def _reweighted(
@@ -284,13 +289,12 @@ def _reweighted(
     evokeds: Sequence[Any],
     *,
     alpha: float | str = 0.2,
-    n_mxne_iter: int = 10,
+    n_mxne_iter: int = N_REWEIGHTS,
     amplitude_unit: float | str = "relative",
     **how: Any,
 ) -> Localization:
-    settings = make_settings(
-        _percent(alpha), n_mxne_iter=n_mxne_iter, amplitude_unit=amplitude_unit, **how
-    )
+    options = {"n_mxne_iter": n_mxne_iter, "amplitude_unit": amplitude_unit, **PARTS, **how}
+    settings = make_settings(_percent(alpha), **options)
     return solve_jointly(model, evokeds, settings)
 
 

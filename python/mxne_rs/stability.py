@@ -14,6 +14,7 @@ from .localize import import_mne, log_level
 from .measurement import loaded
 from .model import Model, prepare_model
 from .paths import as_percents
+from .request import N_REWEIGHTS
 from .resampling import SUBSAMPLE, Resampled, expected_false, resample
 from .solution import ConvergenceWarning
 from .stability_picture import THRESHOLD, draw_stability
@@ -190,7 +191,7 @@ def stability(
     subsample: float = SUBSAMPLE,
     bootstrap: bool = False,
     seed: int = 0,
-    n_mxne_iter: int = 10,
+    n_mxne_iter: int = N_REWEIGHTS,
     amplitude_unit: float | str = "relative",
     tol: float = 1e-4,
     maxit: int = 3000,
@@ -234,7 +235,7 @@ def stability(
     seed : int
         Of the draws.
     n_mxne_iter : int
-        Convex problems at most: 1 is MxNE, more irMxNE.
+        Convex problems at most: 1 is MxNE, more irMxNE. Default: 100.
     amplitude_unit : float | "relative" | "largest" | "mne" | "gain"
         Unit of irMxNE's amplitudes, as for :func:`solve_irmxne`, on the weighted gain.
     tol, maxit

@@ -14,13 +14,15 @@ from .arrays import Floats, as_count, as_flag, as_numbers, shown
 from .curve import SureCurve
 from .debiasing import fitted
 from .gain import Gain, prepared
-from .request import make_request, make_rounds, sensor_data
+from .request import N_REWEIGHTS, make_request, make_rounds, sensor_data
 from .solution import Solution, one_warning, reported
 from .sweeps import Path, falling_alphas, path_of, walk
 from .warn import warn
 
 #: Noise below this part of the data is rounding: no finite difference can be taken along it.
 NOTHING = 1e-12
+#: More sources than this by MxNE are called many.
+MANY = 20
 
 
 def solve_sure(
@@ -32,7 +34,7 @@ def solve_sure(
     eps: float = 0.1,
     sigma: float | ArrayLike = 1.0,
     n_directions: int = 1,
-    rng: Any = None,
+    rng: Any = 0,
     debias: bool = False,
     n_reweights: int = 1,
     tol_reweight: float = 1e-6,
@@ -73,7 +75,7 @@ def solve_sure(
     n_directions : int
         Random directions d to average over; each costs one more path.
     rng : None | int | numpy.random.Generator | numpy.random.RandomState
-        Where the directions are drawn from; an integer is a seed.
+        Where the directions are drawn from; an integer is a seed, None draws others in each call.
     debias : bool
         Estimate the risk of the debiased answers. The solution returned is never debiased: see
         :func:`debias`.
@@ -104,7 +106,9 @@ def solve_sure(
     ConvergenceWarning
         Naming the first alpha whose gap was not reached, and how many solves fell short.
     RuntimeWarning
-        Where the smallest value lies at an end of the grid.
+        Where the choice is doubtful, with what to do: MxNE left more than 20 locations, the
+        smallest value lies at an end of the grid, or the curve is flat (`SureCurve.is_flat`). One
+        warning at most, of the first that holds.
 
     References
     ----------
@@ -158,11 +162,26 @@ def solve_sure(
     if short:
         # The choice is not the one that was asked for, even where the answer itself is certified.
         return replace(solution, status=short[-1])
+    kind = doubt(solution)
     if solution.emptied:
         reported(solution)
-    elif curve.at_edge:
-        _warn_of_edge(solution)
+    elif kind is not None:
+        warn(f"SURE {_doubts(solution, len(directions))[kind]}", RuntimeWarning)
     return solution
+
+
+def doubt(solution: Solution) -> str | None:
+    """What makes the choice of SURE doubtful: the first that holds; None, too, of one alpha.
+
+    "many": MxNE left more than `MANY` locations; "edge": the smallest value is at an end of the
+    grid; "flat": see `SureCurve.is_flat`.
+    """
+    curve = solution.sure
+    if curve is None or len(curve.alphas) == 1:
+        return None
+    if solution.n_reweights is None and int(solution.active_set.sum()) > MANY:
+        return "many"
+    return "edge" if curve.at_edge else "flat" if curve.is_flat else None
 
 
 def random_stream(rng: Any) -> Any:
@@ -185,7 +204,9 @@ def noise_levels(sigma: Any, data: Floats) -> Floats:
     size = float(np.abs(data).max())
     if levels.min() < NOTHING * size:
         raise ValueError(
-            f"sigma is {levels.min():.3g}, nothing beside data of up to {size:.3g}; {remedy}"
+            f"sigma is {levels.min():.3g}, nothing beside data of up to {size:.3g}; whiten gain "
+            "and data, look at the units of the data (T, T/m and V, not fT or uV), and give the "
+            "standard deviation of the noise in the whitened data"
         )
     return levels
 
@@ -226,7 +247,7 @@ def _curve(
     _, exponent = np.frexp(max(np.abs(data_sets[0]).max(), levels.max()))
     variance = np.ldexp(levels, -exponent) ** 2
     n_alphas = len(paths[0])
-    values, dof = np.full(n_alphas, np.nan), np.full(n_alphas, np.nan)
+    values, dof, left = (np.full(n_alphas, np.nan) for _ in range(3))
     for i in range(n_alphas):
         if not all(path.solutions[i].converged for path in paths):
             continue
@@ -243,14 +264,17 @@ def _curve(
             axis=0,
         )
         dof[i] = follows.sum()
-        residual = float(np.sum(np.ldexp(data_sets[0] - fits[0], -exponent) ** 2))
+        left[i] = np.sum(np.ldexp(data_sets[0] - fits[0], -exponent) ** 2)
         values[i] = (
-            residual - gain.n_sensors * variance.sum() + 2 * float((variance * follows).sum())
+            left[i] - gain.n_sensors * variance.sum() + 2 * float((variance * follows).sum())
         )
     index = 0 if np.isnan(values).all() else int(np.nanargmin(values))
+    error = 2 * variance.mean() * np.sqrt(2 * np.abs(dof - dof[index]) / len(directions))
     path = paths[0]
     with np.errstate(over="ignore", under="ignore"):
+        alike = values - values[index] <= error
         values = np.ldexp(values, 2 * exponent)
+        left = np.ldexp(np.sqrt(left / data_sets[0].size), exponent)
     return SureCurve(
         alphas=path.alphas,
         values=values,
@@ -259,19 +283,35 @@ def _curve(
         gaps=path.gaps,
         explained_variance=path.explained_variance,
         sigma=levels,
+        residual_std=left,
+        alike=alike,
         index=index,
     )
 
 
-def _warn_of_edge(solution: Solution) -> None:
+def _doubts(solution: Solution, n_directions: int) -> dict[str, str]:
+    """What to say of each doubt, and what to do."""
     curve = solution.sure
     assert curve is not None
-    share = 100 * solution.alpha / curve.alphas[0]
-    if curve.index == 0:
-        advice = "no smaller alpha does better: the noise level (sigma) may be too high"
-    else:
-        advice = "a smaller alpha may do better: extend the grid, or check the noise level (sigma)"
-    warn(
-        f"SURE is smallest at the end of the grid ({share:.3g} % of its largest alpha): {advice}",
-        RuntimeWarning,
+    # As a ratio, which has no unit: `mixed_norm` solves in one of its own.
+    left = float(curve.residual_std[curve.index])
+    times = float(np.sqrt(np.mean(curve.sigma**2))) / left if left > 0 else np.inf
+    shares = 100 * curve.alphas / curve.alphas[0]
+    alike, counts = shares[curve.alike], curve.n_active[curve.alike]
+    noise = f"the noise level (sigma), {times:.3g} times the standard deviation of what is left"
+    edge = (
+        f"no smaller alpha does better: check {noise}"
+        if curve.index == 0
+        else f"a smaller alpha may do better: extend the grid, or check {noise}"
     )
+    return {
+        "many": f"of MxNE chose an alpha with {int(solution.active_set.sum())} sources. It sees "
+        "shrinkage first, and lets in sources that are not there: reweight "
+        f"(n_reweights={N_REWEIGHTS}; n_mxne_iter={N_REWEIGHTS} in mixed_norm), or give alpha",
+        "edge": f"is smallest at the end of the grid ({shares[curve.index]:.3g} % of its largest "
+        f"alpha): {edge}",
+        "flat": f"cannot tell alphas from {alike[0]:.3g} to {alike[-1]:.3g} % of its largest apart "
+        f"({counts.min()} to {counts.max()} sources): their risks differ by less than the error of "
+        f"{n_directions} random direction{'s' * (n_directions > 1)}; average over more "
+        "(n_directions=10; sure_directions=10 in mixed_norm), or give alpha",
+    }

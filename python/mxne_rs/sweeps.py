@@ -15,7 +15,7 @@ from .gain import Gain, prepared
 from .progress import Progress
 from .request import Request, Rounds, make_request, make_rounds, sensor_data
 from .solution import Solution, one_warning, reported, solution_of
-from .solve import alpha_max
+from .solve import alpha_max, warn_of_large_alpha
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -152,7 +152,7 @@ def solve_path(
         Naming the first alpha whose gap was not reached, and how many there are.
     RuntimeWarning
         Where reweighting left none of the sources of MxNE, though it did at a larger alpha, or
-        leaves none at any.
+        leaves none at any; where nothing is left because all alphas are above :func:`alpha_max`.
 
     Examples
     --------
@@ -177,7 +177,9 @@ def solve_path(
             gain._prepared, array, grid, request._replace(progress=progress),
             rounds if rounds.n_reweights > 1 else None,
         )  # fmt: skip
-    return path_of(gain, outcomes, grid, request.tol)
+    path = path_of(gain, outcomes, grid, request.tol)
+    warn_of_large_alpha(gain, array, path.solutions, request)
+    return path
 
 
 def falling_alphas(

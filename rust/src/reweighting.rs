@@ -32,7 +32,7 @@ const ROUNDING: f64 = 1e-14;
 /// How often and how far to reweight.
 #[derive(Debug, Clone, Copy)]
 pub struct Reweight {
-    /// convex problems at most, the first (unweighted) included (default 10); 1 is MxNE
+    /// convex problems at most, the first (unweighted) included (default 100); 1 is MxNE
     pub n_reweights: usize,
     /// change of the amplitudes, relative to the largest, at which reweighting has converged (default 1e-6)
     pub tol_reweight: f64,
@@ -45,7 +45,7 @@ pub struct Reweight {
 impl Default for Reweight {
     fn default() -> Self {
         Reweight {
-            n_reweights: 10,
+            n_reweights: 100,
             tol_reweight: 1e-6,
             surrogate: Surrogate::default(),
             amplitude_unit: AmplitudeUnit::default(),

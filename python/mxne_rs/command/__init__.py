@@ -24,7 +24,7 @@ from .console import any_text, draw_without_a_window, print_lines
 from .folder import Results, make_folder
 from .options import parse
 from .reading import Inputs, read_inputs, read_live, read_recording
-from .wording import NotWritten, WrongInput, edge_line, one_line, shortfall_line
+from .wording import NotWritten, WrongInput, doubt_line, one_line, shortfall_line
 from .writing import Written, needs_h5io, write_localization, write_path
 
 __all__ = ["main"]
@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         warnings.showwarning = _show_warning
         # Said in the words of the command line.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        for beginning in ("No active dipoles", "SURE is smallest"):
+        for beginning in ("No active dipoles", "SURE "):
             warnings.filterwarnings("ignore", beginning, RuntimeWarning)
         # A name in letters that the font does not have is right in all files but the picture.
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from", UserWarning)
@@ -122,8 +122,6 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 def _localize(options: argparse.Namespace) -> Answer:
     out = Path(options.out)
     report = _report_path(options)
-    if options.alpha != "sure" and options.alpha < 1:
-        _warn(f"--alpha {options.alpha:g} is taken as {options.alpha:g} percent: is it meant so?")
     with _quiet(options):
         inputs = read_inputs(options, _warn)
         make_folder(out, "--out")
@@ -134,7 +132,7 @@ def _localize(options: argparse.Namespace) -> Answer:
                 "needs h5io (pip install h5io): all but the estimate is written"
             )
         found = _find(options, inputs, options.alpha, options.reweights)
-        _warn(edge_line(found))
+        _warn(doubt_line(found))
         if not found.active.any():
             _clear(Results(out, "localize"), report)
             return _unfinished([found], options) or _no_source(options, inputs, found)
@@ -306,6 +304,7 @@ def _how(options: argparse.Namespace, inputs: Inputs) -> dict[str, Any]:
         "maxit": options.maxit,
         # Of the power of the data there, of half of it here, which is the gap that is shown.
         "tol": options.tol / 2,
+        "allow_small_alpha": options.allow_small_alpha,
         "time_limit": options.time_limit,
         "debias": not options.no_debias,
         "solver": options.solver,

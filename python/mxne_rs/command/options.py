@@ -10,6 +10,8 @@ from typing import Any, NoReturn
 from .._core import __version__
 from ..live.outlet import LAYOUT
 from ..live.units import UNITS
+from ..request import N_REWEIGHTS
+from ..settings import look_like_parts
 from .values import (
     COARSEST,
     FINEST,
@@ -148,6 +150,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     options = _parser().parse_args(argv)
     if options.command == "localize":
         _check_sure(options)
+    _check_small(options)
     if options.command == "reproduce":
         _check_paper(options)
     return options
@@ -162,6 +165,22 @@ def _check_paper(options: argparse.Namespace) -> None:
             raise WrongInput(f"--{name} goes with tmi2016")
         if getattr(options, other) is None:
             raise WrongInput(f"--{name} needs --{other}")
+
+
+def _check_small(options: argparse.Namespace) -> None:
+    """Refuse percentages that look like parts of the largest alpha."""
+    for name in ("alpha", "alphas"):
+        value = getattr(options, name, None)
+        # Of a grid, the largest of (largest, smallest, number).
+        several = isinstance(value, tuple)
+        largest = value[0] if isinstance(value, tuple) else value
+        if not isinstance(largest, float) or options.allow_small_alpha:
+            continue
+        if look_like_parts(largest, several):
+            raise WrongInput(
+                f"--{name} {largest:g} is a percentage: give {100 * largest:g} for that part of "
+                f"the largest, or --allow-small-alpha for {largest:g} %"
+            )
 
 
 def _check_sure(options: argparse.Namespace) -> None:
@@ -234,7 +253,8 @@ def _parser() -> Parser:
         type=positive("a positive number, such as 1 for a single trial"),
         metavar="SD",
         help="standard deviation of the noise in the whitened data; higher chooses fewer sources "
-        "(default: 1 / sqrt(number of averages))",
+        "(default: that of the whitened data themselves: what no few sources explain is noise; an "
+        "average of white noise has 1 / sqrt(number of averages))",
     )
     sure.add_argument(
         "--seed", type=count(0), metavar="N", help="seed of the random directions (default: 0)"
@@ -342,6 +362,7 @@ def _add_live(command: Any) -> None:
         help="regularisation in percent of the value that leaves no source in a window, or "
         "'tracked' from window to window (default: %(default)g)",
     )
+    _add_small(model)
     model.add_argument(
         "--no-floor",
         action="store_true",
@@ -520,10 +541,11 @@ def _add_model(parser: argparse.ArgumentParser, *, with_alpha: bool) -> Any:
             help="regularisation in percent of the value that leaves no source: smaller gives more "
             "sources; 'sure' chooses it by Stein's unbiased risk estimate (default: 60)",
         )
+    _add_small(model)
     model.add_argument(
         "--reweights",
         type=count(1),
-        default=20,
+        default=N_REWEIGHTS,
         metavar="N",
         help="convex problems at most: 1 is MxNE, more is irMxNE, which finds fewer and stronger "
         "sources (default: %(default)s)",
@@ -548,6 +570,14 @@ def _add_model(parser: argparse.ArgumentParser, *, with_alpha: bool) -> Any:
         "--no-debias", action="store_true", help="leave amplitudes as the penalty shrinks them"
     )
     return model
+
+
+def _add_small(model: Any) -> None:
+    model.add_argument(
+        "--allow-small-alpha",
+        action="store_true",
+        help="take alpha below 1 as less than one percent, instead of refusing it",
+    )
 
 
 def _add_grid(group: Any, what: str, default: tuple[float, float, int]) -> None:
@@ -584,8 +614,8 @@ def _add_solver(parser: argparse.ArgumentParser) -> None:
         type=count(1),
         default=10000,
         metavar="N",
-        help="epochs of the solver at most, per convex problem: with --reweights 20 an alpha may "
-        "take 20 times as many in all (default: %(default)s)",
+        help="epochs of the solver at most, per convex problem: with --reweights 100 an alpha may "
+        "take 100 times as many in all (default: %(default)s)",
     )
     solver.add_argument(
         "--time-limit",

@@ -7,8 +7,16 @@ from typing import Any
 
 from .. import arrays
 from ..localization import Localization
+from ..sure import doubt
 
-__all__ = ["NotWritten", "WrongInput", "edge_line", "one_line", "shortfall_line", "unsettled_line"]
+__all__ = [
+    "NotWritten",
+    "WrongInput",
+    "doubt_line",
+    "one_line",
+    "shortfall_line",
+    "unsettled_line",
+]
 
 
 class WrongInput(Exception):
@@ -105,20 +113,32 @@ def _remedy(cause: str) -> str:
     return f"raise {options[cause]}"
 
 
-def edge_line(found: Localization) -> str | None:
-    """Say that SURE chose an end of its grid, and what to do; None where it did not.
+def doubt_line(found: Localization) -> str | None:
+    """Say what makes the choice of SURE doubtful, and which option helps; None where nothing does.
 
     Examples
     --------
     >>> from mxne_rs.localize import localize
     >>> from mxne_rs.simulate import simulate_auditory
-    >>> from mxne_rs.command.wording import edge_line
-    >>> edge_line(localize(*simulate_auditory(spacing=20.0), alpha=20, verbose=False)) is None
+    >>> from mxne_rs.command.wording import doubt_line
+    >>> doubt_line(localize(*simulate_auditory(spacing=20.0), alpha=20, verbose=False)) is None
     True
     """
-    curve = found.solution.sure
-    if curve is None or not curve.at_edge:
+    curve, kind = found.solution.sure, doubt(found.solution)
+    if curve is None or kind is None:
         return None
+    if kind == "many":
+        return (
+            f"SURE chose an alpha with {int(found.active.sum())} sources: of MxNE it lets in "
+            f"sources that are not there; leave out --reweights 1, "
+            "or give --alpha"
+        )
+    if kind == "flat":
+        counts = curve.n_active[curve.alike]
+        return (
+            f"SURE cannot tell answers of {counts.min()} to {counts.max()} sources apart (see the "
+            "curve in the report): look at 'mxne-rs path' and give --alpha"
+        )
     end = f"SURE chose the end of its grid, alpha {found.alpha:.3g} %"
     if curve.index == 0:
         return f"{end}: nothing smaller does better, so --sure-sigma may be too high"
