@@ -396,10 +396,10 @@ def test_threads_share_objects(simulated: Inputs) -> None:
 
     expected = [solve(0), solve(1)]
     interval, level = sys.getswitchinterval(), mne.utils.logger.level
-    sys.setswitchinterval(1e-6)
+    sys.setswitchinterval(1e-5)
     try:
         with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(solve, range(32)))
+            answers = list(pool.map(solve, range(20)))
     finally:
         sys.setswitchinterval(interval)
     assert mne.utils.logger.level == level
