@@ -22,6 +22,8 @@ KKT_TOLERANCE = 1e-9
 NEGLIGIBLE = 1e-10
 #: A source whose field has less than this part of the power |G_k|^2 |X_k|^2 has none but rounding.
 INVISIBLE = 1e-14
+#: Rounds per source at most; collinear sources in random directions take up to six.
+ROUNDS = 100
 #: Numbers in one chunk of the columns.
 CHUNK = 1 << 21
 #: Of data in units of the fit: squares of larger ones are no numbers any more.
@@ -182,18 +184,18 @@ def _lawson_hanson(columns: Array, target: Array, threshold: float) -> Array:
 
     An index is free (u > 0) or held at zero. Each round frees the held index that pulls hardest,
     unless it pulls less than `threshold`, and moves to the minimum over the free ones, holding
-    again what would turn negative. Every round lowers the objective, so none of the finitely many
-    sets returns, and it ends. A round that gains nothing for want of digits locks its index until
-    another one gains.
+    again what would turn negative. Every round lowers the objective, so that none of the finitely
+    many sets returns; where digits are wanting a limit ends it. A round that gains nothing locks
+    its index until another one gains.
     """
     u = np.zeros(columns.shape[1])
     locked = np.zeros(len(u), dtype=bool)
-    while True:
+    for _ in range(ROUNDS * len(u)):
         rest = target - columns @ u
         pull = np.where((u > 0) | locked, -np.inf, columns.T @ rest)
         index = int(np.argmax(pull))
         if pull[index] <= threshold:
-            return u
+            break
         free = u > 0
         free[index] = True
         moved = _descend(columns, target, u, free)
@@ -203,6 +205,7 @@ def _lawson_hanson(columns: Array, target: Array, threshold: float) -> Array:
             locked[:] = False
         else:
             locked[index] = True
+    return u
 
 
 def _descend(columns: Array, target: Array, u: Array, free: NDArray[np.bool_]) -> Array:
