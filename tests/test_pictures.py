@@ -32,10 +32,12 @@ def found(simulated: Any) -> Any:
     return localize(*simulated, alpha=20, verbose=False)
 
 
-@pytest.mark.parametrize("loose", [0.0, 1.0])
-def test_a_drop_is_what_leaving_the_source_out_costs(simulated: Any, loose: float) -> None:
+@pytest.mark.parametrize(("loose", "debias"), [(0.0, True), (1.0, True), (1.0, False)])
+def test_a_drop_is_what_leaving_the_source_out_costs(
+    simulated: Any, loose: float, debias: bool
+) -> None:
     """Explained variance with all sources, less that with one set to zero and the others kept."""
-    found = localize(*simulated, alpha=20, loose=loose, verbose=False)
+    found = localize(*simulated, alpha=20, loose=loose, debias=debias, verbose=False)
 
     def explained(amplitudes: Any) -> float:
         residual = found.data - found.gain @ amplitudes

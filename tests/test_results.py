@@ -322,6 +322,20 @@ def test_one_failing_format_does_not_take_the_others_with_it(
     assert visible(tmp_path) >= NUMBERS - {"sources-vl.stc"} | {"localization.png"}
 
 
+def test_dipoles_that_fail_do_not_take_the_estimate_with_them(
+    data: list[str], tmp_path: Path, capsys: Capture, monkeypatch: Patch
+) -> None:
+    """MNE asserts things of their fits; what was solved is written first."""
+
+    def fail(_: Any) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(mxne_rs.localization.Localization, "dipoles", fail)
+    assert localize(data, tmp_path) == 4
+    assert "error: AssertionError; this is a fault of mxne-rs" in capsys.readouterr().err
+    assert visible(tmp_path) == {"sources-vl.stc", "residual-ave.fif"}
+
+
 def test_a_mixed_source_space_needs_a_package_and_says_so_first(
     data: list[str], tmp_path: Path, capsys: Capture, monkeypatch: Patch
 ) -> None:

@@ -108,9 +108,9 @@ def test_colours_go_by_probability_and_amplitude_at_the_chosen_alpha(found):
     """Ties are not broken by the number of a location, and no curve is covered."""
     n_locations = found.forward["nsource"]
     probability, amplitude = np.zeros((3, n_locations)), np.full((3, n_locations), np.nan)
-    # Nine locations tie at the chosen alpha, stronger the larger their number.
-    tied = np.arange(30, 39)
-    probability[1, tied], amplitude[1, tied] = 1.0, 1e-9 * tied
+    # Nine locations tie at the chosen alpha; the strongest first.
+    tied = np.array([34, 31, 38, 30, 37, 33, 35, 32, 36])
+    probability[1, tied], amplitude[1, tied] = 1.0, 1e-9 * np.arange(9, 0, -1)
     # Always found at another alpha, hardly ever at this one.
     probability[0, 5], probability[1, 5], amplitude[:, 5] = 1.0, 0.2, 1e-6
     made = dataclasses.replace(found, probability=probability, amplitude=amplitude)
@@ -118,7 +118,7 @@ def test_colours_go_by_probability_and_amplitude_at_the_chosen_alpha(found):
     left, right = figure.subfigs[1].axes
     names = [text.get_text() for text in left.get_legend().get_texts()]
     positions = 1000 * np.asarray(found.forward["source_rr"])
-    expected = ["({:.0f}, {:.0f}, {:.0f}) mm".format(*positions[s]) for s in tied[::-1][:7]]
+    expected = ["({:.0f}, {:.0f}, {:.0f}) mm".format(*positions[s]) for s in tied[:7]]
     assert names == expected
     figure.draw_without_rendering()
     for axes in (left, right):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ from ..path_picture import draw_path
 from ..path_table import format_path, write_path_sources, write_path_table
 from ..picture import draw
 from ..report import write_report
-from ..table import format_table, source_table, write_table
+from ..table import SourceRow, format_table, source_table, write_table
 from .folder import Results
 from .wording import one_line, unsettled_line
 
@@ -33,6 +34,36 @@ class Written(NamedTuple):
     """The table and what else there is to say."""
     problems: list[str]
     """A line for each file that could not be written."""
+
+
+class Made:
+    """What files of a localization are made from, each when it is first asked for."""
+
+    def __init__(self, localization: Localization) -> None:
+        self.localization = localization
+
+    @cached_property
+    def dipoles(self) -> list[Any]:
+        """Those of the first condition."""
+        return list(self.localization.dipoles()[0])
+
+    @cached_property
+    def rows(self) -> list[SourceRow]:
+        """The table of sources."""
+        return source_table(self.localization, self.dipoles)
+
+    @cached_property
+    def residual(self) -> Any:
+        """What the sources do not explain of the first condition."""
+        residual = self.localization.residuals()[0]
+        residual.comment = f"residual of {self.localization.evokeds[0].comment}"
+        return residual
+
+    def write_dipoles(self, side: Path) -> None:
+        """Write a file for each, numbered as in the table."""
+        (side / "dipoles").mkdir()
+        for row in self.rows:
+            self.dipoles[row.index].save(side / "dipoles" / f"source-{row.number:02d}.dip")
 
 
 def needs_h5io(forward: Any) -> bool:
@@ -82,21 +113,12 @@ def write_localization(
     >>> print(written.lines[0])
     Simulated auditory, -100 to 300 ms: MxNE, alpha 20 %
     """
-    evoked, solution = localization.evokeds[0], localization.solution
-    dipoles, residual = localization.dipoles()[0], localization.residuals()[0]
-    rows = source_table(localization, dipoles)
-
-    def write_dipoles(side: Path) -> None:
-        (side / "dipoles").mkdir()
-        for row in rows:
-            dipoles[row.index].save(side / "dipoles" / f"source-{row.number:02d}.dip")
-
-    residual.comment = f"residual of {evoked.comment}"
+    made = Made(localization)
     numbers: dict[str, Callable[[Path], Any]] = {
-        "sources.tsv": lambda side: write_table(rows, side / "sources.tsv"),
         "sources": lambda side: write_estimate(localization.estimates()[0], side),
-        "dipoles": write_dipoles,
-        "residual-ave.fif": lambda side: residual.save(side / "residual-ave.fif"),
+        "sources.tsv": lambda side: write_table(made.rows, side / "sources.tsv"),
+        "dipoles": made.write_dipoles,
+        "residual-ave.fif": lambda side: made.residual.save(side / "residual-ave.fif"),
     }
     if needs_h5io(localization.forward):
         del numbers["sources"]
@@ -106,7 +128,7 @@ def write_localization(
     results.write(
         {
             picture: lambda side: draw(
-                localization, side / picture, dipoles=dipoles, residual=residual
+                localization, side / picture, dipoles=made.dipoles, residual=made.residual
             )
         },
         may_fail=True,
@@ -124,7 +146,8 @@ def write_localization(
             elsewhere = [one_line(report)] if place.names else []
             results.problems.extend(place.problems)
 
-    start, stop = 1000 * evoked.times[0], 1000 * evoked.times[-1]
+    rows, solution = made.rows, localization.solution
+    start, stop = (1000 * localization.evokeds[0].times[index] for index in (0, -1))
     rounds = solution.n_reweights
     method = "MxNE" if rounds is None else f"irMxNE, {rounds} rounds"
     chosen = " (chosen by SURE)" if solution.sure is not None else ""
