@@ -114,6 +114,11 @@ class SampleClock:
         reference = level if self._reference is None else self._reference
         return (self._count + level + slope * self._count - reference) / self._sfreq
 
+    def stamp(self, time: float) -> float:
+        """Tell the stamp, free of jitter, of the sample that ends at a time of a `Run`."""
+        level = self._line[0] if self._reference is None else self._reference
+        return self._origin + time + (level - 1) / self._sfreq
+
     def reopen(self, gap: Callable[[], float]) -> None:
         """Tell that the stream was looked for again: its stamps may be those of another clock.
 

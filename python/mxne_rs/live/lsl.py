@@ -126,6 +126,16 @@ class Reader:
         """Whether it reads."""
         return self._thread is not None and self._thread.is_alive()
 
+    def stamp(self, time: float) -> float:
+        """Tell when, by LSL's clock on this machine, the newest sample of a window was taken.
+
+        Parameters
+        ----------
+        time : float
+            That of the window's `Update`.
+        """
+        return self._clock.stamp(time) + self._correction
+
     def _first(self, timeout: float) -> Found:
         """The stream that is meant, looked for until the time is over."""
         end = time.monotonic() + timeout
@@ -158,6 +168,10 @@ class Reader:
     def _use(self, found: Found) -> None:
         """Read a stream from now on, its channels found by their names."""
         self._found = found
+        try:
+            self._correction = float(found.inlet.time_correction(timeout=1.0))
+        except (RuntimeError, TimeoutError):
+            self._correction = 0.0
         names = found.ch_names or self.ch_names
         where = {label: i for i, label in enumerate(names)}
         #: Columns of what comes; one that is not needed and gone is not a number.
