@@ -187,6 +187,26 @@ def test_a_stream_that_comes_back_goes_on_by_names(names: list[str]) -> None:
     assert counts.n_missing > 0.4 * SFREQ and session.reader.ch_names == NAMES
 
 
+def test_another_stream_of_the_name_is_not_the_one_that_comes_back() -> None:
+    """It was there before, or has other channels: the one that stopped is waited for."""
+    name = unique("two")
+    device = Device(name, NAMES)
+    others = [Device(name, ["x0", "x1"], stype="eye", source_id="gaze")]
+    until(lambda: len(lsl.resolve_streams(1.0, name=name, minimum=2)) == 2, "two streams")
+    session = Session(name, wanted=NAMES)
+    device.play(lambda: session.monitor.statistics().n_samples >= 500, "500 samples")
+    device.close()
+    others.append(Device(name, ["y0"], sfreq=100.0, source_id="other"))
+    until(lambda: session.reader.is_silent, "silence")
+    device = Device(name, NAMES[::-1], source_id="s2")
+    n_seen = len(session.seen)
+    device.play(lambda: len(session.seen) > n_seen + 5, "windows after the restart")
+    session.end()
+    assert np.allclose(session.seen[-1].newest[:7], 10.0 * np.arange(7), atol=0.5)
+    for device in others:
+        device.close()
+
+
 @pytest.mark.parametrize(
     ("names", "how", "message"),
     [
