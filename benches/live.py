@@ -63,7 +63,7 @@ class MneStream:
 
     def __init__(self, stream: Any) -> None:
         self._ours = stream
-        self.model, self.gain = stream.model, stream.gain
+        self.model, self.gain, self._picks = stream.model, stream.gain, stream._picks
         self.n_times, self.hop, self.n_channels = stream.n_times, stream.hop, stream.n_channels
         columns = stream.gain.columns(np.arange(stream.gain.n_locations))
         self._columns, self._active = np.asfortranarray(columns), None

@@ -142,6 +142,11 @@ def test_jittering_stamps_lose_nothing_and_real_losses_are_found(jitter: float) 
     settled = numbers_seen > 4000
     offsets = times[settled] - numbers_seen[settled]
     assert np.ptp(offsets) <= 1 + slack
+    # And by LSL's clock it is when that sample was taken.
+    stamps = np.array([session.reader.stamp(update.time) for update in session.seen])
+    taken = first + (numbers_seen + 1) / SFREQ
+    # The least jitter of a second's stamps is what counts as none.
+    assert np.abs(stamps - taken)[settled].max() <= (1 + slack) / SFREQ + jitter
 
 
 def test_stamps_that_lsl_makes_and_bursts_lose_no_window() -> None:
@@ -180,6 +185,26 @@ def test_a_stream_that_comes_back_goes_on_by_names(names: list[str]) -> None:
     assert np.allclose(newest, 10.0 * np.arange(8), atol=0.5)
     # It took half a second at least to hear it again.
     assert counts.n_missing > 0.4 * SFREQ and session.reader.ch_names == NAMES
+
+
+def test_another_stream_of_the_name_is_not_the_one_that_comes_back() -> None:
+    """It was there before, or has other channels: the one that stopped is waited for."""
+    name = unique("two")
+    device = Device(name, NAMES)
+    others = [Device(name, ["x0", "x1"], stype="eye", source_id="gaze")]
+    until(lambda: len(lsl.resolve_streams(1.0, name=name, minimum=2)) == 2, "two streams")
+    session = Session(name, wanted=NAMES)
+    device.play(lambda: session.monitor.statistics().n_samples >= 500, "500 samples")
+    device.close()
+    others.append(Device(name, ["y0"], sfreq=100.0, source_id="other"))
+    until(lambda: session.reader.is_silent, "silence")
+    device = Device(name, NAMES[::-1], source_id="s2")
+    n_seen = len(session.seen)
+    device.play(lambda: len(session.seen) > n_seen + 5, "windows after the restart")
+    session.end()
+    assert np.allclose(session.seen[-1].newest[:7], 10.0 * np.arange(7), atol=0.5)
+    for device in others:
+        device.close()
 
 
 @pytest.mark.parametrize(
@@ -292,3 +317,30 @@ def test_implausible_units_warn_with_the_factor() -> None:
     assert all(3e14 < float(line.split(" are ")[1].split()[0]) < 3e15 for line in lines)
     assert len(said(1e-9)) == 2
     assert said(1.0) == said(1e15, "fT") == said(30.0) == []
+
+
+def test_command_says_in_one_line_what_was_found(tmp_path: Any, capsys: Any) -> None:
+    pytest.importorskip("mne", reason="no MNE-Python here")
+    from mxne_rs.command import main
+    from mxne_rs.simulate import write_simulation
+
+    paths = write_simulation(tmp_path, spacing=20.0)
+    name = unique("gaze")
+    devices = [
+        Device(name, ["x0", "x1"], stype="eye", source_id="gaze"),
+        Device(name, ["x0", "x1"], stype="eye2", source_id="gaze2"),
+    ]
+    until(lambda: len(lsl.resolve_streams(1.0, name=name, minimum=2)) == 2, "two streams")
+    command = ["stream", "--stream", name, "--forward", str(paths["forward"])]
+    command += ["--noise-cov", str(paths["noise_cov"])]
+    for more, expected in (
+        ([], "has the channels of the forward solution and the noise covariance"),
+        (["--type", "eye"], "type 'eye', source id 'gaze', 2 channels (x0, x1) at 500 Hz"),
+        (["--unit", "furlong"], "--unit: invalid choice: 'furlong'"),
+    ):
+        assert main([*command, *more]) == 2
+        message = capsys.readouterr().err
+        assert message.startswith("mxne-rs: error: ") and message.count("\n") == 1
+        assert expected in message
+    for device in devices:
+        device.close()

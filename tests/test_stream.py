@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import sys
 import threading
 from typing import Any
@@ -189,3 +191,39 @@ def test_from_mne_without_mne_names_the_extra(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "mne", None)
     with pytest.raises(ImportError, match=r"pip install 'mxne-rs\[mne\]'"):
         mxne_rs.Stream.from_mne(None, None, None, 10)
+
+
+@pytest.mark.parametrize(
+    "carry", [copy.copy, copy.deepcopy, lambda s: pickle.loads(pickle.dumps(s))]
+)
+@pytest.mark.parametrize("is_mne", [False, True])
+def test_copies_and_pickles_begin_anew(carry: Any, is_mne: bool) -> None:
+    """They give what a new stream gives, whatever the original has seen; it is not touched."""
+    if is_mne:
+        pytest.importorskip("mne", reason="no MNE-Python here")
+        from mxne_rs.simulate import simulate_auditory
+
+        evoked, forward, noise_cov = simulate_auditory(spacing=20.0)
+        windows = [evoked.data[:, first : first + 50] for first in (150, 175, 200)]
+
+        def make() -> Stream:
+            return Stream.from_mne(evoked.info, forward, noise_cov, 50, 30.0, n_reweights=3)
+    else:
+        rng = np.random.default_rng(0)
+        gain, whitener = rng.standard_normal((15, 60)), rng.standard_normal((15, 20))
+        windows = list(rng.standard_normal((3, 20, 12)))
+
+        def make() -> Stream:
+            return Stream(gain, 12, 30.0, whitener=whitener, n_orient=3, alpha_mode="tracked")
+
+    original, other = make(), make()
+    for window in windows:
+        original.update(window)
+    carried = carry(original)
+    assert repr(carried) == repr(original) and carried.gain.n_orient == original.gain.n_orient
+    for window in windows:
+        ours, expected = carried.update(window), other.update(window)
+        assert np.array_equal(ours.locations, expected.locations)
+        assert np.allclose(ours.sources, expected.sources, rtol=1e-12)
+        assert ours.alpha == expected.alpha
+    assert (carried.model is None) == (not is_mne)

@@ -83,6 +83,29 @@ _ = ax.legend(loc="upper right")
 # ``mxne-rs replay FILE`` plays a recording as such a stream. A board that BrainFlow reads gives
 # channels x samples in microvolts: ``Monitor(..., unit="uV")`` takes them as they are.
 #
+# Of several streams of one name the one whose channels are in the forward solution is read, else
+# one line says what was found; ``--type`` and ``--source-id`` choose. Samples are converted from
+# the units that the stream declares for its channels (``--unit`` overrides them); data whose power
+# is ten orders away from that of the noise covariance warn, with the factor. After a restart the
+# stream goes on by the names of its channels; with another rate, or without a channel that is
+# needed, it ends with a message.
+#
+# Samples count as missing where the time stamps say so once jitter, bursts, stalls and drift are
+# taken out of them: a jump is waited for, a quarter of a second at least, unless the stamps are
+# those of a sample counter. ``Update.time`` is right to a sample: it follows the stamps, not the
+# nominal rate. (Stamps that jitter by several samples tell a loss to a sample only a few seconds
+# after it, and hide one that is smaller than they jitter.)
+#
+# Epochs that mne-lsl cuts around events are solved one by one:
+#
+# .. code-block:: python
+#
+#     from mxne_rs.live import solve_epochs
+#
+#     stream = Stream.from_mne(epochs.info, forward, noise_cov, n_times=len(epochs.times))
+#     for update in solve_epochs(epochs, stream):  # epochs: a connected EpochsStream
+#         print(update.event, update.estimate)
+#
 # ``--outlet NAME`` publishes the sources of every window as another stream. It says in its own
 # description, and ``mxne-rs stream --help`` says, what a sample of its 66 channels is:
 

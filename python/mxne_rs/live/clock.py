@@ -97,7 +97,8 @@ class SampleClock:
         self._gap: Callable[[], float] | None = None
         self._last: float | None = None
         self._usual: deque[_Block] = deque()
-        self._n_usual = 0
+        #: Samples in them, and stamps that were made by themselves.
+        self._n_usual = self._n_stamps = 0
         self._level: list[Floats] = []
         self._levels: deque[tuple[float, float]] = deque(maxlen=LEVELS)
         self._unlike: list[tuple[float, float, float]] = []
@@ -113,6 +114,11 @@ class SampleClock:
         level, slope = self._line
         reference = level if self._reference is None else self._reference
         return (self._count + level + slope * self._count - reference) / self._sfreq
+
+    def stamp(self, time: float) -> float:
+        """Tell the stamp, free of jitter, of the sample that ends at a time of a `Run`."""
+        level = self._line[0] if self._reference is None else self._reference
+        return self._origin + time + (level - 1) / self._sfreq
 
     def reopen(self, gap: Callable[[], float]) -> None:
         """Tell that the stream was looked for again: its stamps may be those of another clock.
@@ -202,13 +208,12 @@ class SampleClock:
         """Whether the stamps are those of a sample counter."""
         if self._n_usual < EXACT_AFTER * self._sfreq or len(self._usual) < EXACT_BLOCKS:
             return False
-        return not any(block.n_changes for block in self._usual)
+        return self._n_stamps == 0
 
     @property
     def _chunk(self) -> float:
         """Samples for each stamp that was made by itself, the others being counted from it."""
-        n_stamps = sum(block.n_changes for block in self._usual)
-        return max(1.0, min(self._n_usual / max(1, n_stamps), CHUNK * self._sfreq))
+        return max(1.0, min(self._n_usual / max(1, self._n_stamps), CHUNK * self._sfreq))
 
     def _n_samples(self, seconds: float, n_stamps: int) -> float:
         """Samples in so many seconds, or for so many stamps where these are more."""
@@ -248,6 +253,7 @@ class SampleClock:
         block = _Block(late, float(late.min()), float(late.max()), len(changes),
                        float(changes.max(initial=0.0)))  # fmt: skip
         self._n_usual += len(late)
+        self._n_stamps += len(changes)
         if self._usual and len(self._usual[-1].late) < BLOCK * self._sfreq:
             last = self._usual.pop()
             block = _Block(
@@ -258,7 +264,9 @@ class SampleClock:
         self._usual.append(block)
         memory = self._n_samples(*MEMORY)
         while self._n_usual - len(self._usual[0].late) > memory:
-            self._n_usual -= len(self._usual.popleft().late)
+            forgotten = self._usual.popleft()
+            self._n_usual -= len(forgotten.late)
+            self._n_stamps -= forgotten.n_changes
 
     def _weigh(self, level: float) -> int:
         """Hold a level against the line through those before; samples that it shows missing."""
@@ -304,7 +312,7 @@ class SampleClock:
         self._unlike = [(count, level - missing, 0.0) for count, level, _ in self._unlike]
         self._n_alike = 0
         self._usual.clear()
-        self._n_usual = 0
+        self._n_usual = self._n_stamps = 0
         return corrected
 
     def _noise(self) -> float:

@@ -126,6 +126,16 @@ class Reader:
         """Whether it reads."""
         return self._thread is not None and self._thread.is_alive()
 
+    def stamp(self, time: float) -> float:
+        """Tell when, by LSL's clock on this machine, the newest sample of a window was taken.
+
+        Parameters
+        ----------
+        time : float
+            That of the window's `Update`.
+        """
+        return self._clock.stamp(time) + self._correction
+
     def _first(self, timeout: float) -> Found:
         """The stream that is meant, looked for until the time is over."""
         end = time.monotonic() + timeout
@@ -133,7 +143,10 @@ class Reader:
             there = find_streams(self._lsl, self.name, *self._which, every=True)
             if there:
                 opened = [self._named(open_stream(self._lsl, info)) for info in there]
-                return the_one(self.name, opened, self._wanted)
+                found = the_one(self.name, opened, self._wanted)
+                #: Streams that have its name, too.
+                self._others = {info.uid for info in there} - {found.uid}
+                return found
             if time.monotonic() > end:
                 break
         names = [info.name for info in self._lsl.resolve_streams(PATIENCE)]
@@ -158,6 +171,10 @@ class Reader:
     def _use(self, found: Found) -> None:
         """Read a stream from now on, its channels found by their names."""
         self._found = found
+        try:
+            self._correction = float(found.inlet.time_correction(timeout=1.0))
+        except (RuntimeError, TimeoutError):
+            self._correction = 0.0
         names = found.ch_names or self.ch_names
         where = {label: i for i, label in enumerate(names)}
         #: Columns of what comes; one that is not needed and gone is not a number.
@@ -167,26 +184,41 @@ class Reader:
             factors = [UNITS[self._unit]] * found.n_channels
         self._factors = np.where(self._columns < 0, np.nan, np.array(factors)[self._columns])
 
-    def _again(self) -> bool:
+    def _again(self, is_lost: bool) -> bool:
         """Look for the stream after it stopped; whether there is another one to read."""
-        there = find_streams(self._lsl, self.name, *self._which, every=False)
-        if not there or any(info.uid == self._found.uid for info in there):
-            return False
-        opened = [self._named(open_stream(self._lsl, info)) for info in there]
-        recordings = [found for found in opened if found.is_recording]
-        fitting = [found for found in recordings if self._misfit(found) is None]
-        same = [found for found in fitting if found.source_id == self._found.source_id]
-        if len(fitting) == 1 or len(same) == 1:
-            self._use((same or fitting)[0])
-            return True
+        for every in (False, True):
+            there = find_streams(self._lsl, self.name, *self._which, every=every)
+            uids = {info.uid for info in there}
+            if not there or (self._found.uid in uids and not is_lost):
+                # It is silent only; what comes next is not to be missed.
+                return False
+            opened = [
+                self._named(open_stream(self._lsl, info))
+                for info in there
+                if info.uid not in self._others
+            ]
+            back = [found for found in opened if self._is_same(found)]
+            fitting = [found for found in back if self._misfit(found) is None]
+            same = [found for found in fitting if found.source_id == self._found.source_id]
+            if len(fitting) == 1 or len(same) == 1:
+                self._use((same if len(same) == 1 else fitting)[0])
+                return True
         if fitting:
-            self._use(the_one(self.name, opened, self._wanted))
+            self._use(the_one(self.name, fitting, self._wanted))
             return True
-        if recordings:
+        if back:
             raise RuntimeError(
-                f"stream {self.name!r} came back {self._misfit(recordings[0])}; start again"
+                f"stream {self.name!r} came back {self._misfit(back[0])}; start again"
             )
         return False
+
+    def _is_same(self, found: Found) -> bool:
+        """Whether it is the stream that was read, in whatever form, and not another of its name."""
+        if not found.is_recording or self._found.ch_names is None or found.ch_names is None:
+            return found.is_recording
+        labels = self.ch_names if self._wanted is None else self._wanted
+        is_known = found.source_id == self._found.source_id != ""
+        return is_known or bool(set(labels).intersection(found.ch_names))
 
     def _misfit(self, found: Found) -> str | None:
         """In what a stream differs from the one that was read; None where it can go on."""
@@ -210,20 +242,21 @@ class Reader:
             self._found.inlet.flush()
             self._heard = self._now()
             while not self._stop.is_set():
+                is_lost = False
                 try:
                     block, stamps, arrived = self._pull()
                 except Exception as error:
                     if not _is_lost(error):
                         raise
                     stamps = np.zeros(0)
-                    self.is_silent = True
+                    self.is_silent = is_lost = True
                 if len(stamps):
                     self._hand_over(monitor, block, stamps, arrived)
                     self._heard, self.is_silent = arrived, False
                     continue
                 self.is_silent = self.is_silent or self._now() - self._heard > SILENCE
                 # A stream of the same name may have taken its place.
-                if self.is_silent and self._again():
+                if self.is_silent and self._again(is_lost):
                     self._clock.reopen(lambda: self._now() - self._heard)
             self._push(monitor, self._clock.take([], is_end=True))
         except BaseException as error:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from ..arrays import Floats, as_count, as_floats
 from ..stream import Estimate, Stream
 from ..warn import warn
-from .units import UNITS, implausible_lines
+from .units import UNITS, implausible_lines, noise_power
 
 __all__ = ["Monitor", "Statistics", "Update"]
 
@@ -174,7 +174,9 @@ class Monitor:
         self._waiting: deque[tuple[Floats, int, float, float]] = deque()
         self._max_waiting = as_count("max_waiting", max_waiting, 1)
         self._state = threading.Condition()
-        self._is_busy = self._is_closed = self._is_checked = False
+        self._is_busy = self._is_closed = False
+        #: Of the first window to compare with.
+        self._noise = noise_power(stream)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="mxne_rs monitor", daemon=True)
         self._thread.start()
@@ -308,9 +310,9 @@ class Monitor:
         """Hand a window to the thread; the oldest that waits makes room for it."""
         n_times = self.stream.n_times
         window = self._ring[:, self._filled - n_times : self._filled].copy()
-        if not self._is_checked:
-            self._is_checked = True
-            for line in implausible_lines(self.stream, window):
+        if self._noise is not None:
+            noise, self._noise = self._noise, None
+            for line in implausible_lines(self.stream, noise, window):
                 warn(line)
         with self._state:
             number = self._counts["windows"]

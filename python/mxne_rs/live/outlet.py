@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..arrays import Floats
@@ -16,10 +18,11 @@ PUBLISHED = 16
 OF_A_SOURCE = (("amplitude", "Am"), ("x", "m"), ("y", "m"), ("z", "m"))
 #: What a sample holds; the command line's help, the documentation and the stream itself say this.
 LAYOUT = (
-    f"one sample per window, {4 * PUBLISHED + 2} channels: for each of {PUBLISHED} sources, the "
-    "strongest first, amplitudeN in Am (mean length of its moment over the second half of the "
-    "window) and xN, yN, zN in m (head coordinates: right, front, up), zeros where there are fewer "
-    "sources; then gap (relative duality gap) and latency in s (newest sample to sources)"
+    "one sample per window, stamped with the time of the window's newest sample, "
+    f"{4 * PUBLISHED + 2} channels: for each of {PUBLISHED} sources, the strongest first, "
+    "amplitudeN in Am (mean length of its moment over the second half of the window) and xN, yN, "
+    "zN in m (head coordinates: right, front, up), zeros where there are fewer sources; then gap "
+    "(relative duality gap) and latency in s (newest sample to sources)"
 )
 
 
@@ -36,9 +39,18 @@ class Outlet:
         Of the locations, in m, head coordinates.
     rate : float
         Windows per second.
+    stamp : callable | None
+        LSL's time of an update's time, as a reader tells it; None stamps samples when they are
+        published.
     """
 
-    def __init__(self, name: str, positions: Floats, rate: float) -> None:
+    def __init__(
+        self,
+        name: str,
+        positions: Floats,
+        rate: float,
+        stamp: Callable[[float], float] | None = None,
+    ) -> None:
         lsl = import_lsl().lsl
         channels = [(f"{what}{i}", unit) for i in range(PUBLISHED) for what, unit in OF_A_SOURCE]
         channels += [("gap", "none"), ("latency", "s")]
@@ -48,7 +60,7 @@ class Outlet:
         info.set_channel_units([unit for _, unit in channels])
         info.desc.append_child_value("layout", LAYOUT)
         self._outlet = lsl.StreamOutlet(info)
-        self._positions = positions
+        self._positions, self._stamp = positions, stamp
 
     def __call__(self, update: Update) -> None:
         """Publish a window."""
@@ -61,4 +73,5 @@ class Outlet:
                 values = [strength[i], *self._positions[estimate.locations[i]]]
                 sample[4 * place : 4 * place + 4] = values
         sample[-2:] = estimate.gap, update.latency
-        self._outlet.push_sample(sample)
+        stamp = 0.0 if self._stamp is None else self._stamp(update.time)
+        self._outlet.push_sample(sample, timestamp=stamp)

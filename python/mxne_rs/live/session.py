@@ -42,7 +42,7 @@ def run_session(
         monitor = Monitor(stream, hand_on, sfreq=reader.sfreq)
         stack.callback(monitor.close)
         if outlet is not None:
-            sinks.append(Outlet(outlet, positions, reader.sfreq / stream.hop))
+            sinks.append(Outlet(outlet, positions, reader.sfreq / stream.hop, reader.stamp))
         if view == "browser":
             page = PageView(monitor, positions, reader.sfreq, port)
             stack.callback(page.close)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..arrays import Floats
 
-__all__ = ["UNITS", "declared_factors", "factor_of", "implausible_lines"]
+__all__ = ["UNITS", "declared_factors", "factor_of", "implausible_lines", "noise_power"]
 
 #: What samples are multiplied with to be in V, T or T/m.
 UNITS = {
@@ -92,13 +92,41 @@ def declared_factors(units: Sequence[str | None] | None, n_channels: int) -> lis
     return [factor_of(unit) for unit in units]
 
 
-def implausible_lines(stream: Any, window: Floats) -> list[str]:
+def noise_power(stream: Any) -> Floats | None:
+    """Compute the power of the noise that a stream was made for.
+
+    Parameters
+    ----------
+    stream : Stream
+        Of any kind.
+
+    Returns
+    -------
+    power : array, shape (n_used,) | None
+        Of the channels of ``stream.model.info``, by its whitener; None without MNE objects.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mxne_rs import Stream
+    >>> from mxne_rs.live.units import noise_power
+    >>> noise_power(Stream(np.eye(3), n_times=5)) is None
+    True
+    """
+    if stream.model is None:
+        return None
+    return np.asarray(np.sum(np.linalg.pinv(stream.model.whitener) ** 2, axis=1))
+
+
+def implausible_lines(stream: Any, noise: Floats, window: Floats) -> list[str]:
     """Compare a window with the noise covariance that its stream was made with.
 
     Parameters
     ----------
     stream : Stream
-        Lines are for one that was made from MNE objects.
+        Made from MNE objects.
+    noise : array, shape (n_used,)
+        That of `noise_power`.
     window : array, shape (n_channels, n_times)
         In V, T and T/m.
 
@@ -111,22 +139,17 @@ def implausible_lines(stream: Any, window: Floats) -> list[str]:
     --------
     >>> import mne
     >>> from mxne_rs import Stream
-    >>> from mxne_rs.live.units import implausible_lines
+    >>> from mxne_rs.live.units import implausible_lines, noise_power
     >>> from mxne_rs.simulate import simulate_auditory
     >>> mne.set_log_level("ERROR")
     >>> evoked, forward, noise_cov = simulate_auditory(spacing=20.0, nave=1)
     >>> stream = Stream.from_mne(evoked.info, forward, noise_cov, n_times=50)
-    >>> implausible_lines(stream, evoked.data[:, :50])
+    >>> implausible_lines(stream, noise_power(stream), evoked.data[:, :50])
     []
-    >>> len(implausible_lines(stream, 1e15 * evoked.data[:, :50]))
+    >>> len(implausible_lines(stream, noise_power(stream), 1e15 * evoked.data[:, :50]))
     2
     """
-    if stream.model is None:
-        return []
-    used = window[stream._picks]
-    power = np.var(used, axis=1)
-    whitener = np.asarray(stream.model.whitener)
-    noise = np.sum(np.linalg.pinv(whitener) ** 2, axis=1)
+    power = np.var(window[stream._picks], axis=1)
     kinds = np.array(stream.model.info.get_channel_types())
     lines = []
     for kind in dict.fromkeys(kinds.tolist()):
