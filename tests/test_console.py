@@ -92,7 +92,7 @@ def test_any_console(options: list[str], encoding: str, shown: bytes) -> None:
     done = run(options, PYTHONIOENCODING=encoding)
     assert (done.returncode, done.stderr) == (0, b"")
     assert done.stdout.startswith(shown)
-    assert "results: sources.tsv" in done.stdout.decode(encoding)
+    assert "results: sources-vl.stc, sources.tsv" in done.stdout.decode(encoding)
 
 
 def test_a_locale_without_letters(options: list[str]) -> None:

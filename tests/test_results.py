@@ -187,6 +187,28 @@ def test_other_commands_leave_old_results_whole(
     assert contents(tmp_path) == before
 
 
+def test_a_simulation_that_fails_says_why(
+    tmp_path: Path, capsys: Capture, monkeypatch: Patch
+) -> None:
+    """Not that its files are missing; and the file that could not be opened is named."""
+
+    def fail(error: Exception) -> int:
+        def raising(side: Path, **_: Any) -> None:
+            (side / "complete.fif").write_text("")
+            if isinstance(error, OSError):
+                error.filename = str(side / "closed.fif")
+            raise error
+
+        monkeypatch.setattr(mxne_rs.command, "write_simulation", raising)
+        return main(["simulate", "--out", str(tmp_path)])
+
+    assert fail(RuntimeError("no head here")) == 4
+    assert "cannot be written: no head here" in capsys.readouterr().err
+    assert fail(PermissionError(errno.EACCES, os.strerror(errno.EACCES))) == 4
+    assert f"{tmp_path / 'closed.fif'} cannot be written: Permission" in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("number", range(1, 12))
 def test_a_move_that_fails_is_undone(
     data: list[str], tmp_path: Path, capsys: Capture, monkeypatch: Patch, number: int

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .axes import GREY, plain
+from .axes import GREY, falling, plain
 from .pages import blank_figure
 from .picture import COLOURS, VIEWS, draw_head
 from .table import in_head
@@ -49,8 +49,6 @@ def draw_stability(found: Any, index: int, path: str | os.PathLike[str] | None =
     -------
     matplotlib.figure.Figure
     """
-    from matplotlib.ticker import LogLocator, NullFormatter
-
     figure = blank_figure(13.0, 8.0)
     parts: Any = figure.subfigures(2, 1, height_ratios=[1.25, 1.0])
     upper, lower = parts
@@ -102,13 +100,8 @@ def draw_stability(found: Any, index: int, path: str | os.PathLike[str] | None =
     right.set_ylim(0, max(100, 1.05 * float(n_active.max())))
     right.set_ylabel("mean over resamples")
     for axes in (left, right):
-        axes.set_xscale("log")
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5, 7)))
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlim(1.02 * found.alphas[0], 0.98 * found.alphas[-1])
+        falling(axes, found.alphas, "alpha (% of alpha_max of each resample)")
         axes.axvline(found.alphas[index], color=GREY, linewidth=0.8, linestyle="--")
-        axes.set_xlabel("alpha (% of alpha_max)")
         if axes.get_legend_handles_labels()[1]:
             # Above the panel, where no curve is covered.
             axes.legend(fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)

@@ -160,7 +160,10 @@ def _simulate(options: argparse.Namespace) -> Answer:
     out = Path(options.out)
     make_folder(out, "--out")
     how = {"spacing": options.spacing, "seed": options.seed}
-    Results(out, "simulate").write({"": lambda side: write_simulation(side, **how)})
+    results = Results(out, "simulate")
+    results.write({"simulated-ave.fif": lambda side: write_simulation(side, **how)})
+    if results.problems:
+        return _complete([], results.problems)
     lines = []
     for line in (out / "true-sources.tsv").read_text(encoding="utf-8").splitlines()[1:]:
         name, x, y, z, amplitude, latency = line.split("\t")

@@ -131,7 +131,7 @@ class Results:
             try:
                 write(part)
             except Exception as error:
-                failed = self.folder / (_latest(part) or name)
+                failed = self.folder / (_begun(part, error) or name)
                 line = f"{failed} cannot be written: {_reason(error)}"
                 if isinstance(error, OSError) and not may_fail:
                     raise NotWritten(f"{line}; {self.folder} is as it was") from error
@@ -187,8 +187,11 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def _latest(part: Path) -> Path | None:
+def _begun(part: Path, error: Exception) -> Path | None:
     """Name of the file that was being written; None where none was begun."""
+    named = Path(str(getattr(error, "filename", "")))
+    if part in named.parents:
+        return named.relative_to(part)
     files = sorted(_files(part), key=lambda path: path.stat().st_mtime_ns)
     return files[-1].relative_to(part) if files else None
 
