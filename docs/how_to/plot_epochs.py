@@ -54,8 +54,7 @@ for vertex, count in sorted(counts.items(), key=lambda item: -item[1]):
 # Their average
 # -------------
 #
-# ``mixed_norm`` takes epochs too: their average is solved. ``alpha="sure"`` then knows how many
-# trials it is the average of.
+# ``mixed_norm`` takes epochs too: their average is solved, with its number of trials.
 
 stc = mixed_norm(epochs, forward, noise_cov, **how)
 print(f"{len(stc.data)} sources of the average of {len(epochs)} trials")
