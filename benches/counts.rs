@@ -5,8 +5,8 @@
 mod simulated;
 
 use mxne_rs::{
-    Error, Gain, Options, Reweight, Solution, Stopping, Threads, alpha_max, solve_irmxne,
-    solve_mxne,
+    AmplitudeUnit, Error, Gain, Options, Reweight, Solution, Stopping, Threads, alpha_max,
+    solve_irmxne, solve_mxne,
 };
 use simulated::{Simulated, simulated};
 use std::hint::black_box;
@@ -22,7 +22,9 @@ fn counted(name: &str, problem: &Simulated, gain: &Gain, alpha: f64) -> Result<S
     let options = Options { stopping, threads: Threads::new(1), ..Options::default() };
     let data = black_box(problem.data.view());
     if name == "reweighted" {
-        let rounds = Reweight { n_reweights: 10, tol_reweight: 0.0, ..Reweight::default() };
+        let amplitude_unit = AmplitudeUnit::Number(1.0);
+        let rounds =
+            Reweight { n_reweights: 10, tol_reweight: 0.0, amplitude_unit, ..Reweight::default() };
         solve_irmxne(gain, data, alpha, &rounds, &options)
     } else {
         solve_mxne(gain, data, alpha, &options)

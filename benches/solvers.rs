@@ -4,8 +4,8 @@ mod simulated;
 
 use divan::{Bencher, black_box};
 use mxne_rs::{
-    Gain, Options, Reweight, Stopping, Threads, alpha_max, group_soft_threshold, solve_irmxne,
-    solve_mxne,
+    AmplitudeUnit, Gain, Options, Reweight, Stopping, Threads, alpha_max, group_soft_threshold,
+    solve_irmxne, solve_mxne,
 };
 use ndarray::Array2;
 use simulated::{Simulated, simulated};
@@ -83,7 +83,9 @@ fn irmxne(bencher: Bencher, n_orient: usize) {
     let problem = problem(n_orient);
     let (gain, largest) = prepared(&problem);
     let (options, data) = (options(), problem.data.view());
-    let rounds = Reweight { n_reweights: 10, tol_reweight: 0.0, ..Reweight::default() };
+    let amplitude_unit = AmplitudeUnit::Number(1.0);
+    let rounds =
+        Reweight { n_reweights: 10, tol_reweight: 0.0, amplitude_unit, ..Reweight::default() };
     bencher.bench_local(|| solve_irmxne(&gain, black_box(data), 0.4 * largest, &rounds, &options));
 }
 

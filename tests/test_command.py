@@ -162,12 +162,14 @@ def test_arguments_of_localize(files: dict[str, str], monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(mxne_rs.command, "localize", instead)
     options = {"--loose": "0.3", "--depth": "0.5", "--reweights": "7", "--maxit": "11"}
+    options["--amplitude-unit"] = "2.5"
     options |= {"--tol": "1e-3", "--time-limit": "9", "--solver": "fista", "--alpha": "sure"}
     options |= {"--alphas": "20|80|3", "--sure-sigma": "0.5", "--seed": "4"}
     assert run({**files, **options}, "--no-debias") == 2
     np.testing.assert_allclose(given.pop("sure_alpha_grid"), [80, 40, 20])
     assert given == {
-        "loose": 0.3, "depth": 0.5, "n_mxne_iter": 7, "maxit": 11, "tol": 5e-4, "time_limit": 9,
+        "loose": 0.3, "depth": 0.5, "n_mxne_iter": 7, "amplitude_unit": 2.5, "maxit": 11,
+        "tol": 5e-4, "time_limit": 9,
         "debias": False, "solver": "fista", "verbose": None, "sure_sigma": 0.5, "rng": 4,
         "allow_small_alpha": False,
     }  # fmt: skip
@@ -544,7 +546,8 @@ def test_reweighting_removes_every_source(
     files: dict[str, str], capsys: Capture, tmp_path: Path
 ) -> None:
     """Where MxNE has sources and irMxNE has none, both are said."""
-    assert run({**files, "--alpha": "98", "--out": str(tmp_path)}) == 1
+    options = {"--alpha": "98", "--amplitude-unit": "mne", "--out": str(tmp_path)}
+    assert run({**files, **options}) == 1
     out = told(capsys, "MxNE finds a source at alpha 98", "removed it", "--reweights 1")
     assert out == ""
 

@@ -71,8 +71,10 @@ def test_sure_takes_the_noise_of_any_nave(simulated: Inputs, nave: Any) -> None:
     """A difference of two single trials has a nave of 0.5, and noise of sqrt(2)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        found = localize(*with_nave(simulated, nave), "sure", rng=0, time_pca=False)
+        inputs = with_nave(simulated, nave)
+        found = localize(*inputs, "sure", rng=0, time_pca=False, sure_sigma="nave")
     np.testing.assert_allclose(found.solution.sure.sigma, float(nave) ** -0.5, rtol=1e-6)
+    assert found.noise_std == pytest.approx(float(nave) ** -0.5)
 
 
 @pytest.mark.parametrize("nave", [0, -1, None, np.nan, np.inf, "100"])
@@ -85,6 +87,7 @@ def test_nave_that_is_no_number_of_averages(simulated: Inputs, nave: Any) -> Non
         warnings.simplefilter("ignore", RuntimeWarning)
         found = localize(*inputs, "sure", rng=0, sure_sigma=0.3, time_pca=False)
     np.testing.assert_allclose(found.solution.sure.sigma, 0.3)
+    assert "unknown nave" in found.levels()
     assert len(mixed_norm(*inputs, 40).data)
 
 

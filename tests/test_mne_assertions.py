@@ -177,7 +177,14 @@ def test_five_rounds_of_reweighting(
     np.testing.assert_array_equal(np.flatnonzero(active), rows)
     for solver in ("bcd", "fista"):
         solution = mxne_rs.solve_irmxne(
-            gain, data, ALPHA, n_reweights=5, solver=solver, tol=relative(data, GAP), **options
+            gain,
+            data,
+            ALPHA,
+            n_reweights=5,
+            amplitude_unit=1.0,
+            solver=solver,
+            tol=relative(data, GAP),
+            **options,
         )
         np.testing.assert_array_equal(np.flatnonzero(solution.x.any(axis=1)), rows)
         np.testing.assert_allclose(solution.sources, expected, atol=1e-5)
@@ -240,8 +247,9 @@ def test_sure_finds_the_number_of_sources(
     gain, data, where = planted(size, n_sources, n_orient, seed=10)
     grid = np.geomspace(100, 10, 15)
     solution = mxne_rs.solve_sure(
-        gain, data, grid, n_reweights=5, n_orient=n_orient, debias=True, rng=3, tol=2e-4
-    )
+        gain, data, grid, n_reweights=5, amplitude_unit=1.0, n_orient=n_orient, debias=True,
+        rng=3, tol=2e-4,
+    )  # fmt: skip
     assert solution.active_set.sum() == n_sources
     np.testing.assert_array_equal(np.flatnonzero(solution.active_set), where)
     with use_in_mne():

@@ -359,6 +359,9 @@ def test_scaling_gain_or_data_only_rescales_amplitudes(
     verb, unit, problem, of_gain, of_data, surrogate
 ):
     """Free of every scale, or ("mne", "gain") of that of the gain, whatever the verb."""
+    if problem.alpha_max == 0:
+        return
+    problem = problem.at(0.3)
     of_data = of_data if unit in ("relative", "largest") else 0
     c, d = 10.0**of_gain, 10.0**of_data
     options = {
@@ -369,8 +372,9 @@ def test_scaling_gain_or_data_only_rescales_amplitudes(
     usual = solve_all(problem.gain, problem.data, problem.alpha, **options)
     scaled = solve_all(c * problem.gain, d * problem.data, c * d * problem.alpha, **options)
     for one, other in zip(usual, scaled, strict=True):
-        size = np.abs(one.x).max(initial=0.0)
-        np.testing.assert_allclose(other.x * (c / d), one.x, atol=1e-3 * size)
+        # Of the fit: correlated columns may share it in many ways.
+        difference = problem.gain @ (other.x * (c / d) - one.x)
+        assert np.linalg.norm(difference) <= 1e-3 * np.linalg.norm(problem.data)
 
 
 @pytest.mark.parametrize("verb", ["solve_irmxne", "solve_path", "solve_batch"])

@@ -48,7 +48,7 @@ def mixed_norm(
     amplitude_unit: float | str = "mne",
     n_threads: int = 0,
     time_limit: float | None = None,
-    sure_sigma: float | None = None,
+    sure_sigma: float | str | None = None,
     sure_directions: int = 1,
     return_solution: bool = False,
     allow_small_alpha: bool = False,
@@ -133,10 +133,10 @@ def mixed_norm(
     time_limit : float or None, default None
         Seconds the solver may take. A solve that runs out of it warns, and returns the best there
         is.
-    sure_sigma : float or None, default None
+    sure_sigma : float, 'nave' or None, default None
         Standard deviation of the noise in the whitened data that SURE assumes. None is the root
         mean square of the whitened data themselves (of each evoked): what no few sources explain
-        counts as noise. White noise has ``nave ** -0.5``; MNE assumes 1.
+        counts as noise. 'nave' is that of white noise, ``nave ** -0.5``; MNE assumes 1.
     sure_directions : int, default 1
         Random directions that SURE averages over.
     return_solution : bool, default False

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .arrays import Floats, one_line
-from .measurement import one_at_a_time
+from .measurement import noise_level, one_at_a_time
 from .solution import Solution
 
 __all__ = ["Localization"]
@@ -110,15 +110,23 @@ class Localization:
 
     @property
     def noise_std(self) -> float:
-        """Standard deviation that whitened noise has in averages: ``nave ** -0.5``. Unit-free."""
-        variances = [np.full(len(one.times), 1 / max(one.nave, 1)) for one in self.evokeds]
+        """Standard deviation that whitened noise has in averages: ``nave ** -0.5``. Unit-free.
+
+        NaN where a `nave` is no number of averages.
+        """
+        levels = [noise_level(one, np.nan) for one in self.evokeds]
+        variances = [
+            np.full(len(one.times), level**2)
+            for one, level in zip(self.evokeds, levels, strict=True)
+        ]
         return float(np.sqrt(np.mean(np.concatenate(variances))))
 
     def levels(self) -> str:
         """Say what is left, beside the noise of averages and the noise that SURE assumed."""
-        curve = self.solution.sure
+        noise, curve = self.noise_std, self.solution.sure
         assumed = "" if curve is None else f", {np.sqrt(np.mean(curve.sigma**2)):.2g} by SURE"
-        return f"{self.residual_std:.2g} (noise {self.noise_std:.2g} by nave{assumed})"
+        by_nave = "unknown nave" if np.isnan(noise) else f"noise {noise:.2g} by nave"
+        return f"{self.residual_std:.2g} ({by_nave}{assumed})"
 
     @one_at_a_time
     def estimates(self, pick_ori: str | None = None) -> list[Any]:

@@ -156,7 +156,8 @@ def solve_jointly(model: Model, evokeds: Sequence[Any], settings: Settings) -> L
 
 def solve_each(model: Model, evokeds: Sequence[Any], settings: Settings) -> list[Localization]:
     """One problem for each of the data, side by side on one gain where alpha is given."""
-    if settings.percent is None:
+    # A number is a unit of its own for each of the data, which `solve_jointly` scales.
+    if settings.percent is None or isinstance(settings.amplitude_unit, float):
         return [solve_jointly(model, [one], settings) for one in evokeds]
     whitened = [model.whiten(one) for one in evokeds]
     warn_of_units(*whitened)
@@ -167,7 +168,7 @@ def solve_each(model: Model, evokeds: Sequence[Any], settings: Settings) -> list
         [unit * data for unit, (data, _) in zip(units, reduced, strict=True)],
         [unit**2 * settings.percent for unit in units],
         n_reweights=settings.n_mxne_iter,
-        surrogate=settings.surrogate,
+        **surrogate_options(settings, 1.0),
         max_iter=settings.maxit * settings.n_mxne_iter,
         verbose=False,
         **common_options(settings),
@@ -202,22 +203,26 @@ def unit_of(model: Model, data: Floats) -> float:
 
 
 def _noise_levels(
-    data: Floats, evokeds: Sequence[Any], basis: Floats | None, sigma: float | None
+    data: Floats, evokeds: Sequence[Any], basis: Floats | None, sigma: float | str | None
 ) -> Floats:
     """Standard deviation of the noise that SURE assumes in each column that is solved for.
 
     None takes the root mean square of each evoked's whitened data, signal and all: the noise is
     that strong at most. On simulated brain noise it finds the right sources more often than the
     level that the noise truly has, because background activity is neither white nor Gaussian
-    (measured in ``evidence/noise_level.md``). Data of zeros have the level of their average.
+    (measured in ``evidence/noise_level.md``). "nave" takes ``nave ** -0.5`` of each evoked, which
+    data of zeros have in any case.
     """
+
+    def level(evoked: Any, part: Floats) -> float:
+        if isinstance(sigma, float):
+            return sigma
+        by_nave = noise_level(evoked)
+        return by_nave if sigma == "nave" else _rms(part) or by_nave
+
     ends = np.cumsum([len(one.times) for one in evokeds])[:-1]
-    levels = np.concatenate(
-        [
-            np.full(len(one.times), sigma or _rms(part) or noise_level(one))
-            for one, part in zip(evokeds, np.split(data, ends, axis=1), strict=True)
-        ]
-    )
+    parts = zip(evokeds, np.split(data, ends, axis=1), strict=True)
+    levels = np.concatenate([np.full(len(one.times), level(one, part)) for one, part in parts])
     return levels if basis is None else np.sqrt(basis**2 @ levels**2)
 
 

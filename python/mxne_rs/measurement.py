@@ -110,15 +110,18 @@ def loaded(epochs: Any) -> Any:
     return loaded
 
 
-def noise_level(evoked: Any) -> float:
+def noise_level(evoked: Any, unknown: float | None = None) -> float:
     """Standard deviation of an average's noise where that of a trial is one: nave ** -0.5.
 
-    Of a difference of averages nave may be a fraction, also below one.
+    Of a difference of averages nave may be a fraction, also below one. Where it is no number of
+    averages, ``unknown`` is returned, or a ValueError names the remedy.
     """
     nave = evoked.nave
     if not is_number(nave) or not 0 < nave < float("inf"):
+        if unknown is not None:
+            return unknown
         raise ValueError(
-            f"evoked.nave is {nave!r}, from which SURE cannot tell the level of the noise; give "
+            f"evoked.nave is {nave!r}, which tells SURE nothing of the level of the noise; give "
             "sure_sigma, the standard deviation of the whitened noise, or set nave to the number "
             "of trials averaged"
         )

@@ -33,7 +33,7 @@ class Settings:
     """alpha, or None for SURE."""
     grid: Floats
     """Percentages that SURE chooses from."""
-    sure_sigma: float | None
+    sure_sigma: float | str | None
     sure_directions: int
     rng: Any
     n_mxne_iter: int
@@ -88,13 +88,12 @@ def make_settings(
     refuse_parts("sure_alpha_grid", grid, small)
     if rng is not None and rng is not SEED and random_state is not None:
         raise TypeError("Specify only one of rng and random_state")
-    remedy = "give the standard deviation of the whitened noise, or None for that of the data"
     seconds = "give a positive number of seconds, or None"
     size = None if active_set_size is None else as_count("active_set_size", active_set_size, 1)
     return Settings(
         percent=percent,
         grid=grid,
-        sure_sigma=None if sure_sigma is None else as_number("sure_sigma", sure_sigma, remedy),
+        sure_sigma=_sigma(sure_sigma),
         sure_directions=as_count("sure_directions", sure_directions, 1),
         rng=rng if random_state is None else _legacy_stream(random_state),
         n_mxne_iter=rounds,
@@ -140,6 +139,13 @@ def refuse_parts(name: str, percents: Floats, allowed: bool | None) -> None:
         f"{name} is {largest:g}{' at most' * several}, but counts in percent of alpha_max: give "
         f"{100 * largest:g} for that part of it{way}"
     )
+
+
+def _sigma(sure_sigma: Any) -> float | str | None:
+    if sure_sigma is None or (isinstance(sure_sigma, str) and sure_sigma == "nave"):
+        return sure_sigma
+    remedy = "give the standard deviation of the whitened noise, 'nave', or None for the data's"
+    return as_number("sure_sigma", sure_sigma, remedy)
 
 
 def _percent(alpha: Any) -> float | None:

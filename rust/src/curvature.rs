@@ -16,6 +16,8 @@ pub(crate) struct Curvature {
     eigenvalues: Vec<f64>,
     /// eigenvectors in columns
     bases: Vec<f64>,
+    /// at least the largest eigenvalue
+    bound: f64,
 }
 
 impl Curvature {
@@ -33,6 +35,7 @@ impl Curvature {
             matrices: memory::zeros(WHAT, n_locations * o * o)?,
             eigenvalues: memory::zeros(WHAT, n_locations * o)?,
             bases: memory::zeros(WHAT, n_locations * o * o)?,
+            bound: 0.0,
         };
         let mut diagonal = memory::zeros(WHAT, o * o)?;
         let parts = all.matrices.chunks_exact_mut(o * o).zip(all.bases.chunks_exact_mut(o * o));
@@ -57,6 +60,7 @@ impl Curvature {
                 *d = diagonal[i * (o + 1)].max(0.0);
             }
         }
+        all.bound = all.eigenvalues.iter().fold(0.0, |a: f64, &b| a.max(b));
         Ok(all)
     }
 
@@ -78,6 +82,11 @@ impl Curvature {
     /// The largest eigenvalue: the block Lipschitz constant.
     pub fn lipschitz(&self, s: usize) -> f64 {
         self.eigenvalues(s).iter().fold(0.0, |a: f64, &b| a.max(b))
+    }
+
+    /// At least the largest block Lipschitz constant.
+    pub fn bound(&self) -> f64 {
+        self.bound
     }
 
     /// The eigenvectors of location `s`: row `i`, column `j` is component `i` of vector `j`.
@@ -122,6 +131,7 @@ impl Curvature {
     /// Adds some locations of another.
     pub fn append(&mut self, other: &Curvature, locations: &[usize]) -> Result<(), Error> {
         self.n_orient = other.n_orient;
+        self.bound = self.bound.max(other.bound);
         for &s in locations {
             memory::append(WHAT, &mut self.matrices, other.matrix(s))?;
             memory::append(WHAT, &mut self.eigenvalues, other.eigenvalues(s))?;

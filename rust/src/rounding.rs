@@ -28,6 +28,10 @@ pub(crate) fn largest_ratio<'x>(
     let per_entry = 2.0 * f64::EPSILON * (gain.n_sensors() as f64).sqrt();
     let fit = |(s, x): (usize, &[Lane])| curvature.lipschitz(s).sqrt() * kernels().norm(x);
     let size = kernels().norm(data.lanes()) + sources.clone().map(fit).sum::<f64>();
+    let lowest = (0..gain.n_locations()).fold(f64::INFINITY, |a, s| a.min(threshold(s)));
+    if per_entry * size * curvature.bound().sqrt() <= NEGLIGIBLE * lowest {
+        return Ok(largest);
+    }
     let least = largest.max(1.0) + NEGLIGIBLE;
     let exceeds = |s: usize| {
         ratio(s) + per_entry * size * curvature.lipschitz(s).sqrt() / threshold(s) > least

@@ -22,6 +22,7 @@ from .values import (
     percent_or_sure,
     percent_or_tracked,
     positive,
+    positive_or_nave,
     seconds,
     seconds_or_none,
     spacing,
@@ -250,11 +251,11 @@ def _parser() -> Parser:
     _add_grid(sure, "percentages that are chosen from", SURE_GRID)
     sure.add_argument(
         "--sure-sigma",
-        type=positive("a positive number, such as 1 for a single trial"),
+        type=positive_or_nave,
         metavar="SD",
-        help="standard deviation of the noise in the whitened data; higher chooses fewer sources "
-        "(default: that of the whitened data themselves: what no few sources explain is noise; an "
-        "average of white noise has 1 / sqrt(number of averages))",
+        help="standard deviation of the noise in the whitened data, or 'nave' for that of an "
+        "average of white noise, 1 / sqrt(number of averages); higher chooses fewer sources "
+        "(default: that of the whitened data themselves: what no few sources explain is noise)",
     )
     sure.add_argument(
         "--seed", type=count(0), metavar="N", help="seed of the random directions (default: 0)"

@@ -191,6 +191,18 @@ def percent_or_sure(text: str) -> float | str:
     return number
 
 
+def positive_or_nave(text: str) -> float | str:
+    """Read the level of the noise: 'nave' or a positive number.
+
+    Examples
+    --------
+    >>> from mxne_rs.command.values import positive_or_nave
+    >>> positive_or_nave("nave"), positive_or_nave("1")
+    ('nave', 1.0)
+    """
+    return text if text == "nave" else positive("'nave' or a positive number, such as 1")(text)
+
+
 def unit_of_amplitudes(text: str) -> float | str:
     """Read the unit of irMxNE's amplitudes: a name or a positive number.
 
