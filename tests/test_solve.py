@@ -708,7 +708,7 @@ def test_a_coarse_approach_over_time_changes_nothing_certified(fraction):
     assert (solution.active_set == plain.active_set).all()
 
 
-@pytest.mark.filterwarnings("default:alpha is:RuntimeWarning")
+@pytest.mark.filterwarnings("error:alpha is:RuntimeWarning")
 @pytest.mark.parametrize("verb", [mxne_rs.solve_mxne, mxne_rs.solve_irmxne, mxne_rs.solve_path])
 def test_alpha_above_alpha_max_is_said(verb):
     """With alpha_max, and what the number would be if it was meant as a percentage."""
