@@ -231,7 +231,6 @@ def test_same_call_same_answer():
     assert not np.array_equal(once.dof[1:], other.dof[1:])
 
 
-@pytest.mark.filterwarnings("default:SURE of MxNE:RuntimeWarning")
 def test_many_sources_without_reweighting_are_said_once():
     """The warning names the remedy, which removes it; nothing else is said, such as of the edge."""
     gain, _, data = planted()
