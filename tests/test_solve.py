@@ -708,7 +708,6 @@ def test_a_coarse_approach_over_time_changes_nothing_certified(fraction):
     assert (solution.active_set == plain.active_set).all()
 
 
-@pytest.mark.filterwarnings("default:alpha is:RuntimeWarning")
 @pytest.mark.parametrize("verb", [mxne_rs.solve_mxne, mxne_rs.solve_irmxne, mxne_rs.solve_path])
 def test_alpha_above_alpha_max_is_said(verb):
     """With alpha_max, and what the number would be if it was meant as a percentage."""
@@ -721,8 +720,10 @@ def test_alpha_above_alpha_max_is_said(verb):
     assert told[0].filename == __file__
     with pytest.warns(RuntimeWarning, match=r"which is 4$"):
         verb(gain, data, wrap(200.0))
-    verb(gain, data, wrap(4.0))  # nothing is left there, as asked
-    verb(gain, 0 * data, wrap(50.0))  # nothing could be found
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        verb(gain, data, wrap(4.0))  # nothing is left there, as asked
+        verb(gain, 0 * data, wrap(50.0))  # nothing could be found
 
 
 def free_and_fixed(n_locations=100, n_sensors=60):
