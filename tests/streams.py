@@ -22,7 +22,7 @@ pytest.importorskip("mne_lsl", reason="no mne-lsl here: pip install 'mxne-rs[str
 import mne_lsl.lsl as lsl  # noqa: E402
 
 #: Seconds after which a condition is given up: far more than a busy machine needs.
-LIMIT = 60.0
+LIMIT = 300.0
 
 
 def unique(name: str) -> str:

@@ -161,10 +161,11 @@ def test_a_stream_that_comes_back_is_timed_by_this_machine(other: float) -> None
     assert abs(missing - 300) <= 1 and abs(runs[-1].time - 8.11) <= 0.02
 
 
-@settings(deadline=None, max_examples=60)
+@pytest.mark.timeout(0)
+@settings(deadline=None, max_examples=15)
 @given(
     sfreq=st.sampled_from([100.0, 256.0, 512.0, 1000.0, 2048.0]),
-    seconds=st.floats(0.005, 0.1),
+    seconds=st.floats(0.01, 0.1),
     jitter=st.sampled_from([0.0, 1e-4, 1e-3]),
     lost=st.lists(st.tuples(st.floats(3, 15), st.floats(0.05, 2)), max_size=2),
     seed=st.integers(0, 99),

@@ -10,6 +10,9 @@ from mxne_rs.live.outlet import LAYOUT, Outlet
 from streams import listening, unique, until
 from test_live_views import two_sources
 
+#: Conditions are waited for as long as a busy machine needs.
+pytestmark = pytest.mark.timeout(0)
+
 
 def test_outlet_describes_its_channels_and_publishes_them(capsys) -> None:
     update, positions, truth = two_sources()
