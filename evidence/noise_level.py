@@ -112,6 +112,7 @@ def curves(
         paths = [
             solve_path(
                 gain, unit * one, unit**2 * GRID, n_reweights=n_reweights, tol=1e-4, n_threads=1,
+                amplitude_unit=1.0,
                 verbose=False,
             )
             for one in (data, data + step * direction)

@@ -57,8 +57,10 @@ def whitened(evoked: Any, noise_cov: Any) -> Any:
 
 @needs_data
 def test_few_sources_and_the_same_ones(real: Any) -> None:
-    """Two calls without options; with the level of white noise there are many, and a warning."""
-    one, other = (mixed_norm(*real) for _ in range(2))
+    """Two calls without options, each with a warning; many with the level of white noise."""
+    with pytest.warns(RuntimeWarning, match="SURE of MxNE .*n_mxne_iter=100") as caught:
+        one, other = (mixed_norm(*real) for _ in range(2))
+    assert len(caught) == 2
     np.testing.assert_array_equal(one.data, other.data)
     assert 0 < len(one.data) <= 20
     with pytest.warns(RuntimeWarning, match="SURE of MxNE .*n_mxne_iter=100") as caught:

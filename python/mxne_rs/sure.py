@@ -21,8 +21,9 @@ from .warn import warn
 
 #: Noise below this part of the data is rounding: no finite difference can be taken along it.
 NOTHING = 1e-12
-#: More sources than this by MxNE are called many.
-MANY = 20
+#: More sources than these are called many: of MxNE, which at SURE's alpha has ten where there are
+#: two (``evidence/noise_level.md``), and of irMxNE.
+MANY_OF_MXNE, MANY = 4, 20
 
 
 def solve_sure(
@@ -106,9 +107,9 @@ def solve_sure(
     ConvergenceWarning
         Naming the first alpha whose gap was not reached, and how many solves fell short.
     RuntimeWarning
-        Where the choice is doubtful, with what to do: MxNE left more than 20 locations, the
-        smallest value lies at an end of the grid, or the curve is flat (`SureCurve.is_flat`). One
-        warning at most, of the first that holds.
+        Where the choice is doubtful, with what to do: more than 20 locations (4 without
+        reweighting), the smallest value at an end of the grid, or a flat curve
+        (`SureCurve.is_flat`). One warning at most, of the first that holds.
 
     References
     ----------
@@ -173,13 +174,14 @@ def solve_sure(
 def doubt(solution: Solution) -> str | None:
     """What makes the choice of SURE doubtful: the first that holds; None, too, of one alpha.
 
-    "many": MxNE left more than `MANY` locations; "edge": the smallest value is at an end of the
-    grid; "flat": see `SureCurve.is_flat`.
+    "many": more than `MANY` locations, or `MANY_OF_MXNE` without reweighting; "edge": the smallest
+    value is at an end of the grid; "flat": see `SureCurve.is_flat`.
     """
     curve = solution.sure
     if curve is None or len(curve.alphas) == 1:
         return None
-    if solution.n_reweights is None and int(solution.active_set.sum()) > MANY:
+    many = MANY_OF_MXNE if solution.n_reweights is None else MANY
+    if int(solution.active_set.sum()) > many:
         return "many"
     return "edge" if curve.at_edge else "flat" if curve.is_flat else None
 
@@ -304,10 +306,15 @@ def _doubts(solution: Solution, n_directions: int) -> dict[str, str]:
         if curve.index == 0
         else f"a smaller alpha may do better: extend the grid, or check {noise}"
     )
+    many = (
+        "of MxNE chose an alpha with {} sources. It sees shrinkage first, and lets in sources that "
+        f"are not there: reweight (n_reweights={N_REWEIGHTS}; n_mxne_iter={N_REWEIGHTS} in "
+        "mixed_norm), or give alpha"
+        if solution.n_reweights is None
+        else f"chose an alpha with {{}} sources: give alpha, or check {noise}"
+    )
     return {
-        "many": f"of MxNE chose an alpha with {int(solution.active_set.sum())} sources. It sees "
-        "shrinkage first, and lets in sources that are not there: reweight "
-        f"(n_reweights={N_REWEIGHTS}; n_mxne_iter={N_REWEIGHTS} in mixed_norm), or give alpha",
+        "many": many.format(int(solution.active_set.sum())),
         "edge": f"is smallest at the end of the grid ({shares[curve.index]:.3g} % of its largest "
         f"alpha): {edge}",
         "flat": f"cannot tell alphas from {alike[0]:.3g} to {alike[-1]:.3g} % of its largest apart "

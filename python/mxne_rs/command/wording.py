@@ -128,10 +128,11 @@ def doubt_line(found: Localization) -> str | None:
     if curve is None or kind is None:
         return None
     if kind == "many":
+        reweighted = found.solution.n_reweights is not None
+        remedy = "a higher --sure-sigma" if reweighted else "more --reweights"
         return (
-            f"SURE chose an alpha with {int(found.active.sum())} sources: of MxNE it lets in "
-            f"sources that are not there; leave out --reweights 1, "
-            "or give --alpha"
+            f"SURE chose an alpha with {int(found.active.sum())} sources, some of which are "
+            f"probably not there: give {remedy}, or --alpha"
         )
     if kind == "flat":
         counts = curve.n_active[curve.alike]
