@@ -146,7 +146,7 @@ impl Gain {
         if seen.is_empty() {
             return 1.0;
         }
-        let (middle, even) = (seen.len() / 2, seen.len() % 2 == 0);
+        let (middle, even) = (seen.len() / 2, seen.len().is_multiple_of(2));
         let (below, &mut upper, _) = seen.select_nth_unstable_by(middle, f64::total_cmp);
         let lower = if even { below.iter().fold(0.0, |a: f64, &b| a.max(b)) } else { upper };
         0.5 * (lower.sqrt() + upper.sqrt())
