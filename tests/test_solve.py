@@ -482,7 +482,7 @@ def test_time_limit_is_kept_and_confessed(engine):
     assert solution.status == "time_limit"
     assert not solution.converged
     assert len(caught) == 1
-    assert solution.elapsed < 5
+    assert solution.elapsed < 30
     assert problem.gap(solution.x) <= solution.gap + reference.ROUNDING
 
 
@@ -624,7 +624,7 @@ else:
     finally:
         process.kill()
     assert out.strip() == "interrupted", err
-    assert time.perf_counter() - sent < 5
+    assert time.perf_counter() - sent < 30
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
@@ -664,7 +664,7 @@ else:
     print(np.array_equal(found, mxne_rs.solve_mxne(gain, data, 0.5).x))
 """)
     try:
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=60)
     finally:
         process.kill()
     assert out.strip() == "True", err
@@ -683,13 +683,14 @@ def test_other_threads_run_while_it_solves():
     try:
         begin = time.perf_counter()
         with pytest.warns(mxne_rs.ConvergenceWarning):
-            run(problem, 1e-13, time_limit=0.6, n_threads=1)
+            run(problem, 1e-13, time_limit=2.0, n_threads=1)
         end = time.perf_counter()
     finally:
         done.set()
         thread.join()
-    assert end - begin > 0.5
-    assert sum(begin + 0.1 < tick < end - 0.1 for tick in ticks) > 10
+    assert end - begin > 1.9
+    # Hundreds on an idle machine; none at all where the lock is held.
+    assert sum(begin + 0.1 < tick < end - 0.1 for tick in ticks) > 5
 
 
 @pytest.mark.parametrize("fraction", [0.5, 0.2, 0.05])
