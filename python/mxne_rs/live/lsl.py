@@ -143,10 +143,7 @@ class Reader:
             there = find_streams(self._lsl, self.name, *self._which, every=True)
             if there:
                 opened = [self._named(open_stream(self._lsl, info)) for info in there]
-                found = the_one(self.name, opened, self._wanted)
-                #: Streams that have its name, too.
-                self._others = {info.uid for info in there} - {found.uid}
-                return found
+                return the_one(self.name, opened, self._wanted)
             if time.monotonic() > end:
                 break
         names = [info.name for info in self._lsl.resolve_streams(PATIENCE)]
@@ -192,11 +189,7 @@ class Reader:
             if not there or (self._found.uid in uids and not is_lost):
                 # It is silent only; what comes next is not to be missed.
                 return False
-            opened = [
-                self._named(open_stream(self._lsl, info))
-                for info in there
-                if info.uid not in self._others
-            ]
+            opened = [self._named(open_stream(self._lsl, info)) for info in there]
             back = [found for found in opened if self._is_same(found)]
             fitting = [found for found in back if self._misfit(found) is None]
             same = [found for found in fitting if found.source_id == self._found.source_id]
