@@ -143,14 +143,23 @@ class Reader:
             there = find_streams(self._lsl, self.name, *self._which, every=True)
             if there:
                 opened = [self._named(open_stream(self._lsl, info)) for info in there]
-                return the_one(self.name, opened, self._wanted)
-            if time.monotonic() > end:
+                # A busy machine may not have answered for all of its streams yet.
+                if time.monotonic() > end or any(map(self._is_wanted, opened)):
+                    return the_one(self.name, opened, self._wanted)
+            elif time.monotonic() > end:
                 break
         names = [info.name for info in self._lsl.resolve_streams(PATIENCE)]
         given = zip(("type", "source id"), self._which, strict=True)
         also = "".join(f" with {what} {value!r}" for what, value in given if value is not None)
         raise RuntimeError(
             f"there is no stream {self.name!r}{also}; streams are: {', '.join(names) or 'none'}"
+        )
+
+    def _is_wanted(self, found: Found) -> bool:
+        """Whether it has numbers, at a rate, on a channel that is wanted."""
+        labels = found.ch_names or []
+        return found.is_recording and (
+            self._wanted is None or bool(set(self._wanted).intersection(labels))
         )
 
     def _named(self, found: Found) -> Found:
