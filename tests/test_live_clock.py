@@ -149,12 +149,14 @@ def test_a_jump_is_waited_for_where_stamps_jitter() -> None:
     assert held == 0 and 0.2 * SFREQ <= most <= 0.5 * SFREQ
 
 
-@pytest.mark.parametrize("other", [0.0, 1e6])
-def test_a_stream_that_comes_back_is_timed_by_this_machine(other: float) -> None:
+@pytest.mark.parametrize(("other", "late"), [(0.0, 0.0), (0.0, 20.0), (1e6, 0.0), (-1e5, 0.0)])
+def test_a_stream_that_comes_back_is_timed_by_its_stamps_or_this_machine(
+    other: float, late: float
+) -> None:
     """Its stamps may be those of another clock, which begins anew."""
     clock = SampleClock(100.0)
     clock.take(BEGIN + np.arange(500) / 100)
-    clock.reopen(lambda: 3.1)
+    clock.reopen(lambda: 3.1 + late)
     runs = clock.take(BEGIN + 7.99 + other + np.arange(11) / 100, is_end=True)
     missing = sum(run.missing for run in runs)
     # By the stamps where they fit this machine's clock, else by that.

@@ -22,8 +22,9 @@ JITTER, YOUNG, LATE = 0.025, 0.5, 0.1
 #: Seconds within which the steps between stamps of a sample counter agree, seconds and blocks after
 #: which they are taken for such, and seconds at most that are stamped as one chunk.
 EXACT, EXACT_AFTER, EXACT_BLOCKS, CHUNK = 5e-6, 1.0, 4, 0.5
-#: Seconds that stamps and this machine's clock differ by where the stamps are of another clock.
-OTHER_CLOCK = 1.0
+#: Seconds by which stamps run ahead of this machine's clock where they are of another clock; where
+#: machines are busy samples arrive late, but not early.
+OTHER_CLOCK = 60.0
 #: Seconds of a block that is remembered as a whole.
 BLOCK = 0.1
 #: Levels that are remembered, and the quantile of lateness that is a level.
@@ -152,7 +153,7 @@ class SampleClock:
             elif self._gap is not None:
                 # The newest came just now, after the others.
                 jump, gap = float(array[-1]) - self._last, self._gap()
-                if abs(jump - gap) > OTHER_CLOCK:
+                if not 0 <= jump <= gap + OTHER_CLOCK:
                     self._origin += jump - gap
             self._gap, self._last = None, float(array[-1])
             self._held = np.concatenate([self._held, array])

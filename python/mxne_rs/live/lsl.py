@@ -143,17 +143,23 @@ class Reader:
             there = find_streams(self._lsl, self.name, *self._which, every=True)
             if there:
                 opened = [self._named(open_stream(self._lsl, info)) for info in there]
-                found = the_one(self.name, opened, self._wanted)
-                #: Streams that have its name, too.
-                self._others = {info.uid for info in there} - {found.uid}
-                return found
-            if time.monotonic() > end:
+                # A busy machine may not have answered for all of its streams yet.
+                if time.monotonic() > end or any(map(self._is_wanted, opened)):
+                    return the_one(self.name, opened, self._wanted)
+            elif time.monotonic() > end:
                 break
         names = [info.name for info in self._lsl.resolve_streams(PATIENCE)]
         given = zip(("type", "source id"), self._which, strict=True)
         also = "".join(f" with {what} {value!r}" for what, value in given if value is not None)
         raise RuntimeError(
             f"there is no stream {self.name!r}{also}; streams are: {', '.join(names) or 'none'}"
+        )
+
+    def _is_wanted(self, found: Found) -> bool:
+        """Whether it has numbers, at a rate, on a channel that is wanted."""
+        labels = found.ch_names or []
+        return found.is_recording and (
+            self._wanted is None or bool(set(self._wanted).intersection(labels))
         )
 
     def _named(self, found: Found) -> Found:
@@ -192,11 +198,7 @@ class Reader:
             if not there or (self._found.uid in uids and not is_lost):
                 # It is silent only; what comes next is not to be missed.
                 return False
-            opened = [
-                self._named(open_stream(self._lsl, info))
-                for info in there
-                if info.uid not in self._others
-            ]
+            opened = [self._named(open_stream(self._lsl, info)) for info in there]
             back = [found for found in opened if self._is_same(found)]
             fitting = [found for found in back if self._misfit(found) is None]
             same = [found for found in fitting if found.source_id == self._found.source_id]
