@@ -188,6 +188,7 @@ def check(description):
         fine = (
             issubclass(warning.category, mxne_rs.ConvergenceWarning)
             or "times alpha_max, from which on nothing is left" in words
+            or "reweighting left none" in words
             or (name == "solve_sure" and words.startswith("SURE "))
         )
         ensure(fine, f"{name}: {warning.category.__name__}", str(warning.message)[:300])

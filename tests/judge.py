@@ -153,7 +153,10 @@ def is_announced(verb: str, warning: warnings.WarningMessage) -> bool:
     if verb == "solve_sure":
         announced = words.startswith("SURE ")
     else:
-        announced = "times alpha_max, from which on nothing is left" in words
+        announced = (
+            "times alpha_max, from which on nothing is left" in words
+            or "reweighting left none" in words
+        )
     return announced or issubclass(warning.category, mxne_rs.ConvergenceWarning)
 
 

@@ -385,7 +385,8 @@ def test_judge_sees_an_excluded_location_come_back() -> None:
     case = next(one for one in CASES if one.id == "weights-one-infinite-solve_irmxne-fixed")
 
     def solve(**arguments: Any) -> Any:
-        return mxne_rs.solve_irmxne(**{**arguments, "weights": np.ones(10)})
+        options = {**arguments, "weights": np.ones(10), "amplitude_unit": 1.0}
+        return mxne_rs.solve_irmxne(**options)
 
     assert judge(case, solve).kind == "silent error"
 

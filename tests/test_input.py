@@ -274,9 +274,12 @@ anything = st.one_of(
 )
 OPTIONS = ["alpha", "n_orient", "weights", "ridge", "tol", "max_iter", "time_limit", "init"]
 OPTIONS += ["solver", "active_set_size", "verbose", "n_reweights", "tol_reweight", "surrogate"]
+OPTIONS += ["amplitude_unit"]
 
 
-@pytest.mark.filterwarnings("ignore::mxne_rs.ConvergenceWarning")
+@pytest.mark.filterwarnings(
+    "ignore::mxne_rs.ConvergenceWarning", "ignore:alpha is", "ignore:No active"
+)
 @given(st.sampled_from(OPTIONS), anything)
 def test_no_value_of_an_option_causes_anything_but_an_answer_or_a_refusal(name, value):
     """No panic, no other exception, no NaN."""
@@ -290,7 +293,9 @@ def test_no_value_of_an_option_causes_anything_but_an_answer_or_a_refusal(name, 
 
 
 @pytest.mark.parametrize("time_limit", [1e-300, 1e300, np.finfo(float).max])
-@pytest.mark.filterwarnings("ignore::mxne_rs.ConvergenceWarning")
+@pytest.mark.filterwarnings(
+    "ignore::mxne_rs.ConvergenceWarning", "ignore:alpha is", "ignore:No active"
+)
 def test_extreme_time_limits_are_taken(time_limit):
     """Any positive number of seconds is one."""
     status = call(mxne_rs.solve_mxne, time_limit=time_limit).status

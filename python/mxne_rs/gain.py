@@ -143,8 +143,9 @@ def _looks_free(gain: Floats) -> bool:
 
 def _median_volume(gain: Floats, first: NDArray[np.intp]) -> float:
     """Median volume that three neighbouring columns of unit norm span: 0 where of rank two."""
-    triplets = gain[:, first[:, np.newaxis] + np.arange(3)]
-    triplets = triplets / np.sqrt(np.einsum("kni,kni->ni", triplets, triplets))
-    x, y, z = np.moveaxis(triplets, 2, 0)
-    xy, xz, yz = (np.einsum("kn,kn->n", a, b) for a, b in ((x, y), (x, z), (y, z)))
-    return float(np.median(np.sqrt(np.maximum(1 + 2 * xy * xz * yz - xy**2 - xz**2 - yz**2, 0))))
+    # Not einsum, which ends the process where memory runs out in it.
+    x, y, z = (gain[:, first + i] for i in range(3))
+    x, y, z = (column / np.sqrt(np.sum(column**2, axis=0)) for column in (x, y, z))
+    xy, xz, yz = (np.sum(a * b, axis=0) for a, b in ((x, y), (x, z), (y, z)))
+    volumes = np.sqrt(np.maximum(1 + 2 * xy * xz * yz - xy**2 - xz**2 - yz**2, 0))
+    return float(np.sort(volumes)[len(volumes) // 2])
