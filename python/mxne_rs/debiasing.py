@@ -235,7 +235,8 @@ def _triangle(gain: Array, residual: Array, x: Array, n_orient: int) -> tuple[Ar
     step = max(1, CHUNK // (len(gain) * (n_sources + 1)))
     reduced = np.zeros((0, n_sources + 1))
     for start in range(0, len(rows), step):
-        part = np.einsum("tko,sko->tsk", rows[start : start + step], gain)
+        some = rows[start : start + step, np.newaxis]
+        part = sum((some[..., o] * gain[..., o] for o in range(n_orient)), start=np.float64(0))
         part = np.concatenate([part, residual.T[start : start + step, :, np.newaxis]], axis=2)
         stacked = np.vstack([reduced, part.reshape(-1, n_sources + 1)])
         reduced = np.asarray(np.linalg.qr(stacked, mode="r"))

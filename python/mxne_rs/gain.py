@@ -132,7 +132,7 @@ def _looks_free(gain: Floats) -> bool:
     n_columns = gain.shape[1]
     if n_columns % 3 or n_columns // 3 <= FEWEST or gain.shape[0] < 10:
         return False
-    first = 3 * np.unique(np.linspace(0, n_columns // 3 - 2, N_TRIPLETS).astype(int))
+    first = 3 * np.linspace(0, n_columns // 3 - 2, N_TRIPLETS).astype(int)
     try:
         with np.errstate(all="ignore"):
             inside, across = (_median_volume(gain, first + shift) for shift in (0, 1))

@@ -187,7 +187,9 @@ def falling_alphas(
 ) -> Floats:
     """The alphas given, from the largest down; or ``n_alphas`` from alpha_max to a part of it."""
     if alphas is not None:
-        values = np.unique(as_floats("alphas", alphas, 1))
+        # Not np.unique, which imports np.ma where it is called first.
+        values = np.sort(as_floats("alphas", alphas, 1))
+        values = values[np.diff(values, prepend=-np.inf) != 0]
         remedy = "give positive numbers, such as parts of alpha_max"
         for value in (values[0], values[-1]):
             as_number("alphas", value, remedy)
