@@ -81,6 +81,17 @@ def test_a_path_colours_what_lasts(simulated: Any, monkeypatch: pytest.MonkeyPat
     assert labels == [f"left {location}" for location in expected] + ["5 others"]
 
 
+def test_the_first_to_appear_has_a_colour(simulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A source of the largest alphas, whose place neighbours take at all the others."""
+    path = localize_path(*simulated, [80, 60, 40, 20], verbose=False)
+    courses = {location: np.array([0.0, 0, 5, 5]) for location in range(9)}
+    courses[9] = np.array([1.0, 0, 0, 0])
+    names = {location: f"left {location}" for location in courses}
+    monkeypatch.setattr(path_picture, "_amplitudes", lambda _: (courses, names))
+    legend = draw_path(path).axes[2].get_legend()
+    assert "left 9" in [text.get_text() for text in legend.get_texts()]
+
+
 def test_marks_and_colours_are_explained_in_the_picture(found: Any, simulated: Any) -> None:
     """A caption names them, and fits below the panels."""
     path = localize_path(*simulated, [80, 20], verbose=False)

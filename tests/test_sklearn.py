@@ -147,7 +147,7 @@ def test_nothing_is_left_from_one_on(n_reweights, fit_intercept):
         problem = fixed_problem(seed)
         for alpha in (1, 7.0):
             model = MixedNorm(alpha, **options)
-            said = pytest.warns(RuntimeWarning, match="7 times alpha_max")
+            said = pytest.warns(RuntimeWarning, match="is a part of alpha_max here")
             with said if alpha > 1 else nullcontext():
                 model.fit(problem.gain, problem.data)
             assert not model.coef_.any()
@@ -326,3 +326,11 @@ def test_without_scikit_learn(monkeypatch):
     monkeypatch.delitem(sys.modules, "mxne_rs.sklearn")
     with pytest.raises(ImportError, match=r"pip install 'mxne-rs\[sklearn\]'"):
         importlib.import_module("mxne_rs.sklearn")
+
+
+def test_an_alpha_above_one_is_told_what_it_is_a_part_of():
+    """Once, and in the unit of this estimator."""
+    problem = fixed_problem(n_orient=1)
+    with pytest.warns(RuntimeWarning, match=r"alpha is 60, but is a part of alpha_max") as caught:
+        MixedNorm(60).fit(problem.gain, problem.data)
+    assert len(caught) == 1

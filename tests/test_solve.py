@@ -486,6 +486,20 @@ def test_time_limit_is_kept_and_confessed(engine):
     assert problem.gap(solution.x) <= solution.gap + reference.ROUNDING
 
 
+def test_an_alpha_that_is_next_to_nothing_is_said():
+    """Where epochs run out, because 50 was meant as percent of an alpha_max of 1e10."""
+    problem = fixed_problem()
+    gain = problem.gain * (1e10 / problem.alpha_max)
+    call = {"n_orient": problem.n_orient, "max_iter": 5, "tol": 1e-12}
+    with pytest.warns(mxne_rs.ConvergenceWarning, match=r"5e-09 of alpha_max, which is 1e\+10"):
+        mxne_rs.solve_mxne(gain, problem.data, 50.0, **call)
+    with pytest.warns(mxne_rs.ConvergenceWarning, match="give a part of that") as caught:
+        mxne_rs.solve_path(gain, problem.data, [60.0, 40.0], **call)
+    assert len(caught) == 1
+    with pytest.warns(mxne_rs.ConvergenceWarning, match="tolerance 1e-12$"):
+        mxne_rs.solve_mxne(gain, problem.data, 0.1 * 1e10, **call)
+
+
 def test_more_epochs_never_hurt():
     """The objective does not rise with max_iter."""
     problem, primal = fixed_problem(fraction=0.05), np.inf

@@ -282,3 +282,14 @@ def test_residual_stands_beside_the_noise_assumed(debias):
     assert solution.residual_std == pytest.approx(expected)
     assert f"residual of std {expected:.3g} (noise assumed 1.25)" in repr(solution)
     assert mxne_rs.solve_mxne(gain, data, 100.0).residual_std is None
+
+
+def test_data_that_are_nothing_beside_their_noise_are_refused():
+    """Arrays that nobody whitened: SURE would solve at alphas next to nothing, for ever."""
+    gain, _, data = planted()
+    with pytest.raises(
+        ValueError, match=r"data of up to .* nothing beside noise of sigma 1; whiten"
+    ):
+        mxne_rs.solve_sure(gain, 1e-12 * data)
+    with pytest.raises(ValueError, match="whiten gain and data"):
+        mxne_rs.choose_alpha(gain, 1e-12 * data, method="map")

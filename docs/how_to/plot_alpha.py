@@ -107,7 +107,7 @@ plt.show()
 # %%
 # The curve is flat where the answer does not change. A warning says where the choice is doubtful:
 # where the curve is smallest at an end of the grid, where it is flat over answers of very different
-# numbers of sources, or where MxNE is left with more than 20 of them.
+# numbers of sources, or where there are more than 20 of them (four, of MxNE).
 #
 # When SURE is not to be trusted
 # ------------------------------

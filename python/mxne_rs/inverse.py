@@ -127,7 +127,10 @@ def mixed_norm(
     surrogate : {'sqrt', 'log'}, default 'sqrt'
         Penalty of irMxNE (see `solve_irmxne`).
     amplitude_unit : float or {'mne', 'gain', 'relative', 'largest'}, default 'mne'
-        Unit of irMxNE's amplitudes (see `solve_irmxne`), for sources on the weighted gain.
+        Unit of irMxNE's amplitudes (see `solve_irmxne`). With MNE's, the answer depends on the
+        scale of `noise_cov` and on how many evokeds and samples are solved together; with
+        'relative' it does not. A number is that of sources on the whitened and depth-weighted
+        gain, not of Am.
     n_threads : int, default 0
         Threads of the solver; 0 means all cores, or RAYON_NUM_THREADS.
     time_limit : float or None, default None

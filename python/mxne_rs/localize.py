@@ -27,6 +27,8 @@ __all__ = ["localize"]
 _LEVELS: list[Any] = []
 #: Whitened data beyond this are no M/EEG: strong artefacts reach some hundreds.
 IMPLAUSIBLE = 1e6
+#: Whitened data below this have less noise than an average of a million trials.
+FAINT = 1e-3
 
 
 def localize(
@@ -124,7 +126,7 @@ def log_level(verbose: bool | str | int | None) -> Iterator[None]:
 def solve_jointly(model: Model, evokeds: Sequence[Any], settings: Settings) -> Localization:
     """One problem of all the data, one after the other in time."""
     data = np.hstack([model.whiten(one) for one in evokeds])
-    warn_of_units(data)
+    check_units(data)
     reduced, basis = truncate(data, settings.n_components)
     unit = unit_of(model, reduced)
     scaled, square = unit * reduced, unit**2
@@ -160,7 +162,7 @@ def solve_each(model: Model, evokeds: Sequence[Any], settings: Settings) -> list
     if settings.percent is None or isinstance(settings.amplitude_unit, float):
         return [solve_jointly(model, [one], settings) for one in evokeds]
     whitened = [model.whiten(one) for one in evokeds]
-    warn_of_units(*whitened)
+    check_units(*whitened)
     reduced = [truncate(one, settings.n_components) for one in whitened]
     units = [unit_of(model, data) for data, _ in reduced]
     solutions = solve_batch(
@@ -300,15 +302,17 @@ def _in_percent(model: Model, solution: Solution, unit: float) -> Solution:
     )
 
 
-def warn_of_units(*whitened: Floats) -> None:
-    """Warn where data are larger than any brain makes them beside the noise."""
-    largest = max(float(np.abs(one).max()) for one in whitened)
-    if largest > IMPLAUSIBLE:
-        warn(
-            f"the whitened data reach {largest:.1e} standard deviations of the noise: are the data "
-            "in T, T/m and V (not fT, fT/cm or uV), and is noise_cov in their squares?",
-            RuntimeWarning,
-        )
+def check_units(*whitened: Floats) -> None:
+    """Refuse data larger than any brain makes them beside the noise; warn of faint ones."""
+    sizes = [float(np.abs(one).max()) for one in whitened]
+    question = (
+        "standard deviations of the noise: are the data in T, T/m and V (not fT, fT/cm or uV), and "
+        "is noise_cov in their squares?"
+    )
+    if max(sizes) > IMPLAUSIBLE:
+        raise ValueError(f"the whitened data reach {max(sizes):.1e} {question}")
+    if 0 < max(sizes) < FAINT:
+        warn(f"the whitened data reach only {max(sizes):.1e} {question}")
 
 
 def warn_if_empty(solution: Solution, has_data: bool) -> None:

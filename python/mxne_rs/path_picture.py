@@ -25,7 +25,8 @@ N_NAMED = len(COLOURS) - 1
 #: What colours and zeros mean.
 CAPTION = (
     f"Explained: of the whitened data's power. Coloured: the {N_NAMED} sources that are active at "
-    "the largest number of alphas, of equal ones the strongest;\ngrey: all others. A source that "
+    "the largest number of alphas, of equal ones the strongest, and the first to "
+    "appear;\ngrey: all others. A source that "
     "is not active has amplitude 0. Crosses: the tolerance was not reached."
 )
 #: Where a solve stopped before its gap was reached.
@@ -122,6 +123,11 @@ def _summary(found: Sequence[Localization]) -> str:
 def _draw_amplitudes(axes: Axes, percents: Floats, found: Sequence[Localization]) -> None:
     courses, names = _amplitudes(found)
     lasting = sorted(courses, key=lambda s: (-(courses[s] > 0).sum(), -courses[s].max()))
+    # The first to appear is the answer at large alphas, however soon a neighbour takes its place.
+    first = min(lasting, key=lambda s: int(np.argmax(courses[s] > 0)), default=None)
+    if first in lasting[N_NAMED:]:
+        lasting.remove(first)
+        lasting.insert(N_NAMED - 1, first)
     for rank, location in reversed(list(enumerate(lasting))):
         named = rank < N_NAMED
         axes.plot(

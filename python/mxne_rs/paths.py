@@ -10,6 +10,7 @@ import numpy as np
 from .arrays import Floats, as_floats
 from .localization import Localization
 from .localize import (
+    check_units,
     common_options,
     import_mne,
     localization_of,
@@ -17,7 +18,6 @@ from .localize import (
     surrogate_options,
     truncate,
     unit_of,
-    warn_of_units,
 )
 from .measurement import as_evokeds
 from .model import prepare_model, will_be_fixed
@@ -97,7 +97,7 @@ def localize_path(
         )  # fmt: skip
         warn_of_free_cd(how.get("solver"), will_be_fixed(forward, loose))
         whole = np.hstack([model.whiten(one) for one in evokeds])
-        warn_of_units(whole)
+        check_units(whole)
         data = truncate(whole, settings.n_components)
         unit = unit_of(model, data[0])
         with warnings.catch_warnings():

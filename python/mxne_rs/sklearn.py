@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import ArrayLike
 from .arrays import Floats, as_count, as_number
 from .gain import Gain
 from .solve import alpha_max, solve_irmxne, solve_mxne
+from .warn import warn
 
 try:
     from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
@@ -152,6 +154,8 @@ class MixedNorm(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignor
         """
         x, targets = validate_data(self, X, y, dtype=np.float64, multi_output=True)
         part = as_number("alpha", self.alpha, "give a part of alpha_max, between 0 and 1")
+        if part > 1:
+            warn(f"alpha is {part:g}, but is a part of alpha_max here: give a number below 1")
         rounds = as_count("n_reweights", self.n_reweights, 1)
         data = np.asarray(targets, dtype=np.float64).reshape(len(targets), -1)
         if self.fit_intercept:
@@ -171,13 +175,16 @@ class MixedNorm(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignor
             "n_threads": self.n_threads,
             "verbose": False,
         }
-        if rounds == 1:
-            self.solution_ = solve_mxne(gain, data, self.alpha_, **options)
-        else:
-            self.solution_ = solve_irmxne(
-                gain, data, self.alpha_, n_reweights=rounds, amplitude_unit=self.amplitude_unit,
-                **options,
-            )  # fmt: skip
+        with warnings.catch_warnings():
+            # Said above, of a part.
+            warnings.filterwarnings("ignore", "alpha is .* times alpha_max", RuntimeWarning)
+            if rounds == 1:
+                self.solution_ = solve_mxne(gain, data, self.alpha_, **options)
+            else:
+                self.solution_ = solve_irmxne(
+                    gain, data, self.alpha_, n_reweights=rounds,
+                    amplitude_unit=self.amplitude_unit, **options,
+                )  # fmt: skip
 
         self.dual_gap_, self.n_iter_ = self.solution_.gap, self.solution_.n_iter
         coef = self.solution_.x.T

@@ -200,17 +200,17 @@ def solution_of(gain: Gain, outcome: _core.Outcome, alpha: float, tol: float) ->
 
 
 #: Solves of the call that is under way, each with the words that name it.
-_GATHERED: ContextVar[list[tuple[str, Solution]] | None] = ContextVar("gathered", default=None)
+_GATHERED: ContextVar[list[tuple[str, Solution, str]] | None] = ContextVar("gathered", default=None)
 
 
 @contextmanager
-def one_warning() -> Iterator[list[tuple[str, Solution]]]:
+def one_warning() -> Iterator[list[tuple[str, Solution, str]]]:
     """Warn once of all solves of a call, however many verbs it calls in turn."""
     outer = _GATHERED.get()
     if outer is not None:
         yield outer
         return
-    gathered: list[tuple[str, Solution]] = []
+    gathered: list[tuple[str, Solution, str]] = []
     token = _GATHERED.set(gathered)
     try:
         yield gathered
@@ -219,18 +219,18 @@ def one_warning() -> Iterator[list[tuple[str, Solution]]]:
     _warn_of(gathered)
 
 
-def reported(solution: Solution, label: str = "") -> Solution:
+def reported(solution: Solution, label: str = "", hint: str = "") -> Solution:
     """Warn where a solve fell short or reweighting emptied it; ``label`` names the solve."""
     if not solution.converged or solution.emptied:
         with one_warning() as gathered:
-            gathered.append((label, solution))
+            gathered.append((label, solution, hint))
     return solution
 
 
-def _warn_of(solves: list[tuple[str, Solution]]) -> None:
-    short = [(label, one) for label, one in solves if not one.converged]
+def _warn_of(solves: list[tuple[str, Solution, str]]) -> None:
+    short = [solve for solve in solves if not solve[1].converged]
     if short:
-        label, first = short[0]
+        label, first, hint = short[0]
         causes = {
             "iteration_limit": f"after {first.n_iter} epochs (raise max_iter)",
             "time_limit": f"after {first.elapsed:.3g} s (raise time_limit)",
@@ -239,12 +239,12 @@ def _warn_of(solves: list[tuple[str, Solution]]) -> None:
         many = f"{len(short)} solves fell short, the first: " if len(short) > 1 else ""
         warn(
             f"{many}{label}stopped {causes[first.status]} at a relative duality gap of "
-            f"{first.gap:.3g}, above the tolerance {first.tol:.3g}",
+            f"{first.gap:.3g}, above the tolerance {first.tol:.3g}{hint}",
             ConvergenceWarning,
         )
-    emptied = [(label, one) for label, one in solves if one.emptied]
+    emptied = [solve for solve in solves if solve[1].emptied]
     if emptied:
-        label, first = emptied[0]
+        label, first, _ = emptied[0]
         n = first.n_active_first
         many = f"{len(emptied)} answers were emptied, the first: " if len(emptied) > 1 else ""
         warn(

@@ -14,6 +14,9 @@ from .request import N_REWEIGHTS, Request, make_request, make_rounds, sensor_dat
 from .solution import Solution, reported, solution_of
 from .warn import warn
 
+#: An alpha below this part of alpha_max was probably not meant.
+SMALL = 1e-4
+
 
 def solve_mxne(
     gain: Gain | ArrayLike,
@@ -115,7 +118,8 @@ def solve_mxne(
     )  # fmt: skip
     with Progress("MxNE", request.tol, verbose) as progress:
         outcome = _core.solve_mxne(gain._prepared, array, request._replace(progress=progress))
-    solution = reported(solution_of(gain, outcome, request.alpha, request.tol))
+    solution = solution_of(gain, outcome, request.alpha, request.tol)
+    reported(solution, hint=hint_of_small_alpha(gain, array, [solution], request))
     warn_of_large_alpha(gain, array, [solution], request)
     return solution
 
@@ -231,7 +235,8 @@ def solve_irmxne(
         outcome = _core.solve_irmxne(
             gain._prepared, array, request._replace(progress=progress), rounds
         )
-    solution = reported(solution_of(gain, outcome, request.alpha, request.tol))
+    solution = solution_of(gain, outcome, request.alpha, request.tol)
+    reported(solution, hint=hint_of_small_alpha(gain, array, [solution], request))
     warn_of_large_alpha(gain, array, [solution], request)
     return solution
 
@@ -383,4 +388,20 @@ def warn_of_large_alpha(
         f"alpha is {alpha:.4g}, {alpha / largest:.3g} times alpha_max, from which on nothing is "
         f"left: give a part of alpha_max, which is {largest:.4g}{percent}",
         RuntimeWarning,
+    )
+
+
+def hint_of_small_alpha(
+    gain: Gain, data: Floats, solutions: Sequence[Solution], request: Request
+) -> str:
+    """Say where epochs ran out because alpha is next to nothing beside `alpha_max`."""
+    short = [one.alpha for one in solutions if one.status == "iteration_limit"]
+    if not short:
+        return ""
+    largest = _core.alpha_max(gain._prepared, data, request.weights, request.n_threads)
+    if min(short) >= SMALL * largest:
+        return ""
+    return (
+        f"; alpha {min(short):.4g} is {min(short) / largest:.2g} of alpha_max, which is "
+        f"{largest:.4g}: give a part of that"
     )

@@ -21,6 +21,8 @@ from .warn import warn
 
 #: Noise below this part of the data is rounding: no finite difference can be taken along it.
 NOTHING = 1e-12
+#: Data below this part of their own noise are not whitened by it.
+FAINT = 1e-3
 #: More sources than these are called many: of MxNE, which at SURE's alpha has ten where there are
 #: two (``evidence/noise_level.md``), and of irMxNE.
 MANY_OF_MXNE, MANY = 4, 20
@@ -209,6 +211,11 @@ def noise_levels(sigma: Any, data: Floats) -> Floats:
             f"sigma is {levels.min():.3g}, nothing beside data of up to {size:.3g}; whiten gain "
             "and data, look at the units of the data (T, T/m and V, not fT or uV), and give the "
             "standard deviation of the noise in the whitened data"
+        )
+    if 0 < size < FAINT * levels.min():
+        raise ValueError(
+            f"data of up to {size:.3g} are nothing beside noise of sigma {levels.min():.3g}; "
+            "whiten gain and data, or give the standard deviation of the noise in them"
         )
     return levels
 

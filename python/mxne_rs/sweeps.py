@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from .gain import Gain, prepared
 from .progress import Progress
 from .request import Request, Rounds, make_request, make_rounds, sensor_data
 from .solution import Solution, one_warning, reported, solution_of
-from .solve import alpha_max, warn_of_large_alpha
+from .solve import alpha_max, hint_of_small_alpha, warn_of_large_alpha
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -177,7 +177,10 @@ def solve_path(
             gain._prepared, array, grid, request._replace(progress=progress),
             rounds if rounds.n_reweights > 1 else None,
         )  # fmt: skip
-    path = path_of(gain, outcomes, grid, request.tol)
+    path = path_of(
+        gain, outcomes, grid, request.tol,
+        hint=lambda solutions: hint_of_small_alpha(gain, array, solutions, request),
+    )  # fmt: skip
     warn_of_large_alpha(gain, array, path.solutions, request)
     return path
 
@@ -232,6 +235,7 @@ def path_of(
     grid: Floats,
     tol: float,
     label: Callable[[float], str] = lambda alpha: f"alpha {alpha:.4g}: ",
+    hint: Callable[[Sequence[Solution]], str] = lambda solutions: "",
 ) -> Path:
     """Make a Path of the outcomes along a grid; ``label`` names an alpha in warnings.
 
@@ -246,13 +250,14 @@ def path_of(
         for kind in outcomes
     )
     seen = not any(one.active_set.any() for one in reweighted)
+    said = hint([*convex, *reweighted])
     with one_warning():
         for one in convex:
-            reported(one, label(one.alpha))
+            reported(one, label(one.alpha), said)
         for one in reweighted:
             seen = seen or bool(one.active_set.any())
             if seen or not one.emptied:
-                reported(one, label(one.alpha))
+                reported(one, label(one.alpha), said)
     return Path(grid, reweighted or convex, convex)
 
 
