@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import certificate
 import children
 import mxne_rs
 import reference
@@ -484,6 +485,29 @@ def test_time_limit_is_kept_and_confessed(engine):
     assert len(caught) == 1
     assert solution.elapsed < 30
     assert problem.gap(solution.x) <= solution.gap + reference.ROUNDING
+
+
+@pytest.mark.skipif(not certificate.EXTENDED, reason="long doubles are no wider than doubles here")
+@pytest.mark.parametrize("engine", [{}, {"active_set_size": None}], ids=str)
+@pytest.mark.parametrize("exponent", [8, 10, 12, 14])
+def test_a_gap_counts_the_rounding_of_the_correlations(exponent, engine):
+    """Two thresholds near the rounding of G_s'R: converged only where the exact gap says so."""
+    weights = np.ones(6)
+    weights[:2] = 10.0**-exponent
+    converged = 0
+    for seed in range(25):
+        rng = np.random.default_rng(seed)
+        gain, data = rng.standard_normal((8, 6)), 10 * rng.standard_normal((8, 3))
+        alpha = 0.5 * mxne_rs.alpha_max(gain, data)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", mxne_rs.ConvergenceWarning)
+            found = mxne_rs.solve_mxne(
+                gain, data, alpha, weights=weights, tol=1e-6, max_iter=10**5, **engine
+            )
+        exact = certificate.certificate(gain, data, found.x, alpha, 1, weights).gap
+        assert exact <= found.gap * (1 + 1e-6) + reference.ROUNDING
+        converged += found.converged
+    assert converged == 25 if exponent == 8 else converged < 25 or exponent < 12
 
 
 def test_an_alpha_that_is_next_to_nothing_is_said():

@@ -227,3 +227,49 @@ def test_copies_and_pickles_begin_anew(carry: Any, is_mne: bool) -> None:
         assert np.allclose(ours.sources, expected.sources, rtol=1e-12)
         assert ours.alpha == expected.alpha
     assert (carried.model is None) == (not is_mne)
+
+
+@pytest.mark.parametrize("big", [1e10, 1e20, 1e23, 1e30])
+def test_locations_of_any_size_are_certified(big: float) -> None:
+    """On a diagonal gain the answer is soft-thresholding: half of the second row is left."""
+    data = np.array([[1e-200, -1e-200], [3.0, 4.0]])
+    stream = Stream(np.diag([big, 1.0]), 2, 2.5, alpha_mode="absolute")
+    found = stream.update(data)
+    assert found.converged
+    assert found.locations.tolist() == [1]
+    np.testing.assert_allclose(found.sources, [[1.5, 2.0]], rtol=1e-4)
+    assert Stream(np.diag([big, 1.0]), 2, 50.0).update(data).alpha_max == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize("alpha_mode", ["percent", "absolute"])
+def test_a_start_that_is_worse_than_nothing_is_left(alpha_mode: str) -> None:
+    """After a window a million times as large, the next one takes no longer than a first one."""
+    rng = np.random.default_rng(0)
+    gain = rng.standard_normal((10, 40)) + 3 * rng.standard_normal((10, 1))
+    large, small = rng.standard_normal((2, 10, 8))
+    alpha = 20.0 if alpha_mode == "percent" else 0.2 * mxne_rs.alpha_max(gain, small)
+    options = {"alpha_mode": alpha_mode, "max_iter": 100_000}
+    cold = Stream(gain, 8, alpha, **options).update(small)
+    stream = Stream(gain, 8, alpha, **options)
+    stream.update(1e6 * large)
+    warm = stream.update(small)
+    assert cold.converged and warm.converged
+    assert warm.n_iter <= cold.n_iter + 10
+
+
+def test_units_of_the_amplitudes() -> None:
+    """Every unit gives the sources of solve_irmxne; MNE's needs an alpha_max."""
+    rng = np.random.default_rng(1)
+    gain = rng.standard_normal((30, 200))
+    data = gain[:, [20, 60, 90]] @ rng.standard_normal((3, 12)) + rng.standard_normal((30, 12))
+    part = 0.3 * mxne_rs.alpha_max(gain, data)
+    for unit in ("relative", "largest", "mne", "gain", 0.5):
+        options = {"n_reweights": 4, "amplitude_unit": unit, "tol": 1e-10}
+        found = Stream(gain, 12, 30.0, max_iter=10**6, **options).update(data)
+        expected = mxne_rs.solve_irmxne(gain, data, part, tol_reweight=0.0, **options)
+        assert found.locations.tolist() == np.flatnonzero(expected.active_set).tolist()
+        np.testing.assert_allclose(found.sources, expected.sources, atol=1e-4)
+    with pytest.raises(ValueError, match=r"alpha.*amplitude_unit"):
+        Stream(gain, 12, 5.0, alpha_mode="absolute", n_reweights=2, amplitude_unit="mne")
+    with pytest.raises(ValueError, match="amplitude_unit"):
+        Stream(gain, 12, n_reweights=2, amplitude_unit=0)
