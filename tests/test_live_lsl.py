@@ -371,3 +371,19 @@ def test_command_says_in_one_line_what_was_found(tmp_path: Any, capsys: Any) -> 
         assert expected in message
     for device in devices:
         device.close()
+
+
+@pytest.mark.parametrize("name", ["x-cov.fif", "x-ave.fif"])
+def test_replay_names_a_file_that_is_no_recording(name: str, tmp_path: Any, capsys: Any) -> None:
+    mne = pytest.importorskip("mne", reason="no MNE-Python here")
+    from mxne_rs.command import main
+
+    path = tmp_path / name
+    info = mne.create_info(["EEG 001"], 100.0, "eeg")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the name that is no covariance's
+        mne.write_cov(path, mne.make_ad_hoc_cov(info))
+    assert main(["replay", str(path), "--seconds", "1"]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith(f"mxne-rs: error: {path} is not readable (")
+    assert message.count("\n") == 1

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Floats
+from ..arrays import Floats, one_line
 from ..warn import warn
 from .clock import SampleClock
 from .find import PATIENCE, Found, find_streams, open_stream, several_of_a_name, the_one
@@ -347,7 +347,13 @@ def play(
 
 def _recording(mne: Any, path: str | Path) -> Any:
     """A recording, or the first evoked response of a file as one."""
-    if str(path).endswith(("-ave.fif", "_ave.fif", "-ave.fif.gz", "_ave.fif.gz")):
-        evoked = mne.read_evokeds(path, condition=0, verbose="ERROR")
-        return mne.io.RawArray(evoked.data, evoked.info, verbose="ERROR")
-    return mne.io.read_raw(path, preload=True, verbose="ERROR")
+    try:
+        if str(path).endswith(("-ave.fif", "_ave.fif", "-ave.fif.gz", "_ave.fif.gz")):
+            evoked = mne.read_evokeds(path, condition=0, verbose="ERROR")
+            return mne.io.RawArray(evoked.data, evoked.info, verbose="ERROR")
+        return mne.io.read_raw(path, preload=True, verbose="ERROR")
+    except Exception as error:
+        raise ValueError(
+            f"{path} is not readable ({one_line(error)}); give a recording in a format that MNE "
+            "reads, or an evoked response (-ave.fif)"
+        ) from error
