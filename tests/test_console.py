@@ -125,6 +125,50 @@ def test_a_stdout_that_is_full(options: list[str]) -> None:
     assert (Path(options[-1]) / "localization.png").is_file()
 
 
+def test_a_log_that_nobody_reads_any_more(options: list[str]) -> None:
+    """What MNE tells with --verbose goes nowhere, without a traceback."""
+    read, write = os.pipe()
+    os.close(read)
+    done = run([*options, "--verbose"], stdout=write)
+    os.close(write)
+    assert done.returncode == 0
+    assert b"Traceback" not in done.stderr and b"Logging error" not in done.stderr
+
+
+def test_results_are_not_written_over_their_data(
+    options: list[str], tmp_path: Path, capsys: Capture
+) -> None:
+    """The residual of one run is the data of the next one, in the same folder or by a link."""
+    folder = tmp_path / "results"
+    assert main([*options[:-1], str(folder)]) == 0
+    residual = folder / "residual-ave.fif"
+    content = residual.read_bytes()
+    (tmp_path / "link").symlink_to(folder)
+    again = [*options]
+    again[again.index("--evoked") + 1] = str(tmp_path / "link" / residual.name)
+    for alpha in ("20", "99"):  # sources; nothing, and what an earlier run wrote is removed
+        again[again.index("--alpha") + 1] = alpha
+        capsys.readouterr()
+        assert main([*again[:-1], str(folder)]) == 2
+        assert "is a file that" in capsys.readouterr().err
+        assert residual.read_bytes() == content
+    assert main([*again[:-1], str(tmp_path / "second")]) in (0, 1)
+
+
+def test_settings_of_latex(found: Any, tmp_path: Path) -> None:
+    """Words of a user are no LaTeX either, which need not be there."""
+    import matplotlib as mpl
+
+    named = dataclasses.replace(found, evokeds=[found.evokeds[0].copy()])
+    named.evokeds[0].comment = "50 % {of $x_1 & \\y"
+    with mpl.rc_context({"text.usetex": True}):
+        for text in draw(named, tmp_path / "picture.png").texts:
+            assert not text.get_usetex()
+        draw_path([named, named], tmp_path / "path.png")
+        write_report(named, tmp_path / "report.html")
+        assert mpl.rcParams["text.usetex"]
+
+
 @pytest.mark.parametrize("backend", ["module://matplotlib_inline.backend_inline", "none such"])
 def test_a_backend_that_is_not_there(options: list[str], tmp_path: Path, backend: str) -> None:
     """As a notebook leaves it to the commands it runs."""

@@ -302,6 +302,24 @@ def test_a_covariance_of_too_few_samples(simulated: Inputs, n_samples: int) -> N
     assert len(mixed_norm(evoked, forward, regular, 30).data)
 
 
+def test_a_covariance_of_the_wrong_sign(simulated: Inputs) -> None:
+    """It is negative, not zero."""
+    evoked, forward, noise_cov = simulated
+    negative = noise_cov.copy()
+    negative["data"] = -noise_cov["data"]
+    with pytest.raises(ValueError, match="noise_cov is negative for all 204 grad channels"):
+        mixed_norm(evoked, forward, negative, 30)
+
+
+def test_a_covariance_with_a_name_twice(simulated: Inputs) -> None:
+    """Nobody can tell which of its rows is meant."""
+    evoked, forward, noise_cov = simulated
+    twice = noise_cov.copy()
+    twice["names"] = [noise_cov["names"][1], *noise_cov["names"][1:]]
+    with pytest.raises(ValueError, match="several rows of the name " + twice["names"][0]):
+        mixed_norm(evoked, forward, twice, 30)
+
+
 # --- ranks ---------------------------------------------------------------------------------------
 
 

@@ -163,6 +163,25 @@ def test_a_stream_that_comes_back_is_timed_by_its_stamps_or_this_machine(
     assert abs(missing - 300) <= 1 and abs(runs[-1].time - 8.11) <= 0.02
 
 
+@pytest.mark.parametrize("jitter", [0.0, 2e-3])
+@pytest.mark.parametrize(("jump", "pause"), [(1.5, 0.0), (3600.0, 0.0), (1.5, 1.5)])
+def test_a_clock_that_is_set_forward_loses_nothing(
+    jump: float, pause: float, jitter: float
+) -> None:
+    """Samples go on to come when they are due; where they pause as long, they are missing."""
+    stamps, _ = stamped(np.arange(6000), noise=draws("uniform", jitter) if jitter else 0.0)
+    due = (np.arange(6000) + 1) / SFREQ
+    stamps[3000:] += jump
+    due[3000:] += pause
+    clock, missing = SampleClock(SFREQ), 0
+    for first in range(0, 6000, CHUNK):
+        part = slice(first, first + CHUNK)
+        for run in clock.take(stamps[part], due[part][-1] + 0.01 * (first % 3)):
+            missing += run.missing + run.corrected
+    assert abs(missing - round(pause * SFREQ)) <= (1 if jitter else 0)
+    assert abs(run.time - (12 + pause)) <= 2 / SFREQ
+
+
 @pytest.mark.timeout(0)
 @settings(deadline=None, max_examples=15)
 @given(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -78,3 +80,18 @@ def test_epochs_of_a_stream_are_solved_each_once_in_its_unit() -> None:
     # Microvolts were sent; amplitudes are those of volts, less what the penalty takes.
     peaks = [update.estimate.amplitudes().max() for update in updates]
     assert np.allclose(peaks, 0.5, atol=0.05)
+
+
+def test_epochs_of_other_channels_are_refused() -> None:
+    """Of the same number in another order they would be solved with the gain of each other."""
+    pytest.importorskip("mne", reason="no MNE-Python here")
+    from mxne_rs.simulate import simulate_auditory
+
+    evoked, forward, noise_cov = simulate_auditory(spacing=20.0)
+    stream = mxne_rs.Stream.from_mne(evoked.info, forward, noise_cov, len(evoked.times))
+    other = evoked.copy().reorder_channels(evoked.ch_names[::-1])
+    epochs = SimpleNamespace(info=other.info, times=other.times, connected=False)
+    with pytest.raises(ValueError, match="takes channel MEG 0113 where epochs have MEG 26"):
+        next(solve_epochs(epochs, stream))
+    epochs.info = evoked.info
+    assert list(solve_epochs(epochs, stream)) == []

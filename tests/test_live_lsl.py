@@ -165,10 +165,10 @@ def test_stamps_that_lsl_makes_and_bursts_lose_no_window() -> None:
     assert counts.n_solved == counts.n_windows == (counts.n_samples - 50) // 25 + 1
 
 
-def restarted(names: list[str] | None, **how: Any) -> tuple[Session, Device]:
+def restarted(names: list[str] | None, before: Any = None, **how: Any) -> tuple[Session, Device]:
     """A stream that ends after 500 samples and comes back: the session, and what comes back."""
     name = unique("restart")
-    device = Device(name, NAMES)
+    device = Device(name, NAMES, units=before)
     session = Session(name)
     device.play(lambda: session.monitor.statistics().n_samples >= 500, "500 samples")
     device.close()
@@ -227,12 +227,14 @@ def test_another_stream_of_the_name_is_not_the_one_that_comes_back(
         (NAMES, {"sfreq": 250.0}, "came back at 250 Hz, where it was 500 Hz"),
         (NAMES[:6], {}, "came back without channels c6, c7"),
         (None, {}, "came back with 8 channels without names"),
+        (["c0", *NAMES], {}, "came back with 2 channels c0; start again"),
+        (NAMES, {"units": ["uV"] * 7 + ["none"]}, "came back without a unit of channels c7, for"),
     ],
 )
 def test_a_stream_that_comes_back_as_another_ends_with_a_message(
     names: Any, how: Any, message: str
 ) -> None:
-    session, device = restarted(names, **how)
+    session, device = restarted(names, before=["uV"] * 8 if "units" in how else None, **how)
     until(lambda: not session.reader.is_alive, "the end of the reader")
     with pytest.raises(RuntimeError, match=message):
         session.end()
@@ -262,6 +264,28 @@ def test_the_stream_whose_channels_fit_is_taken() -> None:
         Reader(name, wanted=["c9"], timeout=3)
     for device in devices:
         device.close()
+
+
+def test_channels_of_one_name() -> None:
+    """Each is itself where all are taken; one that is needed by its name is refused."""
+    name = unique("twice")
+    device = Device(name, ["c1", "c2", "c1", "c3"])
+    session = Session(name)
+
+    def is_seen() -> bool:
+        device.push(np.zeros(25), 0.0)
+        return bool(session.seen)
+
+    until(is_seen, "a window")
+    session.end()
+    assert np.allclose(session.seen[0].newest, [10, 20, 10, 30], atol=0.5)
+    assert session.seen[0].newest[0] != session.seen[0].newest[2]
+    assert Reader(name, wanted=["c2", "c3"]).ch_names == ["c1", "c2", "c1", "c3"]
+    with pytest.raises(
+        RuntimeError, match="has 2 channels c1; give each channel a name of its own"
+    ):
+        Reader(name, wanted=["c1", "c2"])
+    device.close()
 
 
 def test_text_and_no_names() -> None:
@@ -358,3 +382,19 @@ def test_command_says_in_one_line_what_was_found(tmp_path: Any, capsys: Any) -> 
         assert expected in message
     for device in devices:
         device.close()
+
+
+@pytest.mark.parametrize("name", ["x-cov.fif", "x-ave.fif"])
+def test_replay_names_a_file_that_is_no_recording(name: str, tmp_path: Any, capsys: Any) -> None:
+    mne = pytest.importorskip("mne", reason="no MNE-Python here")
+    from mxne_rs.command import main
+
+    path = tmp_path / name
+    info = mne.create_info(["EEG 001"], 100.0, "eeg")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the name that is no covariance's
+        mne.write_cov(path, mne.make_ad_hoc_cov(info))
+    assert main(["replay", str(path), "--seconds", "1"]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith(f"mxne-rs: error: {path} is not readable (")
+    assert message.count("\n") == 1

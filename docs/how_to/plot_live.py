@@ -87,8 +87,8 @@ _ = ax.legend(loc="upper right")
 # one line says what was found; ``--type`` and ``--source-id`` choose. Samples are converted from
 # the units that the stream declares for its channels (``--unit`` overrides them); data whose power
 # is ten orders away from that of the noise covariance warn, with the factor. After a restart the
-# stream goes on by the names of its channels; with another rate, or without a channel that is
-# needed, it ends with a message.
+# stream goes on by the names of its channels; with another rate, without a channel that is
+# needed, or without a unit that it declared before, it ends with a message.
 #
 # Samples count as missing where the time stamps say so once jitter, bursts, stalls and drift are
 # taken out of them: a jump is waited for, a quarter of a second at least, unless the stamps are

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from .arrays import Floats
@@ -15,6 +17,28 @@ GREY = "0.35"
 PERCENT = "alpha (% of the value that leaves no source)"
 #: Left edge of titles and captions, as a part of the width; characters of a title that fit.
 LEFT, LONGEST = 0.065, 90
+
+
+@contextmanager
+def plain_words() -> Iterator[None]:
+    """Draw words as they are, not as LaTeX, whatever matplotlib's settings are.
+
+    Examples
+    --------
+    >>> from matplotlib import rcParams
+    >>> from mxne_rs.axes import plain_words
+    >>> with plain_words():
+    ...     rcParams["text.usetex"]
+    False
+    """
+    try:
+        from matplotlib import rc_context
+    except ImportError:
+        # What is to be drawn says what to install.
+        yield
+        return
+    with rc_context({"text.usetex": False}):
+        yield
 
 
 def annotate(figure: Figure, name: str, summary: str, caption: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,8 +33,15 @@ def odd_channels(info: Any, noise_cov: Any, names: Sequence[str]) -> list[str]:
     Raises
     ------
     ValueError
-        Where the covariance is not finite, or zero for all channels of a type.
+        Where the covariance has a channel twice, is not finite, or is zero or negative for all
+        channels of a type.
     """
+    counts = Counter(noise_cov["names"])
+    twice = [name for name in names if counts[name] > 1]
+    if twice:
+        raise ValueError(
+            f"noise_cov has several rows of the name {some(twice)}; give each channel its own name"
+        )
     matrix = _square(noise_cov, names)
     finite = np.isfinite(matrix)
     if not finite.all():
@@ -48,9 +56,10 @@ def odd_channels(info: Any, noise_cov: Any, names: Sequence[str]) -> list[str]:
     for kind, members in kinds_of(info, names).items():
         values = np.array([variances[name] for name in members])
         if not (values > 0).any():
+            what = "negative" if (values < 0).any() else "zero"
             raise ValueError(
-                f"noise_cov is zero for all {len(members)} {kind} channels; estimate it from data "
-                "that hold noise, or leave these channels out"
+                f"noise_cov is {what} for all {len(members)} {kind} channels; estimate it from "
+                "data that hold noise, or leave these channels out"
             )
         parts = values / np.median(values[values > 0])
         odd += [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .arrays import Floats
-from .axes import GREY, LEFT, PERCENT, annotate, falling, plain
+from .axes import GREY, LEFT, PERCENT, annotate, falling, plain, plain_words
 from .localization import Localization
 from .picture import COLOURS, WEAK_COLOUR
 from .table import source_table
@@ -33,6 +33,7 @@ CAPTION = (
 SHORT_COLOUR = "#B2182B"
 
 
+@plain_words()
 def draw_path(found: Sequence[Localization], path: str | os.PathLike[str] | None = None) -> Figure:
     """Draw number of sources, explained variance and peak amplitudes against falling alpha.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .axes import GREY, LEFT, along_time, annotate, plain
+from .axes import GREY, LEFT, along_time, annotate, plain, plain_words
 from .localization import Localization
 from .table import SourceRow, in_head, source_table
 
@@ -57,6 +57,7 @@ CAPTION = (
 DIRECTION_LENGTH = 16.0
 
 
+@plain_words()
 def draw(
     localization: Localization,
     path: str | os.PathLike[str] | None = None,

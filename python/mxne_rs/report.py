@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .axes import GREY, PERCENT, falling, plain
+from .axes import GREY, PERCENT, falling, plain, plain_words
 from .curve import SureCurve
 from .localization import Localization
 from .pages import blank_figure, html_table, versions
@@ -24,6 +24,7 @@ __all__ = ["write_report"]
 N_NAMES = 20
 
 
+@plain_words()
 def write_report(
     localization: Localization,
     path: str | os.PathLike[str],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .axes import GREY, falling, plain
+from .axes import GREY, falling, plain, plain_words
 from .pages import blank_figure
 from .picture import COLOURS, VIEWS, draw_head
 from .table import in_head
@@ -30,6 +30,7 @@ CAPTION = (
 N_NAMED = 7
 
 
+@plain_words()
 def draw_stability(found: Any, index: int, path: str | os.PathLike[str] | None = None) -> Figure:
     """Draw the probabilities at an alpha on the head, and along alpha.
 

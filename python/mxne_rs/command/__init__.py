@@ -23,9 +23,9 @@ from ..solution import ConvergenceWarning
 from .console import any_text, draw_without_a_window, print_lines
 from .folder import Results, make_folder
 from .options import parse
-from .reading import Inputs, read_inputs, read_live, read_recording
+from .reading import Inputs, keep_inputs, read_inputs, read_live, read_recording
 from .wording import NotWritten, WrongInput, doubt_line, one_line, shortfall_line
-from .writing import Written, needs_h5io, write_localization, write_path
+from .writing import RESIDUAL, Written, needs_h5io, write_localization, write_path
 
 __all__ = ["main"]
 
@@ -122,6 +122,7 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 def _localize(options: argparse.Namespace) -> Answer:
     out = Path(options.out)
     report = _report_path(options)
+    keep_inputs(options, out / RESIDUAL)
     with _quiet(options):
         inputs = read_inputs(options, _warn)
         make_folder(out, "--out")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ __all__ = ["any_text", "draw_without_a_window", "print_lines"]
 
 @contextlib.contextmanager
 def any_text() -> Iterator[None]:
-    """Show what a console has no letters for as escapes, rather than fail.
+    """Show what a console has no letters for as escapes, and go on where its reader has left.
 
     Examples
     --------
@@ -22,6 +23,8 @@ def any_text() -> Iterator[None]:
     ...     print("Ton \u00e9")
     Ton \u00e9
     """
+    # A log that nobody reads any more is no reason for a traceback.
+    raised, logging.raiseExceptions = logging.raiseExceptions, False
     streams = [one for one in (sys.stdout, sys.stderr) if isinstance(one, io.TextIOWrapper)]
     before = [stream.errors for stream in streams]
     for stream in streams:
@@ -29,6 +32,7 @@ def any_text() -> Iterator[None]:
     try:
         yield
     finally:
+        logging.raiseExceptions = raised
         for stream, errors in zip(streams, before, strict=True):
             with contextlib.suppress(OSError, ValueError):
                 stream.reconfigure(errors=errors)

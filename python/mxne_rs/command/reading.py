@@ -12,7 +12,7 @@ from ..covariance import some
 from ..measurement import as_evokeds, evoked_of_raw
 from .wording import WrongInput, one_line
 
-__all__ = ["Inputs", "read_inputs", "read_live"]
+__all__ = ["Inputs", "keep_inputs", "read_inputs", "read_live"]
 
 #: How `mne.what` calls the kinds of FIF files, and how a person does.
 KINDS = {
@@ -47,6 +47,30 @@ class Inputs(NamedTuple):
     """mne.Evoked: the part of the data asked for."""
     forward: Any
     noise_cov: Any
+
+
+def keep_inputs(options: Any, result: Path) -> None:
+    """Refuse to write a result over a file that it is made from, before anything is solved.
+
+    Raises
+    ------
+    WrongInput
+        Naming the option.
+
+    Examples
+    --------
+    >>> from argparse import Namespace
+    >>> from pathlib import Path
+    >>> from mxne_rs.command.reading import keep_inputs
+    >>> options = Namespace(evoked="x-ave.fif", epochs=None, raw=None)
+    >>> keep_inputs(options, Path("results/residual-ave.fif"))
+    """
+    for name in ("evoked", "epochs", "raw"):
+        path = getattr(options, name)
+        if path and result.exists() and Path(path).exists() and result.samefile(path):
+            raise WrongInput(
+                f"--{name} {path} is a file that {result.parent} is to get anew; give another --out"
+            )
 
 
 def read_inputs(options: Any, tell: Callable[[str], None] = print) -> Inputs:

@@ -17,7 +17,10 @@ from ..table import SourceRow, format_table, source_table, write_table
 from .folder import Results
 from .wording import one_line, unsettled_line
 
-__all__ = ["Written", "needs_h5io", "write_localization", "write_path"]
+__all__ = ["RESIDUAL", "Written", "needs_h5io", "write_localization", "write_path"]
+
+#: The file of results that may be read again as data.
+RESIDUAL = "residual-ave.fif"
 
 
 class Written(NamedTuple):
@@ -118,7 +121,7 @@ def write_localization(
         "sources": lambda side: write_estimate(localization.estimates()[0], side),
         "sources.tsv": lambda side: write_table(made.rows, side / "sources.tsv"),
         "dipoles": made.write_dipoles,
-        "residual-ave.fif": lambda side: made.residual.save(side / "residual-ave.fif"),
+        RESIDUAL: lambda side: made.residual.save(side / RESIDUAL),
     }
     if needs_h5io(localization.forward):
         del numbers["sources"]

@@ -70,9 +70,10 @@ class SampleClock:
     A sample's lateness is its stamp less the time at which its number makes it due. Jitter, bursts
     and stalls come back to the usual lateness; samples that are missing make all later ones late.
     A jump beyond what is usual is therefore waited for: 0.25 s at least, or not at all where the
-    stamps are those of a sample counter, which never jitter. Losses smaller than the jitter are
-    found in the level of lateness of whole seconds, which a line is fitted to: its slope is the
-    drift of the clock, and steps from it are losses.
+    stamps are those of a sample counter, which never jitter. A jump by more than a second that the
+    samples did not come later, by the clock of this machine, is a clock that was set. Losses
+    smaller than the jitter are found in the level of lateness of whole seconds, which a line is
+    fitted to: its slope is the drift of the clock, and steps from it are losses.
 
     Parameters
     ----------
@@ -97,6 +98,8 @@ class SampleClock:
         self._held = np.zeros(0)
         self._gap: Callable[[], float] | None = None
         self._last: float | None = None
+        #: Seconds by which stamps were before arrivals at most, and those of the newest.
+        self._most_ahead = self._ahead = -np.inf
         self._usual: deque[_Block] = deque()
         #: Samples in them, and stamps that were made by themselves.
         self._n_usual = self._n_stamps = 0
@@ -131,13 +134,17 @@ class SampleClock:
         """
         self._gap = gap
 
-    def take(self, stamps: ArrayLike, *, is_end: bool = False) -> list[Run]:
+    def take(
+        self, stamps: ArrayLike, arrived: float | None = None, *, is_end: bool = False
+    ) -> list[Run]:
         """Take the stamps of samples, in the order in which they came.
 
         Parameters
         ----------
         stamps : array_like, shape (n_samples,)
             In s.
+        arrived : float | None
+            When the newest came, in s by the clock of this machine; None where that is not known.
         is_end : bool
             Whether no more will come: nothing is held.
 
@@ -155,14 +162,19 @@ class SampleClock:
                 jump, gap = float(array[-1]) - self._last, self._gap()
                 if not 0 <= jump <= gap + OTHER_CLOCK:
                     self._origin += jump - gap
+                    self._most_ahead = -np.inf
             self._gap, self._last = None, float(array[-1])
             self._held = np.concatenate([self._held, array])
+            if arrived is not None:
+                self._ahead = float(array[-1]) - arrived
         runs: list[Run] = []
         while len(self._held):
             run = self._decide(is_end)
             if run is None:
                 break
             runs.append(run)
+        if not len(self._held):
+            self._most_ahead = max(self._most_ahead, self._ahead)
         return _joined(runs)
 
     def _decide(self, is_end: bool) -> Run | None:
@@ -184,6 +196,11 @@ class SampleClock:
                 # It was catching up.
                 return self._accept(late, False)
         missing = max(1, round(float(np.median(late) - self._median)))
+        jump, ahead = missing / self._sfreq, self._ahead - self._most_ahead
+        if jump > OTHER_CLOCK and OTHER_CLOCK < ahead < np.inf:
+            self._origin += jump
+            self._most_ahead = self._ahead
+            return Run(0, 0, self._time)
         self._count += missing
         if not self._is_exact:
             self._doubtful, self._n_alike = self._doubtful + missing, 0

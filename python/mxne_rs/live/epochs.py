@@ -84,6 +84,15 @@ def solve_epochs(
             f"have {given[0]} x {given[1]}; make it with Stream.from_mne(epochs.info, forward, "
             "noise_cov, len(epochs.times))"
         )
+    if stream.model is not None and stream._picks is not None:
+        rows = [epochs.info["ch_names"][row] for row in stream._picks]
+        for row, expects in zip(rows, stream.model.info["ch_names"], strict=True):
+            if row != expects:
+                raise ValueError(
+                    f"stream takes channel {expects} where epochs have {row}; make it with "
+                    "Stream.from_mne(epochs.info, ...), whose channels are those of epochs in "
+                    "their order"
+                )
     # MNE-LSL leaves samples in the unit in which they came, and notes its power of ten.
     factors = 10.0 ** np.array([int(channel["unit_mul"]) for channel in epochs.info["chs"]])
     last: Floats | None = None

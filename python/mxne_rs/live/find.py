@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from .units import declared_factors
 
-__all__ = ["Found", "find_streams", "open_stream", "the_one"]
+__all__ = ["Found", "find_streams", "open_stream", "several_of_a_name", "the_one"]
 
 #: Seconds for which streams are looked for at a time, and for which one is opened.
 PATIENCE, OPENING = 1.0, 10.0
@@ -104,6 +105,22 @@ def open_stream(lsl: Any, info: Any) -> Found:
     )
 
 
+def several_of_a_name(found: Found, needed: Collection[str]) -> str | None:
+    """Say which name that is needed several channels have; None where each has its own.
+
+    Examples
+    --------
+    >>> from mxne_rs.live.find import Found, several_of_a_name
+    >>> twice = Found(None, "u", "EEG", "amp", 500.0, 3, ["Fp1", "A", "A"], [None] * 3)
+    >>> several_of_a_name(twice, ["Fp1", "A"]), several_of_a_name(twice, ["Fp1"])
+    ('2 channels A', None)
+    """
+    for label, count in Counter(found.ch_names).items():
+        if count > 1 and label in needed:
+            return f"{count} channels {label}"
+    return None
+
+
 def the_one(name: str, streams: list[Found], wanted: Collection[str] | None) -> Found:
     """Take the only recording whose channels fit.
 
@@ -124,7 +141,8 @@ def the_one(name: str, streams: list[Found], wanted: Collection[str] | None) -> 
     Raises
     ------
     RuntimeError
-        With one line that says what was found and how to choose, where none or several fit.
+        With one line that says what was found and how to choose, where none or several fit, or
+        where a channel that is needed cannot be told from another.
 
     Examples
     --------
@@ -144,6 +162,11 @@ def the_one(name: str, streams: list[Found], wanted: Collection[str] | None) -> 
         if wanted is None or set(wanted).intersection(stream.ch_names or [])
     ]
     if len(fitting) == 1:
+        if wanted is not None and (several := several_of_a_name(fitting[0], wanted)):
+            raise RuntimeError(
+                f"stream {name!r} has {several}; give each channel a name of its own where the "
+                "stream is made"
+            )
         return fitting[0]
     said = "; ".join(str(stream) for stream in streams)
     if fitting:

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Floats
+from ..arrays import Floats, one_line
 from ..warn import warn
 from .clock import SampleClock
-from .find import PATIENCE, Found, find_streams, open_stream, the_one
+from .find import PATIENCE, Found, find_streams, open_stream, several_of_a_name, the_one
 from .monitor import Monitor
 from .units import UNITS
 
@@ -41,8 +41,8 @@ class Reader:
     Samples are missing where the time stamps say so after jitter, bursts, stalls and drift are
     taken out of them; the monitor is told of these, and of the time of what it gets. A stream that
     stops is looked for again, under the same name, until the reader is stopped. It goes on by the
-    names of its channels, in whatever order they come back; another rate, or a channel that is
-    gone, ends the reader with an error.
+    names of its channels, in whatever order they come back; another rate, a channel that is gone,
+    or a unit that is declared no longer ends the reader with an error.
 
     Parameters
     ----------
@@ -102,6 +102,7 @@ class Reader:
         self._found = self._first(timeout)
         self.sfreq = self._found.sfreq
         self.ch_names = list(self._found.ch_names or map(str, range(self._found.n_channels)))
+        self._declared = dict(zip(self.ch_names, self._found.factors, strict=True))
         self._use(self._found)
         self._clock = SampleClock(self.sfreq)
         self._waiting: deque[tuple[Floats, float]] = deque()
@@ -185,6 +186,9 @@ class Reader:
         where = {label: i for i, label in enumerate(names)}
         #: Columns of what comes; one that is not needed and gone is not a number.
         self._columns = np.array([where.get(label, -1) for label in self.ch_names])
+        if names == self.ch_names:
+            # Names that are not needed may come several times.
+            self._columns = np.arange(found.n_channels)
         factors = [1.0 if factor is None else factor for factor in found.factors]
         if self._unit is not None:
             factors = [UNITS[self._unit]] * found.n_channels
@@ -226,16 +230,24 @@ class Reader:
         """In what a stream differs from the one that was read; None where it can go on."""
         if found.sfreq != self.sfreq:
             return f"at {found.sfreq:g} Hz, where it was {self.sfreq:g} Hz"
-        if found.ch_names is None:
-            if self._found.ch_names is None and found.n_channels == self._found.n_channels:
-                return None
-            return f"with {found.n_channels} channels without names, where it was {self._found}"
-        needed = self.ch_names if self._wanted is None else self._wanted
-        there = set(found.ch_names)
-        gone = [label for label in self.ch_names if label in needed and label not in there]
+        labels = found.ch_names
+        if labels is None:
+            if self._found.ch_names is not None or found.n_channels != self._found.n_channels:
+                return f"with {found.n_channels} channels without names, where it was {self._found}"
+            labels = self.ch_names
+        needed = set(self.ch_names if self._wanted is None else self._wanted)
+        factors = dict(zip(labels, found.factors, strict=True))
+        kept = [label for label in self.ch_names if label in needed]
+        gone = [label for label in kept if label not in factors]
         if gone:
-            more = ", ..." if len(gone) > 3 else ""
-            return f"without channels {', '.join(gone[:3])}{more}"
+            return f"without channels {_first(gone)}"
+        if labels != self.ch_names and (several := several_of_a_name(found, needed)):
+            return f"with {several}"
+        unknown = [
+            label for label in kept if factors[label] is None and self._declared[label] is not None
+        ]
+        if unknown and self._unit is None:
+            return f"without a unit of channels {_first(unknown)}, for which it declared one"
         return None
 
     def _read(self, monitor: Monitor) -> None:
@@ -282,7 +294,7 @@ class Reader:
         """Put what came in order and unit, and push what the clock is sure of."""
         samples = np.asarray(block, dtype=np.float64).T[self._columns]
         self._waiting.append((samples * self._factors[:, np.newaxis], arrived))
-        self._push(monitor, self._clock.take(stamps))
+        self._push(monitor, self._clock.take(stamps, arrived))
 
     def _push(self, monitor: Monitor, runs: Any) -> None:
         """Push samples that waited, telling of those that are missing."""
@@ -300,6 +312,10 @@ class Reader:
                 left -= parts[-1].shape[1]
             if parts:
                 monitor.push(np.hstack(parts), arrived, run.time)
+
+
+def _first(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:3]) + (", ..." if len(labels) > 3 else "")
 
 
 def _is_lost(error: BaseException) -> bool:
@@ -333,7 +349,13 @@ def play(
 
 def _recording(mne: Any, path: str | Path) -> Any:
     """A recording, or the first evoked response of a file as one."""
-    if str(path).endswith(("-ave.fif", "_ave.fif", "-ave.fif.gz", "_ave.fif.gz")):
-        evoked = mne.read_evokeds(path, condition=0, verbose="ERROR")
-        return mne.io.RawArray(evoked.data, evoked.info, verbose="ERROR")
-    return mne.io.read_raw(path, preload=True, verbose="ERROR")
+    try:
+        if str(path).endswith(("-ave.fif", "_ave.fif", "-ave.fif.gz", "_ave.fif.gz")):
+            evoked = mne.read_evokeds(path, condition=0, verbose="ERROR")
+            return mne.io.RawArray(evoked.data, evoked.info, verbose="ERROR")
+        return mne.io.read_raw(path, preload=True, verbose="ERROR")
+    except Exception as error:
+        raise ValueError(
+            f"{path} is not readable ({one_line(error)}); give a recording in a format that MNE "
+            "reads, or an evoked response (-ave.fif)"
+        ) from error
