@@ -273,3 +273,21 @@ def test_units_of_the_amplitudes() -> None:
         Stream(gain, 12, 5.0, alpha_mode="absolute", n_reweights=2, amplitude_unit="mne")
     with pytest.raises(ValueError, match="amplitude_unit"):
         Stream(gain, 12, n_reweights=2, amplitude_unit=0)
+
+
+@pytest.mark.parametrize("unit", ["relative", "largest", "mne", "gain"])
+@given(st.integers(0, 20), st.integers(-12, 12), st.integers(-12, 12))
+def test_scaling_gain_or_data_only_rescales_amplitudes(
+    unit: str, seed: int, of_gain: int, of_data: int
+) -> None:
+    """Free of every scale, or ("mne", "gain") of that of the gain."""
+    rng = np.random.default_rng(seed)
+    gain = rng.standard_normal((20, 90))
+    data = gain[:, [20, 60, 70]] @ rng.standard_normal((3, 10)) + rng.standard_normal((20, 10))
+    c, d = 10.0**of_gain, 10.0 ** (of_data if unit in ("relative", "largest") else 0)
+    options = {"n_reweights": 3, "amplitude_unit": unit, "tol": 1e-10, "max_iter": 10**6}
+    usual = Stream(gain, 10, 30.0, **options).update(data)
+    scaled = Stream(c * gain, 10, 30.0, **options).update(d * data)
+    assert scaled.locations.tolist() == usual.locations.tolist()
+    size = np.abs(usual.sources).max(initial=0.0)
+    np.testing.assert_allclose(scaled.sources * (c / d), usual.sources, atol=1e-3 * size)
