@@ -379,7 +379,7 @@ def warn_of_large_alpha(
     if any(one.active_set.any() or not one.converged for one in solutions):
         return
     alpha = min(one.alpha for one in solutions)
-    largest = _core.alpha_max(gain._prepared, data, request.weights, request.n_threads)
+    largest = _largest_if_known(gain, data, request)
     # At alpha_max itself, and where rounding makes it another, nothing is what was asked for.
     if not 0 < largest < alpha * (1 - 1e-9):
         return
@@ -398,10 +398,18 @@ def hint_of_small_alpha(
     short = [one.alpha for one in solutions if one.status == "iteration_limit"]
     if not short:
         return ""
-    largest = _core.alpha_max(gain._prepared, data, request.weights, request.n_threads)
-    if min(short) >= SMALL * largest:
+    largest = _largest_if_known(gain, data, request)
+    if not min(short) < SMALL * largest:
         return ""
     return (
         f"; alpha {min(short):.4g} is {min(short) / largest:.2g} of alpha_max, which is "
         f"{largest:.4g}: give a part of that"
     )
+
+
+def _largest_if_known(gain: Gain, data: Floats, request: Request) -> float:
+    """Return alpha_max, or NaN where the caller has changed the arrays meanwhile."""
+    try:
+        return _core.alpha_max(gain._prepared, data, request.weights, request.n_threads)
+    except (ValueError, MemoryError):
+        return float("nan")
