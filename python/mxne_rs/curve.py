@@ -81,7 +81,13 @@ class SureCurve:
         return bool(counts.size) and int(counts.max()) > 2 * max(int(counts.min()), 1)
 
     def levels(self) -> str:
-        """Say what is left of the data at the choice, beside the noise that was assumed."""
+        """Say what is left of the data at the choice, beside the noise that was assumed.
+
+        Returns
+        -------
+        words : str
+            Two standard deviations of whitened data.
+        """
         assumed = float(np.sqrt(np.mean(self.sigma**2)))
         left = float(self.residual_std[self.index])
         return f"residual of std {left:.3g} (noise assumed {assumed:.3g})"

@@ -122,7 +122,13 @@ class Localization:
         return float(np.sqrt(np.mean(np.concatenate(variances))))
 
     def levels(self) -> str:
-        """Say what is left, beside the noise of averages and the noise that SURE assumed."""
+        """Say what is left, beside the noise of averages and the noise that SURE assumed.
+
+        Returns
+        -------
+        words : str
+            Standard deviations of whitened data.
+        """
         noise, curve = self.noise_std, self.solution.sure
         assumed = "" if curve is None else f", {np.sqrt(np.mean(curve.sigma**2)):.2g} by SURE"
         by_nave = "unknown nave" if np.isnan(noise) else f"noise {noise:.2g} by nave"
