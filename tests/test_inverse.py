@@ -245,6 +245,7 @@ def test_zero_data(simulated: Any) -> None:
     assert stc.data.shape == (0, len(silent.times))
 
 
+@pytest.mark.filterwarnings("ignore:the whitened data reach only")
 @pytest.mark.parametrize("n_mxne_iter", [1, 5])
 def test_units_do_not_matter(simulated: Any, n_mxne_iter: int) -> None:
     """Data a million times smaller give amplitudes a million times smaller.

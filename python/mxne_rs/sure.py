@@ -214,7 +214,7 @@ def noise_levels(sigma: Any, data: Floats) -> Floats:
         )
     if 0 < size < FAINT * levels.min():
         raise ValueError(
-            f"data of up to {size:.3g} are nothing beside noise of sigma {levels.min():.3g}; "
+            f"sigma is {levels.min():.3g}, beside which data of up to {size:.3g} are nothing; "
             "whiten gain and data, or give the standard deviation of the noise in them"
         )
     return levels

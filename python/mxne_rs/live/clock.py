@@ -25,6 +25,8 @@ EXACT, EXACT_AFTER, EXACT_BLOCKS, CHUNK = 5e-6, 1.0, 4, 0.5
 #: Seconds by which stamps run ahead of this machine's clock where they are of another clock; where
 #: machines are busy samples arrive late, but not early.
 OTHER_CLOCK = 60.0
+#: Seconds of a jump that the samples did not come later: their clock was set.
+SET_CLOCK = 1.0
 #: Seconds of a block that is remembered as a whole.
 BLOCK = 0.1
 #: Levels that are remembered, and the quantile of lateness that is a level.
@@ -197,7 +199,7 @@ class SampleClock:
                 return self._accept(late, False)
         missing = max(1, round(float(np.median(late) - self._median)))
         jump, ahead = missing / self._sfreq, self._ahead - self._most_ahead
-        if jump > OTHER_CLOCK and OTHER_CLOCK < ahead < np.inf:
+        if jump > SET_CLOCK and SET_CLOCK < ahead < np.inf:
             self._origin += jump
             self._most_ahead = self._ahead
             return Run(0, 0, self._time)
