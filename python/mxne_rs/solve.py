@@ -118,10 +118,7 @@ def solve_mxne(
     )  # fmt: skip
     with Progress("MxNE", request.tol, verbose) as progress:
         outcome = _core.solve_mxne(gain._prepared, array, request._replace(progress=progress))
-    solution = solution_of(gain, outcome, request.alpha, request.tol)
-    reported(solution, hint=hint_of_small_alpha(gain, array, [solution], request))
-    warn_of_large_alpha(gain, array, [solution], request)
-    return solution
+    return _finished(gain, array, outcome, request)
 
 
 def solve_irmxne(
@@ -178,8 +175,8 @@ def solve_irmxne(
         - "gain": one over the median norm of a location's columns, so that such a source moves
           the whitened data by 1.
 
-        With "log" and any of the last three, weights can all be below 1, and sources more than
-        MxNE's, where a hundredth of the largest amplitude is above the unit.
+        With "log" and a number, "mne" or "gain", weights can all be below 1, and sources more
+        than MxNE's, where a hundredth of the largest amplitude is above the unit.
     n_orient, weights, ridge, tol, max_iter, time_limit, init
         As for :func:`solve_mxne`; weights and ridge act in every round, ``tol`` is reached in
         every round, the limits are on all rounds together.
@@ -235,10 +232,7 @@ def solve_irmxne(
         outcome = _core.solve_irmxne(
             gain._prepared, array, request._replace(progress=progress), rounds
         )
-    solution = solution_of(gain, outcome, request.alpha, request.tol)
-    reported(solution, hint=hint_of_small_alpha(gain, array, [solution], request))
-    warn_of_large_alpha(gain, array, [solution], request)
-    return solution
+    return _finished(gain, array, outcome, request)
 
 
 def alpha_max(
@@ -367,6 +361,14 @@ def group_soft_threshold(block: ArrayLike, threshold: float) -> Floats:
     remedy = "give zero or a positive number"
     number = as_number("threshold", threshold, remedy, zero=True)
     return _core.group_soft_threshold(as_matrix("block", block), number)
+
+
+def _finished(gain: Gain, data: Floats, outcome: _core.Outcome, request: Request) -> Solution:
+    """Make a Solution of an outcome, with the warnings it deserves."""
+    solution = solution_of(gain, outcome, request.alpha, request.tol)
+    reported(solution, hint=hint_of_small_alpha(gain, data, [solution], request))
+    warn_of_large_alpha(gain, data, [solution], request)
+    return solution
 
 
 def warn_of_large_alpha(

@@ -145,14 +145,14 @@ def solve_sure(
         draws.standard_normal(array.shape) for _ in range(as_count("n_directions", n_directions, 1))
     ]
     data_sets = [array, *(_perturbed(array, steps, direction) for direction in directions)]
+    largest = 0.0
     if rounds.amplitude_unit == "mne":
         # That of the data for those that are perturbed, too.
         largest = _core.alpha_max(gain._prepared, array, request.weights, request.n_threads)
         rounds = rounds._replace(amplitude_unit=100 / largest if largest else 1.0)
     outcomes = walk(gain, data_sets, grid, request, rounds, "SURE", verbose)
     # A product more is no part of the time allowed.
-    largest = 0.0
-    if time_limit is None:
+    if not largest and time_limit is None:
         largest = _core.alpha_max(gain._prepared, array, request.weights, request.n_threads)
     with one_warning():
         paths = [
