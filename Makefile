@@ -96,7 +96,7 @@ $(BENCH)/base: pyproject.toml
 	  $(BENCH)/bin/pip install -q --disable-pip-version-check $$peer || echo "not installed: $$peer"; done
 	touch $@
 
-$(BENCH)/installed: $(BENCH)/base $(RUST) $(wildcard python/mxne_rs/*.py)
+$(BENCH)/installed: $(BENCH)/base $(RUST) $(wildcard python/mxne_rs/*.py python/mxne_rs/*/*.py)
 	PYO3_PYTHON=$(abspath $(BENCH)/bin/python) $(BENCH)/bin/pip install -q --disable-pip-version-check \
 	  --no-deps --force-reinstall .
 	touch $@

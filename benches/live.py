@@ -109,7 +109,7 @@ def make_stream(
         loose=setting.loose, alpha_floor="noise", **options,
     )  # fmt: skip
     if setting.is_mne:
-        from mxne_rs.stream import _noise_floor
+        from mxne_rs.live.stream import _noise_floor
 
         stream._floor = _noise_floor(stream.gain, n_times)
         return MneStream(stream)

@@ -15,7 +15,7 @@ import numpy as np
 from mne.inverse_sparse.mxne_optim import iterative_mixed_norm_solver, mixed_norm_solver
 
 import report
-from mxne_rs.reproduce import prni2014
+from papers import prni2014
 
 HOW = {"maxit": 10_000, "tol": 1e-6, "n_orient": 1, "active_set_size": 10, "verbose": False}
 

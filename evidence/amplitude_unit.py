@@ -21,10 +21,10 @@ from numpy.typing import NDArray
 
 import mxne_rs
 from mxne_rs import Gain, Solution, alpha_max, solve_irmxne, solve_path
-from mxne_rs.model import prepare_model
-from mxne_rs.reproduce import prni2014, tmi2016
-from mxne_rs.reproduce.auditory import WINDOW, prepare_auditory
-from mxne_rs.reproduce.head import find_head
+from mxne_rs.inverse.model import prepare_model
+from papers import prni2014, tmi2016
+from papers.auditory import WINDOW, prepare_auditory
+from papers.head import find_head
 
 #: Convex problems at most.
 ROUNDS = 50

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxne_rs import Gain, alpha_max, solve_path
-from mxne_rs.debiasing import fitted
-from mxne_rs.model import prepare_model
-from mxne_rs.reproduce.auditory import SNR, WINDOW, AuditoryField, prepare_auditory
-from mxne_rs.reproduce.head import Head, find_head
+from mxne_rs.inverse.model import prepare_model
+from mxne_rs.solve.debias import fitted
+from papers.auditory import SNR, WINDOW, AuditoryField, prepare_auditory
+from papers.head import Head, find_head
 
 Floats = NDArray[np.float64]
 

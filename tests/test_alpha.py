@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import mxne_rs
 import reference
-from mxne_rs.alpha_choice import LABELS
+from mxne_rs.alpha.choice import LABELS
 from strategies import LAYOUTS, fixed_problem, problems
 
 #: A step of the fixed point that changes alpha by less is the last one.

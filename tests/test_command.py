@@ -621,8 +621,8 @@ def test_not_settled(files: dict[str, str], tmp_path: Path, capsys: Capture) -> 
 
 def test_picture_says_not_settled(files: dict[str, str]) -> None:
     """So does the picture, within its width."""
-    from mxne_rs.localize import localize
-    from mxne_rs.picture import draw
+    from mxne_rs.inverse.localize import localize
+    from mxne_rs.views.localization import draw
 
     inputs = (
         evoked_of(files).crop(0.06, 0.15),
@@ -687,7 +687,7 @@ def test_path_exit_codes(files: dict[str, str], tmp_path: Path, capsys: Capture)
 def test_path_in_python(files: dict[str, str]) -> None:
     """Warnings name percentages; that the first ones leave no source is none."""
     from mxne_rs import ConvergenceWarning
-    from mxne_rs.paths import localize_path
+    from mxne_rs.inverse.paths import localize_path
 
     inputs = (
         evoked_of(files).crop(0.06, 0.15),
@@ -709,8 +709,8 @@ def test_path_on_a_cortex(tmp_path: Path, capsys: Capture) -> None:
     """On real data sources are named by hemisphere and vertex."""
     if not DATA.is_dir():
         pytest.skip(f"no real data in {DATA} (MXNE_RS_DATA)")
-    from mxne_rs.path_picture import draw_path
-    from mxne_rs.paths import localize_path
+    from mxne_rs.inverse.paths import localize_path
+    from mxne_rs.views.path import draw_path
 
     found = localize_path(
         mne.read_evokeds(DATA / "auditory-ave.fif", "Left Auditory").crop(0.08, 0.1),

@@ -21,11 +21,11 @@ mne = pytest.importorskip("mne", minversion="1.12")
 pytest.importorskip("matplotlib")
 pytest.importorskip("scipy.linalg")  # brings a BLAS that has to be there to be limited
 
-from mxne_rs.localize import localize  # noqa: E402
-from mxne_rs.path_picture import draw_path  # noqa: E402
-from mxne_rs.picture import draw  # noqa: E402
-from mxne_rs.report import write_report  # noqa: E402
+from mxne_rs.inverse.localize import localize  # noqa: E402
 from mxne_rs.simulate import simulate_auditory  # noqa: E402
+from mxne_rs.views.localization import draw  # noqa: E402
+from mxne_rs.views.path import draw_path  # noqa: E402
+from mxne_rs.views.report import write_report  # noqa: E402
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
@@ -256,7 +256,7 @@ def test_a_window_of_one_sample(simulated: Any, tmp_path: Path) -> None:
 
 def test_the_report_shows_one_sample(simulated: Any) -> None:
     """The butterfly that MNE draws, too."""
-    from mxne_rs.report import _butterfly, _scale
+    from mxne_rs.views.report import _butterfly, _scale
 
     one = simulated[0].copy().crop(0.1, 0.1).pick("mag")
     with warnings.catch_warnings():

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from scipy.optimize import lsq_linear, nnls
 
 import mxne_rs
-from mxne_rs import debias, debiasing
+from mxne_rs import debias
+from mxne_rs.solve import debias as debiasing
 
 
 def problem(

@@ -16,8 +16,8 @@ import pytest
 import mxne_rs
 from mxne_rs import mixed_norm
 from mxne_rs.command.options import parse
-from mxne_rs.localize import localize
-from mxne_rs.solvers import _reweighted
+from mxne_rs.inverse.localize import localize
+from mxne_rs.inverse.solvers import _reweighted
 
 mne = pytest.importorskip("mne", minversion="1.8")
 

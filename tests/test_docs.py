@@ -19,7 +19,7 @@ import pytest
 
 import mxne_rs
 from mxne_rs import mixed_norm
-from mxne_rs.in_mne import TESTED
+from mxne_rs.inverse.in_mne import TESTED
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"

@@ -12,7 +12,7 @@ import pytest
 
 import mxne_rs
 from mxne_rs import mixed_norm, mixed_norm_epochs, mixed_norm_raw
-from mxne_rs.localize import localize
+from mxne_rs.inverse.localize import localize
 
 mne = pytest.importorskip("mne")
 
@@ -83,7 +83,7 @@ def test_the_gain_is_prepared_once(
         return gain(*args, **kwargs)
 
     monkeypatch.setattr(mxne_inverse, "_prepare_gain", counted)
-    monkeypatch.setattr("mxne_rs.model.Gain", made)
+    monkeypatch.setattr("mxne_rs.inverse.model.Gain", made)
     mixed_norm_epochs(epochs, *simulated[1:], alpha=50)
     assert count == ["prepare", "gain"]
 
@@ -92,7 +92,7 @@ def test_generator_solves_as_it_goes(
     simulated: Any, epochs: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is solved before it is asked for, and only some epochs ahead of what was."""
-    from mxne_rs import inverse
+    from mxne_rs.inverse import mixed_norm as inverse
 
     solved: list[int] = []
     solve_each = inverse.solve_each

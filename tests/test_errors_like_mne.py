@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 
 import mxne_rs
 from mxne_rs import make_stc_from_dipoles, mixed_norm, use_in_mne
-from mxne_rs.paths import localize_path
+from mxne_rs.inverse.paths import localize_path
 
 mne = pytest.importorskip("mne", minversion="1.8")
 from mne.inverse_sparse import mxne_optim  # noqa: E402

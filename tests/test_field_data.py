@@ -17,7 +17,7 @@ import pytest
 
 import mxne_rs
 from mxne_rs import Solver, mixed_norm, mixed_norm_epochs
-from mxne_rs.localize import localize
+from mxne_rs.inverse.localize import localize
 
 mne = pytest.importorskip("mne")
 
@@ -436,7 +436,7 @@ def test_a_fork_beside_a_thread_inside_of_mne() -> None:
     code = """
 import os, threading, warnings
 warnings.simplefilter("ignore", DeprecationWarning)
-from mxne_rs.measurement import MNE_LOCK
+from mxne_rs.inverse.data import MNE_LOCK
 inside, leave = threading.Event(), threading.Event()
 def hold():
     with MNE_LOCK:

@@ -15,7 +15,7 @@ import pytest
 
 import mxne_rs
 from mxne_rs import mixed_norm
-from mxne_rs.localize import localize
+from mxne_rs.inverse.localize import localize
 
 mne = pytest.importorskip("mne", minversion="1.8")
 

@@ -10,13 +10,13 @@ import pytest
 mne = pytest.importorskip("mne", minversion="1.12")
 pytest.importorskip("matplotlib")
 
-from mxne_rs import path_picture  # noqa: E402
-from mxne_rs.localize import localize  # noqa: E402
-from mxne_rs.path_picture import draw_path  # noqa: E402
-from mxne_rs.paths import localize_path  # noqa: E402
-from mxne_rs.picture import draw  # noqa: E402
+from mxne_rs.inverse.localize import localize  # noqa: E402
+from mxne_rs.inverse.paths import localize_path  # noqa: E402
 from mxne_rs.simulate import simulate_auditory  # noqa: E402
-from mxne_rs.table import LEGEND, format_table, source_table  # noqa: E402
+from mxne_rs.views import path as path_picture  # noqa: E402
+from mxne_rs.views.localization import draw  # noqa: E402
+from mxne_rs.views.path import draw_path  # noqa: E402
+from mxne_rs.views.table import LEGEND, format_table, source_table  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import warnings
 import numpy as np
 import pytest
 
-from mxne_rs.reproduce import prni2014
-from mxne_rs.reproduce.prni2014 import (
+from papers import prni2014
+from papers.prni2014 import (
     METHODS,
     PERCENTS,
     SETTINGS,
@@ -16,9 +16,9 @@ from mxne_rs.reproduce.prni2014 import (
     draw_problem,
     score_draws,
 )
-from mxne_rs.reproduce.prni2014_claims import claims_of
-from mxne_rs.reproduce.prni2014_recorded import Race, Recorded
-from mxne_rs.reproduce.verdicts import above, every
+from papers.prni2014_claims import claims_of
+from papers.prni2014_recorded import Race, Recorded
+from papers.verdicts import above, every
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
@@ -229,7 +229,7 @@ def test_options_that_make_no_sense(options, message, tmp_path, capsys):
 @pytest.mark.parametrize("paper", ["prni2014", "tmi2016"])
 def test_the_command_and_the_function_agree(paper):
     pytest.importorskip("mne")
-    from mxne_rs.reproduce import PAPERS
+    from papers import PAPERS
 
     given = {"seed": 0, "data": None, "n_jobs": 2, "store": "s", "announce": print}
     inspect.signature(PAPERS[paper]()).bind(repetitions=3, **given)

@@ -168,7 +168,7 @@ def test_report_where_it_is_wanted(simulated: Path, tmp_path: Path) -> None:
 
 def test_data_and_residual_have_one_scale(simulated: Path) -> None:
     """A residual looks small where it is small."""
-    from mxne_rs.report import _butterfly, _scale
+    from mxne_rs.views.report import _butterfly, _scale
 
     evoked = mne.read_evokeds(simulated / "simulated-ave.fif", 0, verbose="ERROR").pick("meg")
     small = evoked.copy()

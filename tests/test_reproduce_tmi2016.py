@@ -7,24 +7,24 @@ import numpy as np
 import pytest
 
 import mxne_rs
-from mxne_rs.debiasing import debias
-from mxne_rs.reproduce.estimates import METHODS, estimate_currents, estimate_sources
-from mxne_rs.reproduce.scores import Scores, krippendorff_alpha
+from mxne_rs.solve.debias import debias
+from papers.estimates import METHODS, estimate_currents, estimate_sources
+from papers.scores import Scores, krippendorff_alpha
 
 pytest.importorskip("mne")
 pytest.importorskip("matplotlib")
 
-from mxne_rs.reproduce import tmi2016
-from mxne_rs.reproduce.auditory import SNR, autoregressive, prepare_auditory
-from mxne_rs.reproduce.epoch_claims import EpochClaims
-from mxne_rs.reproduce.findings import write_findings
-from mxne_rs.reproduce.head import cortical_head, find_head, volume_head
-from mxne_rs.reproduce.recorded import Others, Recording, resampling_study, simulate_epochs
-from mxne_rs.reproduce.resamples import Resamples
-from mxne_rs.reproduce.timing import Timing
-from mxne_rs.reproduce.timing_claims import TimingClaims
-from mxne_rs.reproduce.tmi2016_unchecked import unchecked
 from mxne_rs.study import run_study
+from papers import tmi2016
+from papers.auditory import SNR, autoregressive, prepare_auditory
+from papers.epoch_claims import EpochClaims
+from papers.findings import write_findings
+from papers.head import cortical_head, find_head, volume_head
+from papers.recorded import Others, Recording, resampling_study, simulate_epochs
+from papers.resamples import Resamples
+from papers.timing import Timing
+from papers.timing_claims import TimingClaims
+from papers.tmi2016_unchecked import unchecked
 
 DATA = Path(os.environ.get("MXNE_RS_DATA", Path(__file__).parents[2] / "shared" / "data"))
 CORTEX = [DATA / "cortex-1000-meg-eeg-fwd.fif", DATA / "cortex-1000-labels.npz"]
@@ -241,7 +241,7 @@ def test_verdicts_follow_the_numbers():
 
 def test_the_report_has_figures_numbers_and_claims(monkeypatch, tmp_path):
     """All of it, on a small head; two draws decide nothing that is drawn."""
-    from mxne_rs.reproduce import timing
+    from papers import timing
 
     monkeypatch.setattr(tmi2016, "find_head", lambda data: volume_head(20.0))
     monkeypatch.setattr(tmi2016, "TIMED", (60.0, 80.0))

@@ -352,7 +352,7 @@ def test_dipoles_that_fail_do_not_take_the_estimate_with_them(
     def fail(_: Any) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(mxne_rs.localization.Localization, "dipoles", fail)
+    monkeypatch.setattr(mxne_rs.inverse.localization.Localization, "dipoles", fail)
     assert localize(data, tmp_path) == 4
     assert "error: AssertionError; this is a fault of mxne-rs" in capsys.readouterr().err
     assert visible(tmp_path) == {"sources-vl.stc", "residual-ave.fif"}
@@ -366,7 +366,7 @@ def test_a_mixed_source_space_needs_a_package_and_says_so_first(
 
     def find(*arguments: Any, **how: Any) -> Any:
         told.append(capsys.readouterr().err)
-        return mxne_rs.localize.localize(*arguments, **how)
+        return mxne_rs.inverse.localize.localize(*arguments, **how)
 
     monkeypatch.setattr(mxne_rs.command, "localize", find)
     monkeypatch.setattr(mne.SourceSpaces, "kind", "mixed")
@@ -431,9 +431,9 @@ def test_an_interrupt_while_writing_leaves_the_old_results_whole(
 
 def test_a_reproduction_owns_its_files(tmp_path: Path, monkeypatch: Patch) -> None:
     """Figures and tables of an earlier run do not stay; finished parts and other files do."""
-    from mxne_rs.pages import blank_figure
-    from mxne_rs.reproduce import PAPERS
-    from mxne_rs.reproduce.findings import Claim, Findings, Picture, Table
+    from mxne_rs._axes import blank_figure
+    from papers import PAPERS
+    from papers.findings import Claim, Findings, Picture, Table
 
     def findings(names: list[str]) -> Any:
         pictures = [Picture(name, name, "", blank_figure(1, 1)) for name in names]

@@ -131,7 +131,7 @@ def test_l1l2_solves_the_problem_of_the_page(
     x = dense(solver)
     page = {
         name: one.default
-        for name, one in inspect.signature(mxne_rs.relatives.l1l2).parameters.items()
+        for name, one in inspect.signature(mxne_rs.inverse.relatives.l1l2).parameters.items()
     } | options
     evoked, forward, noise_cov = tilted
     if loose is not None:
@@ -189,11 +189,11 @@ def test_no_common_option_is_ignored(tilted: Any, name: str) -> None:
 def test_verbose_is_heard(simulated: Any, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The line of progress follows `verbose`, of the solver or of a call."""
     seen: list[Any] = []
-    kind = mxne_rs.progress.Progress
+    kind = mxne_rs._progress.Progress
     inner = kind.__init__
 
     def note(self: Any, title: str, tol: float, verbose: Any, total: int | None = None) -> None:
-        seen.append(mxne_rs.progress.wants_line(verbose))
+        seen.append(mxne_rs._progress.wants_line(verbose))
         inner(self, title, tol, False, total)
 
     monkeypatch.setattr(kind, "__init__", note)
@@ -222,7 +222,7 @@ def test_l1l2_defaults_are_those_of_the_page() -> None:
         "alpha": "auto", "max_iter": 1000, "l1_spatial": 5e-2, "l2_temporal": 0, "tol": 1e-4,
         "depth_weighting": 0.0, "center_data": True, "scale_l1_by_lmax": True,
     }  # fmt: skip
-    parameters = inspect.signature(mxne_rs.relatives.l1l2).parameters
+    parameters = inspect.signature(mxne_rs.inverse.relatives.l1l2).parameters
     assert {name: parameters[name].default for name in expected} == expected
 
 
@@ -293,7 +293,7 @@ def test_no_noise_covariance_is_the_same_noise_everywhere(simulated: Any) -> Non
 
 def test_prepared_again_for_other_sensors(simulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once for data of the same sensors; again where a channel is bad or missing."""
-    from mxne_rs import solvers
+    from mxne_rs.inverse import solvers
 
     count: list[int] = []
     prepare = solvers.prepare_model

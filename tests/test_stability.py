@@ -11,7 +11,7 @@ mne = pytest.importorskip("mne")
 matplotlib = pytest.importorskip("matplotlib")
 
 import mxne_rs  # noqa: E402
-from mxne_rs.resampling import draw_trials  # noqa: E402
+from mxne_rs.resampling.resample import draw_trials  # noqa: E402
 from mxne_rs.simulate import simulate_auditory, simulate_epochs  # noqa: E402
 
 PERCENTS = [70.0, 40.0, 25.0]

@@ -1,6 +1,8 @@
 """The shape of the code: who may import whom, how long a file may be, what is documented."""
 
+import ast
 import doctest
+import graphlib
 import inspect
 import re
 import statistics
@@ -52,69 +54,18 @@ RUST_ORDER = [
     "stream",
     "python",
 ]
-PYTHON_ORDER = [
-    "_core",
-    "warn",
-    "arrays",
-    "progress",
-    "axes",
-    "gain",
-    "curve",
-    "solution",
-    "request",
-    "whitening",
-    "debiasing",
-    "solve",
-    "sweeps",
-    "sure",
-    "store",
-    "study",
-    "resampling",
-    "alpha_choice",
-    "picks",
-    "criteria",
-    "hyperprior",
-    "methods",
-    "alpha",
-    "sklearn",
-    "settings",
-    "measurement",
-    "covariance",
-    "model",
-    "stream",
-    "localization",
-    "localize",
-    "relatives",
-    "solvers",
-    "dipoles",
-    "in_mne",
-    "inverse",
-    "paths",
-    "table",
-    "picture",
-    "path_table",
-    "path_picture",
-    "pages",
-    "report",
-    "stability_picture",
-    "stability",
-    "simulate",
-    "reproduce",
-    "live",
-    "command",
-    "__init__",
-    "__main__",
-]
-#: Inside of the command line, a package of its own.
-COMMAND_ORDER = [
-    "wording",
-    "console",
-    "values",
-    "options",
-    "reading",
-    "folder",
-    "writing",
-    "__init__",
+#: From the bottom to the top: the rooms of the package, a file or a folder each. A room may use
+#: those on lower floors; the Python rows of docs/design.md are these.
+PYTHON_FLOORS = [
+    ["_core"],
+    ["_arguments", "simulate"],
+    ["_progress", "_axes"],
+    ["solve"],
+    ["alpha", "study", "sklearn"],
+    ["inverse"],
+    ["views", "live"],
+    ["resampling", "command"],
+    ["__init__", "__main__"],
 ]
 
 
@@ -144,12 +95,41 @@ def rust_imports(path):
     return set(names + re.findall(r"\w+", " ".join(grouped)))
 
 
-def python_imports(path):
-    """Modules of the package that a Python file names after `from .` or `from . import`."""
-    text = path.read_text()
-    names = re.findall(r"^\s*from \.(\w+) import", text, flags=re.MULTILINE)
-    listed = re.findall(r"^\s*from \. import (.*)$", text, flags=re.MULTILINE)
-    return {*names, *re.findall(r"\w+", " ".join(listed))}
+def python_files():
+    """Every module of the package, by its dotted name below it."""
+    return {
+        ".".join(path.relative_to(PYTHON).with_suffix("").parts): path
+        for path in sorted(PYTHON.rglob("*.py"))
+    }
+
+
+def python_imports(name, path):
+    """Modules of the package that a module imports, wherever in its text."""
+    folder, found = name.split(".")[:-1], set()
+    modules = {*python_files(), "_core"}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            start = folder[: len(folder) - node.level + 1] + (node.module or "").split(".")
+            start = ".".join(filter(None, start))
+            for member in node.names:
+                named = [f"{start}.{member.name}".lstrip("."), start, f"{start}.__init__"]
+                found.add(next(one for one in named if one in modules))
+    return found
+
+
+def python_arrows():
+    """Pairs of rooms, the first of which imports the second; faces that hand names on are none."""
+    return {
+        (room_of(name), room_of(other))
+        for name, path in python_files().items()
+        for other in python_imports(name, path)
+        if room_of(name) != room_of(other)
+    }
+
+
+def room_of(name):
+    """The file or folder at the top of the package in which a module stands."""
+    return name.split(".")[0]
 
 
 def design_rows(title):
@@ -169,41 +149,61 @@ def test_rust_modules_use_only_what_stands_below_them(path, module):
     assert module == "python" or not others, f"from the crate root: {others}"
 
 
-@pytest.mark.parametrize(
-    ("path", "order"),
-    [(path, PYTHON_ORDER) for path in sorted(PYTHON.glob("*.py"))]
-    + [(path, COMMAND_ORDER) for path in sorted((PYTHON / "command").glob("*.py"))],
-    ids=lambda part: part.stem if isinstance(part, Path) else "",
-)
-def test_python_modules_use_only_what_stands_below_them(path, order):
-    """Every relative import names a module strictly lower."""
-    assert path.stem in order, f"{path.stem} has no place in the order"
-    assert python_imports(path) <= set(order[: order.index(path.stem)])
+def test_python_rooms_use_only_what_stands_on_lower_floors():
+    """No import leads up, or to the other rooms of the same floor."""
+    floor = {room: level for level, rooms in enumerate(PYTHON_FLOORS) for room in rooms}
+    assert {room_of(name) for name in python_files()} | {"_core"} == set(floor)
+    assert {(a, b) for a, b in python_arrows() if floor[a] <= floor[b]} == set()
 
 
-@pytest.mark.parametrize("path", sorted((PYTHON / "command").glob("*.py")), ids=lambda p: p.stem)
-def test_command_line_uses_only_what_stands_below_it(path):
-    """Every import from the package around it names a module below `command`."""
-    outside = re.findall(r"^\s*from \.\.(\w+) import", path.read_text(), flags=re.MULTILINE)
-    assert set(outside) <= set(PYTHON_ORDER[: PYTHON_ORDER.index("command")])
+def test_python_house_is_small(capsys):
+    """At most 18 rooms, 9 floors (the compiled module included) and 50 arrows."""
+    rooms = [room for floor in PYTHON_FLOORS for room in floor]
+    with capsys.disabled():
+        print(f" {len(rooms)} rooms, {len(PYTHON_FLOORS)} floors, {len(python_arrows())} arrows ")
+    assert len(rooms) <= 18
+    assert len(PYTHON_FLOORS) <= 9
+    assert len(python_arrows()) <= 50
 
 
-@pytest.mark.parametrize(
-    ("title", "order"), [("Rust", RUST_ORDER), ("Python", PYTHON_ORDER)], ids=["rust", "python"]
-)
-def test_order_is_the_one_of_the_design(title, order):
-    """The page and this file cannot drift apart."""
-    rows = design_rows(title)
-    assert set(rows) <= set(order)
-    assert rows == sorted(rows, key=order.index, reverse=True)
+def test_no_circle_inside_a_python_room():
+    """The modules of a folder can be put in an order; a face at its top hands names on."""
+    imports = {name: python_imports(name, path) for name, path in python_files().items()}
+    graph = {
+        name: {other for other in others if room_of(other) == room_of(name)}
+        for name, others in imports.items()
+    }
+    assert list(graphlib.TopologicalSorter(graph).static_order())
 
 
-def test_every_module_in_the_order_exists():
-    """No row outlives its module."""
+def test_python_files_and_functions_are_short():
+    """At most 400 lines a file, and 80 lines of code (without docstring) a function."""
+    long = {}
+    for name, path in python_files().items():
+        text = path.read_text()
+        long[name] = len(text.splitlines()) - 400
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef):
+                first = node.body[ast.get_docstring(node) is not None :]
+                long[f"{name}.{node.name}"] = (
+                    node.end_lineno - first[0].lineno + 1 - 80 if first else 0
+                )
+    assert not {name: lines for name, lines in long.items() if lines > 0}
+
+
+def test_python_rooms_are_those_of_the_design():
+    """The page and this file cannot drift apart: a row is a floor."""
+    section = (ROOT / "docs" / "design.md").read_text().split("## Python")[1].split("\n## ")[0]
+    rows = re.findall(r"^    \d  ([\w, ]+):", section, flags=re.MULTILINE)
+    assert [row.split(", ") for row in rows] == PYTHON_FLOORS[::-1]
+
+
+def test_rust_order_is_the_one_of_the_design():
+    """The page and this file cannot drift apart, and no row outlives its module."""
+    rows = design_rows("Rust")
+    assert set(rows) <= set(RUST_ORDER)
+    assert rows == sorted(rows, key=RUST_ORDER.index, reverse=True)
     assert {module for _, module in rust_files()} == set(RUST_ORDER)
-    flat = {path.stem for path in PYTHON.glob("*.py")}
-    assert flat | {"command", "live", "reproduce"} == set(PYTHON_ORDER) - {"_core"}
-    assert {path.stem for path in (PYTHON / "command").glob("*.py")} == set(COMMAND_ORDER)
 
 
 def test_rust_files_are_short():

@@ -15,9 +15,10 @@ import numpy as np
 import pytest
 
 import mxne_rs
-from mxne_rs.resampling import draw_trials, expected_false, resample
-from mxne_rs.store import UNFINISHED, Store
+from mxne_rs.alpha.criteria import draw_trials, expected_false
+from mxne_rs.resampling.resample import resample
 from mxne_rs.study import Cost, Study, run_study
+from mxne_rs.study.store import UNFINISHED, Store
 
 joblib = pytest.importorskip("joblib")
 

@@ -20,7 +20,7 @@ from mne.inverse_sparse.mxne_optim import (  # noqa: E402
     mixed_norm_solver,
 )
 
-from mxne_rs.in_mne import PLACES, TESTED  # noqa: E402
+from mxne_rs.inverse.in_mne import PLACES, TESTED  # noqa: E402
 
 NAMES = [(module, name) for module, name in PLACES]
 

@@ -44,11 +44,11 @@ REST = "Others"
 #: Public names of modules that are not imported with the package (they need MNE or scikit-learn).
 MODULES = {
     "Everything about one solve, on MNE objects": [
-        "localize.localize",
-        "paths.localize_path",
-        "localization.Localization",
-        "picture.draw",
-        "report.write_report",
+        "inverse.localize.localize",
+        "inverse.paths.localize_path",
+        "inverse.localization.Localization",
+        "views.localization.draw",
+        "views.report.write_report",
     ],
     "Live recordings, in a thread": [
         "live.Monitor",

@@ -33,12 +33,12 @@ for alpha in (90, 40, 10):
 # A path
 # ------
 #
-# :func:`~mxne_rs.paths.localize_path` solves at falling values, each started from the last
+# :func:`~mxne_rs.inverse.paths.localize_path` solves at falling values, each started from the last
 # answer. What does not change over a wide range of alpha is in the data, not in the choice.
 # With plain MxNE more and more sources come in; the reweighting of irMxNE keeps the two that
 # were simulated.
 
-from mxne_rs.paths import localize_path
+from mxne_rs.inverse.paths import localize_path
 
 percents = np.geomspace(90, 8, 12)
 fig, axes = plt.subplots(1, 2, sharex=True, layout="constrained")
@@ -190,7 +190,7 @@ plt.show()
 # made by ``prepare_model``; scaled like this, alpha is in percent as above.
 
 import mxne_rs
-from mxne_rs.model import prepare_model
+from mxne_rs.inverse.model import prepare_model
 
 model = prepare_model(evoked.info, forward, noise_cov)
 data = model.whiten(evoked)

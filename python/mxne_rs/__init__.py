@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from ._core import __version__
-from .alpha import choose_alpha
-from .alpha_choice import AlphaChoice
-from .curve import SureCurve
-from .debiasing import debias
-from .dipoles import make_stc_from_dipoles
-from .gain import Gain
-from .in_mne import use_in_mne
-from .inverse import mixed_norm, mixed_norm_epochs, mixed_norm_raw
-from .solution import ConvergenceWarning, Record, Solution
-from .solve import alpha_max, duality_gap, group_soft_threshold, solve_irmxne, solve_mxne
-from .solvers import Solver, list_solvers
-from .stability import Stability, StabilityRow, stability
-from .stream import Estimate, Stream
-from .sure import solve_sure
-from .sweeps import Path, solve_batch, solve_path
-from .whitening import whitener
+from .alpha.choice import AlphaChoice
+from .alpha.choose import choose_alpha
+from .alpha.sure import solve_sure
+from .inverse.dipoles import make_stc_from_dipoles
+from .inverse.in_mne import use_in_mne
+from .inverse.mixed_norm import mixed_norm, mixed_norm_epochs, mixed_norm_raw
+from .inverse.solvers import Solver, list_solvers
+from .live.stream import Estimate, Stream
+from .resampling.stability import Stability, StabilityRow, stability
+from .solve.debias import debias
+from .solve.gain import Gain
+from .solve.many import Path, solve_batch, solve_path
+from .solve.single import alpha_max, duality_gap, group_soft_threshold, solve_irmxne, solve_mxne
+from .solve.solution import ConvergenceWarning, Record, Solution, SureCurve
+from .solve.whiten import whitener
 
 __all__ = [
     "AlphaChoice",

@@ -1,11 +1,10 @@
-"""The compiled solver. Private: its documentation is that of :mod:`mxne_rs.solve`."""
+"""The compiled solver. Private: :mod:`mxne_rs.solve` documents it."""
 
-from typing import final
+from collections.abc import Callable
+from typing import Protocol, final
 
 import numpy as np
 from numpy.typing import NDArray
-
-from .request import Request, Rounds
 
 __all__ = [
     "Estimate",
@@ -26,6 +25,40 @@ __all__ = [
 
 __version__: str
 back_end: str
+
+class _Request(Protocol):
+    @property
+    def alpha(self) -> float: ...
+    @property
+    def weights(self) -> NDArray[np.float64] | None: ...
+    @property
+    def ridge(self) -> float: ...
+    @property
+    def tol(self) -> float: ...
+    @property
+    def max_iter(self) -> int: ...
+    @property
+    def time_limit(self) -> float | None: ...
+    @property
+    def init(self) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None: ...
+    @property
+    def solver(self) -> str: ...
+    @property
+    def active_set_size(self) -> int | None: ...
+    @property
+    def n_threads(self) -> int: ...
+    @property
+    def progress(self) -> Callable[[int, float, int], None] | None: ...
+
+class _Rounds(Protocol):
+    @property
+    def n_reweights(self) -> int: ...
+    @property
+    def tol_reweight(self) -> float: ...
+    @property
+    def surrogate(self) -> str: ...
+    @property
+    def amplitude_unit(self) -> float | str: ...
 
 @final
 class Gain:
@@ -66,36 +99,36 @@ class Outcome:
         self,
     ) -> tuple[float, NDArray[np.float64], int, bool, float, int] | None: ...
 
-def solve_mxne(gain: Gain, data: NDArray[np.float64], request: Request) -> Outcome: ...
+def solve_mxne(gain: Gain, data: NDArray[np.float64], request: _Request) -> Outcome: ...
 def solve_irmxne(
-    gain: Gain, data: NDArray[np.float64], request: Request, rounds: Rounds
+    gain: Gain, data: NDArray[np.float64], request: _Request, rounds: _Rounds
 ) -> Outcome: ...
 def solve_path(
     gain: Gain,
     data: NDArray[np.float64],
     alphas: NDArray[np.float64],
-    request: Request,
-    rounds: Rounds | None,
+    request: _Request,
+    rounds: _Rounds | None,
 ) -> tuple[list[Outcome], list[Outcome]]: ...
 def solve_paths(
     gain: Gain,
     data: list[NDArray[np.float64]],
     alphas: NDArray[np.float64],
-    request: Request,
-    rounds: Rounds | None,
+    request: _Request,
+    rounds: _Rounds | None,
 ) -> list[tuple[list[Outcome], list[Outcome]]]: ...
 def solve_batch(
     gain: Gain,
     data: list[NDArray[np.float64]],
     alphas: NDArray[np.float64],
-    request: Request,
-    rounds: Rounds | None,
+    request: _Request,
+    rounds: _Rounds | None,
 ) -> list[Outcome]: ...
 def alpha_max(
     gain: Gain, data: NDArray[np.float64], weights: NDArray[np.float64] | None, n_threads: int
 ) -> float: ...
 def duality_gap(
-    gain: Gain, data: NDArray[np.float64], x: NDArray[np.float64], request: Request
+    gain: Gain, data: NDArray[np.float64], x: NDArray[np.float64], request: _Request
 ) -> tuple[float, float, float]: ...
 def group_soft_threshold(block: NDArray[np.float64], threshold: float) -> NDArray[np.float64]: ...
 

@@ -8,10 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .arrays import Floats, as_count, as_number
-from .gain import Gain
-from .solve import alpha_max, solve_irmxne, solve_mxne
-from .warn import warn
+from ._arguments import Floats, as_count, as_number, warn
+from .solve.gain import Gain
+from .solve.single import alpha_max, solve_irmxne, solve_mxne
 
 try:
     from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin

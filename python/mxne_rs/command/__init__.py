@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..localization import Localization
-from ..localize import localize
-from ..paths import localize_path
+from ..inverse.localization import Localization
+from ..inverse.localize import localize
+from ..inverse.paths import localize_path
 from ..simulate import write_simulation
-from ..solution import ConvergenceWarning
+from ..solve.solution import ConvergenceWarning
 from .console import any_text, draw_without_a_window, print_lines
 from .folder import Results, make_folder
 from .options import parse
@@ -29,6 +29,8 @@ from .writing import RESIDUAL, Written, needs_h5io, write_localization, write_pa
 
 __all__ = ["main"]
 
+#: The papers' protocols in a clone of the project; an installed package is without them.
+EVIDENCE = Path(__file__).resolve().parents[3] / "evidence"
 #: What the exit codes mean; `mxne-rs --help` lists them.
 DONE, NO_SOURCE, WRONG_INPUT, NOT_CONVERGED, FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
@@ -182,7 +184,7 @@ def _simulate(options: argparse.Namespace) -> Answer:
 def _stream(options: argparse.Namespace) -> Answer:
     from ..live.lsl import Reader
     from ..live.session import run_session
-    from ..stream import Stream
+    from ..live.stream import Stream
 
     with _quiet(options):
         info, forward, noise_cov = read_live(options)
@@ -230,8 +232,8 @@ def _replay(options: argparse.Namespace) -> Answer:
 def _reproduce(options: argparse.Namespace) -> Answer:
     out = Path(options.out)
     with _quiet(options):
-        from ..reproduce import PAPERS
-        from ..reproduce.findings import writers_of
+        from papers import PAPERS
+        from papers.findings import writers_of
 
         make_folder(out, "--out")
         how = read_recording(options)

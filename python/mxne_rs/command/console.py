@@ -9,8 +9,6 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 
-__all__ = ["any_text", "draw_without_a_window", "print_lines"]
-
 
 @contextlib.contextmanager
 def any_text() -> Iterator[None]:

@@ -14,8 +14,6 @@ from typing import Any
 
 from .wording import NotWritten, WrongInput, one_line
 
-__all__ = ["Results", "make_folder"]
-
 Writer = Callable[[Path], Any]
 
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from .._core import __version__
+from ..inverse.settings import look_like_parts
 from ..live.outlet import LAYOUT
 from ..live.units import UNITS
-from ..request import N_REWEIGHTS
-from ..settings import look_like_parts
+from ..solve.options import N_REWEIGHTS
 from .values import (
     COARSEST,
     FINEST,
@@ -29,8 +29,6 @@ from .values import (
     unit_of_amplitudes,
 )
 from .wording import WrongInput
-
-__all__ = ["parse"]
 
 #: Percentages that SURE chooses from, and that a path is solved at: ends and number.
 SURE_GRID, PATH_GRID = (100.0, 10.0, 15), (100.0, 10.0, 20)

@@ -8,11 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..covariance import some
-from ..measurement import as_evokeds, evoked_of_raw
+from ..inverse.covariance import some
+from ..inverse.data import as_evokeds, evoked_of_raw
 from .wording import WrongInput, one_line
-
-__all__ = ["Inputs", "keep_inputs", "read_inputs", "read_live"]
 
 #: How `mne.what` calls the kinds of FIF files, and how a person does.
 KINDS = {

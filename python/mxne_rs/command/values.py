@@ -7,21 +7,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..request import as_unit
-
-__all__ = [
-    "COARSEST",
-    "FINEST",
-    "Grid",
-    "count",
-    "exponent",
-    "orientation",
-    "percent_or_sure",
-    "positive",
-    "seconds",
-    "seconds_or_none",
-    "spacing",
-]
+from ..solve.options import as_unit
 
 #: Distances between the locations of a simulation in mm: finer ones fill the memory of a laptop, on
 #: coarser ones the true sources are no longer where they should be.

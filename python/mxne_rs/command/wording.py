@@ -5,18 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .. import arrays
-from ..localization import Localization
-from ..sure import doubt
-
-__all__ = [
-    "NotWritten",
-    "WrongInput",
-    "doubt_line",
-    "one_line",
-    "shortfall_line",
-    "unsettled_line",
-]
+from .._arguments import one_line as shortened
+from ..alpha.sure import doubt
+from ..inverse.localization import Localization
 
 
 class WrongInput(Exception):
@@ -50,7 +41,7 @@ def one_line(message: object) -> str:
     >>> one_line("first\\n   second"), one_line(AssertionError())
     ('first second', 'AssertionError')
     """
-    return arrays.one_line(message) or type(message).__name__
+    return shortened(message) or type(message).__name__
 
 
 def shortfall_line(found: Sequence[Localization], options: Any) -> str | None:
@@ -66,7 +57,7 @@ def shortfall_line(found: Sequence[Localization], options: Any) -> str | None:
     Examples
     --------
     >>> from argparse import Namespace
-    >>> from mxne_rs.localize import localize
+    >>> from mxne_rs.inverse.localize import localize
     >>> from mxne_rs.simulate import simulate_auditory
     >>> from mxne_rs.command.wording import shortfall_line
     >>> found = localize(*simulate_auditory(spacing=20.0), alpha=20, verbose=False)
@@ -118,7 +109,7 @@ def doubt_line(found: Localization) -> str | None:
 
     Examples
     --------
-    >>> from mxne_rs.localize import localize
+    >>> from mxne_rs.inverse.localize import localize
     >>> from mxne_rs.simulate import simulate_auditory
     >>> from mxne_rs.command.wording import doubt_line
     >>> doubt_line(localize(*simulate_auditory(spacing=20.0), alpha=20, verbose=False)) is None
@@ -151,7 +142,7 @@ def unsettled_line(found: Sequence[Localization]) -> str | None:
 
     Examples
     --------
-    >>> from mxne_rs.localize import localize
+    >>> from mxne_rs.inverse.localize import localize
     >>> from mxne_rs.simulate import simulate_auditory
     >>> from mxne_rs.command.wording import unsettled_line
     >>> data = simulate_auditory(spacing=20.0)

@@ -8,16 +8,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..localization import Localization
-from ..path_picture import draw_path
-from ..path_table import format_path, write_path_sources, write_path_table
-from ..picture import draw
-from ..report import write_report
-from ..table import SourceRow, format_table, source_table, write_table
+from ..inverse.localization import Localization
+from ..views.localization import draw
+from ..views.path import draw_path
+from ..views.report import write_report
+from ..views.table import (
+    SourceRow,
+    format_path,
+    format_table,
+    source_table,
+    write_path_sources,
+    write_path_table,
+    write_table,
+)
 from .folder import Results
 from .wording import one_line, unsettled_line
-
-__all__ = ["RESIDUAL", "Written", "needs_h5io", "write_localization", "write_path"]
 
 #: The file of results that may be read again as data.
 RESIDUAL = "residual-ave.fif"
@@ -107,7 +112,7 @@ def write_localization(
     Examples
     --------
     >>> import mne, pathlib, tempfile
-    >>> from mxne_rs.localize import localize
+    >>> from mxne_rs.inverse.localize import localize
     >>> from mxne_rs.simulate import simulate_auditory
     >>> from mxne_rs.command.writing import write_localization
     >>> found = localize(*simulate_auditory(spacing=20.0), alpha=20, verbose=False)
@@ -192,7 +197,7 @@ def write_path(found: Sequence[Localization], out: Path) -> Written:
     Examples
     --------
     >>> import pathlib, tempfile
-    >>> from mxne_rs.paths import localize_path
+    >>> from mxne_rs.inverse.paths import localize_path
     >>> from mxne_rs.simulate import simulate_auditory
     >>> from mxne_rs.command.writing import write_path
     >>> found = localize_path(*simulate_auditory(spacing=20.0), [80, 20], verbose=False)

@@ -6,9 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Floats
-
-__all__ = ["SIGN", "count_line", "side_of", "signed_courses", "signed_peaks"]
+from .._arguments import Floats
 
 #: What a positive amplitude means, for captions.
 SIGN = "positive points out of the cortex, with free orientation upwards"

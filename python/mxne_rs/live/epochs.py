@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Floats
-from ..stream import Estimate, Stream
-
-__all__ = ["EpochUpdate", "solve_epochs"]
+from .._arguments import Floats
+from .stream import Estimate, Stream
 
 #: Seconds between two looks for new epochs.
 PAUSE = 0.005

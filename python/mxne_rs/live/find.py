@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 
 from .units import declared_factors
 
-__all__ = ["Found", "find_streams", "open_stream", "several_of_a_name", "the_one"]
-
 #: Seconds for which streams are looked for at a time, and for which one is opened.
 PATIENCE, OPENING = 1.0, 10.0
 

@@ -11,14 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Floats, one_line
-from ..warn import warn
+from .._arguments import Floats, one_line, warn
 from .clock import SampleClock
 from .find import PATIENCE, Found, find_streams, open_stream, several_of_a_name, the_one
 from .monitor import Monitor
 from .units import UNITS
-
-__all__ = ["Reader", "import_lsl", "play"]
 
 #: Seconds after which silence is told, and for which a sample is waited for at a time.
 SILENCE, WAIT = 1.0, 0.2

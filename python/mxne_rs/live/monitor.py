@@ -12,12 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arrays import Floats, as_count, as_floats
-from ..stream import Estimate, Stream
-from ..warn import warn
+from .._arguments import Floats, as_count, as_floats, warn
+from .stream import Estimate, Stream
 from .units import UNITS, implausible_lines, noise_power
-
-__all__ = ["Monitor", "Statistics", "Update"]
 
 #: Windows of which latencies are kept.
 RECENT = 2000

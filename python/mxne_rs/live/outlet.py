@@ -6,11 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ..arrays import Floats
+from .._arguments import Floats
 from .lsl import import_lsl
 from .monitor import Update
-
-__all__ = ["LAYOUT", "Outlet"]
 
 #: Sources that a sample has room for.
 PUBLISHED = 16

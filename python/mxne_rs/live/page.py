@@ -12,11 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Floats
+from .._arguments import Floats
 from .courses import SIGN, count_line, side_of, signed_courses, signed_peaks
 from .monitor import Monitor, Update
-
-__all__ = ["PageView"]
 
 #: Seconds of time courses, points of the outline.
 PAST, OUTLINE = 5.0, 3000

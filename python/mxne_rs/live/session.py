@@ -8,14 +8,12 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Any
 
-from ..stream import Stream
 from .lsl import Reader
 from .monitor import Monitor, Statistics, Update
 from .outlet import Outlet
 from .page import PageView
+from .stream import Stream
 from .terminal import TerminalView
-
-__all__ = ["run_session"]
 
 
 def run_session(

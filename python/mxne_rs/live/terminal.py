@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Floats
+from .._arguments import Floats
 from .courses import SIGN, count_line, side_of, signed_courses, signed_peaks
 from .monitor import Monitor, Update
-
-__all__ = ["TerminalView", "sparkline"]
 
 BARS = "▁▂▃▄▅▆▇█"
 #: Sources that are listed, windows of which their history is kept.

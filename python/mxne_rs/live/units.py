@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Floats
-
-__all__ = ["UNITS", "declared_factors", "factor_of", "implausible_lines", "noise_power"]
+from .._arguments import Floats
 
 #: What samples are multiplied with to be in V, T or T/m.
 UNITS = {

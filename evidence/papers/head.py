@@ -1,0 +1,208 @@
+"""Heads with two auditory sources: a cortex where its files are, else a volume made by MNE."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mxne_rs._arguments import Floats
+from mxne_rs.simulate import TRUE_SOURCES, simulate_auditory, true_locations
+
+#: Region of the true sources, and the angle between their dipoles and the normal of the cortex in
+#: degrees.
+REGION, TILT = "transversetemporal", 30.0
+#: Geodesic distances are looked at up to here, in m.
+FAR = 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """A forward solution, and where the two true sources are.
+
+    Attributes
+    ----------
+    name : str
+        What it is.
+    forward : mne.Forward
+        Free orientation, MEG.
+    normals : array, shape (n_locations, 3)
+        Unit vectors, head coordinates: of the cortex; in a volume drawn at random.
+    true : array of int, shape (2,)
+        Locations of the true sources, left and right.
+    directions : array, shape (2, 3)
+        Unit vectors of their currents.
+    distances : array, shape (2, n_locations)
+        From the true sources in m: along the cortex, or straight in a volume; infinite beyond
+        5 cm along the cortex.
+    """
+
+    name: str
+    forward: Any
+    normals: Floats
+    true: NDArray[np.intp]
+    directions: Floats
+    distances: Floats
+
+    @property
+    def n_locations(self) -> int:
+        """Number of locations."""
+        return len(self.normals)
+
+    def info(self, sfreq: float) -> Any:
+        """Measurement information of the forward solution's sensors, without projections."""
+        import mne
+
+        source = self.forward["info"]
+        names = list(source["ch_names"])
+        kinds = [mne.channel_type(source, index) for index in range(len(names))]
+        info = mne.create_info(names, sfreq, kinds, verbose="ERROR")
+        for ours, theirs in zip(info["chs"], source["chs"], strict=True):
+            for key in ("loc", "coil_type", "unit", "coord_frame"):
+                ours[key] = theirs[key]
+        info["dev_head_t"] = source["dev_head_t"]
+        return info
+
+
+def find_head(data: str | os.PathLike[str] | None = None, n_locations: int = 7498) -> Head:
+    """The cortex in a folder, or the volume where there is none.
+
+    Parameters
+    ----------
+    data : path | None
+        Folder with ``cortex-7498-meg-fwd.fif`` and ``cortex-7498-labels.npz``. None is that of the
+        environment variable MXNE_RS_DATA, or ``../shared/data``, if they are there.
+    n_locations : int
+        7498, or 1000 for ``cortex-1000-meg-eeg-fwd.fif`` and its labels.
+
+    Returns
+    -------
+    head : Head
+
+    Raises
+    ------
+    FileNotFoundError
+        Where a folder was given that does not hold them.
+    """
+    folder = Path(data or os.environ.get("MXNE_RS_DATA") or Path("..", "shared", "data"))
+    sensors = "meg" if n_locations == 7498 else "meg-eeg"
+    forward = folder / f"cortex-{n_locations}-{sensors}-fwd.fif"
+    labels = folder / f"cortex-{n_locations}-labels.npz"
+    if forward.exists() and labels.exists():
+        return cortical_head(forward, labels)
+    if data is not None:
+        raise FileNotFoundError(
+            f"data is {str(folder)!r}, which does not hold {forward.name} and {labels.name}; "
+            "leave it out for a head model that is made here"
+        )
+    return volume_head()
+
+
+def cortical_head(forward: Path, labels: Path) -> Head:
+    """A cortex; its true sources are on top of the transverse temporal regions.
+
+    There the normal points up, as on the plane where the N100m comes from: the approximate regions
+    reach to the side of the head, where MEG is nearly blind to what is normal to the cortex.
+
+    Parameters
+    ----------
+    forward : path
+        A forward solution of free orientation on a surface; its MEG channels are used.
+    labels : path
+        For its locations ``lh_aparc`` and ``rh_aparc``, the names of their regions.
+
+    Returns
+    -------
+    head : Head
+    """
+    import mne
+
+    solution = mne.read_forward_solution(forward, verbose="ERROR")
+    solution = mne.pick_types_forward(solution, meg=True, eeg=False)
+    names = np.load(labels)
+    true, offset = [], 0
+    for space, side in zip(solution["src"], ("lh", "rh"), strict=True):
+        inside = np.flatnonzero(names[f"{side}_aparc"] == REGION)
+        upwards = space["nn"][space["vertno"][inside], 2]
+        true.append(offset + int(inside[upwards.argmax()]))
+        offset += len(space["vertno"])
+    normals = _normals(solution)
+    distances = np.vstack([_along_cortex(solution["src"], location) for location in true])
+    name = f"cortex of {len(normals)} locations ({Path(forward).name})"
+    return Head(name, solution, normals, np.array(true), _tilted(normals[true]), distances)
+
+
+def volume_head(spacing: float = 8.0) -> Head:
+    """The head model of `mxne_rs.simulate`: a volume inside the skull, distances straight.
+
+    Parameters
+    ----------
+    spacing : float
+        Mean distance between neighbours in mm.
+
+    Returns
+    -------
+    head : Head
+
+    Examples
+    --------
+    >>> from papers.head import volume_head
+    >>> head = volume_head(spacing=25.0)
+    >>> head.distances.shape == (2, head.n_locations), head.distances[0, head.true[0]]
+    (True, np.float64(0.0))
+    """
+    _, forward, _ = simulate_auditory(spacing=spacing)
+    true = np.array(true_locations(forward))
+    # Not the radial ones of the grid, which a sphere hides from MEG.
+    normals = np.random.default_rng(0).standard_normal((len(forward["source_rr"]), 3))
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    directions = np.array([source.direction for source in TRUE_SOURCES])
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    places = np.asarray(forward["source_rr"])
+    distances = np.linalg.norm(places - places[true][:, np.newaxis], axis=2)
+    name = f"volume of {len(normals)} locations (sphere model)"
+    return Head(name, forward, normals, true, directions, distances)
+
+
+def _normals(forward: Any) -> Floats:
+    """Unit normals of all locations, in head coordinates."""
+    normals = np.vstack([space["nn"][space["vertno"]] for space in forward["src"]])
+    lengths = np.linalg.norm(normals, axis=1, keepdims=True)
+    return np.asarray(normals / lengths, dtype=np.float64)
+
+
+def _tilted(normals: Floats) -> Floats:
+    """Directions `TILT` away from the normals, towards the front of the head."""
+    front = np.array([0.0, 1.0, 0.0])
+    across = front - (normals @ front)[:, np.newaxis] * normals
+    across /= np.linalg.norm(across, axis=1, keepdims=True)
+    angle = np.deg2rad(TILT)
+    return np.asarray(np.cos(angle) * normals + np.sin(angle) * across)
+
+
+def _along_cortex(spaces: Any, location: int) -> Floats:
+    """Distances of all locations from one, along the edges of the mesh (m); infinite where far."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import dijkstra
+
+    distances = []
+    for space in spaces:
+        vertices = space["vertno"]
+        if not 0 <= location < len(vertices):
+            distances.append(np.full(len(vertices), np.inf))
+        else:
+            triangles = space["tris"]
+            ends = np.vstack([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
+            # Each edge once: entries that stand twice would be added up.
+            first, second = np.unique(np.sort(ends, axis=1), axis=0).T
+            lengths = np.linalg.norm(space["rr"][first] - space["rr"][second], axis=1)
+            shape = (len(space["rr"]),) * 2
+            graph = coo_array((lengths, (first, second)), shape=shape).tocsr()
+            reached = dijkstra(graph, directed=False, indices=vertices[location], limit=FAR)
+            distances.append(reached[vertices])
+        location -= len(vertices)
+    return np.concatenate(distances)

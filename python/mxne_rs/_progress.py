@@ -1,0 +1,96 @@
+"""``verbose``: one line that updates while a solve runs, and records through :mod:`logging`."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ._arguments import as_choice, is_number, shown
+
+logger = logging.getLogger("mxne_rs")
+#: What a closed or missing stream raises: no reason to give up a solve.
+UNWRITABLE = (OSError, ValueError, AttributeError)
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+class Progress:
+    """Context in which a solve reports; silent unless a terminal looks on, or ``verbose`` is set.
+
+    ``verbose`` is as for `wants_line`; None shows the line on a terminal. The line is drawn
+    by tqdm where it is installed. ``total`` makes it a bar over that many problems.
+    """
+
+    def __init__(self, title: str, tol: float, verbose: Any, total: int | None = None) -> None:
+        self.title, self.tol, self.total = title, tol, total
+        wanted = wants_line(verbose)
+        self.shown = _is_terminal() if wanted is None else wanted
+        self.bar: Any = None
+
+    def __enter__(self) -> Callable[[int, float, int], None] | None:
+        """Return what the solver calls with (count, gap, active locations), or nothing."""
+        if not self.shown:
+            return None
+        try:
+            from tqdm import tqdm
+        except ImportError:
+            return None
+        unit = " epochs" if self.total is None else " solved"
+        try:
+            self.bar = tqdm(desc=self.title, unit=unit, total=self.total, leave=False, delay=0.2)
+        except UNWRITABLE:
+            return None
+        return self.update
+
+    def update(self, n_iter: int, gap: float, n_active: int) -> None:
+        """Redraw the line, as long as there is somewhere to draw it."""
+        if self.bar is None:
+            return
+        try:
+            self.bar.n = n_iter
+            if self.total is not None:
+                self.bar.refresh()
+            else:
+                self.bar.set_postfix_str(f"gap {gap:.1e} of {self.tol:.0e}, {n_active} locations")
+        except UNWRITABLE:
+            self.bar = None
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: types.TracebackType | None,
+    ) -> None:
+        """Clear the line."""
+        if self.bar is not None:
+            with contextlib.suppress(*UNWRITABLE):
+                self.bar.close()
+
+
+def wants_line(verbose: Any) -> bool | None:
+    """Whether to show the line; None leaves it to the terminal.
+
+    A level of :mod:`logging`, as MNE takes it, means True from INFO downwards.
+    """
+    if verbose is None or isinstance(verbose, (bool, np.bool_)):
+        return None if verbose is None else bool(verbose)
+    if isinstance(verbose, str):
+        return as_choice("verbose", verbose.upper(), LEVELS) in ("DEBUG", "INFO")
+    if is_number(verbose):
+        return bool(verbose <= logging.INFO)
+    raise TypeError(
+        f"verbose is {shown(verbose)}; give True, False, None or a level such as 'WARNING'"
+    )
+
+
+def _is_terminal() -> bool:
+    """Whether somebody looks on; a stream that is closed or no stream is nobody."""
+    try:
+        return bool(sys.stderr.isatty())
+    except (AttributeError, ValueError):
+        return False

@@ -1,0 +1,250 @@
+"""The alpha that was chosen, with the curve it was chosen on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._arguments import Floats, warn
+from .._axes import GREY, falling, plain
+from ..solve.many import Path
+from ..solve.solution import Solution, reported
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+#: What the values of each method are.
+LABELS = {
+    "sure": "estimated risk",
+    "cv": "error on held-out sensors",
+    "stability": "bound on false locations",
+    "map": "alpha after the next step",
+    "discrepancy": "residual power / noise power",
+    "gof": "explained variance",
+    "n_sources": "locations",
+}
+CURVE_COLOUR = "#0072B2"
+CHOICE_COLOUR = "#D55E00"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class AlphaChoice:
+    """What :func:`choose_alpha` found.
+
+    The curves are of all the data and have a value for each alpha. Of the method "map" the alphas
+    are the steps of its fixed point, and the curves those of their MxNE.
+
+    Attributes
+    ----------
+    method : str
+        How alpha was chosen.
+    alpha : float
+        The choice, absolute.
+    index : int
+        Its position in ``alphas``.
+    alphas : array, shape (n_alphas,)
+        Those that were solved, absolute, falling.
+    values : array, shape (n_alphas,)
+        What the method looks at:
+
+        - "sure": the estimate of ``|G X - G X_true|^2``
+        - "cv": ``|M - G X|^2`` on the sensors left out, in units of ``|M|^2``
+        - "stability": the bound on the expected number of false locations
+        - "map": the alpha that would follow
+        - "discrepancy": ``|M - G X|^2`` in units of the power of the noise
+        - "gof": ``1 - |M - G X|^2 / |M|^2``
+        - "n_sources": active locations
+
+        NaN where a solve that it needs stopped before its gap was reached.
+    target : float | None
+        What the values are compared with: ``max_false``, 1 (discrepancy), ``gof``,
+        ``n_sources``; None where the smallest value, or the fixed point, is the choice.
+    n_active : array of int, shape (n_alphas,)
+        Number of active locations.
+    gaps : array, shape (n_alphas,)
+        Relative duality gap of each answer.
+    explained_variance : array, shape (n_alphas,)
+        ``1 - |M - G X|^2 / |M|^2`` of each answer, not debiased.
+    solution : Solution
+        The answer at the choice, on all the data. Where a solve fell short (see ``values``), its
+        ``status`` is that of the solve.
+    at_edge : bool
+        Whether the choice would perhaps be another with more alphas: it is at an end of the grid,
+        or no alpha meets the target.
+    frequencies : array, shape (n_alphas, n_locations) | None
+        Of "stability": the part of the resamples in which a location is active.
+    stable : array of bool, shape (n_locations,) | None
+        Of "stability": locations whose frequency reaches the threshold at the choice or at a
+        larger alpha. The bound is on these, not on the support of ``solution``.
+
+    Examples
+    --------
+    >>> import numpy as np, mxne_rs
+    >>> rng = np.random.default_rng(0)
+    >>> gain = rng.standard_normal((30, 100))
+    >>> data = gain[:, [20, 60]] @ rng.standard_normal((2, 50)) + rng.standard_normal((30, 50))
+    >>> choice = mxne_rs.choose_alpha(gain, data, method="gof", gof=0.6)
+    >>> choice  # doctest: +ELLIPSIS
+    <AlphaChoice: gof, alpha 139.1 (number 6 of 15), 2 locations, relative gap ...>
+    >>> choice.values[4:7].round(2), choice.n_active[4:7]
+    (array([0.57, 0.63, 0.67]), array([2, 2, 2]))
+    """
+
+    method: str
+    alpha: float
+    index: int
+    alphas: Floats
+    values: Floats
+    target: float | None
+    n_active: NDArray[np.intp]
+    gaps: Floats
+    explained_variance: Floats
+    solution: Solution
+    at_edge: bool
+    frequencies: Floats | None = None
+    stable: NDArray[np.bool_] | None = None
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Draw the values against falling alpha, with the choice and the target.
+
+        Parameters
+        ----------
+        axes : matplotlib.axes.Axes | None
+            Where to draw. None makes a new figure of pyplot.
+
+        Returns
+        -------
+        axes : matplotlib.axes.Axes
+            What was drawn on; its figure is ``axes.figure``.
+
+        Raises
+        ------
+        ImportError
+            Where matplotlib is not installed.
+        """
+        try:
+            import matplotlib.pyplot as plt
+        except ImportError as error:
+            raise ImportError("the picture needs matplotlib: pip install 'mxne-rs[mne]'") from error
+        if axes is None:
+            _, axes = plt.subplots(layout="constrained")
+        axes.plot(self.alphas, self.values, "o-", color=CURVE_COLOUR, markersize=4, linewidth=1.2)
+        dashed: dict[str, Any] = {"color": "0.6", "linewidth": 1.0, "linestyle": "--", "zorder": 0}
+        if self.method == "map":
+            axes.plot(self.alphas, self.alphas, label="no change", **dashed)
+        elif self.target is not None:
+            axes.axhline(self.target, label=f"target {self.target:.4g}", **dashed)
+        axes.axvline(self.alpha, color=CHOICE_COLOUR, linewidth=1.0, linestyle=":", zorder=0)
+        axes.plot(
+            self.alpha, self.values[self.index], "o", markersize=11, markerfacecolor="none",
+            markeredgecolor=CHOICE_COLOUR, markeredgewidth=2, label=f"chosen: {self.alpha:.4g}",
+        )  # fmt: skip
+        if self.method == "stability":
+            # From zero to many times what is allowed.
+            axes.set_yscale("symlog", linthresh=self.target)
+        if self.method in ("stability", "discrepancy", "n_sources"):
+            axes.set_ylim(bottom=0)
+        falling(axes, self.alphas, "alpha")
+        axes.set_ylabel(LABELS[self.method], fontsize=9.5, color=GREY)
+        axes.set_title(f"{self.method}: {self._locations()}", fontsize=11)
+        axes.legend(frameon=False, fontsize=9)
+        plain(axes)
+        return axes
+
+    def _locations(self) -> str:
+        count = int(self.solution.active_set.sum())
+        return f"{count} location" + "s" * (count != 1)
+
+    def __repr__(self) -> str:
+        """One line: how, what, how well."""
+        edge = ", at the edge" if self.at_edge else ""
+        return (
+            f"<AlphaChoice: {self.method}, alpha {self.alpha:.4g} (number {self.index + 1} of "
+            f"{len(self.alphas)}), {self._locations()}, "
+            f"relative gap {self.solution.gap:.1e}{edge}>"
+        )
+
+
+#: A position; and the end of the grid beyond which the choice may be, if there is one.
+Place = tuple[int, Literal["upper", "lower"] | None]
+
+#: What to do where the choice is at an end of the grid.
+ADVICE = {
+    "cv": {
+        "upper": "no source predicts the sensors left out: are gain and data whitened?",
+        "lower": "a smaller alpha may do better: extend the grid (eps, alphas)",
+    },
+    "stability": {
+        "upper": "the bound is above max_false everywhere: give larger alphas, or raise max_false",
+        "lower": "a smaller alpha may keep the bound as well: extend the grid (eps, alphas)",
+    },
+    "discrepancy": {
+        "upper": "noise of this level (sigma) explains the data: check it, or give larger alphas",
+        "lower": "no residual is as weak as the noise: extend the grid (eps, alphas), "
+        "or check the noise level (sigma)",
+    },
+    "gof": {
+        "upper": "a larger alpha may do as well: give larger alphas",
+        "lower": "no alpha explains as much: extend the grid (eps, alphas), or lower gof",
+    },
+    "n_sources": {
+        "upper": "there are more locations everywhere: give larger alphas, or raise n_sources",
+        "lower": "a smaller alpha may have as few: extend the grid (eps, alphas)",
+    },
+}
+
+
+def smallest(values: Floats) -> Place:
+    """The smallest value."""
+    index = 0 if np.isnan(values).all() else int(np.nanargmin(values))
+    if len(values) == 1 or 0 < index < len(values) - 1:
+        return index, None
+    return index, "lower" if index else "upper"
+
+
+def first(meets: NDArray[np.bool_]) -> Place:
+    """The largest alpha that meets the target; where none does, the smallest alpha."""
+    if not meets.any():
+        return len(meets) - 1, "lower"
+    index = int(np.argmax(meets))
+    return index, "upper" if index == 0 and len(meets) > 1 else None
+
+
+def last(meets: NDArray[np.bool_]) -> Place:
+    """The smallest alpha that meets the target; where none does, the largest alpha."""
+    if not meets.any():
+        return 0, "upper"
+    index = int(np.flatnonzero(meets)[-1])
+    return index, "lower" if index == len(meets) - 1 > 0 else None
+
+
+def choice_on_grid(
+    method: str,
+    path: Path,
+    values: Floats,
+    target: float | None,
+    place: Place,
+    short: tuple[str, ...],
+) -> AlphaChoice:
+    """The choice at a place, with the warning where that is at an end."""
+    index, end = place
+    solution = path[index]
+    if short:
+        # As for `solve_sure`: not the choice that was asked for, even where certified.
+        solution = replace(solution, status=short[-1])
+    elif solution.emptied:
+        reported(solution)
+    elif end is not None:
+        share = 100 * solution.alpha / float(path.alphas[0])
+        warn(
+            f"the choice is at the {end} end of the grid ({share:.3g} % of its largest alpha): "
+            f"{ADVICE[method][end]}",
+            RuntimeWarning,
+        )
+    return AlphaChoice(
+        method, solution.alpha, index, path.alphas, values, target, path.n_active, path.gaps,
+        path.explained_variance, solution, end is not None,
+    )  # fmt: skip

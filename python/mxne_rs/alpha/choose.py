@@ -1,0 +1,239 @@
+"""Choosing alpha: one function, seven methods, all on warm-started paths."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._arguments import Floats, as_array, as_choice, as_flag, as_floats, require_finite, shown
+from ..solve.gain import Gain, prepared
+from ..solve.many import falling_alphas
+from ..solve.options import make_request, make_rounds, sensor_data
+from ..solve.solution import one_warning
+from .choice import LABELS, AlphaChoice
+from .criteria import SUBSAMPLE, Problem, mean_of
+from .methods import by_cv, by_discrepancy, by_gof, by_map, by_n_sources, by_stability, by_sure
+from .sure import noise_levels, solve_sure
+
+
+def choose_alpha(
+    gain: Gain | ArrayLike,
+    data: ArrayLike,
+    alphas: ArrayLike | None = None,
+    *,
+    method: str = "sure",
+    n_alphas: int = 15,
+    eps: float = 0.1,
+    sigma: float | ArrayLike | None = None,
+    n_directions: int = 1,
+    n_folds: int = 5,
+    n_resamples: int = 50,
+    subsample: float = SUBSAMPLE,
+    threshold: float = 0.9,
+    max_false: float = 1.0,
+    gof: float = 0.8,
+    n_sources: int | None = None,
+    debias: bool = False,
+    rng: Any = 0,
+    n_reweights: int = 1,
+    tol_reweight: float = 1e-6,
+    surrogate: str = "sqrt",
+    amplitude_unit: float | str = "relative",
+    n_orient: int | None = None,
+    weights: ArrayLike | None = None,
+    tol: float = 1e-6,
+    max_iter: int = 10_000,
+    time_limit: float | None = None,
+    solver: str = "bcd",
+    active_set_size: int | None = 10,
+    n_threads: int = 0,
+    verbose: bool | str | int | None = None,
+) -> AlphaChoice:
+    """Choose alpha by one of seven methods.
+
+    Parameters
+    ----------
+    gain
+        As for :func:`solve_mxne`.
+    data : array_like, shape (n_sensors, n_times) or (n_trials, n_sensors, n_times)
+        Whitened data; of trials the average is solved.
+    alphas : array_like, shape (n_alphas,) | None
+        Absolute. None takes ``n_alphas`` values from ``alpha_max`` down to ``eps * alpha_max``,
+        evenly spaced in their logarithm. Not to be given for "map", which finds its own.
+    method : str
+        How to choose (see Notes): "sure", "cv", "stability", "map", "discrepancy", "gof" or
+        "n_sources". What follows up to ``rng`` is used by the methods that are named with it, and
+        not looked at by the others.
+    n_alphas, eps
+        As for :func:`solve_path`. All but "map".
+    sigma : float | array_like, shape (n_times,) | None
+        Standard deviation of the noise in what is solved, of all samples or of each. None is 1,
+        and ``n_trials ** -0.5`` where trials are given. "sure", "map", "discrepancy".
+    n_directions : int
+        As for :func:`solve_sure`. "sure".
+    n_folds : int
+        Parts into which the sensors are divided. "cv".
+    n_resamples : int
+        How often trials are drawn. "stability".
+    subsample : float
+        Part of the trials that is drawn each time, without replacement. "stability".
+    threshold : float
+        Frequency from which on a location is stable, above 0.5. "stability".
+    max_false : float
+        Bound allowed on the expected number of stable locations that are false. "stability".
+    gof : float
+        Part of the variance to be explained, between 0 and 1. "gof".
+    n_sources : int | None
+        Locations at most. "n_sources", which needs it.
+    debias : bool
+        Look at the fit after :func:`debias`. "sure", "cv", "discrepancy", "gof". The solution
+        returned is never debiased.
+    rng : None | int | numpy.random.Generator | numpy.random.RandomState
+        Where directions, folds or resamples are drawn from; an integer is a seed, None draws
+        others in each call.
+    n_reweights, tol_reweight, surrogate, amplitude_unit
+        As for :func:`solve_irmxne`; 1 is MxNE.
+    n_orient, weights, tol, solver, active_set_size, verbose
+        As for :func:`solve_mxne`.
+    max_iter : int
+        Epochs allowed for each alpha.
+    time_limit : float | None
+        Seconds allowed for everything.
+    n_threads : int
+        Threads for products with the whole gain; for "sure" and "stability" paths walked at a
+        time.
+
+    Returns
+    -------
+    choice : AlphaChoice
+        The alpha, the curve it was chosen on and the answer there.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what it is, and what to give instead.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Naming the first solve whose gap was not reached, and how many there are. Their alphas
+        are not chosen.
+    RuntimeWarning
+        Where the choice lies at an end of the grid or no alpha meets the target, with what to
+        do.
+
+    Notes
+    -----
+    M are the data, N numbers in all, of n_sensors rows.
+
+    - "sure": the smallest estimated risk, as :func:`solve_sure` finds it [1]_. With plain MxNE it
+      picks alphas that are too small and let in sources that are not there; with irMxNE
+      (``n_reweights=100``) its choice is near the best.
+    - "cv": the smallest error on sensors left out, of ``n_folds`` parts, each predicted from the
+      others. There alpha is ``n_kept / n_sensors`` of its value, so that the penalty keeps its
+      weight. The noise level need not be known. Shrinkage makes it choose too small an alpha with
+      plain MxNE, as SURE.
+    - "stability": the smallest alpha at which the expected number of false stable locations is
+      at most ``q^2 / ((2 threshold - 1) p) <= max_false`` [2]_, with q the mean number of
+      locations that a resample has active at this or a larger alpha, and p the number of
+      locations. The bound is proved for halves (the default): larger parts share more noise,
+      and more false locations are stable than it says. It also takes false locations for
+      exchangeable, which neighbours in the brain are not; a neighbour of a true location counts
+      as false.
+    - "map": the fixed point of ``alpha = sigma^2 (N / k + a - 1) / (sum_s w_s |X_s| + b)`` [3]_,
+      with k = 1, the homogeneity of the penalty, and the mean of ``sigma_t^2``. The Gamma
+      hyperprior has its mode at half of ``alpha_max``, where the steps start, and counts as ten
+      data sets, ``a - 1 = 10 N``, as for :class:`Stream`. The code of [3]_ takes ``b = 5``, which
+      has a unit, and adds it for every location; here, as in [4]_, it is added once. N is the
+      size of the data, as in that code, where the derivation has the number of unknowns. X are
+      those of MxNE; with ``n_reweights`` the answer at the fixed point is reweighted, which may
+      leave nothing.
+    - "discrepancy": the largest alpha with ``|M - G X|^2 <= n_sensors sum_t sigma_t^2``
+      (Morozov). With plain MxNE shrinkage counts as residual: alpha tends to be too small.
+    - "gof": the largest alpha with ``1 - |M - G X|^2 / |M|^2 >= gof``, of the fit as it is,
+      shrunk (``debias`` looks at the debiased one).
+    - "n_sources": the smallest alpha with at most ``n_sources`` active locations.
+
+    References
+    ----------
+    .. [1] Bannier, Bertrand, Salmon and Gramfort, arXiv:2112.12178 (2021).
+    .. [2] Meinshausen and Bühlmann, J. R. Statist. Soc. B 72 (2010), Theorem 1.
+    .. [3] Bekhti, Badeau and Gramfort, EUSIPCO (2017).
+    .. [4] Pereyra, Bioucas-Dias and Figueiredo, EUSIPCO (2015).
+
+    Examples
+    --------
+    >>> import numpy as np, mxne_rs
+    >>> rng = np.random.default_rng(0)
+    >>> gain = rng.standard_normal((30, 100))
+    >>> clean = gain[:, [20, 60]] @ rng.standard_normal((2, 50))
+    >>> trials = clean + rng.standard_normal((10, 30, 50))  # whitened: noise of unit variance
+    >>> choice = mxne_rs.choose_alpha(gain, trials, eps=0.01, n_reweights=10, rng=0)
+    >>> np.flatnonzero(choice.solution.active_set), choice.at_edge
+    (array([20, 60]), False)
+    >>> options = {"method": "stability", "eps": 0.03, "rng": 0}
+    >>> np.flatnonzero(mxne_rs.choose_alpha(gain, trials, **options).stable)
+    array([20, 60])
+    """
+    gain = prepared(gain, n_orient)
+    trials, array = _trials_and_average(gain, data)
+    method = as_choice("method", method, tuple(LABELS))
+    request = make_request(
+        gain, array, 1.0, weights=weights, tol=tol, max_iter=max_iter, time_limit=time_limit,
+        solver=solver, active_set_size=active_set_size, n_threads=n_threads,
+    )  # fmt: skip
+    rounds = make_rounds(n_reweights, tol_reweight, surrogate, amplitude_unit)
+    debias = as_flag("debias", debias)
+    left = _countdown(request.time_limit)
+    problem = Problem(gain, array, trials, request, rounds, left, verbose)
+    if sigma is None:
+        sigma = 1.0 if trials is None else len(trials) ** -0.5
+    with one_warning():
+        if method == "sure":
+            solution = solve_sure(
+                gain, array, alphas, n_alphas=n_alphas, eps=eps, sigma=sigma,
+                n_directions=n_directions, rng=rng, debias=debias, **rounds._asdict(),
+                **problem.options(),
+            )  # fmt: skip
+            return by_sure(solution)
+        if method == "map":
+            if alphas is not None:
+                raise ValueError(
+                    f"alphas is {shown(alphas)}, but method 'map' finds its own; leave alphas out"
+                )
+            return by_map(problem, noise_levels(sigma, array))
+        grid = falling_alphas(gain, array, alphas, n_alphas, eps, weights)
+        if method == "cv":
+            return by_cv(problem, grid, n_folds, debias, rng)
+        if method == "stability":
+            return by_stability(problem, grid, n_resamples, subsample, threshold, max_false, rng)
+        if method == "discrepancy":
+            return by_discrepancy(problem, grid, noise_levels(sigma, array), debias)
+        if method == "gof":
+            return by_gof(problem, grid, gof, debias)
+        return by_n_sources(problem, grid, n_sources)
+
+
+def _trials_and_average(gain: Gain, data: Any) -> tuple[Floats | None, Floats]:
+    """Trials, where there are, and what is solved."""
+    array = as_array("data", data)
+    if array.ndim != 3:
+        return None, sensor_data(gain, array)
+    trials = as_floats("data", array, 3)
+    if trials.shape[1] != gain.n_sensors:
+        raise ValueError(
+            f"data has {trials.shape[1]} rows (sensors) in each trial, but gain has "
+            f"{gain.n_sensors}; give both the same sensors"
+        )
+    require_finite("data", trials)
+    return trials, mean_of(trials, np.arange(len(trials)))
+
+
+def _countdown(time_limit: float | None) -> Callable[[], float | None]:
+    """What is left of the time; never nothing, which no solve takes for a limit."""
+    end = time.monotonic() + (time_limit or 0.0)
+    return lambda: None if time_limit is None else max(end - time.monotonic(), 1e-9)

@@ -1,0 +1,329 @@
+"""Choosing alpha by Stein's unbiased risk estimate, along the warm-started path."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .. import _core
+from .._arguments import Floats, as_count, as_flag, as_numbers, shown, warn
+from ..solve.debias import fitted
+from ..solve.gain import Gain, prepared
+from ..solve.many import Path, falling_alphas, path_of, walk
+from ..solve.options import N_REWEIGHTS, make_request, make_rounds, sensor_data
+from ..solve.solution import Solution, SureCurve, one_warning, reported
+
+#: Noise below this part of the data is rounding: no finite difference can be taken along it.
+NOTHING = 1e-12
+#: Data below this part of their own noise are not whitened by it.
+FAINT = 1e-3
+#: More sources than these are called many: of MxNE, which at SURE's alpha has ten where there are
+#: two (``evidence/noise_level.md``), and of irMxNE.
+MANY_OF_MXNE, MANY = 4, 20
+
+
+def solve_sure(
+    gain: Gain | ArrayLike,
+    data: ArrayLike,
+    alphas: ArrayLike | None = None,
+    *,
+    n_alphas: int = 15,
+    eps: float = 0.1,
+    sigma: float | ArrayLike = 1.0,
+    n_directions: int = 1,
+    rng: Any = 0,
+    debias: bool = False,
+    n_reweights: int = 1,
+    tol_reweight: float = 1e-6,
+    surrogate: str = "sqrt",
+    amplitude_unit: float | str = "relative",
+    n_orient: int | None = None,
+    weights: ArrayLike | None = None,
+    tol: float = 1e-6,
+    max_iter: int = 10_000,
+    time_limit: float | None = None,
+    solver: str = "bcd",
+    active_set_size: int | None = 10,
+    n_threads: int = 0,
+    verbose: bool | str | int | None = None,
+) -> Solution:
+    """MxNE or irMxNE with the alpha whose estimated risk is smallest.
+
+    The risk ``|G X - G X_true|^2`` is estimated without the truth [1]_ [2]_:
+    ``|M - G X|^2 - n sum_t sigma_t^2 + 2 sum_t sigma_t^2 dof_t``. The degrees of freedom are
+    ``dof_t = <d_t, (G X(M + e d) - G X(M))_t> / e_t`` with d of standard normal numbers and
+    ``e_t = 2 sigma_t / n_sensors^0.3``. The data and the perturbed data are solved side by side,
+    each along one warm-started path; reweighting begins at the MxNE of each alpha. The estimate
+    has no meaning where the noise is not white, or not of the level given; with plain MxNE it
+    tends to small alphas, because shrinkage is what it sees first.
+
+    Parameters
+    ----------
+    gain, data
+        As for :func:`solve_mxne`.
+    alphas : array_like, shape (n_alphas,) | None
+        Absolute. None takes ``n_alphas`` values from ``alpha_max`` down to ``eps * alpha_max``,
+        evenly spaced in their logarithm.
+    n_alphas, eps
+        As for :func:`solve_path`.
+    sigma : float | array_like, shape (n_times,)
+        Standard deviation of the noise in the whitened data, of all samples or of each: 1 for
+        single trials, ``nave ** -0.5`` for an average.
+    n_directions : int
+        Random directions d to average over; each costs one more path.
+    rng : None | int | numpy.random.Generator | numpy.random.RandomState
+        Where the directions are drawn from; an integer is a seed, None draws others in each call.
+    debias : bool
+        Estimate the risk of the debiased answers. The solution returned is never debiased: see
+        :func:`debias`.
+    n_reweights, tol_reweight, surrogate, amplitude_unit
+        As for :func:`solve_irmxne`; 1 is MxNE.
+    n_orient, weights, tol, solver, active_set_size, verbose
+        As for :func:`solve_mxne`.
+    max_iter : int
+        Epochs allowed for each alpha.
+    time_limit : float | None
+        Seconds allowed for everything.
+    n_threads : int
+        Paths walked at a time.
+
+    Returns
+    -------
+    solution : Solution
+        That of the chosen alpha; its ``sure`` is the curve. Alphas at which a gap was not reached
+        are not chosen (their values are NaN), and the ``status`` then is theirs.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what it is, and what to give instead.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Naming the first alpha whose gap was not reached, and how many solves fell short.
+    RuntimeWarning
+        Where the choice is doubtful, with what to do: more than 20 locations (4 without
+        reweighting), the smallest value at an end of the grid, or a flat curve
+        (`SureCurve.is_flat`). One warning at most, of the first that holds.
+
+    References
+    ----------
+    .. [1] Deledalle, Vaiter, Fadili and Peyré, SIAM J. Imaging Sci. 7 (2014).
+    .. [2] Bannier, Bertrand, Salmon and Gramfort, arXiv:2112.12178 (2021).
+
+    Examples
+    --------
+    >>> import numpy as np, mxne_rs
+    >>> rng = np.random.default_rng(0)
+    >>> gain = rng.standard_normal((30, 100))
+    >>> data = gain[:, [20, 60]] @ rng.standard_normal((2, 50)) + rng.standard_normal((30, 50))
+    >>> solution = mxne_rs.solve_sure(gain, data, eps=0.04, n_reweights=10, rng=0)
+    >>> np.flatnonzero(solution.active_set), solution.sure.at_edge
+    (array([20, 60]), False)
+    """
+    gain = prepared(gain, n_orient)
+    array = sensor_data(gain, data)
+    grid = falling_alphas(gain, array, alphas, n_alphas, eps, weights)
+    request = make_request(
+        gain, array, grid[0], weights=weights, tol=tol, max_iter=max_iter, time_limit=time_limit,
+        solver=solver, active_set_size=active_set_size, n_threads=n_threads,
+    )  # fmt: skip
+    rounds = make_rounds(n_reweights, tol_reweight, surrogate, amplitude_unit)
+    debias = as_flag("debias", debias)
+    levels = noise_levels(sigma, array)
+    with np.errstate(over="ignore"):
+        steps = 2 * levels / array.shape[0] ** 0.3
+    draws = random_stream(rng)
+    directions = [
+        draws.standard_normal(array.shape) for _ in range(as_count("n_directions", n_directions, 1))
+    ]
+    data_sets = [array, *(_perturbed(array, steps, direction) for direction in directions)]
+    largest = 0.0
+    if rounds.amplitude_unit == "mne":
+        # That of the data for those that are perturbed, too.
+        largest = _core.alpha_max(gain._prepared, array, request.weights, request.n_threads)
+        rounds = rounds._replace(amplitude_unit=100 / largest if largest else 1.0)
+    outcomes = walk(gain, data_sets, grid, request, rounds, "SURE", verbose)
+    # A product more is no part of the time allowed.
+    if not largest and time_limit is None:
+        largest = _core.alpha_max(gain._prepared, array, request.weights, request.n_threads)
+    with one_warning():
+        paths = [
+            path_of(gain, one, grid, request.tol, _label(number, largest))
+            for number, one in enumerate(outcomes)
+        ]
+    curve = _curve(gain, data_sets, paths, directions, (levels, steps), debias)
+    solution = replace(paths[0].solutions[curve.index], sure=curve)
+    short = [one.status for path in paths for one in path if not one.converged]
+    if short:
+        # The choice is not the one that was asked for, even where the answer itself is certified.
+        return replace(solution, status=short[-1])
+    kind = doubt(solution)
+    if solution.emptied:
+        reported(solution)
+    elif kind is not None:
+        warn(f"SURE {_doubts(solution, len(directions))[kind]}", RuntimeWarning)
+    return solution
+
+
+def doubt(solution: Solution) -> str | None:
+    """What makes the choice of SURE doubtful: the first that holds; None, too, of one alpha.
+
+    "many": more than `MANY` locations, or `MANY_OF_MXNE` without reweighting; "edge": the smallest
+    value is at an end of the grid; "flat": see `SureCurve.is_flat`.
+    """
+    curve = solution.sure
+    if curve is None or len(curve.alphas) == 1:
+        return None
+    many = MANY_OF_MXNE if solution.n_reweights is None else MANY
+    if int(solution.active_set.sum()) > many:
+        return "many"
+    return "edge" if curve.at_edge else "flat" if curve.is_flat else None
+
+
+def random_stream(rng: Any) -> Any:
+    """Return what ``standard_normal`` is drawn from."""
+    if isinstance(rng, np.random.RandomState):
+        return rng
+    try:
+        return np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"rng is {shown(rng)}; give None, a seed, a Generator or a RandomState"
+        ) from None
+
+
+def noise_levels(sigma: Any, data: Floats) -> Floats:
+    """The noise level of every sample."""
+    remedy = "give the standard deviation of the noise in the whitened data, above zero"
+    n_times = data.shape[1]
+    levels = as_numbers("sigma", sigma, n_times, f"data has {n_times} times", remedy)
+    size = float(np.abs(data).max())
+    if levels.min() < NOTHING * size:
+        raise ValueError(
+            f"sigma is {levels.min():.3g}, nothing beside data of up to {size:.3g}; whiten gain "
+            "and data, look at the units of the data (T, T/m and V, not fT or uV), and give the "
+            "standard deviation of the noise in the whitened data"
+        )
+    if 0 < size < FAINT * levels.min():
+        raise ValueError(
+            f"sigma is {levels.min():.3g}, beside which data of up to {size:.3g} are nothing; "
+            "whiten gain and data, or give the standard deviation of the noise in them"
+        )
+    return levels
+
+
+def _perturbed(data: Floats, steps: Floats, direction: Floats) -> Floats:
+    with np.errstate(over="ignore", invalid="ignore"):
+        noise = steps * direction
+        found = data + noise
+    if not np.isfinite(found).all():
+        largest = float(np.abs(noise).max())
+        raise ValueError(
+            f"sigma perturbs data by up to {largest:.3g}, beyond all numbers; scale both down"
+        )
+    return np.asarray(found)
+
+
+def _label(number: int, largest: float) -> Callable[[float], str]:
+    """Name an alpha and a data set in a warning."""
+    where = "" if number == 0 else f" on perturbed data {number}"
+
+    def label(alpha: float) -> str:
+        share = f" ({100 * alpha / largest:.3g} % of alpha_max)" if largest > 0 else ""
+        return f"alpha {alpha:.4g}{share}{where}: "
+
+    return label
+
+
+def _curve(
+    gain: Gain,
+    data_sets: Sequence[Floats],
+    paths: Sequence[Path],
+    directions: Sequence[Floats],
+    noise: tuple[Floats, Floats],
+    debias: bool,
+) -> SureCurve:
+    levels, steps = noise
+    # In a unit of their own size no square is beyond all numbers.
+    _, exponent = np.frexp(max(np.abs(data_sets[0]).max(), levels.max()))
+    variance = np.ldexp(levels, -exponent) ** 2
+    n_alphas = len(paths[0])
+    values, dof, left = (np.full(n_alphas, np.nan) for _ in range(3))
+    for i in range(n_alphas):
+        if not all(path.solutions[i].converged for path in paths):
+            continue
+        fits = [
+            fitted(gain, data, path.solutions[i], debias)
+            for data, path in zip(data_sets, paths, strict=True)
+        ]
+        # <d_t, fit(M + e d) - fit(M)> / e_t, averaged over directions.
+        follows = np.mean(
+            [
+                np.sum(direction * (fit - fits[0]), axis=0) / steps
+                for direction, fit in zip(directions, fits[1:], strict=True)
+            ],
+            axis=0,
+        )
+        dof[i] = follows.sum()
+        left[i] = np.sum(np.ldexp(data_sets[0] - fits[0], -exponent) ** 2)
+        values[i] = (
+            left[i] - gain.n_sensors * variance.sum() + 2 * float((variance * follows).sum())
+        )
+    index = 0 if np.isnan(values).all() else int(np.nanargmin(values))
+    error = 2 * variance.mean() * np.sqrt(2 * np.abs(dof - dof[index]) / len(directions))
+    path = paths[0]
+    with np.errstate(over="ignore", under="ignore"):
+        alike = values - values[index] <= error
+        values = np.ldexp(values, 2 * exponent)
+        left = np.ldexp(np.sqrt(left / data_sets[0].size), exponent)
+    return SureCurve(
+        alphas=path.alphas,
+        values=values,
+        dof=dof,
+        n_active=path.n_active,
+        gaps=path.gaps,
+        explained_variance=path.explained_variance,
+        sigma=levels,
+        residual_std=left,
+        alike=alike,
+        index=index,
+    )
+
+
+def _doubts(solution: Solution, n_directions: int) -> dict[str, str]:
+    """What to say of each doubt, and what to do."""
+    curve = solution.sure
+    assert curve is not None
+    # As a ratio, which has no unit: `mixed_norm` solves in one of its own.
+    left = float(curve.residual_std[curve.index])
+    times = float(np.sqrt(np.mean(curve.sigma**2))) / left if left > 0 else np.inf
+    shares = 100 * curve.alphas / curve.alphas[0]
+    alike, counts = shares[curve.alike], curve.n_active[curve.alike]
+    noise = f"the noise level (sigma), {times:.3g} times the standard deviation of what is left"
+    edge = (
+        f"no smaller alpha does better: check {noise}"
+        if curve.index == 0
+        else f"a smaller alpha may do better: extend the grid, or check {noise}"
+    )
+    many = (
+        "of MxNE chose an alpha with {} sources. It sees shrinkage first, and lets in sources that "
+        f"are not there: reweight (n_reweights={N_REWEIGHTS}; n_mxne_iter={N_REWEIGHTS} in "
+        "mixed_norm), or give alpha"
+        if solution.n_reweights is None
+        else f"chose an alpha with {{}} sources: give alpha, or check {noise}"
+    )
+    return {
+        "many": many.format(int(solution.active_set.sum())),
+        "edge": f"is smallest at the end of the grid ({shares[curve.index]:.3g} % of its largest "
+        f"alpha): {edge}",
+        "flat": f"cannot tell alphas from {alike[0]:.3g} to {alike[-1]:.3g} % of its largest apart "
+        f"({counts.min()} to {counts.max()} sources): their risks differ by less than the error of "
+        f"{n_directions} random direction{'s' * (n_directions > 1)}; average over more "
+        "(n_directions=10; sure_directions=10 in mixed_norm), or give alpha",
+    }

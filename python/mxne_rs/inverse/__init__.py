@@ -1,0 +1,1 @@
+"""MNE objects in, MNE objects out: forward models, measurements and estimates."""

@@ -1,0 +1,157 @@
+"""Noise covariances and ranks as files and users hold them: what whitening would not survive."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .._arguments import Floats, as_count, warn
+
+#: A variance below or above these parts of the median of its channel type is no noise. A channel
+#: that is too quiet carries the answer alone; one that is too loud hides the rank of the others.
+QUIET, LOUD = 1e-2, 1e4
+
+
+def kinds_of(info: Any, names: Sequence[str]) -> dict[str, list[str]]:
+    """The names of each channel type."""
+    import mne
+
+    kinds: dict[str, list[str]] = {}
+    for name in names:
+        kind = mne.channel_type(info, info["ch_names"].index(name))
+        kinds.setdefault(kind, []).append(name)
+    return kinds
+
+
+def odd_channels(info: Any, noise_cov: Any, names: Sequence[str]) -> list[str]:
+    """Channels whose variance is zero or absurd, with one warning that names them.
+
+    Raises
+    ------
+    ValueError
+        Where the covariance has a channel twice, is not finite, or is zero or negative for all
+        channels of a type.
+    """
+    counts = Counter(noise_cov["names"])
+    twice = [name for name in names if counts[name] > 1]
+    if twice:
+        raise ValueError(
+            f"noise_cov has several rows of the name {some(twice)}; give each channel its own name"
+        )
+    matrix = _square(noise_cov, names)
+    finite = np.isfinite(matrix)
+    if not finite.all():
+        # A channel of NaN spoils the rows of the others, but not their variances.
+        whole = np.diag(finite) if not np.diag(finite).all() else finite.all(axis=1)
+        raise ValueError(
+            f"noise_cov holds NaN or infinity for {some(np.array(names)[~whole])}; estimate it "
+            "again from data without them, or mark these channels as bad"
+        )
+    variances = dict(zip(names, np.diag(matrix), strict=True))
+    odd = []
+    for kind, members in kinds_of(info, names).items():
+        values = np.array([variances[name] for name in members])
+        if not (values > 0).any():
+            what = "negative" if (values < 0).any() else "zero"
+            raise ValueError(
+                f"noise_cov is {what} for all {len(members)} {kind} channels; estimate it from "
+                "data that hold noise, or leave these channels out"
+            )
+        parts = values / np.median(values[values > 0])
+        odd += [
+            (name, part)
+            for name, part in zip(members, parts, strict=True)
+            if not QUIET <= part <= LOUD
+        ]
+    if odd:
+        parts_in_words = ", ".join(f"{name} ({part:.2g})" for name, part in odd[:5])
+        warn(
+            f"{len(odd)} channels have a variance in noise_cov that is no noise and are left out: "
+            f"{parts_in_words}{' and others' if len(odd) > 5 else ''}, in parts of the median of "
+            "their type. Mark them as bad, or estimate noise_cov again"
+        )
+    return [name for name, _ in odd]
+
+
+def warn_of_few_samples(noise_cov: Any, names: Sequence[str], n_whitened: int) -> None:
+    """Warn where a covariance has no more dimensions than the few samples it is made of."""
+    n_free, n_channels = int(noise_cov.get("nfree", 0)), len(names)
+    if not 0 < n_free < n_channels:
+        return
+    matrix = _square(noise_cov, names)
+    scale = np.sqrt(np.maximum(np.diag(matrix), np.finfo(float).tiny))
+    if np.linalg.matrix_rank(matrix / scale / scale[:, np.newaxis], tol=1e-8) <= n_free:
+        warn(
+            f"noise_cov comes from {n_free} samples (degrees of freedom), fewer than its "
+            f"{n_channels} channels: {n_whitened} dimensions of the data are used, and their noise "
+            "is not well known. Estimate it from more samples, or regularised "
+            "(mne.compute_covariance(..., method='shrunk'))"
+        )
+
+
+def check_rank(rank: Any, info: Any, names: Sequence[str]) -> None:
+    """Raise where a dictionary of ranks is none, warn where an entry does not act.
+
+    Magnetometers and gradiometers are whitened together, as "meg", where there are both.
+    """
+    if not isinstance(rank, dict):
+        return
+    kinds = set(kinds_of(info, names))
+    magnetic = kinds & {"mag", "grad"}
+    acting = {"meg"} if len(magnetic) == 2 else magnetic
+    for kind, value in rank.items():
+        as_count(f"rank[{kind!r}]", value, 1)
+        if kind not in ("meg", "mag", "grad", "eeg"):
+            raise ValueError(f"rank has the key {kind!r}; give 'meg', 'mag', 'grad' or 'eeg'")
+        if magnetic and kind != "eeg" and kind not in acting:
+            warn(
+                f"rank[{kind!r}] is not used: the MEG channels are "
+                f"{' and '.join(sorted(magnetic))}, whose rank is to be given as {min(acting)!r}"
+            )
+
+
+def warn_of_other_names(info: Any, forward: Any, noise_cov: Any, bads: set[str]) -> None:
+    """Warn where most channels of a kind have other names in forward or covariance."""
+    import mne
+
+    of_kind = {
+        kind: {info["ch_names"][i] for i in mne.pick_types(info, **pick, exclude=())}
+        for kind, pick in (("MEG", {"meg": True}), ("EEG", {"meg": False, "eeg": True}))
+    }
+    for kind, other in (("MEG", "EEG"), ("EEG", "MEG")):
+        measured, few = of_kind[kind] - bads, []
+        for label, names in (
+            ("forward", forward["sol"]["row_names"]),
+            ("noise_cov", noise_cov["names"]),
+        ):
+            theirs = set(names) - of_kind[other] - bads
+            shared = len(measured & theirs)
+            if 2 * shared < min(len(measured), len(theirs)):
+                few.append(
+                    f"only {shared} are among the {len(theirs)} of {label} ({some(sorted(theirs))})"
+                )
+        if few:
+            warn(
+                f"of {len(measured)} {kind} channels of the data ({some(sorted(measured))}) "
+                f"{' and '.join(few)}; the others are left out: rename channels, or use files of "
+                "the same recording"
+            )
+
+
+def _square(noise_cov: Any, names: Sequence[str]) -> Floats:
+    """The covariance of some channels."""
+    position = {name: row for row, name in enumerate(noise_cov["names"])}
+    rows = [position[name] for name in names]
+    data = np.asarray(noise_cov["data"], dtype=np.float64)
+    return np.diag(data[rows]) if data.ndim == 1 else data[np.ix_(rows, rows)]
+
+
+def some(names: Any) -> str:
+    """The first few of many names."""
+    names = list(names)
+    if not names:
+        return "none"
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -1,0 +1,238 @@
+"""What was found, on MNE objects: source estimates, dipoles and residuals are made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._arguments import Floats, one_line
+from ..solve.solution import Solution
+from .data import noise_level, one_at_a_time
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Localization:
+    """One solve on MNE objects, and what every output is made from.
+
+    Attributes
+    ----------
+    evokeds : list of mne.Evoked
+        The data as given, one or more conditions that share their sources.
+    forward : mne.Forward
+        The forward solution as prepared: picked channels, converted to fixed or surface
+        orientation.
+    info : mne.Info
+        Measurement information of the channels used.
+    solution : Solution
+        The answer with its certificate, in the units of MNE's solver: whitened data, a gain scaled
+        so that alpha_max is 100, and ``alpha`` in percent; before debiasing.
+    active : array, shape (n_locations,)
+        True where there is a source.
+    n_orient : int
+        Rows per source: 1 for fixed orientation, else 3.
+    amplitudes : array, shape (n_active * n_orient, n_times)
+        Source amplitudes in Am, debiased if asked for, in the orientations of `forward`; times of
+        all `evokeds` one after the other.
+    factors : array, shape (n_active,)
+        Debiasing factors that `amplitudes` contains, all 1 without debiasing. Unit-free.
+    gain : array, shape (rank, n_active * n_orient)
+        Whitened gain of the sources, in 1/Am.
+    data : array, shape (rank, n_times)
+        Whitened data, unit-free (truncated where time_pca asked for that).
+    left_out : dict of str to list of str
+        Channels that were not used, by reason: "bad", "not in forward", "not in noise_cov", "not
+        in the data".
+    """
+
+    evokeds: list[Any]
+    forward: Any
+    info: Any
+    solution: Solution
+    active: NDArray[np.bool_]
+    n_orient: int
+    amplitudes: Floats
+    factors: Floats
+    gain: Floats
+    data: Floats
+    left_out: dict[str, list[str]]
+
+    @property
+    def name(self) -> str:
+        """Comment of the first evoked on one line; "evoked" where it has none."""
+        return one_line(self.evokeds[0].comment or "") or "evoked"
+
+    @property
+    def alpha(self) -> float:
+        """Regularisation in percent of alpha_max: the one given, or that of SURE."""
+        return self.solution.alpha
+
+    @property
+    def relative_gap(self) -> float:
+        """Relative duality gap, of the last convex problem for irMxNE. Unit-free."""
+        return self.solution.gap
+
+    @property
+    def explained_variance(self) -> float:
+        """Percentage of the whitened data's power that the sources explain."""
+        total = float(np.sum(self.data**2))
+        if total == 0:
+            return 0.0
+        return 100 * (1 - float(np.sum((self.data - self.gain @ self.amplitudes) ** 2)) / total)
+
+    @property
+    def drops(self) -> Floats:
+        """Points of `explained_variance` lost without each source, shape (n_active,).
+
+        Each source is set to zero while the others stay as they are. A source that works against
+        the fit has a negative drop; drops of correlated sources do not add up.
+        """
+        residual = self.data - self.gain @ self.amplitudes
+        o, total = self.n_orient, float(np.sum(self.data**2)) or np.inf
+        drops = np.zeros(len(self.factors))
+        for s in range(len(drops)):
+            rows = slice(s * o, (s + 1) * o)
+            field = self.gain[:, rows] @ self.amplitudes[rows]
+            drops[s] = 100 * float(np.sum((2 * residual + field) * field)) / total
+        return drops
+
+    @property
+    def residual_std(self) -> float:
+        """Standard deviation of the whitened data that the sources leave. Unit-free.
+
+        Well above `noise_std` there is activity in the data that these few sources do not explain.
+        """
+        return float(np.sqrt(np.mean((self.data - self.gain @ self.amplitudes) ** 2)))
+
+    @property
+    def noise_std(self) -> float:
+        """Standard deviation that whitened noise has in averages: ``nave ** -0.5``. Unit-free.
+
+        NaN where a `nave` is no number of averages.
+        """
+        levels = [noise_level(one, np.nan) for one in self.evokeds]
+        variances = [
+            np.full(len(one.times), level**2)
+            for one, level in zip(self.evokeds, levels, strict=True)
+        ]
+        return float(np.sqrt(np.mean(np.concatenate(variances))))
+
+    def levels(self) -> str:
+        """Say what is left, beside the noise of averages and the noise that SURE assumed.
+
+        Returns
+        -------
+        words : str
+            Standard deviations of whitened data.
+        """
+        noise, curve = self.noise_std, self.solution.sure
+        assumed = "" if curve is None else f", {np.sqrt(np.mean(curve.sigma**2)):.2g} by SURE"
+        by_nave = "unknown nave" if np.isnan(noise) else f"noise {noise:.2g} by nave"
+        return f"{self.residual_std:.2g} ({by_nave}{assumed})"
+
+    @one_at_a_time
+    def estimates(self, pick_ori: str | None = None) -> list[Any]:
+        """Make one source estimate per evoked.
+
+        Parameters
+        ----------
+        pick_ori : None or 'vector'
+            As in `mixed_norm`.
+
+        Returns
+        -------
+        list of mne.SourceEstimate, or of its volume, mixed and vector kin
+            In Am.
+        """
+        import mne
+        from mne.inverse_sparse.mxne_inverse import _make_sparse_stc
+
+        if pick_ori == "vector" and not self.active.any():
+            # MNE has no vectors of nothing.
+            vectors = {
+                mne.SourceEstimate: mne.VectorSourceEstimate,
+                mne.VolSourceEstimate: mne.VolVectorSourceEstimate,
+                mne.MixedSourceEstimate: mne.MixedVectorSourceEstimate,
+            }
+            return [
+                vectors[type(stc)](
+                    np.zeros((0, 3, len(stc.times))), stc.vertices, stc.tmin, stc.tstep, stc.subject
+                )
+                for stc in self.estimates()
+            ]
+        return [
+            _make_sparse_stc(
+                self.amplitudes[:, times].copy(),
+                self._active_columns,
+                self.forward,
+                evoked.times[0],
+                1.0 / evoked.info["sfreq"],
+                pick_ori=pick_ori,
+            )
+            for evoked, times in self._slices()
+        ]
+
+    @one_at_a_time
+    def dipoles(self) -> list[list[Any]]:
+        """Make a list of dipoles per evoked, in the order of the locations.
+
+        Returns
+        -------
+        list of list of mne.Dipole
+            Amplitude in Am, position in m (head coordinates), goodness of fit in percent: each
+            dipole's share of the whitened data's power at each time.
+        """
+        from mne.inverse_sparse.mxne_inverse import _make_dipoles_sparse
+
+        return [
+            _make_dipoles_sparse(
+                self.amplitudes[:, times].copy(),
+                self._active_columns,
+                self.forward,
+                evoked.times[0],
+                1.0 / evoked.info["sfreq"],
+                self.data[:, times],
+                self.gain,
+            )
+            for evoked, times in self._slices()
+        ]
+
+    @one_at_a_time
+    def residuals(self) -> list[Any]:
+        """Make the part of each evoked that the sources do not explain.
+
+        Returns
+        -------
+        list of mne.Evoked
+            The channels used, in their own units; active projections are applied to the explained
+            part.
+        """
+        from mne.inverse_sparse.mxne_inverse import _compute_residual
+
+        return [
+            _compute_residual(
+                self.forward, evoked, self.amplitudes[:, times], self._active_columns, self.info
+            )
+            for evoked, times in self._slices()
+        ]
+
+    def __repr__(self) -> str:
+        """One line: what was found, and how well."""
+        return (
+            f"<Localization: {int(self.active.sum())} sources explain "
+            f"{self.explained_variance:.1f}%, alpha {self.alpha:.3g}, residual "
+            f"{self.levels()}, {self.solution.status}, relative gap {self.relative_gap:.1e}>"
+        )
+
+    @property
+    def _active_columns(self) -> NDArray[np.bool_]:
+        return np.repeat(self.active, self.n_orient)
+
+    def _slices(self) -> list[tuple[Any, slice]]:
+        ends = np.cumsum([len(evoked.times) for evoked in self.evokeds])
+        return [
+            (evoked, slice(int(end) - len(evoked.times), int(end)))
+            for evoked, end in zip(self.evokeds, ends, strict=True)
+        ]

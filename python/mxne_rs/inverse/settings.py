@@ -1,0 +1,220 @@
+"""The arguments of `mixed_norm` that say how to solve, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+from .._arguments import Floats, as_choice, as_count, as_flag, as_floats, as_number, warn
+from .._progress import wants_line
+from ..solve.options import SURROGATES, as_unit
+
+#: The grid of `sure_alpha_grid="auto"`, in percent: that of MNE 1.13.
+AUTO_GRID = (100.0, 10.0, 15)
+
+
+class Seed(int):
+    """A default seed, told by its identity from the same number given."""
+
+
+#: What `rng` is where it is not given: then `random_state` may be.
+SEED = Seed(0)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to solve, once gain and data are there; meanings as in `mixed_norm`."""
+
+    percent: float | None
+    """alpha, or None for SURE."""
+    grid: Floats
+    """Percentages that SURE chooses from."""
+    sure_sigma: float | str | None
+    sure_directions: int
+    rng: Any
+    n_mxne_iter: int
+    surrogate: str
+    amplitude_unit: float | str
+    maxit: int
+    tol: float
+    active_set_size: int | None
+    n_components: int | None
+    """Temporal components to keep, None for all."""
+    debias: bool
+    solver: str
+    n_threads: int
+    time_limit: float | None
+    verbose: bool | None
+
+
+def make_settings(
+    alpha: Any = "sure",
+    *,
+    maxit: Any = 3000,
+    tol: Any = 1e-4,
+    active_set_size: Any = 10,
+    debias: Any = True,
+    time_pca: Any = True,
+    solver: Any = "auto",
+    n_mxne_iter: Any = 1,
+    dgap_freq: Any = 10,
+    sure_alpha_grid: Any = "auto",
+    verbose: Any = None,
+    rng: Any = SEED,
+    random_state: Any = None,
+    surrogate: Any = "sqrt",
+    amplitude_unit: Any = "mne",
+    n_threads: Any = 0,
+    time_limit: Any = None,
+    sure_sigma: Any = None,
+    sure_directions: Any = 1,
+    allow_small_alpha: Any = False,
+    **unknown: Any,
+) -> Settings:
+    """Everything but data and model, checked, in MNE's order."""
+    if unknown:
+        raise TypeError(f"{', '.join(sorted(unknown))} is no argument of mixed_norm")
+    small = as_flag("allow_small_alpha", allow_small_alpha)
+    percent = _percent(alpha)
+    if percent is not None:
+        refuse_parts("alpha", np.array([percent]), small)
+    rounds = as_count("n_mxne_iter", n_mxne_iter, 1)
+    _check_dgap_freq(dgap_freq)
+    grid = _grid(sure_alpha_grid, percent)
+    refuse_parts("sure_alpha_grid", grid, small)
+    if rng is not None and rng is not SEED and random_state is not None:
+        raise TypeError("Specify only one of rng and random_state")
+    seconds = "give a positive number of seconds, or None"
+    size = None if active_set_size is None else as_count("active_set_size", active_set_size, 1)
+    return Settings(
+        percent=percent,
+        grid=grid,
+        sure_sigma=_sigma(sure_sigma),
+        sure_directions=as_count("sure_directions", sure_directions, 1),
+        rng=rng if random_state is None else _legacy_stream(random_state),
+        n_mxne_iter=rounds,
+        surrogate=as_choice("surrogate", surrogate, SURROGATES),
+        amplitude_unit=as_unit(amplitude_unit),
+        maxit=as_count("maxit", maxit, 1),
+        tol=as_number("tol", tol, "give a positive part of the data's power, such as 1e-4"),
+        active_set_size=size,
+        n_components=_n_components(time_pca),
+        debias=as_flag("debias", debias),
+        solver=array_solver(solver),
+        n_threads=as_count("n_threads", n_threads, 0),
+        time_limit=None if time_limit is None else as_number("time_limit", time_limit, seconds),
+        verbose=wants_line(verbose),
+    )
+
+
+def warn_of_free_cd(solver: Any, fixed: bool) -> None:
+    """Say, as MNE does, that plain coordinate descent is for fixed orientation."""
+    if solver == "cd" and not fixed:
+        warn(
+            "Coordinate descent (solver='cd') is for fixed orientation only; "
+            "block coordinate descent is used",
+            RuntimeWarning,
+        )
+
+
+def look_like_parts(largest: float, several: bool) -> bool:
+    """Whether percentages look like parts of alpha_max: one below 1, or several of 1 at most."""
+    return largest < 1 or (largest == 1 and several)
+
+
+def refuse_parts(name: str, percents: Floats, allowed: bool | None) -> None:
+    """Raise where percentages look like parts of alpha_max, and such ones are not allowed.
+
+    None stands for a function that has no argument `allow_small_alpha`.
+    """
+    largest, several = float(percents.max()), len(percents) > 1
+    if allowed or not look_like_parts(largest, several):
+        return
+    way = "" if allowed is None else f", or allow_small_alpha=True for {largest:g} %"
+    raise ValueError(
+        f"{name} is {largest:g}{' at most' * several}, but counts in percent of alpha_max: give "
+        f"{100 * largest:g} for that part of it{way}"
+    )
+
+
+def _sigma(sure_sigma: Any) -> float | str | None:
+    if sure_sigma is None or (isinstance(sure_sigma, str) and sure_sigma == "nave"):
+        return sure_sigma
+    remedy = "give the standard deviation of the whitened noise, 'nave', or None for the data's"
+    return as_number("sure_sigma", sure_sigma, remedy)
+
+
+def _percent(alpha: Any) -> float | None:
+    remedy = "give a percentage of alpha_max above 0 and below 100, or 'sure'"
+    if isinstance(alpha, str):
+        if alpha != "sure":
+            raise ValueError(f"alpha is {alpha!r}; {remedy}")
+        return None
+    if isinstance(alpha, bool | np.bool_) or not isinstance(alpha, Real | np.floating | np.integer):
+        raise TypeError(f"alpha is {alpha!r}, not a number; {remedy}")
+    percent = float(alpha)
+    if not 0 < percent < 100:
+        raise ValueError(f"alpha is {percent:g}; {remedy}")
+    return percent
+
+
+def _check_dgap_freq(dgap_freq: Any) -> None:
+    """MNE's rule; the solver itself looks at the gap every five epochs."""
+    if isinstance(dgap_freq, bool) or not isinstance(dgap_freq, Real | np.integer | np.floating):
+        raise TypeError(f"dgap_freq is {dgap_freq!r}, not a number; give a positive one")
+    if not float(dgap_freq) > 0:
+        raise ValueError(f"dgap_freq is {dgap_freq}; give a positive number")
+
+
+def _grid(sure_alpha_grid: Any, percent: float | None) -> Floats:
+    remedy = "give percentages of alpha_max above 0, at most 100, or 'auto'"
+    if isinstance(sure_alpha_grid, str):
+        if sure_alpha_grid != "auto":
+            raise ValueError(f"sure_alpha_grid is {sure_alpha_grid!r}; {remedy}")
+        return np.geomspace(*AUTO_GRID[:2], int(AUTO_GRID[2]))
+    if percent is not None:
+        raise ValueError(
+            f"sure_alpha_grid is given, but alpha is {percent:g}: the grid needs alpha='sure'"
+        )
+    try:
+        grid = as_floats("sure_alpha_grid", sure_alpha_grid, 1)
+    except TypeError:  # a ValueError in MNE
+        raise ValueError(f"sure_alpha_grid is {sure_alpha_grid!r}; {remedy}") from None
+    if not (grid > 0).all() or not (grid <= 100).all():
+        raise ValueError(f"sure_alpha_grid reaches from {grid.min()} to {grid.max()}; {remedy}")
+    return grid
+
+
+def _legacy_stream(random_state: Any) -> Any:
+    """NumPy's legacy stream, which is what MNE seeds with an integer `random_state`."""
+    if isinstance(random_state, np.random.RandomState | np.random.Generator):
+        return random_state
+    try:
+        return np.random.RandomState(random_state)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"random_state is {random_state!r}; give None, a seed or a RandomState"
+        ) from None
+
+
+def _n_components(time_pca: Any) -> int | None:
+    """How many temporal components to keep, None for all."""
+    if isinstance(time_pca, bool | np.bool_):
+        return None
+    if not isinstance(time_pca, Integral):
+        raise TypeError(f"time_pca is {time_pca!r}; give a bool or an integer")
+    if time_pca < 0:
+        raise ValueError(f"time_pca is {time_pca}; give a positive number of components")
+    return int(time_pca) or None
+
+
+def array_solver(solver: Any) -> str:
+    """The array-level name of a solver."""
+    if not isinstance(solver, str):
+        raise TypeError(f"solver is {solver!r}; give 'auto', 'bcd', 'cd' or 'fista'")
+    if solver not in ("auto", "bcd", "cd", "fista"):
+        raise ValueError(f"solver is {solver!r}; give 'auto', 'bcd', 'cd' or 'fista'")
+    return "fista" if solver == "fista" else "bcd"

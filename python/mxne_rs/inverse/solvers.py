@@ -1,0 +1,338 @@
+"""`Solver(name)`: one interface to every method, in the shape that invertmeeg has."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .._arguments import as_number
+from ..solve.options import N_REWEIGHTS
+from .data import as_evokeds, check_processing
+from .localization import Localization
+from .localize import import_mne, log_level, solve_jointly
+from .model import Model, check_kinds, on_both_sides, prepare_model
+from .relatives import l1l2, mce
+from .settings import make_settings
+
+
+def list_solvers() -> list[str]:
+    """List the names that `Solver` knows.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> import mxne_rs
+    >>> mxne_rs.list_solvers()
+    ['mxne', 'irmxne', 'l1l2', 'mce']
+    """
+    return list(METHODS)
+
+
+class Solver:
+    """A method by its name: make an inverse operator once, apply it to any data.
+
+    Parameters
+    ----------
+    name : str
+        One of `list_solvers`, in upper or lower case:
+
+        - "mxne": mixed-norm estimate, "irmxne": reweighted (``n_mxne_iter=100``). Options are those
+          of `mixed_norm`, but `alpha` (default 0.2) is a part of alpha_max between 0 and 1, or
+          "sure".
+        - "l1l2": l1 over locations, l2 over time, by FISTA to a certified gap. Options `alpha`
+          ("auto" takes `l1_spatial`, a number replaces it), `max_iter` (1000), `l1_spatial` (0.05),
+          `l2_temporal` (0, a ridge), `tol` (1e-4, a relative duality gap), `depth_weighting` (0, an
+          exponent), `center_data` (True: without the mean over channels, data and gain alike) and
+          `scale_l1_by_lmax` (True: `l1_spatial` is a part of the largest useful value).
+        - "mce": minimum current estimate, l1 over locations at each sample by itself. Options
+          `alpha` (0.2, a part of the largest useful value), `tol`, `max_iter`, `debias` (False).
+
+        All take `n_threads` and `time_limit`.
+    loose : float, dict, 'auto' or None, default None
+        As for `mixed_norm`. None is 'auto', but fixed orientation on a cortex for "l1l2".
+    depth : float, dict, 'auto' or None, default 'auto'
+        As for `mixed_norm`; 'auto' is 0.8. "l1l2" has its `depth_weighting` instead.
+    rank, pick_ori : default None
+        As for `mixed_norm`.
+    verbose : bool, str, int or None, default None
+        MNE's log level; and of the line that shows progress, as for `solve_mxne`.
+    **options
+        Options of the method, as defaults for `apply_inverse_operator`.
+
+    Attributes
+    ----------
+    name : str
+        The name, in lower case.
+    localization : Localization or None
+        What was found last: `localization.solution` has the gap and status, and
+        `localization.dipoles()` and `localization.residuals()` are there too.
+
+    Raises
+    ------
+    ImportError
+        Where MNE-Python is not installed.
+    TypeError, ValueError
+        For an unknown name (the message lists them all), or an option that the method does not
+        have, as `depth` for "l1l2".
+
+    Notes
+    -----
+    The interface is that of the documentation page of invertmeeg's MxNE. Unlike there, every answer
+    is certified, free orientations are groups, and depth weights are undone in the answer.
+
+    Examples
+    --------
+    >>> import mxne_rs
+    >>> from mxne_rs.simulate import simulate_auditory
+    >>> evoked, forward, noise_cov = simulate_auditory(spacing=20.0)
+    >>> solver = mxne_rs.Solver("irMxNE", verbose=False)
+    >>> solver = solver.make_inverse_operator(forward, evoked, noise_cov=noise_cov)
+    >>> stc = solver.apply_inverse_operator(evoked, alpha=0.3)
+    >>> len(stc.data), solver.localization.solution.converged
+    (2, True)
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        loose: float | str | dict[str, float] | None = None,
+        depth: float | str | dict[str, Any] | None = "auto",
+        rank: Any = None,
+        pick_ori: str | None = None,
+        verbose: bool | str | int | None = None,
+        **options: Any,
+    ) -> None:
+        import_mne()
+        self._method = _method(name)
+        self.name = self._method.name
+        self._method.check(options)
+        if depth == "auto":
+            depth = None if self._method.fixed else 0.8
+        elif self._method.fixed and depth is not None:
+            raise TypeError(
+                f"depth is {depth!r}, but Solver({self.name!r}) has depth_weighting instead: the "
+                "exponent of what each location is divided by"
+            )
+        self._options = {"verbose": verbose, **options}
+        self._loose, self._depth, self._rank = loose, depth, rank
+        self._pick_ori, self._verbose = pick_ori, verbose
+        self._forward: Any = None
+        self._noise_cov: Any = None
+        self._model: Model | None = None
+        self._info: Any = None
+        self._prepared_for: Any = None
+        self.localization: Localization | None = None
+
+    def make_inverse_operator(
+        self,
+        forward: Any,
+        mne_obj: Any = None,
+        noise_cov: Any = None,
+        alpha: float | str | None = None,
+    ) -> Solver:
+        """Take the forward solution, and prepare it if the data are there.
+
+        Parameters
+        ----------
+        forward : mne.Forward
+            The forward solution.
+        mne_obj : mne.Evoked, mne.Epochs or mne.io.Raw, optional
+            Data of the recording. None prepares when the operator is first applied. From then on
+            data of another compensation grade, EEG reference, history of signal-space separation
+            or projections are refused; other channels, or other bad ones, are not.
+        noise_cov : mne.Covariance, optional
+            The noise covariance of a single trial. None assumes the same noise in all sensors of a
+            type (`mne.make_ad_hoc_cov`).
+        alpha : optional
+            Default of the option `alpha`.
+
+        Returns
+        -------
+        self : Solver
+            For chaining.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Where the inputs are of the wrong kind or share no good channel.
+
+        Examples
+        --------
+        See `Solver`.
+        """
+        self._noise_cov, self._model, self._info = noise_cov, None, None
+        if alpha is not None:
+            self._options["alpha"] = alpha
+        check_kinds(forward, noise_cov)
+        self._forward = None if forward is None else on_both_sides(forward)
+        if mne_obj is not None:
+            first = mne_obj[0] if isinstance(mne_obj, list | tuple) and mne_obj else mne_obj
+            if not hasattr(first, "info"):
+                raise TypeError(f"mne_obj is a {type(first).__name__}; give Evoked, Epochs or Raw")
+            self._prepare(first.info)
+        return self
+
+    def apply_inverse_operator(self, mne_obj: Any, **options: Any) -> Any:
+        """Estimate the sources of data of any kind.
+
+        Parameters
+        ----------
+        mne_obj : mne.Evoked, mne.Epochs or mne.io.Raw
+            The data; epochs are averaged (see `mixed_norm_epochs` for each of them), of a
+            recording all samples are used.
+        **options
+            Options of the method, see `Solver`.
+
+        Returns
+        -------
+        mne.SourceEstimate, or its volume, mixed and vector kin
+            In Am, active locations only.
+
+        Raises
+        ------
+        RuntimeError
+            Before `make_inverse_operator`.
+        TypeError, ValueError
+            Where an option is unknown or out of its range, or the data do not fit the operator.
+
+        Warns
+        -----
+        ConvergenceWarning, RuntimeWarning
+            As `mixed_norm`.
+
+        Examples
+        --------
+        See `Solver`.
+        """
+        self._method.check(options)
+        if self._forward is None:
+            raise RuntimeError("there is no inverse operator yet: call make_inverse_operator first")
+        evokeds = as_evokeds(mne_obj)
+        if self._info is not None:
+            check_processing(
+                self._info, evokeds[0].info, "the data that the operator was made for", "these"
+            )
+        model = self._model
+        if model is None or self._prepared_for != _sensors(evokeds[0].info):
+            model = self._prepare(evokeds[0].info)
+        with log_level(options.get("verbose", self._verbose)):
+            self.localization = self._method.run(model, evokeds, **{**self._options, **options})
+            estimates = self.localization.estimates(self._pick_ori)
+        return estimates[0] if len(estimates) == 1 else estimates
+
+    def _prepare(self, info: Any) -> Model:
+        mne = import_mne()
+        loose = self._loose
+        if loose is None:
+            loose = "auto"
+            if self._method.fixed and self._forward["src"].kind == "surface":
+                loose = 0.0
+        with log_level(self._verbose):
+            noise_cov = self._noise_cov
+            if noise_cov is None:
+                mne.utils.logger.info("No noise_cov: every sensor of a type has the same noise")
+                noise_cov = mne.make_ad_hoc_cov(info)
+            self._model = prepare_model(
+                info, self._forward, noise_cov, loose=loose, depth=self._depth, rank=self._rank,
+                pick_ori=self._pick_ori,
+            )  # fmt: skip
+        self._prepared_for = _sensors(info)
+        self._info = self._info or info.copy()
+        return self._model
+
+    def __repr__(self) -> str:
+        """Name and state."""
+        state = "not made yet" if self._forward is None else "made"
+        return f"<Solver: {self.name}, inverse operator {state}>"
+
+
+@dataclass(frozen=True)
+class Method:
+    """What is behind a name."""
+
+    name: str
+    run: Callable[..., Localization]
+    options: tuple[str, ...]
+    fixed: bool = False
+    """Works on the columns as they are: no depth weights of MNE, fixed orientation on a cortex."""
+
+    def check(self, options: dict[str, Any]) -> None:
+        """Raise where an option is unknown."""
+        for option in options:
+            if option not in self.options:
+                raise TypeError(
+                    f"Solver({self.name!r}) has no option {option!r}; it has "
+                    f"{', '.join(sorted(self.options))}"
+                )
+
+
+#: A part of alpha_max is never taken for a percentage.
+PARTS: dict[str, Any] = {"allow_small_alpha": True}
+
+
+def _mixed_norm(
+    model: Model, evokeds: Sequence[Any], *, alpha: float | str = 0.2, **how: Any
+) -> Localization:
+    return solve_jointly(model, evokeds, make_settings(_percent(alpha), **PARTS | how))
+
+
+def _reweighted(
+    model: Model,
+    evokeds: Sequence[Any],
+    *,
+    alpha: float | str = 0.2,
+    n_mxne_iter: int = N_REWEIGHTS,
+    amplitude_unit: float | str = "relative",
+    **how: Any,
+) -> Localization:
+    options = {"n_mxne_iter": n_mxne_iter, "amplitude_unit": amplitude_unit, **PARTS, **how}
+    settings = make_settings(_percent(alpha), **options)
+    return solve_jointly(model, evokeds, settings)
+
+
+def _sensors(info: Any) -> Any:
+    """What a prepared model depends on: with other bads it is another one."""
+    return info["ch_names"], sorted(info["bads"])
+
+
+def _percent(alpha: Any) -> Any:
+    """A part of alpha_max as `mixed_norm` counts it."""
+    if isinstance(alpha, str):
+        return alpha
+    remedy = "give a part of alpha_max between 0 and 1, or 'sure' (mixed_norm takes percent)"
+    part = as_number("alpha", alpha, remedy)
+    if part >= 1:
+        raise ValueError(f"alpha is {alpha}; {remedy}")
+    return 100 * part
+
+
+def _keywords(function: Callable[..., Any]) -> tuple[str, ...]:
+    parameters = inspect.signature(function).parameters.values()
+    return tuple(one.name for one in parameters if one.kind is one.KEYWORD_ONLY)
+
+
+def _method(name: Any) -> Method:
+    known = f"the solvers are {', '.join(METHODS)}"
+    if not isinstance(name, str):
+        raise TypeError(f"name is {name!r}, not a string; {known}")
+    if name.lower() not in METHODS:
+        raise ValueError(f"there is no solver {name!r}; {known}")
+    return METHODS[name.lower()]
+
+
+_SETTINGS = ("alpha", *_keywords(make_settings))
+METHODS = {
+    method.name: method
+    for method in (
+        Method("mxne", _mixed_norm, _SETTINGS),
+        Method("irmxne", _reweighted, _SETTINGS),
+        Method("l1l2", l1l2, _keywords(l1l2), fixed=True),
+        Method("mce", mce, _keywords(mce)),
+    )
+}

@@ -1,0 +1,396 @@
+"""A certified sparse estimate for every window of a live recording."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import _core
+from .._arguments import Floats, as_choice, as_count, as_flag, as_floats, as_matrix, as_number
+from ..inverse.model import Model, prepare_model
+from ..solve.gain import Gain, prepared
+from ..solve.options import as_unit
+
+#: Of the alpha that white noise reaches, for what varies around it.
+NOISE_MARGIN = 1.3
+MODES = ("percent", "absolute", "tracked")
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """The sources of one window with their certificate.
+
+    Attributes
+    ----------
+    locations : array of int, shape (n_active,)
+        Locations of the gain that are not zero, rising.
+    sources : array, shape (n_active * n_orient, n_times)
+        Their time courses: in Am where the stream was made from MNE objects, else in the unit that
+        gain and data give them.
+    n_orient : int
+        Rows per location.
+    alpha : float
+        Regularisation, absolute.
+    alpha_max : float | None
+        Smallest alpha for which nothing is left, where ``alpha_mode`` goes by it.
+    gap, primal, dual : float
+        Certificate on all locations; the gap is in units of ``|M|^2 / 2``. After reweighting it is
+        that of the last weighted problem, over the survivors.
+    status : str
+        "converged", "iteration_limit", "time_limit", "stalled", or, for a window that could not be
+        solved, "skipped_not_finite", "skipped_flat" or "skipped_out_of_range".
+    channel : int | None
+        Row of the window for which it was skipped.
+    deadline_hit : bool
+        Whether the deadline ended it: the sources are the last that were certified.
+    explained_variance : float
+        ``1 - |M - G X|^2 / |M|^2``.
+    n_iter, n_looks, n_reweights : int
+        Epochs, looks at all locations, and convex problems.
+    elapsed : float
+        Seconds.
+
+    Examples
+    --------
+    >>> import numpy as np, mxne_rs
+    >>> mxne_rs.Stream(np.eye(3), n_times=2, alpha=40).update([[5, 0], [0, 1], [1, 0]]).locations
+    array([0])
+    """
+
+    locations: NDArray[np.int64]
+    sources: Floats
+    n_orient: int
+    alpha: float
+    alpha_max: float | None
+    gap: float
+    primal: float
+    dual: float
+    status: str
+    channel: int | None
+    deadline_hit: bool
+    explained_variance: float
+    n_iter: int
+    n_looks: int
+    n_reweights: int
+    elapsed: float
+
+    @property
+    def converged(self) -> bool:
+        """Whether the gap asked for was reached."""
+        return self.status == "converged"
+
+    @property
+    def skipped(self) -> bool:
+        """Whether the window could not be solved; the next one is not affected."""
+        return self.status.startswith("skipped")
+
+    def amplitudes(self) -> Floats:
+        """Length of the moment at each sample.
+
+        Returns
+        -------
+        amplitudes : array, shape (n_active, n_times)
+            In the unit of `sources`.
+        """
+        rows = self.sources.reshape(len(self.locations), self.n_orient, self.sources.shape[1])
+        return np.asarray(np.linalg.norm(rows, axis=1))
+
+    def __repr__(self) -> str:
+        """One line: what was found, and how well."""
+        count = len(self.locations)
+        return (
+            f"<Estimate: {count} source{'' if count == 1 else 's'}, {self.status}, "
+            f"gap {self.gap:.1e}, {1e3 * self.elapsed:.1f} ms>"
+        )
+
+
+class Stream:
+    """Solves one window after another: MxNE, or irMxNE with a fixed number of rounds.
+
+    Everything is prepared once; windows start from the last one's sources, and are certified on all
+    locations. One object serves one thread; one `Gain` serves all of them. The GIL is released.
+    A copy, and a stream that was pickled, begins anew, without the windows so far.
+
+    Parameters
+    ----------
+    gain : Gain | array_like, shape (n_sensors, n_locations * n_orient)
+        Whitened (and depth-weighted) gain.
+    n_times : int
+        Samples in a window.
+    alpha : float
+        Regularisation, in the unit that ``alpha_mode`` says; not used where it is tracked.
+    alpha_mode : "percent" | "absolute" | "tracked"
+        Percent of the window's alpha_max, a number for all windows, or tracked from window to
+        window: ``alpha = (N + a - 1) / (sum_s |X_s| + b)`` with the sources of the last window and
+        N numbers in a window [1]_ [2]_. The hyperprior has its mode at half of the window's
+        alpha_max, as in [2]_, and counts as ten windows: ``a - 1 = 10 N``.
+    alpha_floor : float | "noise"
+        What alpha never falls below, absolute, so that windows without sources stay empty. "noise"
+        is 1.3 times what ``|G_s'M|`` is about for white noise: the largest ``|G_s| sqrt(n_times)``.
+    hop : int | None
+        Samples from one window to the next. None is half of a window.
+    whitener : array_like, shape (n_sensors, n_channels) | None
+        Applied to every window. None takes windows that are whitened.
+    n_orient : int | None
+        Orientations per location. None is 1 for an array and the Gain's own for a Gain.
+    n_reweights : int
+        Convex problems per window: 1 is MxNE, more is irMxNE.
+    amplitude_unit : float | "relative" | "largest" | "mne" | "gain"
+        Unit of irMxNE's amplitudes, as for :func:`solve_irmxne`. "mne" is not to be had with an
+        absolute alpha.
+    tol : float
+        Relative duality gap to reach.
+    max_iter : int
+        Epochs allowed for a window.
+    deadline : float | None
+        Seconds allowed for a window. Then the last certified sources are the answer, with their
+        gap; before anything is certified these are none, with a gap of 1.
+    warm_start : bool
+        Whether windows start from the last one's sources.
+    n_threads : int
+        Threads for the looks at all locations; 0 means as for `solve_mxne`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what it is, and what to give instead.
+
+    References
+    ----------
+    .. [1] Pereyra, Bioucas-Dias and Figueiredo, EUSIPCO (2015).
+    .. [2] Bekhti, Badeau and Gramfort, EUSIPCO (2017).
+
+    Examples
+    --------
+    >>> import numpy as np, mxne_rs
+    >>> rng = np.random.default_rng(0)
+    >>> gain = rng.standard_normal((30, 500))
+    >>> stream = mxne_rs.Stream(gain, n_times=100, hop=50, alpha=40)
+    >>> recording = rng.standard_normal((30, 1000))
+    >>> recording += 3 * np.outer(gain[:, 123], np.sin(np.arange(1000) / 10))
+    >>> for first in range(0, 901, 50):
+    ...     estimate = stream.update(recording[:, first : first + 100])
+    >>> estimate.locations, estimate.converged, estimate.gap <= 1e-4
+    (array([123]), True, True)
+    """
+
+    def __init__(
+        self,
+        gain: Gain | ArrayLike,
+        n_times: int,
+        alpha: float = 50.0,
+        *,
+        alpha_mode: str = "percent",
+        alpha_floor: float | str = 0.0,
+        hop: int | None = None,
+        whitener: ArrayLike | None = None,
+        n_orient: int | None = None,
+        n_reweights: int = 1,
+        amplitude_unit: float | str = "relative",
+        tol: float = 1e-4,
+        max_iter: int = 1000,
+        deadline: float | None = None,
+        warm_start: bool = True,
+        n_threads: int = 1,
+    ) -> None:
+        self.gain = prepared(gain, n_orient)
+        self.n_times = as_count("n_times", n_times, 1)
+        self.hop = max(1, self.n_times // 2) if hop is None else as_count("hop", hop, 1)
+        if isinstance(alpha_floor, str):
+            as_choice("alpha_floor", alpha_floor, ["noise"])
+            alpha_floor = _noise_floor(self.gain, self.n_times)
+        remedy = "give a positive number of seconds, or None"
+        settings = SimpleNamespace(
+            n_times=self.n_times,
+            hop=self.hop,
+            rule=as_choice("alpha_mode", alpha_mode, MODES),
+            alpha=as_number("alpha", alpha, "give a positive number"),
+            alpha_floor=as_number("alpha_floor", alpha_floor, "give zero or a positive number",
+                                  zero=True),
+            n_reweights=as_count("n_reweights", n_reweights, 1),
+            amplitude_unit=as_unit(amplitude_unit),
+            tol=as_number("tol", tol, "give a positive relative duality gap such as 1e-4"),
+            max_iter=as_count("max_iter", max_iter, 1),
+            deadline=None if deadline is None else as_number("deadline", deadline, remedy),
+            warm_start=as_flag("warm_start", warm_start),
+            n_threads=as_count("n_threads", n_threads, 0),
+        )  # fmt: skip
+        matrix = None if whitener is None else as_matrix("whitener", whitener)
+        self.n_channels = self.gain.n_sensors if matrix is None else matrix.shape[1]
+        self._made_of = None if matrix is None else matrix.copy(), settings
+        self._stream = _core.Stream(self.gain._prepared, matrix, settings)
+        self._model: Model | None = None
+        self._picks: NDArray[np.intp] | None = None
+        self._weighting: Floats | None = None
+
+    @classmethod
+    def from_mne(
+        cls,
+        info: Any,
+        forward: Any,
+        noise_cov: Any,
+        n_times: int,
+        alpha: float = 50.0,
+        *,
+        ch_names: Sequence[str] | None = None,
+        loose: Any = "auto",
+        depth: Any = 0.8,
+        rank: Any = None,
+        **options: Any,
+    ) -> Stream:
+        """Prepare a stream from MNE objects; windows are in T, T/m and V, sources in Am.
+
+        Parameters
+        ----------
+        info : mne.Info
+            Measurement information of the recording.
+        forward : mne.Forward
+            Forward solution.
+        noise_cov : mne.Covariance
+            Noise covariance.
+        n_times, alpha
+            As for `Stream`.
+        ch_names : list of str | None
+            Names of a window's rows. None takes those of ``info``. Channels that are not used may
+            be among them, and hold anything; channels of ``info`` that are not are left out.
+        loose, depth, rank
+            As for `mixed_norm`.
+        **options
+            As for `Stream`.
+
+        Returns
+        -------
+        stream : Stream
+            With ``model``, whose ``forward`` says where the locations are.
+
+        Raises
+        ------
+        ImportError
+            Without MNE-Python.
+        TypeError, ValueError
+            As for `mixed_norm` and `Stream`, and where no channel is left.
+
+        Examples
+        --------
+        >>> import mne
+        >>> from mxne_rs import Stream
+        >>> from mxne_rs.simulate import simulate_auditory
+        >>> mne.set_log_level("ERROR")
+        >>> evoked, forward, noise_cov = simulate_auditory(spacing=20.0)
+        >>> stream = Stream.from_mne(evoked.info, forward, noise_cov, n_times=50)
+        >>> estimate = stream.update(evoked.data[:, 175:225])
+        >>> print(len(estimate.locations) >= 2, 1e-9 < estimate.amplitudes().max() < 1e-6)
+        True True
+        """
+        try:
+            import mne
+        except ImportError as error:
+            raise ImportError(
+                "Stream.from_mne needs MNE-Python: pip install 'mxne-rs[mne]'"
+            ) from error
+        if ch_names is not None:
+            present = set(ch_names)
+            picks = [i for i, name in enumerate(info["ch_names"]) if name in present]
+            if not picks:
+                raise ValueError(
+                    f"ch_names ({', '.join(list(ch_names)[:3])}, ...) has no channel of info "
+                    f"({', '.join(info['ch_names'][:3])}, ...); rename the channels"
+                )
+            info = mne.pick_info(info, picks)
+        model = prepare_model(info, forward, noise_cov, loose=loose, depth=depth, rank=rank)
+        names = list(info["ch_names"] if ch_names is None else ch_names)
+        stream = cls(model.gain, n_times, alpha, whitener=model.whitener, **options)
+        stream._model = model
+        stream.n_channels = len(names)
+        stream._picks = np.array([names.index(name) for name in model.info["ch_names"]])
+        stream._weighting = model.weighting
+        return stream
+
+    @property
+    def model(self) -> Model | None:
+        """The forward model, where the stream was made from MNE objects."""
+        return self._model
+
+    def update(self, window: ArrayLike) -> Estimate:
+        """Solve a window, ``hop`` samples after the last one.
+
+        Parameters
+        ----------
+        window : array_like, shape (n_channels, n_times)
+            Any real dtype and memory order.
+
+        Returns
+        -------
+        estimate : Estimate
+            A window with a NaN, or a channel whose samples are all the same, is skipped and says
+            so; the next one is not affected.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Where the window is no such array.
+        RuntimeError
+            Where another thread is in the middle of a window of this stream.
+        """
+        array = as_floats("window", window, 2)
+        if array.shape != (self.n_channels, self.n_times):
+            raise ValueError(
+                f"window has shape {array.shape}; give {self.n_channels} channels x "
+                f"{self.n_times} samples"
+            )
+        if self._picks is not None:
+            array = array[self._picks]
+        found = self._stream.update(array)
+        sources, channel = found.sources, found.channel
+        if self._weighting is not None:
+            n_orient = self.gain.n_orient
+            rows = found.locations[:, np.newaxis] * n_orient + np.arange(n_orient)
+            sources = sources * self._weighting[rows.ravel(), np.newaxis]
+        if self._picks is not None and channel is not None:
+            channel = int(self._picks[channel])
+        gap, primal, dual = found.certificate
+        return Estimate(
+            locations=found.locations, sources=sources, n_orient=self.gain.n_orient,
+            alpha=found.alpha, alpha_max=found.alpha_max, gap=gap, primal=primal, dual=dual,
+            status=found.status, channel=channel, deadline_hit=found.deadline_hit,
+            explained_variance=found.explained_variance, n_iter=found.n_iter,
+            n_looks=found.n_looks, n_reweights=found.n_reweights, elapsed=found.elapsed,
+        )  # fmt: skip
+
+    def skip(self, n_windows: int = 1) -> None:
+        """Tell that windows are left out before the next one.
+
+        Parameters
+        ----------
+        n_windows : int
+            How many.
+        """
+        self._stream.skip(as_count("n_windows", n_windows, 0))
+
+    def reset(self) -> None:
+        """Forget the windows so far."""
+        self._stream.reset()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the windows so far: a copy, or a pickled stream, begins anew."""
+        return {name: value for name, value in vars(self).items() if name != "_stream"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Prepare the solver again."""
+        vars(self).update(state)
+        self._stream = _core.Stream(self.gain._prepared, *self._made_of)
+
+    def __repr__(self) -> str:
+        """Sizes."""
+        return f"<Stream: windows of {self.n_channels} x {self.n_times}, hop {self.hop}>"
+
+
+def _noise_floor(gain: Gain, n_times: int) -> float:
+    columns = gain.columns(np.arange(gain.n_locations))
+    energies = np.sum(columns**2, axis=0).reshape(gain.n_locations, gain.n_orient).sum(axis=1)
+    return NOISE_MARGIN * float(np.sqrt(energies.max() * n_times))

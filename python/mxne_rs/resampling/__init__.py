@@ -1,0 +1,1 @@
+"""Averages of resampled trials: which sources are found again."""

@@ -1,0 +1,1 @@
+"""Problems on NumPy arrays: gain and data in, certified solutions out."""

@@ -1,0 +1,371 @@
+"""Many problems on one gain: decreasing alphas, and batches of data sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .. import _core
+from .._arguments import Floats, as_count, as_floats, as_number, as_numbers, shown
+from .._progress import Progress
+from .gain import Gain, prepared
+from .options import Request, Rounds, make_request, make_rounds, sensor_data
+from .single import alpha_max, hint_of_small_alpha, warn_of_large_alpha
+from .solution import Solution, one_warning, reported, solution_of
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Path:
+    """The answers along decreasing alphas.
+
+    Attributes
+    ----------
+    alphas : array, shape (n_alphas,)
+        Absolute, falling.
+    solutions : tuple of Solution
+        One per alpha: MxNE, or irMxNE where reweighting was asked for.
+    convex : tuple of Solution
+        The MxNE of each alpha, from which reweighting began; without it the same as
+        ``solutions``.
+
+    Examples
+    --------
+    >>> import numpy as np, mxne_rs
+    >>> path = mxne_rs.solve_path(np.eye(3), np.diag([3.0, 2.0, 1.0]), [2.5, 1.5, 0.5])
+    >>> path.n_active
+    array([1, 2, 3])
+    >>> bool((path.gaps <= 1e-6).all())
+    True
+    >>> [round(solution.alpha, 1) for solution in path]
+    [2.5, 1.5, 0.5]
+    """
+
+    alphas: Floats
+    solutions: tuple[Solution, ...]
+    convex: tuple[Solution, ...]
+
+    @property
+    def explained_variance(self) -> Floats:
+        """``1 - |M - G X|^2 / |M|^2`` of each answer."""
+        return np.array([solution.explained_variance for solution in self.solutions])
+
+    @property
+    def gaps(self) -> Floats:
+        """Relative duality gap of each answer."""
+        return np.array([solution.gap for solution in self.solutions])
+
+    @property
+    def n_active(self) -> NDArray[np.intp]:
+        """Number of active locations of each answer."""
+        return np.array([solution.active_set.sum() for solution in self.solutions], dtype=np.intp)
+
+    def __len__(self) -> int:
+        """Return the number of alphas."""
+        return len(self.solutions)
+
+    def __iter__(self) -> Iterator[Solution]:
+        """Iterate over the answers, from the largest alpha down."""
+        return iter(self.solutions)
+
+    def __getitem__(self, index: int) -> Solution:
+        """Return the answer at a position."""
+        return self.solutions[index]
+
+    def __repr__(self) -> str:
+        """One line: the range, what was found, how well."""
+        if not len(self):
+            return "<Path: no alphas>"
+        first, last = self.alphas[[0, -1]]
+        return (
+            f"<Path: {len(self)} alphas from {first:.4g} to {last:.4g}, "
+            f"{self.n_active[0]} to {self.n_active[-1]} locations, "
+            f"largest gap {max(self.gaps):.1e}>"
+        )
+
+
+def solve_path(
+    gain: Gain | ArrayLike,
+    data: ArrayLike,
+    alphas: ArrayLike | None = None,
+    *,
+    n_alphas: int = 20,
+    eps: float = 0.1,
+    n_reweights: int = 1,
+    tol_reweight: float = 1e-6,
+    surrogate: str = "sqrt",
+    amplitude_unit: float | str = "relative",
+    n_orient: int | None = None,
+    weights: ArrayLike | None = None,
+    ridge: float = 0.0,
+    tol: float = 1e-6,
+    max_iter: int = 10_000,
+    time_limit: float | None = None,
+    init: Solution | ArrayLike | None = None,
+    solver: str = "bcd",
+    active_set_size: int | None = 10,
+    n_threads: int = 0,
+    verbose: bool | str | int | None = None,
+) -> Path:
+    """MxNE or irMxNE for decreasing alphas, each started from the last answer.
+
+    An alpha costs about one product with the gain: the certificate of one answer is the first
+    look at the next problem.
+
+    Parameters
+    ----------
+    gain, data
+        As for :func:`solve_mxne`.
+    alphas : array_like, shape (n_alphas,) | None
+        Absolute; solved from the largest to the smallest, equal ones once. None takes
+        ``n_alphas`` values from ``alpha_max`` down to ``eps * alpha_max``, evenly spaced in
+        their logarithm.
+    n_alphas : int
+        Number of alphas where none are given.
+    eps : float
+        Smallest alpha as a part of ``alpha_max`` where none are given.
+    n_reweights, tol_reweight, surrogate, amplitude_unit
+        As for :func:`solve_irmxne`; 1 is MxNE. Reweighting begins at each alpha's MxNE.
+    n_orient, weights, ridge, tol, init, solver, active_set_size, n_threads, verbose
+        As for :func:`solve_mxne`.
+    max_iter : int
+        Epochs allowed for each alpha.
+    time_limit : float | None
+        Seconds allowed for the whole path.
+
+    Returns
+    -------
+    path : Path
+        Alphas, solutions with their gaps, numbers of sources, explained variance.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what it is, and what to give instead.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Naming the first alpha whose gap was not reached, and how many there are.
+    RuntimeWarning
+        Where reweighting left none of the sources of MxNE, though it did at a larger alpha, or
+        leaves none at any; where nothing is left because all alphas are above :func:`alpha_max`.
+
+    Examples
+    --------
+    >>> import numpy as np, mxne_rs
+    >>> rng = np.random.default_rng(0)
+    >>> gain, data = rng.standard_normal((20, 90)), rng.standard_normal((20, 30))
+    >>> path = mxne_rs.solve_path(gain, data, n_alphas=5, eps=0.5, n_orient=3)
+    >>> len(path), int(path.n_active[0])
+    (5, 0)
+    """
+    gain = prepared(gain, n_orient)
+    array = sensor_data(gain, data)
+    grid = falling_alphas(gain, array, alphas, n_alphas, eps, weights)
+    request = make_request(
+        gain, array, grid[0], weights=weights, ridge=ridge, tol=tol, max_iter=max_iter,
+        time_limit=time_limit, init=init, solver=solver, active_set_size=active_set_size,
+        n_threads=n_threads,
+    )  # fmt: skip
+    rounds = make_rounds(n_reweights, tol_reweight, surrogate, amplitude_unit)
+    with Progress("path", request.tol, verbose) as progress:
+        outcomes = _core.solve_path(
+            gain._prepared, array, grid, request._replace(progress=progress),
+            rounds if rounds.n_reweights > 1 else None,
+        )  # fmt: skip
+    path = path_of(
+        gain, outcomes, grid, request.tol,
+        hint=lambda solutions: hint_of_small_alpha(gain, array, solutions, request),
+    )  # fmt: skip
+    warn_of_large_alpha(gain, array, path.solutions, request)
+    return path
+
+
+def falling_alphas(
+    gain: Gain, data: Floats, alphas: Any, n_alphas: Any, eps: Any, weights: Any
+) -> Floats:
+    """The alphas given, from the largest down; or ``n_alphas`` from alpha_max to a part of it."""
+    if alphas is not None:
+        # Not np.unique, which imports np.ma where it is called first.
+        values = np.sort(as_floats("alphas", alphas, 1))
+        values = values[np.diff(values, prepend=-np.inf) != 0]
+        remedy = "give positive numbers, such as parts of alpha_max"
+        for value in (values[0], values[-1]):
+            as_number("alphas", value, remedy)
+        return np.ascontiguousarray(values[::-1])
+    part = as_number("eps", eps, "give a number between 0 and 1")
+    if part >= 1:
+        raise ValueError(f"eps is {shown(eps)}; give a number between 0 and 1")
+    largest = alpha_max(gain, data, weights=weights)
+    if largest == 0:
+        raise ValueError(
+            "alphas cannot be chosen: data are zero or orthogonal to the gain; give them"
+        )
+    count = as_count("n_alphas", n_alphas, 1)
+    try:
+        return largest * np.geomspace(1.0, part, count)
+    except (MemoryError, ValueError, OverflowError):
+        raise MemoryError(f"n_alphas is {count}: no room for as many; give fewer") from None
+
+
+def walk(
+    gain: Gain,
+    data_sets: list[Floats],
+    grid: Floats,
+    request: Request,
+    rounds: Rounds,
+    title: str,
+    verbose: Any,
+) -> list[tuple[list[_core.Outcome], list[_core.Outcome]]]:
+    """The outcomes of each data set along a grid, walked side by side."""
+    with Progress(title, request.tol, verbose, len(data_sets) * len(grid)) as progress:
+        return _core.solve_paths(
+            gain._prepared, data_sets, grid, request._replace(progress=progress),
+            rounds if rounds.n_reweights > 1 else None,
+        )  # fmt: skip
+
+
+def path_of(
+    gain: Gain,
+    outcomes: tuple[list[_core.Outcome], list[_core.Outcome]],
+    grid: Floats,
+    tol: float,
+    label: Callable[[float], str] = lambda alpha: f"alpha {alpha:.4g}: ",
+    hint: Callable[[Sequence[Solution]], str] = lambda solutions: "",
+) -> Path:
+    """Make a Path of the outcomes along a grid; ``label`` names an alpha in warnings.
+
+    That reweighting leaves nothing at the largest alphas is how a path begins: only where a
+    larger alpha left something, or no alpha did, is there a warning.
+    """
+    convex, reweighted = (
+        tuple(
+            solution_of(gain, outcome, alpha, tol)
+            for outcome, alpha in zip(kind, grid.tolist(), strict=bool(kind))
+        )
+        for kind in outcomes
+    )
+    seen = not any(one.active_set.any() for one in reweighted)
+    said = hint([*convex, *reweighted])
+    with one_warning():
+        for one in convex:
+            reported(one, label(one.alpha), said)
+        for one in reweighted:
+            seen = seen or bool(one.active_set.any())
+            if seen or not one.emptied:
+                reported(one, label(one.alpha), said)
+    return Path(grid, reweighted or convex, convex)
+
+
+def solve_batch(
+    gain: Gain | ArrayLike,
+    data: Iterable[ArrayLike],
+    alpha: float | ArrayLike,
+    *,
+    n_reweights: int = 1,
+    tol_reweight: float = 1e-6,
+    surrogate: str = "sqrt",
+    amplitude_unit: float | str = "relative",
+    n_orient: int | None = None,
+    weights: ArrayLike | None = None,
+    ridge: float = 0.0,
+    tol: float = 1e-6,
+    max_iter: int = 10_000,
+    time_limit: float | None = None,
+    solver: str = "bcd",
+    active_set_size: int | None = 10,
+    n_threads: int = 0,
+    verbose: bool | str | int | None = None,
+) -> list[Solution]:
+    """MxNE or irMxNE of many data sets on one gain, one thread each.
+
+    The answers are those of :func:`solve_mxne` or :func:`solve_irmxne`, in the order of the
+    data, whatever the number of threads. An answer holds its active rows only: memory grows
+    with what is found.
+
+    Parameters
+    ----------
+    gain
+        As for :func:`solve_mxne`.
+    data : iterable of array_like, shape (n_sensors, n_times)
+        The data sets (a 3-D array, or a list whose members may differ in their times).
+    alpha : float | array_like, shape (n_data,)
+        Regularisation, absolute, for all or for each data set.
+    n_reweights, tol_reweight, surrogate, amplitude_unit
+        As for :func:`solve_irmxne`; 1 is MxNE.
+    n_orient, weights, ridge, tol, solver, active_set_size, verbose
+        As for :func:`solve_mxne`.
+    max_iter : int
+        Epochs allowed for each data set.
+    time_limit : float | None
+        Seconds allowed for the whole batch.
+    n_threads : int
+        Data sets solved at a time; 0 means RAYON_NUM_THREADS where it is a positive integer,
+        else all cores.
+
+    Returns
+    -------
+    solutions : list of Solution
+        One per data set.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what it is, and what to give instead.
+
+    Warns
+    -----
+    ConvergenceWarning
+        Naming the first data set whose gap was not reached, and how many there are.
+    RuntimeWarning
+        The same of those where reweighting left none of the sources of MxNE.
+
+    Examples
+    --------
+    >>> import numpy as np, mxne_rs
+    >>> rng = np.random.default_rng(0)
+    >>> gain, data = rng.standard_normal((20, 90)), rng.standard_normal((4, 20, 30))
+    >>> solutions = mxne_rs.solve_batch(mxne_rs.Gain(gain, 3), data, alpha=60.0)
+    >>> len(solutions), all(solution.converged for solution in solutions)
+    (4, True)
+    """
+    gain = prepared(gain, n_orient)
+    arrays = [sensor_data(gain, one, f"data[{i}]") for i, one in enumerate(_sets(data))]
+    if not arrays:
+        return []
+    alphas = as_numbers(
+        "alpha", alpha, len(arrays), f"there are {len(arrays)} data sets",
+        "give a positive number, such as a part of alpha_max",
+    )  # fmt: skip
+    request = make_request(
+        gain, arrays[0], alphas[0], weights=weights, ridge=ridge, tol=tol, max_iter=max_iter,
+        time_limit=time_limit, solver=solver, active_set_size=active_set_size,
+        n_threads=n_threads,
+    )  # fmt: skip
+    rounds = make_rounds(n_reweights, tol_reweight, surrogate, amplitude_unit)
+    with Progress("batch", request.tol, verbose, len(arrays)) as progress:
+        outcomes = _core.solve_batch(
+            gain._prepared, arrays, alphas, request._replace(progress=progress),
+            rounds if rounds.n_reweights > 1 else None,
+        )  # fmt: skip
+    with one_warning():
+        return [
+            reported(solution_of(gain, outcome, one, request.tol), f"data[{i}]: ")
+            for i, (outcome, one) in enumerate(zip(outcomes, alphas.tolist(), strict=True))
+        ]
+
+
+def _sets(data: Any) -> Iterable[Any]:
+    whole = isinstance(data, (str, bytes, memoryview)) or hasattr(data, "tocsr")
+    if whole or not hasattr(data, "__iter__"):
+        raise TypeError(
+            f"data is {shown(data)}; give a list of arrays (n_sensors, n_times) or a 3-D array"
+        )
+    if isinstance(data, np.ndarray) and data.ndim != 3:
+        raise ValueError(f"data has shape {data.shape}; give three dimensions or a list of arrays")
+    items: Iterable[Any] = data
+    return items

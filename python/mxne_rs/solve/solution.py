@@ -1,0 +1,342 @@
+"""What a solve hands back, and the warning that it fell short."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .. import _core
+from .._arguments import Floats, warn
+from .._progress import logger
+from .gain import Gain
+
+
+class ConvergenceWarning(UserWarning):
+    """A solve stopped before its duality gap reached the tolerance.
+
+    Examples
+    --------
+    >>> import warnings, mxne_rs
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", mxne_rs.ConvergenceWarning)
+    """
+
+
+class Record(NamedTuple):
+    """One certificate of the full problem on the way to the answer.
+
+    Examples
+    --------
+    >>> import numpy as np, mxne_rs
+    >>> mxne_rs.solve_mxne(np.eye(2), np.eye(2), 0.5).history[0].n_active
+    0
+    """
+
+    n_iter: int
+    """Epochs done."""
+    primal: float
+    """Value of the objective."""
+    gap: float
+    """Relative duality gap."""
+    n_active: int
+    """Locations that were not zero."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Solution:
+    """A sparse source estimate with its certificate.
+
+    After reweighting ``gap``, ``primal`` and ``dual`` are those of the last weighted convex
+    problem, over the locations that survived.
+
+    Attributes
+    ----------
+    sources : array, shape (n_active * n_orient, n_times)
+        The rows of X that are not zero, in the units of data over gain.
+    active_set : array of bool, shape (n_locations,)
+        Which locations are not zero.
+    n_orient : int
+        Orientations per location.
+    gap : float
+        Relative duality gap, (primal - dual) / (|M|^2 / 2): an upper bound on how far the
+        objective is above its minimum, in units of the objective of doing nothing.
+    primal, dual : float
+        The values that enclose the minimum.
+    alpha, tol : float
+        The regularisation and the tolerance asked for.
+    explained_variance : float
+        ``1 - |M - G X|^2 / |M|^2``.
+    status : str
+        "converged", "iteration_limit", "time_limit" or "stalled" (by rounding).
+    n_iter : int
+        Epochs of the inner solver, in all.
+    elapsed : float
+        Seconds.
+    history : tuple of Record
+        The certificates on the way.
+    objective : float | None
+        After reweighting, the value of the non-convex objective.
+    weights : array, shape (n_locations,) | None
+        After reweighting, the weights of the last convex problem (infinite where a location
+        has died).
+    n_reweights : int | None
+        After reweighting, the convex problems solved.
+    reweighting_converged : bool | None
+        After reweighting, whether support and amplitudes had stopped changing.
+    amplitude_unit : float | None
+        After reweighting, the unit in which the penalty saw amplitudes, in that of `sources`.
+    n_active_first : int | None
+        After reweighting, the locations that were active in the first round, which is MxNE.
+    sure : SureCurve | None
+        Where alpha was chosen by SURE, the curve it was chosen on.
+
+    Examples
+    --------
+    >>> import numpy as np, mxne_rs
+    >>> solution = mxne_rs.solve_mxne(np.eye(3), 2 * np.eye(3), alpha=1.0)
+    >>> solution.converged, solution.active_set.sum()
+    (True, np.int64(3))
+    >>> solution.x.round(3)[0]
+    array([1., 0., 0.])
+    """
+
+    sources: Floats
+    active_set: NDArray[np.bool_]
+    n_orient: int
+    gap: float
+    primal: float
+    dual: float
+    alpha: float
+    tol: float
+    explained_variance: float
+    status: str
+    n_iter: int
+    elapsed: float
+    history: tuple[Record, ...] = field(default=())
+    objective: float | None = None
+    weights: Floats | None = None
+    n_reweights: int | None = None
+    reweighting_converged: bool | None = None
+    amplitude_unit: float | None = None
+    n_active_first: int | None = None
+    sure: SureCurve | None = None
+
+    @property
+    def converged(self) -> bool:
+        """Whether the relative gap reached the tolerance."""
+        return self.status == "converged"
+
+    @property
+    def emptied(self) -> bool:
+        """Whether reweighting left none of the sources of its first round."""
+        return bool(self.n_active_first) and not self.active_set.any()
+
+    @property
+    def x(self) -> Floats:
+        """All rows of X, shape (n_sources, n_times); made anew at each request."""
+        x = np.zeros((self.active_set.size * self.n_orient, self.sources.shape[1]))
+        x[np.repeat(self.active_set, self.n_orient)] = self.sources
+        return x
+
+    @property
+    def residual_std(self) -> float | None:
+        """Standard deviation of what is left of the data, to be held against the noise assumed.
+
+        ``sqrt(|M - G X|^2 / (n_sensors n_times))``; None where no noise level was assumed: where
+        SURE did not choose alpha.
+        """
+        return None if self.sure is None else float(self.sure.residual_std[self.sure.index])
+
+    def __repr__(self) -> str:
+        """One line: what was found, how well, how fast."""
+        n_active, n_locations = int(self.active_set.sum()), self.active_set.size
+        rounds = "" if self.n_reweights is None else f", {self.n_reweights} reweightings"
+        if self.reweighting_converged is False:
+            rounds += " (not settled)"
+        left = "" if self.sure is None else f", {self.sure.levels()}"
+        return (
+            f"<Solution: {n_active} of {n_locations} locations, alpha {self.alpha:.4g}{left}, "
+            f"{self.status}, relative gap {self.gap:.1e} (tol {self.tol:.0e}), "
+            f"{self.n_iter} epochs{rounds}, {1e3 * self.elapsed:.1f} ms>"
+        )
+
+
+def solution_of(gain: Gain, outcome: _core.Outcome, alpha: float, tol: float) -> Solution:
+    """Make a Solution of the outcome of a solve."""
+    active_set = np.zeros(gain.n_locations, dtype=bool)
+    active_set[outcome.locations] = True
+    gap, primal, dual = outcome.certificate
+    rounds: dict[str, Any] = {}
+    if outcome.reweighting is not None:
+        names = ("objective", "weights", "n_reweights", "reweighting_converged",
+                 "amplitude_unit", "n_active_first")  # fmt: skip
+        rounds = dict(zip(names, outcome.reweighting, strict=True))
+    solution = Solution(
+        sources=outcome.sources,
+        active_set=active_set,
+        n_orient=gain.n_orient,
+        gap=gap,
+        primal=primal,
+        dual=dual,
+        alpha=alpha,
+        tol=tol,
+        explained_variance=outcome.explained_variance,
+        status=outcome.status,
+        n_iter=outcome.n_iter,
+        elapsed=outcome.elapsed,
+        history=tuple(Record(*record) for record in outcome.history),
+        **rounds,
+    )
+    logger.debug("%r", solution)
+    return solution
+
+
+#: Solves of the call that is under way, each with the words that name it.
+_GATHERED: ContextVar[list[tuple[str, Solution, str]] | None] = ContextVar("gathered", default=None)
+
+
+@contextmanager
+def one_warning() -> Iterator[list[tuple[str, Solution, str]]]:
+    """Warn once of all solves of a call, however many verbs it calls in turn."""
+    outer = _GATHERED.get()
+    if outer is not None:
+        yield outer
+        return
+    gathered: list[tuple[str, Solution, str]] = []
+    token = _GATHERED.set(gathered)
+    try:
+        yield gathered
+    finally:
+        _GATHERED.reset(token)
+    _warn_of(gathered)
+
+
+def reported(solution: Solution, label: str = "", hint: str = "") -> Solution:
+    """Warn where a solve fell short or reweighting emptied it; ``label`` names the solve."""
+    if not solution.converged or solution.emptied:
+        with one_warning() as gathered:
+            gathered.append((label, solution, hint))
+    return solution
+
+
+def _warn_of(solves: list[tuple[str, Solution, str]]) -> None:
+    short = [solve for solve in solves if not solve[1].converged]
+    if short:
+        label, first, hint = short[0]
+        causes = {
+            "iteration_limit": f"after {first.n_iter} epochs (raise max_iter)",
+            "time_limit": f"after {first.elapsed:.3g} s (raise time_limit)",
+            "stalled": "where rounding ends all progress (raise tol)",
+        }
+        many = f"{len(short)} solves fell short, the first: " if len(short) > 1 else ""
+        warn(
+            f"{many}{label}stopped {causes[first.status]} at a relative duality gap of "
+            f"{first.gap:.3g}, above the tolerance {first.tol:.3g}{hint}",
+            ConvergenceWarning,
+        )
+    emptied = [solve for solve in solves if solve[1].emptied]
+    if emptied:
+        label, first, _ = emptied[0]
+        n = first.n_active_first
+        many = f"{len(emptied)} answers were emptied, the first: " if len(emptied) > 1 else ""
+        warn(
+            f"No active dipoles found: {many}{label}reweighting left none of MxNE's {n} "
+            f"source{'s' * (n != 1)}; give a smaller alpha, a smaller amplitude_unit "
+            '("relative" fits it to the sources), or a single round, which is MxNE'
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SureCurve:
+    """Stein's unbiased risk estimate over decreasing alphas.
+
+    Attributes
+    ----------
+    alphas : array, shape (n_alphas,)
+        Falling; in the units of the ``alpha`` of the Solution that carries the curve (absolute
+        on arrays, percent in :func:`mxne_rs.mixed_norm`).
+    values : array, shape (n_alphas,)
+        The estimate of ``|G X - G X_true|^2``; the smallest is the choice. NaN where the solver
+        stopped before the gap was reached.
+    dof : array, shape (n_alphas,)
+        Degrees of freedom: how much the fit follows the noise, by finite differences along
+        random directions.
+    n_active : array of int, shape (n_alphas,)
+        Number of active locations.
+    gaps : array, shape (n_alphas,)
+        Relative duality gap of each answer.
+    explained_variance : array, shape (n_alphas,)
+        Part of the power of the data that each answer explains (before debiasing).
+    sigma : array, shape (n_times,)
+        The standard deviation of the noise that was assumed, of each sample.
+    residual_std : array, shape (n_alphas,)
+        Standard deviation of ``M - G X`` of each answer (debiased where the risk is that of the
+        debiased answers). Where that of the choice is clearly above `sigma`, there is more in the
+        data than noise of that level and the sources found.
+    alike : array of bool, shape (n_alphas,)
+        Alphas whose value is above the smallest by no more than the standard error that the random
+        directions leave in the difference, ``2 sigma^2 sqrt(2 |difference of dof| / n_directions)``
+        (degrees of freedom that are projections one within the other).
+    index : int
+        Position of the choice.
+
+    Examples
+    --------
+    >>> import numpy as np, mxne_rs
+    >>> rng = np.random.default_rng(0)
+    >>> gain = rng.standard_normal((30, 100))
+    >>> data = gain[:, [20, 60]] @ rng.standard_normal((2, 50)) + rng.standard_normal((30, 50))
+    >>> curve = mxne_rs.solve_sure(gain, data, rng=0).sure
+    >>> curve
+    <SureCurve: 15 alphas, smallest at number 11 of them, 2 locations>
+    """
+
+    alphas: Floats
+    values: Floats
+    dof: Floats
+    n_active: NDArray[np.intp]
+    gaps: Floats
+    explained_variance: Floats
+    sigma: Floats
+    residual_std: Floats
+    alike: NDArray[np.bool_]
+    index: int
+
+    @property
+    def at_edge(self) -> bool:
+        """Whether the smallest value is at an end of the grid, and so perhaps beyond it."""
+        return len(self.alphas) > 1 and self.index in (0, len(self.alphas) - 1)
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether answers as good as the choice have more than twice as many locations as others.
+
+        Which of them is chosen then hangs on the random directions.
+        """
+        counts = self.n_active[self.alike]
+        return bool(counts.size) and int(counts.max()) > 2 * max(int(counts.min()), 1)
+
+    def levels(self) -> str:
+        """Say what is left of the data at the choice, beside the noise that was assumed.
+
+        Returns
+        -------
+        words : str
+            Two standard deviations of whitened data.
+        """
+        assumed = float(np.sqrt(np.mean(self.sigma**2)))
+        left = float(self.residual_std[self.index])
+        return f"residual of std {left:.3g} (noise assumed {assumed:.3g})"
+
+    def __repr__(self) -> str:
+        """One line: how many alphas, which was chosen."""
+        return (
+            f"<SureCurve: {len(self.alphas)} alphas, smallest at number {self.index + 1} of them, "
+            f"{self.n_active[self.index]} locations>"
+        )

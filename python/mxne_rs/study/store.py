@@ -1,0 +1,140 @@
+"""A folder where the finished parts of a sweep are kept."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._arguments import shown
+from .._progress import logger
+
+#: What a part is a part of.
+MARK = "study"
+#: What the name of a file begins with that is being written, or was when its process ended.
+UNFINISHED = "unfinished-"
+#: Bytes of the checksum at the end of a part.
+N_CHECK = hashlib.sha256().digest_size
+
+
+class Store:
+    """One npz file per part, which says what it is a part of and ends with its checksum.
+
+    Any number of processes may work on one folder: files appear under their names when they are
+    whole, and of the same study it does not matter who came first.
+
+    Parameters
+    ----------
+    folder : path
+        Made where it does not exist.
+    name, fingerprint : str
+        Of the study.
+
+    Raises
+    ------
+    ValueError
+        Where it cannot be made, or holds something else.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np
+    >>> from mxne_rs.study.store import Store
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     store = Store(folder, "sums", "1f")
+    ...     store.save("a", {"sum": np.array(3.0)})
+    ...     store.load("a"), store.load("b")
+    ({'sum': array(3.)}, None)
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], name: str, fingerprint: str) -> None:
+        try:
+            self.folder = Path(folder)
+        except TypeError:
+            raise TypeError(f"store is {shown(folder)}; give a folder, or None") from None
+        if not str(folder):
+            raise ValueError("store is ''; give a folder, or None")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"store {shown(folder)} cannot be a folder: {error}") from error
+        self.fingerprint = fingerprint
+        head = self.folder / "study.json"
+        ours = {"study": name, "fingerprint": fingerprint}
+        if all(one.name.startswith(UNFINISHED) for one in self.folder.iterdir()):
+            self._write(head, json.dumps(ours).encode(), _link_if_first)
+        try:
+            theirs = json.loads(head.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            theirs = None
+        if theirs != ours:
+            raise ValueError(
+                f"store {self.folder} holds another study, or the same with other data, settings, "
+                "functions or another version; give another folder, or remove it"
+            )
+
+    def load(self, key: str) -> dict[str, NDArray[Any]] | None:
+        """Return a part; None where it is not there, is damaged, or is not the one."""
+        path = self._path(key)
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError:
+            content = b""
+        # What zip itself checks leaves out its lists of names and numpy's shapes.
+        npz = content[:-N_CHECK]
+        if hashlib.sha256(npz).digest() == content[-N_CHECK:]:
+            with np.load(io.BytesIO(npz), allow_pickle=False) as part:
+                if str(part[MARK]) == self._mark(key):
+                    return {name[1:]: part[name] for name in part.files if name != MARK}
+        logger.warning(f"{path} is damaged, or no part of this study: it is solved again")
+        return None
+
+    def save(self, key: str, part: dict[str, NDArray[Any]]) -> None:
+        """Write a part, all of it or nothing."""
+        content = io.BytesIO()
+        # A letter before each name: numpy has arguments that an array may be called like.
+        named = {f"_{name}": array for name, array in part.items()}
+        np.savez(content, **{MARK: np.array(self._mark(key))}, **named)  # type: ignore[arg-type]
+        npz = content.getvalue()
+        self._write(self._path(key), npz + hashlib.sha256(npz).digest(), os.replace)
+
+    def _mark(self, key: str) -> str:
+        return f"{self.fingerprint} {key}"
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.npz"
+
+    def _write(
+        self, path: Path, content: bytes, put: Callable[[str, str | os.PathLike[str]], None]
+    ) -> None:
+        """Write to the side, then `put` it in place."""
+        descriptor, name = tempfile.mkstemp(dir=self.folder, prefix=UNFINISHED)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            put(name, path)
+        finally:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+
+
+def _link_if_first(name: str, path: str | os.PathLike[str]) -> None:
+    """Give a file its name, unless another process was first."""
+    try:
+        os.link(name, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without links
+        os.replace(name, path)

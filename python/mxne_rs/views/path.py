@@ -1,0 +1,189 @@
+"""The picture of a path: sources against alpha."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._arguments import Floats
+from .._axes import GREY, LEFT, PERCENT, annotate, falling, plain, plain_words
+from ..inverse.localization import Localization
+from .localization import COLOURS, WEAK_COLOUR
+from .table import source_table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+#: How many sources are named; the last colour is too close to the grey of the others.
+N_NAMED = len(COLOURS) - 1
+#: What colours and zeros mean.
+CAPTION = (
+    f"Explained: of the whitened data's power. Coloured: the {N_NAMED} sources that are active at "
+    "the largest number of alphas, of equal ones the strongest, and the first to "
+    "appear;\ngrey: all others. A source that "
+    "is not active has amplitude 0. Crosses: the tolerance was not reached."
+)
+#: Where a solve stopped before its gap was reached.
+SHORT_COLOUR = "#B2182B"
+
+
+@plain_words()
+def draw_path(found: Sequence[Localization], path: str | os.PathLike[str] | None = None) -> Figure:
+    """Draw number of sources, explained variance and peak amplitudes against falling alpha.
+
+    Parameters
+    ----------
+    found : list of Localization
+        Those of `localize_path`.
+    path : path, optional
+        Where to save the figure (PNG, PDF or SVG by its ending). Default: it is not saved.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        No window is opened and no global state of matplotlib is touched.
+
+    Raises
+    ------
+    ImportError
+        Where matplotlib is not installed.
+
+    Notes
+    -----
+    The seven sources that are active at the largest number of alphas, of equal ones those with
+    the highest peaks, have a colour and a name: by hemisphere and vertex on a cortex, by
+    hemisphere and position in a volume (mm, head coordinates). Alphas whose gap was not reached are
+    crosses.
+
+    Examples
+    --------
+    >>> from mxne_rs.views.path import draw_path
+    >>> from mxne_rs.inverse.paths import localize_path
+    >>> from mxne_rs.simulate import simulate_auditory
+    >>> found = localize_path(*simulate_auditory(spacing=20.0), [80, 50, 20], verbose=False)
+    >>> figure = draw_path(found)
+    >>> [axes.get_ylabel() for axes in figure.axes]
+    ['sources', 'explained (%)', 'peak amplitude (nAm)']
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("the picture needs matplotlib: pip install 'mxne-rs[mne]'") from error
+
+    figure = Figure(figsize=(11, 8.4), dpi=150, facecolor="white")
+    FigureCanvasAgg(figure)
+    panels = figure.subplots(3, 1, sharex=True, height_ratios=[1.0, 1.0, 2.2])
+    figure.subplots_adjust(left=LEFT, right=0.78, top=0.89, bottom=0.115, hspace=0.1)
+    percents = np.array([one.alpha for one in found])
+    short = np.array([not one.solution.converged for one in found])
+    counts = np.array([float(one.active.sum()) for one in found])
+    explained = np.array([one.explained_variance for one in found])
+    for axes, values, label in (
+        (panels[0], counts, "sources"),
+        (panels[1], explained, "explained (%)"),
+    ):
+        axes.plot(percents, values, "o-", color="0.25", markersize=4, linewidth=1.2)
+        axes.plot(percents[short], values[short], "X", color=SHORT_COLOUR, markersize=8, zorder=4)
+        axes.set_ylim(bottom=0)
+        axes.set_ylabel(label, fontsize=9.5, color=GREY)
+        plain(axes)
+    panels[0].yaxis.get_major_locator().set_params(integer=True)
+    _draw_amplitudes(panels[2], percents, found)
+    falling(panels[2], percents, PERCENT)
+    annotate(figure, found[0].name, _summary(found), CAPTION)
+    if path is not None:
+        figure.savefig(path)
+    return figure
+
+
+def _summary(found: Sequence[Localization]) -> str:
+    times = found[0].evokeds[0].times
+    rounds = max(one.solution.n_reweights or 1 for one in found)
+    method = "MxNE" if found[0].solution.n_reweights is None else f"irMxNE, up to {rounds} rounds"
+    unsettled = sum(one.solution.reweighting_converged is False for one in found)
+    short = sum(not one.solution.converged for one in found)
+    parts = [
+        method,
+        f"{1000 * times[0]:.0f} to {1000 * times[-1]:.0f} ms",
+        f"{len(found)} alphas, relative gap at most {max(one.relative_gap for one in found):.1e}",
+    ]
+    if unsettled:
+        parts.append(f"reweighting not settled at {unsettled}")
+    if short:
+        parts.append(f"not converged at {short} (crosses)")
+    return "   ·   ".join(parts)
+
+
+def _draw_amplitudes(axes: Axes, percents: Floats, found: Sequence[Localization]) -> None:
+    courses, names = _amplitudes(found)
+    lasting = sorted(courses, key=lambda s: (-(courses[s] > 0).sum(), -courses[s].max()))
+    # The first to appear is the answer at large alphas, however soon a neighbour takes its place.
+    first = min(lasting, key=lambda s: int(np.argmax(courses[s] > 0)), default=None)
+    if first in lasting[N_NAMED:]:
+        lasting.remove(first)
+        lasting.insert(N_NAMED - 1, first)
+    for rank, location in reversed(list(enumerate(lasting))):
+        named = rank < N_NAMED
+        axes.plot(
+            percents,
+            _without_absence(courses[location]),
+            marker="o" if named else "",
+            markersize=3.5,
+            color=COLOURS[rank] if named else WEAK_COLOUR,
+            linewidth=1.8 if named else 0.6,
+            alpha=1.0 if named else 0.7,
+            zorder=3 if named else 2,
+            label=names[location] if named else None,
+        )
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("peak amplitude (nAm)", fontsize=9.5, color=GREY)
+    plain(axes)
+    if not courses:
+        return
+    handles, labels = axes.get_legend_handles_labels()
+    handles, labels = handles[::-1], labels[::-1]
+    if n_others := len(courses) - len(labels):
+        handles += axes.plot([], [], color=WEAK_COLOUR, linewidth=0.6)
+        labels.append(f"{n_others} others")
+    axes.legend(
+        handles,
+        labels,
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.0),
+        fontsize=9,
+        frameon=False,
+        title="most alphas first",
+        title_fontsize=9,
+        alignment="left",
+    )
+
+
+def _amplitudes(found: Sequence[Localization]) -> tuple[dict[int, Floats], dict[int, str]]:
+    """Peak amplitudes in nAm over the path, and the name, of each location that is ever active."""
+    courses: dict[int, Floats] = {}
+    names: dict[int, str] = {}
+    on_cortex = found[0].forward["src"].kind == "surface"
+    for step, one in enumerate(found):
+        locations = np.flatnonzero(one.active)
+        for row in source_table(one):
+            location = int(locations[row.index])
+            courses.setdefault(location, np.zeros(len(found)))[step] = abs(row.peak_amplitude)
+            x, y, z = row.position
+            place = str(row.vertex) if on_cortex else f"({x:.0f}, {y:.0f}, {z:.0f}) mm"
+            names[location] = f"{row.hemisphere} {place}"
+    return courses, names
+
+
+def _without_absence(course: Floats) -> Any:
+    """Zeros only beside what is not zero: a line rises from the axis, and does not run along it."""
+    present = course > 0
+    near = present.copy()
+    near[1:] |= present[:-1]
+    near[:-1] |= present[1:]
+    return np.where(near, course, np.nan)

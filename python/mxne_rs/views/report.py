@@ -1,0 +1,287 @@
+"""The report of a localization: an HTML file with everything that is needed to judge it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._arguments import one_line
+from .._axes import GREY, PERCENT, blank_figure, falling, plain, plain_words
+from .._core import __version__
+from ..inverse.localization import Localization
+from ..solve.solution import SureCurve
+from .localization import CHANNEL_TYPES, draw, draw_time_courses
+from .table import COLUMNS, LEGEND, cells, source_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+#: Names of left-out channels that are listed before the rest is only counted.
+N_NAMES = 20
+
+
+@plain_words()
+def write_report(
+    localization: Localization,
+    path: str | os.PathLike[str],
+    settings: Mapping[str, Any] | None = None,
+) -> None:
+    """Write an `mne.Report` of a localization; of several conditions, of the first.
+
+    Parameters
+    ----------
+    localization : Localization
+        What was found.
+    path : path
+        The HTML file; replaced where it exists. It holds its pictures and needs no network.
+    settings : dict, optional
+        What was asked for, by name, to be listed.
+
+    Raises
+    ------
+    ImportError
+        Where matplotlib is not installed.
+
+    Notes
+    -----
+    Data and residual are drawn to the same scale. No browser is opened.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from mxne_rs.inverse.localize import localize
+    >>> from mxne_rs.views.report import write_report
+    >>> from mxne_rs.simulate import simulate_auditory
+    >>> found = localize(*simulate_auditory(spacing=20.0), alpha=20, verbose=False)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     file = pathlib.Path(folder) / "report.html"
+    ...     write_report(found, file, settings={"alpha": 20})
+    ...     "Certificate" in file.read_text(encoding="utf-8")
+    True
+    """
+    import mne
+
+    evoked = localization.evokeds[0]
+    dipoles, residual = localization.dipoles()[0], localization.residuals()[0]
+    measured = evoked.copy().pick(residual.ch_names)
+    rows = source_table(localization, dipoles)
+    scale = _scale(measured)
+    picture = draw(localization, dipoles=dipoles, residual=residual)
+    report = mne.Report(
+        title=f"{localization.name}: sparse sources", img_max_width=1150, verbose="ERROR"
+    )
+
+    report.add_html(html_table(_summary(localization)), "Result", tags=("result",))
+    report.add_figure(
+        _butterfly(measured, scale),
+        "Data",
+        caption=f"{len(measured.ch_names)} channels, average of {evoked.nave}; "
+        "each line a channel, coloured as its place on the small head",
+        tags=("data",),
+    )
+    report.add_figure(picture, "Sources", tags=("sources",))
+    headings = [heading for heading, _ in COLUMNS]
+    report.add_html(
+        html_table((cells(row) for row in rows), headings) + f"<p>{'<br>'.join(LEGEND)}</p>",
+        "Table of sources",
+        tags=("sources",),
+    )
+    report.add_figure(
+        _amplitudes(dipoles, rows),
+        "Amplitudes",
+        caption="Time courses of the sources, a dot at each peak; numbers as in the table",
+        tags=("sources",),
+    )
+    report.add_figure(
+        _butterfly(residual, scale),
+        "Residual",
+        caption="Data without what the sources explain, to the scale of the data",
+        tags=("residual",),
+    )
+    curve = localization.solution.sure
+    if curve is not None:
+        report.add_figure(
+            _alpha_curve(curve),
+            "Choice of alpha",
+            caption="Stein's unbiased risk estimate; dashed: its minimum, the alpha chosen",
+            tags=("alpha",),
+        )
+    report.add_html(html_table(_certificate(localization)), "Certificate", tags=("certificate",))
+    report.add_html(
+        html_table(_left_out(localization), ["reason", "number", "channels"]) or "<p>None.</p>",
+        "Channels left out",
+        tags=("data",),
+    )
+    if settings:
+        report.add_html(
+            html_table((name, _plainly(value)) for name, value in settings.items()),
+            "Settings",
+            tags=("settings",),
+        )
+    report.add_html(html_table(versions()), "Versions", tags=("settings",))
+    report.save(path, open_browser=False, overwrite=True, verbose="ERROR")
+
+
+def _plainly(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "-", False: "no", True: "yes"}[value]
+    if isinstance(value, tuple | list):
+        return " ".join(_plainly(one) for one in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _method(localization: Localization) -> str:
+    rounds = localization.solution.n_reweights
+    return "MxNE" if rounds is None else f"irMxNE, {rounds} rounds"
+
+
+def _summary(localization: Localization) -> list[tuple[str, str]]:
+    times = localization.evokeds[0].times
+    chosen = "" if localization.solution.sure is None else ", chosen by SURE"
+    return [
+        ("times", f"{1000 * times[0]:.0f} to {1000 * times[-1]:.0f} ms ({len(times)} samples)"),
+        ("method", _method(localization)),
+        ("alpha", f"{localization.alpha:.4g} % of the value that leaves no source{chosen}"),
+        ("sources", f"{int(localization.active.sum())} of {localization.active.size} locations"),
+        (
+            "explained",
+            f"{localization.explained_variance:.1f} % of the whitened data's power",
+        ),
+        (
+            "residual",
+            f"standard deviation of what is left of the whitened data: {localization.levels()}",
+        ),
+        ("status", _status(localization)),
+    ]
+
+
+def _status(localization: Localization) -> str:
+    status = localization.solution.status.replace("_", " ")
+    if localization.solution.reweighting_converged is False:
+        return f"{status}, but reweighting had not settled"
+    return status
+
+
+def _certificate(localization: Localization) -> list[tuple[str, str]]:
+    solution = localization.solution
+    settled = {None: "no reweighting", True: "yes", False: "no"}[solution.reweighting_converged]
+    of = "" if solution.n_reweights is None else " (of the last convex problem)"
+    return [
+        ("status", solution.status.replace("_", " ")),
+        ("relative duality gap", f"{solution.gap:.2e}{of}"),
+        ("gap asked for", f"{solution.tol:.2e}"),
+        ("primal value", f"{solution.primal:.8g}"),
+        ("dual value", f"{solution.dual:.8g}"),
+        ("epochs", str(solution.n_iter)),
+        ("convex problems", str(solution.n_reweights or 1)),
+        ("reweighting settled", settled),
+        ("time of the solver", f"{solution.elapsed:.3g} s"),
+    ]
+
+
+def _left_out(localization: Localization) -> list[tuple[str, str, str]]:
+    return [
+        (
+            reason,
+            str(len(names)),
+            ", ".join(names[:N_NAMES])
+            + (f" and {len(names) - N_NAMES} more" if len(names) > N_NAMES else ""),
+        )
+        for reason, names in localization.left_out.items()
+    ]
+
+
+def _scale(measured: Any) -> dict[str, list[float]]:
+    """Limits of the amplitude of each type of channel, in the units that MNE plots in."""
+    types = np.array(measured.get_channel_types())
+    return {
+        kind: [-reach, reach]
+        for kind, (_, factor, _) in CHANNEL_TYPES.items()
+        if kind in types
+        and (reach := 1.1 * factor * float(np.abs(measured.data[types == kind]).max())) > 0
+    }
+
+
+def _butterfly(evoked: Any, scale: dict[str, list[float]]) -> Figure:
+    """All channels over each other, coloured by their place, by MNE."""
+    kinds = [kind for kind in CHANNEL_TYPES if kind in evoked.get_channel_types()]
+    figure = blank_figure(10.5, 0.6 + 2.2 * len(kinds))
+    axes = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
+    one = len(evoked.times) == 1
+    evoked.plot(
+        axes=list(axes), ylim=scale, xlim=None if one else "tight", spatial_colors=True, show=False,
+        verbose="ERROR",
+    )  # fmt: skip
+    for line in (line for panel in axes if one for line in panel.get_lines()):
+        # A line of one sample is a point.
+        line.set(marker="o", markersize=2)
+    return figure
+
+
+def _amplitudes(dipoles: Sequence[Any], rows: Any) -> Figure:
+    figure = blank_figure(10.5, 4.0)
+    axes = figure.subplots()
+    draw_time_courses(axes, dipoles, rows)
+    axes.set_title("")
+    return figure
+
+
+def _alpha_curve(curve: SureCurve) -> Figure:
+    figure = blank_figure(10.5, 5.0)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[1.5, 1.0])
+    upper.plot(curve.alphas, curve.values, "o-", color="0.25", markersize=4, linewidth=1.2)
+    upper.set_ylabel("estimated risk", color=GREY)
+    lower.plot(curve.alphas, curve.n_active, "o-", color="0.25", markersize=4, linewidth=1.2)
+    lower.set_ylabel("sources", color=GREY)
+    lower.set_ylim(bottom=0)
+    lower.yaxis.get_major_locator().set_params(integer=True)
+    falling(lower, curve.alphas, PERCENT)
+    chosen = curve.alphas[curve.index]
+    for axes in (upper, lower):
+        axes.axvline(chosen, color="#D55E00", linewidth=1.2, linestyle="--")
+        plain(axes)
+    upper.plot(chosen, curve.values[curve.index], "o", color="#D55E00", markersize=7)
+    upper.set_title(f"chosen: {chosen:.3g} %, {curve.n_active[curve.index]} sources", fontsize=11)
+    return figure
+
+
+def html_table(
+    rows: Iterable[Sequence[str]], headings: Sequence[str] = (), *, numbers: bool | None = None
+) -> str:
+    """An HTML table in the style that mne.Report brings along; nothing where there are no rows.
+
+    ``numbers`` aligns to the right: by default a table of more than three columns.
+    """
+    numbers = len(headings) > 3 if numbers is None else numbers
+    side = ' class="text-end px-3"' if numbers else ' class="pe-4"'
+    body = "".join(
+        "<tr>" + "".join(f"<td{side}>{escape(one_line(cell))}</td>" for cell in row) + "</tr>"
+        for row in rows
+    )
+    if not body:
+        return ""
+    cells = "".join(f"<th{side}>{escape(heading)}</th>" for heading in headings)
+    head = f"<thead><tr>{cells}</tr></thead>" if headings else ""
+    return f'<table class="table table-hover table-sm w-auto">{head}<tbody>{body}</tbody></table>'
+
+
+def versions() -> list[tuple[str, str]]:
+    """What this was computed with."""
+    import mne
+
+    return [
+        ("mxne_rs", __version__),
+        ("mne", mne.__version__),
+        ("numpy", np.__version__),
+        ("python", platform.python_version()),
+        ("platform", platform.platform()),
+    ]
