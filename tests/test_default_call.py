@@ -17,7 +17,7 @@ import mxne_rs
 from mxne_rs import mixed_norm
 from mxne_rs.command.options import parse
 from mxne_rs.inverse.localize import localize
-from mxne_rs.inverse.solvers import _reweighted
+from mxne_rs.inverse.solvers import METHODS
 
 mne = pytest.importorskip("mne", minversion="1.8")
 
@@ -85,7 +85,7 @@ def test_one_number_of_rounds() -> None:
     for function, name in (
         (mxne_rs.solve_irmxne, "n_reweights"),
         (mxne_rs.stability, "n_mxne_iter"),
-        (_reweighted, "n_mxne_iter"),
+        (METHODS["irmxne"].run, "n_mxne_iter"),
     ):
         assert inspect.signature(function).parameters[name].default == 100
     assert parse(["localize", *files]).reweights == parse(["path", *files]).reweights == 100

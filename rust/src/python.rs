@@ -152,16 +152,15 @@ fn both(py: Python<'_>, path: crate::Path) -> PyResult<Outcomes> {
 }
 
 #[pyfunction]
-#[pyo3(signature = (gain, data, alphas, request, rounds))]
 fn solve_path(
     py: Python<'_>,
     gain: PyRef<'_, PyGain>,
     data: PyReadonlyArray2<'_, f64>,
     alphas: PyReadonlyArray1<'_, f64>,
     request: Request<'_>,
-    rounds: Option<Rounds>,
+    rounds: Rounds,
 ) -> PyResult<Outcomes> {
-    let (reweight, alphas) = (rounds.map(Rounds::own).transpose()?, vector(&alphas)?);
+    let (reweight, alphas) = (rounds.own_if_any()?, vector(&alphas)?);
     let request = request.own(gain.gain.n_orient())?;
     let (gain, data) = (gain.gain.as_ref(), matrix(&data)?);
     let path = request.run(py, |options| {
@@ -171,16 +170,15 @@ fn solve_path(
 }
 
 #[pyfunction]
-#[pyo3(signature = (gain, data, alphas, request, rounds))]
 fn solve_paths(
     py: Python<'_>,
     gain: PyRef<'_, PyGain>,
     data: Vec<PyReadonlyArray2<'_, f64>>,
     alphas: PyReadonlyArray1<'_, f64>,
     request: Request<'_>,
-    rounds: Option<Rounds>,
+    rounds: Rounds,
 ) -> PyResult<Vec<Outcomes>> {
-    let (reweight, alphas) = (rounds.map(Rounds::own).transpose()?, vector(&alphas)?);
+    let (reweight, alphas) = (rounds.own_if_any()?, vector(&alphas)?);
     let request = request.own(gain.gain.n_orient())?;
     let gain = gain.gain.as_ref();
     let data = data.iter().map(matrix).collect::<Result<Vec<_>, _>>()?;
@@ -191,16 +189,15 @@ fn solve_paths(
 }
 
 #[pyfunction]
-#[pyo3(signature = (gain, data, alphas, request, rounds))]
 fn solve_batch(
     py: Python<'_>,
     gain: PyRef<'_, PyGain>,
     data: Vec<PyReadonlyArray2<'_, f64>>,
     alphas: PyReadonlyArray1<'_, f64>,
     request: Request<'_>,
-    rounds: Option<Rounds>,
+    rounds: Rounds,
 ) -> PyResult<Vec<Outcome>> {
-    let (reweight, alphas) = (rounds.map(Rounds::own).transpose()?, vector(&alphas)?);
+    let (reweight, alphas) = (rounds.own_if_any()?, vector(&alphas)?);
     let request = request.own(gain.gain.n_orient())?;
     let gain = gain.gain.as_ref();
     let data = data.iter().map(matrix).collect::<Result<Vec<_>, _>>()?;
