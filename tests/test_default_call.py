@@ -90,7 +90,7 @@ def test_one_number_of_rounds() -> None:
         assert inspect.signature(function).parameters[name].default == 100
     assert parse(["localize", *files]).reweights == parse(["path", *files]).reweights == 100
     assert inspect.signature(mixed_norm).parameters["n_mxne_iter"].default == 1
-    crate = Path(__file__).parents[1] / "rust" / "src" / "reweighting.rs"
+    crate = Path(__file__).parents[1] / "rust" / "src" / "solve" / "reweighting.rs"
     assert re.search(r"Reweight \{\s*n_reweights: 100,", crate.read_text(encoding="utf-8"))
 
 

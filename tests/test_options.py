@@ -115,7 +115,7 @@ def test_takes_keeps_what_a_docstring_says_itself() -> None:
     """An entry of its own wins over the table's."""
 
     class Table(dict):  # type: ignore[type-arg]
-        __annotations__ = {}  # noqa: RUF012
+        __annotations__ = {}
 
     assert options_of(Table) == {}
     assert Option(1, "text").kind == ""

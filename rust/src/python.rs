@@ -4,15 +4,21 @@
 //! and are never written to.
 #![allow(missing_docs)]
 
+/// Arrays copied out of Python.
 mod arrays;
-mod outcome;
-mod request;
+/// Work without the GIL that answers signals.
 mod run;
+/// A request taken out of Python.
+mod request;
+/// One answer as Python reads it.
+mod outcome;
+/// A stream of windows.
 mod stream;
 
-use crate::clock::{Clock, Halt};
-use crate::gain::Preparation;
-use crate::{Certificate, Error, Gain, Options, Solution, Sources, Stopping, Threads, memory};
+use crate::machine::clock::{Clock, Halt};
+use crate::machine::memory;
+use crate::problem::gain::Preparation;
+use crate::{Certificate, Error, Gain, Options, Solution, Sources, Stopping, Threads};
 use arrays::{indices, matrix, vector};
 use numpy::{
     IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
@@ -267,8 +273,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("back_end", if cfg!(feature = "blas") { "blas" } else { "gemm" })?;
     // Now, so that no fork finds another thread in the middle of it.
-    crate::kernels::kernels();
-    let _ = crate::dense::prepare_this_thread();
+    crate::machine::kernels::kernels();
+    let _ = crate::machine::dense::prepare_this_thread();
     module.add_class::<PyGain>()?;
     module.add_class::<Outcome>()?;
     module.add_class::<stream::PyStream>()?;
