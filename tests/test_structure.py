@@ -33,8 +33,8 @@ RUST_ORDER = declared(RUST / "lib.rs")
 #: those on lower floors; the Python rows of docs/design.md are these.
 PYTHON_FLOORS = [
     ["_core"],
-    ["_arguments", "simulate"],
-    ["_progress", "_axes"],
+    ["_arguments"],
+    ["_progress", "_axes", "simulate"],
     ["solve"],
     ["alpha", "study", "sklearn"],
     ["inverse"],
