@@ -6,10 +6,10 @@ from typing import Annotated, Any, TypedDict
 
 from .._arguments.declare import REQUIRED, Option
 from ..inverse.options import WeightingOptions
-from ..solve.options import LimitOptions, RoundsOptions
+from ..solve.options import LimitOptions, ReweightOptions
 
 
-class WindowOptions(LimitOptions, RoundsOptions, total=False):
+class WindowOptions(LimitOptions, ReweightOptions, total=False):
     """How each window is solved."""
 
     alpha_mode: Annotated[

@@ -26,7 +26,7 @@ from .._arguments.extras import needs
 from ..inverse.model import Model, prepare_model
 from ..inverse.options import MneInputs, WeightingOptions
 from ..solve.gain import Gain, prepared
-from ..solve.options import Inputs, PenaltyOptions, checked
+from ..solve.options import Inputs, PenaltyOptions, checked, make_rounds
 from .options import IN_TIME, MneWindowOptions, WindowOptions, Windows
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ class Estimate:
 
 @documents(WindowOptions, Windows, PenaltyOptions, Inputs)
 class Stream:
-    """Solves one window after another: MxNE, or irMxNE with a fixed number of rounds.
+    """Solves one window after another by MxNE, or by irMxNE where ``n_reweights`` is above 1.
 
     Everything is prepared once; windows start from the last one's sources, and are certified on all
     locations. One object serves one thread; one `Gain` serves all of them. The GIL is released.
@@ -188,7 +188,8 @@ class Stream:
             alpha_floor=number("alpha_floor", alpha_floor),
             deadline=None if deadline is None else number("deadline", deadline),
             warm_start=as_flag("warm_start", options["warm_start"]),
-            **checked(options, ("n_reweights", "amplitude_unit", "tol", "max_iter", "n_threads")),
+            rounds=make_rounds(options),
+            **checked(options, ("tol", "max_iter", "n_threads")),
         )
         matrix = None if whitener is None else as_matrix("whitener", whitener)
         self.n_channels = self.gain.n_sensors if matrix is None else matrix.shape[1]
