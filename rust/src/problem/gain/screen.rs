@@ -1,15 +1,18 @@
 //! Bounds on the correlations of all locations, for a fraction of what a product with the gain
 //! costs.
 
+mod split;
+
 use super::Gain;
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
 use crate::machine::dense::{Target, View, gemm};
 use crate::machine::kernels::{Factors, RUN, kernels};
 use crate::machine::memory;
-use crate::machine::panel::Panel;
 use crate::machine::threads::Threads;
 use nalgebra::{DMatrix, SymmetricEigen};
+pub(crate) use split::Samples;
+use split::{SINGLE_ROUNDING, Split, projection_error};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
@@ -20,12 +23,7 @@ const COMPONENTS_ONE_IN: [usize; 3] = [12, 3, 1];
 const MIN_COMPONENTS: usize = 16;
 /// Locations that one task multiplies.
 const CHUNK: usize = 384;
-/// Samples up to which the spectral norm of what is left out is bounded closely, by products of
-/// samples x samples matrices.
-const MAX_SQUARED_TIMES: usize = 256;
-/// Half a unit in the last place of single precision.
-const SINGLE_ROUNDING: f64 = 1.0 / (1 << 24) as f64;
-/// At least what double precision loses in all of this.
+/// At least what double precision loses here, as a part of the norms.
 const DOUBLE_ROUNDING: f64 = 1e-12;
 
 /// The gain in single precision on the principal components of its columns, and the norm of what
@@ -64,13 +62,6 @@ pub(crate) enum Which<'a> {
     These(&'a [usize]),
 }
 
-/// Some samples of a residual.
-#[derive(Clone)]
-pub(crate) struct Samples<'a> {
-    pub panel: &'a Panel,
-    pub range: Range<usize>,
-}
-
 /// Who does the work of a look, and who may stop it.
 #[derive(Clone, Copy)]
 pub(crate) struct Workers<'a> {
@@ -84,15 +75,6 @@ pub(crate) struct Room {
     tasks: Vec<Mutex<Task>>,
 }
 
-/// Memory for a residual and its components.
-struct Split {
-    /// R over |R|
-    whole: Vec<f32>,
-    /// its components
-    projected: Vec<f32>,
-    gram: [Vec<f32>; 2],
-}
-
 /// What a thread works in.
 struct Task {
     product: Vec<f32>,
@@ -102,13 +84,15 @@ struct Task {
 
 /// What turns `(P G_s)'(P R)` in single precision into a bound on `|G_s'R|`.
 struct Bound<'a> {
-    screen: &'a Screen,
+    /// |G_s| of every location
+    norms: &'a [f64],
+    /// |E_s|
     tails: &'a [f64],
     /// factor on the norm of the product
     of_product: f64,
     /// factor on |G_s|
     of_norm: f64,
-    /// factor on |E_s|: at least the largest singular value of R - P R
+    /// factor on |E_s|: at least the spectral norm of R - P R
     of_tail: f64,
     /// at least the norm of what underflows in the squares of the product
     underflow: f64,
@@ -118,23 +102,9 @@ impl Bound<'_> {
     /// Bounds `|G_s'R|_F^2`, given the product of the location.
     fn square(&self, s: usize, product: &[f32]) -> f64 {
         let norm = kernels().energy_single(product).sqrt() + self.underflow;
-        let bound = self.of_product * norm
-            + self.screen.norms[s] * self.of_norm
-            + self.tails[s] * self.of_tail;
+        let bound =
+            self.of_product * norm + self.norms[s] * self.of_norm + self.tails[s] * self.of_tail;
         bound * bound
-    }
-}
-
-impl<'a> Samples<'a> {
-    /// All samples.
-    pub fn all(panel: &'a Panel) -> Self {
-        Samples { panel, range: 0..panel.n_times }
-    }
-
-    /// Lists the rows.
-    fn rows(&self) -> impl Iterator<Item = &'a [f64]> + Clone {
-        let (stride, range) = (self.panel.stride(), self.range.clone());
-        self.panel.values().chunks(stride).map(move |row| &row[range.clone()])
     }
 }
 
@@ -229,8 +199,6 @@ impl Screen {
     /// Allocates what looks at up to `n_times` samples need.
     pub fn room(&self, n_times: usize, threads: &Threads) -> Result<Room, Error> {
         let stride = n_times.next_multiple_of(16);
-        let is_squared = n_times <= MAX_SQUARED_TIMES.min(self.n_sensors);
-        let square = if is_squared { stride * stride } else { 0 };
         let rows = CHUNK * self.n_orient;
         let task = || {
             let (product, gathered) = (rows * stride, rows * self.n_sensors);
@@ -238,11 +206,7 @@ impl Screen {
             Ok(Mutex::new(Task { product: zeros(product)?, gathered: zeros(gathered)? }))
         };
         Ok(Room {
-            split: Split {
-                whole: memory::zeros(WHAT, self.n_sensors * stride)?,
-                projected: memory::zeros(WHAT, self.n_sensors * stride)?,
-                gram: [memory::zeros(WHAT, square)?, memory::zeros(WHAT, square)?],
-            },
+            split: Split::new(self.n_sensors, n_times)?,
             tasks: (0..threads.count()).map(|_| task()).collect::<Result<_, Error>>()?,
         })
     }
@@ -259,13 +223,25 @@ impl Screen {
         workers: Workers,
     ) -> Result<(), Halt> {
         let Room { split, tasks } = room;
-        let Some(bound) = self.split(level, &samples, split, workers.clock)? else {
+        let Level { n_components: k, ref tails } = self.levels[level];
+        let (n, o) = (self.n_sensors, self.n_orient);
+        let Some(norms) = split.compute(&self.basis[..k * n], k, &samples, workers.clock)? else {
             out.fill(0.0);
             return Ok(());
         };
-        let (o, k) = (self.n_orient, self.levels[level].n_components);
-        let stride = samples.range.len().next_multiple_of(16);
-        let projected = &split.projected[..k * stride];
+        let (projected, stride) = split.projected(k, samples.range.len());
+        // Entries, products and sums are in single precision, and so is the square root of the sum
+        // of their squares.
+        let rounding = (k + 8) as f64 * SINGLE_ROUNDING + projection_error(n, k) + DOUBLE_ROUNDING;
+        let bound = Bound {
+            norms: &self.norms,
+            tails,
+            of_product: self.unit * norms.whole * (1.0 + RUN as f64 * SINGLE_ROUNDING),
+            of_norm: norms.whole * rounding,
+            of_tail: norms.whole * norms.left_out,
+            // Squares of less than the smallest single vanish.
+            underflow: f64::from(f32::MIN_POSITIVE).sqrt() * ((o * stride) as f64).sqrt(),
+        };
         let at_once = workers.threads.count() * CHUNK;
         for (many, out) in out.chunks_mut(at_once).enumerate() {
             workers.threads.for_each(out.chunks_mut(CHUNK).enumerate(), |thread, (i, out)| {
@@ -284,92 +260,6 @@ impl Screen {
             workers.clock.look()?;
         }
         Ok(())
-    }
-
-    /// Splits R into its first components, left in `split`, and a rest that the bound counts;
-    /// `None` where R is zero.
-    fn split(
-        &self,
-        level: usize,
-        samples: &Samples,
-        split: &mut Split,
-        clock: &Clock,
-    ) -> Result<Option<Bound<'_>>, Halt> {
-        let Level { n_components: k, ref tails } = self.levels[level];
-        let n = self.n_sensors;
-        let stride = samples.range.len().next_multiple_of(16);
-        let length = samples.rows().map(|row| kernels().dot_slices(row, row)).sum::<f64>().sqrt();
-        if length == 0.0 {
-            return Ok(None);
-        }
-        let Split { whole, projected, gram } = split;
-        let (whole, projected) = (&mut whole[..n * stride], &mut projected[..k * stride]);
-        for (to, from) in whole.chunks_mut(stride).zip(samples.rows()) {
-            to.fill(0.0);
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = (from / length) as f32);
-        }
-        let basis = Factors::Rows(&self.basis[..k * n], n);
-        kernels().multiply_single(projected, basis, whole, stride);
-        clock.look()?;
-        let left_out = self.left_out(k, (&*whole, &*projected), stride, gram);
-        clock.look()?;
-        // Entries, products and sums are in single precision, and so is the square root of the sum
-        // of their squares.
-        let rounding =
-            (k + 8) as f64 * SINGLE_ROUNDING + self.projection_error(k) + DOUBLE_ROUNDING;
-        Ok(Some(Bound {
-            screen: self,
-            tails,
-            of_product: self.unit * length * (1.0 + RUN as f64 * SINGLE_ROUNDING),
-            of_norm: length * rounding,
-            of_tail: length * left_out,
-            // Squares of less than the smallest single vanish.
-            underflow: f64::from(f32::MIN_POSITIVE).sqrt()
-                * ((self.n_orient * stride) as f64).sqrt(),
-        }))
-    }
-
-    /// Bounds how far the components of an R with |R| = 1 are from what single precision makes of
-    /// them.
-    fn projection_error(&self, k: usize) -> f64 {
-        (self.n_sensors + 4) as f64 * SINGLE_ROUNDING * (k as f64).sqrt()
-    }
-
-    /// Bounds the largest singular value of R - P R, for |R| = 1.
-    ///
-    /// The largest eigenvalue of a matrix C is at most the eighth root of the trace of its eighth
-    /// power.
-    fn left_out(
-        &self,
-        k: usize,
-        (whole, projected): (&[f32], &[f32]),
-        t: usize,
-        gram: &mut [Vec<f32>; 2],
-    ) -> f64 {
-        if k == self.n_sensors {
-            // All components are there: |E_s| is rounding only, and any bound does.
-            return 1.0;
-        }
-        let error =
-            (self.n_sensors + k + 8) as f64 * SINGLE_ROUNDING + 3.0 * self.projection_error(k);
-        let left = 1.0 - kernels().energy_single(projected);
-        let left = left.max(0.0) + error;
-        let [a, b] = gram;
-        if a.is_empty() {
-            return left.sqrt();
-        }
-        let (a, b) = (&mut a[..t * t], &mut b[..t * t]);
-        kernels().multiply_single(a, Factors::Columns(whole, t), whole, t);
-        kernels().multiply_single(b, Factors::Columns(projected, t), projected, t);
-        // In units of its trace no power overflows.
-        let factor = (1.0 / left) as f32;
-        a.iter_mut().zip(&*b).for_each(|(a, b)| *a = (*a - b) * factor);
-        kernels().multiply_single(b, Factors::Rows(a, t), a, t);
-        kernels().multiply_single(a, Factors::Rows(b, t), b, t);
-        let trace = kernels().energy_single(a);
-        // Each squaring loses at most `t^1.5` roundings of what it makes.
-        let squares = 1.0 + 4.0 * (t as f64).powf(1.5) * SINGLE_ROUNDING;
-        (left * trace.powf(0.125) * squares + error).sqrt().min(left.sqrt())
     }
 }
 
@@ -395,6 +285,7 @@ fn principal(columns: &[f64], n: usize, clock: &Clock) -> Result<Vec<f64>, Halt>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::panel::Panel;
     use crate::machine::products::correlation_norms;
     use ndarray::{Array2, s};
 
