@@ -38,6 +38,10 @@ exclude_patterns = [
     "generated/start/index.rst",
     "generated/backreferences",
     "generated/extra",
+    # Parts that other pages include.
+    "generated/differences.md",
+    "generated/faults.md",
+    "generated/parameters.md",
 ]
 templates_path = ["_templates"]
 default_role = "py:obj"
@@ -81,8 +85,7 @@ numpydoc_validation_overrides = {
     # A context manager yields nothing.
     "YD01": [r"A context manager"],
 }
-pages.write_api(HERE / "generated" / "api.rst")
-pages.write_defaults(HERE / "generated" / "defaults.md")
+pages.write(HERE / "generated")
 
 # --- examples ------------------------------------------------------------------------------------
 
@@ -136,13 +139,16 @@ html_theme_options = {
 }
 html_sidebars = {
     "index": [],
+    "install": [],
     "compare": [],
     "parameters": [],
     "benchmarks": [],
     "glossary": [],
     "design": [],
+    "security": [],
     "changelog": [],
     "cite": [],
+    "generated/defaults": [],
     "generated/start/plot_start": [],
 }
 html_context = {"default_mode": "auto"}
