@@ -42,9 +42,7 @@ def parameters() -> list[tuple[str, str, str, str]]:
 
 def parameters_table() -> str:
     """Return the table of the parameters of `mixed_norm`."""
-    return table(
-        ("Parameter", "Default", "Meaning", "Beside MNE"), parameters(), "wide parameters"
-    )
+    return table(("Parameter", "Default", "Meaning", "Beside MNE"), parameters(), "wide parameters")
 
 
 def differences_list() -> str:

@@ -166,8 +166,8 @@ plt.show()
 # %%
 # Here all of the noise is averaged activity whose covariance the whitener knows. In simulations
 # with ten background dipoles in each trial, and in three settings of four as much activity again
-# that is locked to the stimulus, the levels gave these F1 scores (two sources, within 10 mm) and numbers of
-# sources, in the mean over averages of 1, 5, 20 and 100 trials:
+# that is locked to the stimulus, the levels gave these F1 scores (two sources, within 10 mm) and
+# numbers of sources, in the mean over averages of 1, 5, 20 and 100 trials:
 #
 # =================================== ========= ==========
 # level                               MxNE      irMxNE

@@ -54,7 +54,7 @@ for row in found.table(least=0.3):
 #
 # ``n_jobs=8`` takes eight worker processes; inside of ``joblib.parallel_config`` the workers are
 # those of any backend of joblib. The numbers are the same, whatever the backend and the number of
-# workers: what a resample draws follows from its number and ``seed``. The gain is sent to each
+# workers: what a resample draws follows from its number and ``rng``. The gain is sent to each
 # worker once. With ``store`` finished resamples stay in a folder, and a run that was stopped, or
 # whose machine went away, goes on from there. On a cluster with Slurm, by dask-jobqueue:
 #
