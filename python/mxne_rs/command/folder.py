@@ -24,15 +24,6 @@ def make_folder(out: Path, option: str) -> None:
     ------
     WrongInput
         Naming the option, where that is not possible.
-
-    Examples
-    --------
-    >>> import pathlib, tempfile
-    >>> from mxne_rs.command.folder import make_folder
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     make_folder(pathlib.Path(folder) / "new", "--out")
-    ...     [path.name for path in pathlib.Path(folder).iterdir()]
-    ['new']
     """
     doing = "made"
     try:
