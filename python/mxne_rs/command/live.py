@@ -110,10 +110,7 @@ OUTPUT = (
         choices=["terminal", "browser", "none"],
     ),
     Option(
-        "--port N",
-        "of the page (default: a free one)",
-        count(0),
-        default_of(run_session, "port"),
+        "--port N", "of the page (default: a free one)", count(0), default_of(run_session, "port")
     ),
     Option("--outlet NAME", "publish the sources as a stream of this name"),
 )

@@ -119,7 +119,6 @@ SOLVER = (
         values.duration,
     ),
 )
-VERBOSE = Option("--verbose", "show what is done, and progress")
 GRID = "{}: N of them, evenly spaced in their logarithm (default: {:g} {:g} {})"
 ALPHA = Option(
     "--alpha PERCENT",
@@ -158,7 +157,8 @@ def add_options(commands: Any) -> None:
     data = {"data (one of them)": DATA, "other files": FILES, "part of the data": PART}
     with_report = data | {"other files": (*FILES, REPORT)}
     model = {"model": (ALPHA, *MODEL), "with --alpha sure": SURE}
-    end = {"solver": SOLVER, "": (VERBOSE,)}
+    verbose = Option("--verbose", "show what is done, and progress")
+    end = {"solver": SOLVER, "": (verbose,)}
     add_command(commands, "localize", run_localize, ABOUT_LOCALIZE, with_report | model | end)
     model = {"model": (*MODEL, PATH_ALPHAS)}
     add_command(commands, "path", run_path, ABOUT_PATH, data | model | end)
@@ -191,7 +191,7 @@ def run_localize(options: argparse.Namespace) -> Answer:
             Results(out, "localize").write({})
             if report is not None and report.exists():
                 warn(f"{report} is left as it was: it is not of this run")
-            return _nothing(short, "" if short else _why_none(inputs, how, found))
+            return _nothing(short, _why_none(found))
         answer = write_localization(found, out, report=report, settings=_settings(options, report))
     warn(short)
     code = FAILED if incomplete else NOT_CONVERGED if short else DONE
@@ -295,14 +295,13 @@ def _nothing(short: str | None, why: str) -> Answer:
     return Answer(code=NO_SOURCE)
 
 
-def _why_none(inputs: Inputs, how: dict[str, Any], found: Localization) -> str:
+def _why_none(found: Localization) -> str:
     """Whether alpha is too high or reweighting went too far."""
-    if how["n_mxne_iter"] > 1:
-        count = int(localize(*inputs, found.alpha, **(how | {"n_mxne_iter": 1})).active.sum())
-        if count:
-            sources = "a source" if count == 1 else f"{count} sources"
-            return (
-                f"MxNE finds {sources} at alpha {found.alpha:.4g}, but reweighting removed "
-                f"{'it' if count == 1 else 'them'}: lower --alpha or use --reweights 1"
-            )
-    return f"no source at alpha {found.alpha:.4g}: lower --alpha"
+    at, count = f"at alpha {found.alpha:.4g}", found.solution.n_active_first
+    if not count:
+        return f"no source {at}: lower --alpha"
+    sources, removed = ("a source", "it") if count == 1 else (f"{count} sources", "them")
+    return (
+        f"MxNE finds {sources} {at}, but reweighting removed {removed}: lower --alpha or use "
+        "--reweights 1"
+    )
