@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from .wording import WrongInput, one_line
+from .._arguments.extras import import_mne
+from .wording import one_line
 
 #: What the exit codes mean; `mxne-rs --help` lists them.
 DONE, NO_SOURCE, WRONG_INPUT, NOT_CONVERGED, FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
@@ -41,10 +42,7 @@ def warn(line: str | None) -> None:
 
 def quiet(command: str, verbose: bool = False) -> Any:
     """Set MNE's log level while a command runs, or say that the command needs MNE."""
-    try:
-        import mne
-    except ImportError as error:
-        raise WrongInput(f"{command} needs MNE-Python: pip install 'mxne-rs[mne]'") from error
+    mne = import_mne(command)
     return mne.utils.use_log_level("INFO" if verbose else "ERROR")
 
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from ..inverse.localization import Localization
 from ..inverse.localize import localize
-from ..inverse.paths import PERCENTS, localize_path
-from ..inverse.settings import AUTO_GRID, SEED
-from ..solve.options import SOLVERS
+from ..inverse.options import SEED
+from ..inverse.paths import localize_path
+from ..inverse.settings import AUTO_GRID
 from ..solve.single import solve_irmxne
 from . import values
 from .console import DONE, FAILED, NO_SOURCE, NOT_CONVERGED, Answer, quiet, say, warn
@@ -96,7 +96,7 @@ SOLVER = (
         "--solver",
         "block coordinate descent or FISTA: the same answer, bcd is faster",
         default=default_of(solve_irmxne, "solver"),
-        choices=SOLVERS,
+        choices=["bcd", "fista"],
     ),
     Option(
         "--tol GAP",
@@ -146,8 +146,8 @@ SURE = (
 )
 PATH_ALPHAS = Option(
     "--alphas FROM TO N",
-    GRID.format("values of alpha, in percent of the one that leaves no source", *PERCENTS),
-    default=PERCENTS,
+    GRID.format("values of alpha, in percent of the one that leaves no source", *AUTO_GRID),
+    default=AUTO_GRID,
     action=values.Grid,
 )
 
@@ -269,8 +269,7 @@ def _arguments(options: argparse.Namespace, data: File) -> tuple[Inputs, dict[st
         "n_mxne_iter": options.reweights,
         "amplitude_unit": options.amplitude_unit,
         "maxit": options.maxit,
-        # Of the power of the data there, of half of it here, which is the gap that is shown.
-        "tol": options.tol / 2,
+        "tol": options.tol,
         "allow_small_alpha": options.allow_small_alpha,
         "time_limit": options.time_limit,
         "debias": not options.no_debias,

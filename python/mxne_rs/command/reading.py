@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ..inverse.covariance import some
 from ..inverse.data import as_evokeds, evoked_of_raw
+from ..inverse.mne_calls import private
 from .console import warn
 from .wording import WrongInput, one_line
 
@@ -233,8 +234,6 @@ def _ends(
 
 def _check_channels(inputs: Inputs, given: str, at_forward: str, at_cov: str) -> None:
     """Say which file does not fit the others, before MNE meets a gain without rows."""
-    from mne.minimum_norm.inverse import _check_reference
-
     evoked, forward, noise_cov = inputs
     measured, modelled = _sensors(evoked.info), _sensors(forward["info"])
     ours, theirs = set(measured.values()), set(modelled.values())
@@ -264,7 +263,7 @@ def _check_channels(inputs: Inputs, given: str, at_forward: str, at_cov: str) ->
         )
     used = common & set(noise_cov["names"]) - bads
     try:
-        _check_reference(evoked, used)
+        private("_check_reference")(evoked, used)
     except ValueError as error:
         raise WrongInput(
             f"{given}: the EEG has to have an average reference, as a projection; in Python: "

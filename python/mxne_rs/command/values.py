@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
-
-from ..solve.options import as_unit
 
 #: Distances between the locations of a simulation in mm: finer ones fill the memory of a laptop, on
 #: coarser ones the true sources are no longer where they should be.
 FINEST, COARSEST = 3.0, 20.0
+#: Units of irMxNE's amplitudes that have a name.
+AMPLITUDE_UNITS = ("relative", "largest", "mne", "gain")
 
 
 class Grid(argparse.Action):
@@ -46,12 +46,12 @@ def _finite(text: str) -> float | None:
 
 
 def _number(
-    remedy: str, fits: Callable[[float], bool] = math.isfinite, word: str | None = None
+    remedy: str, fits: Callable[[float], bool] = math.isfinite, words: Sequence[str] = ()
 ) -> Callable[[str], Any]:
-    """Type of a finite number that fits, or of a word; `remedy` says what to give instead."""
+    """Type of a finite number that fits, or of one of some words; `remedy` says what to give."""
 
     def number_or_word(text: str) -> float | str:
-        if text == word:
+        if text in words:
             return text
         number = _finite(text)
         if number is None or not fits(number):
@@ -61,9 +61,9 @@ def _number(
     return number_or_word
 
 
-def positive(remedy: str, word: str | None = None) -> Callable[[str], Any]:
-    """Type of a number above zero, or of a word; `remedy` says what to give instead of others."""
-    return _number(remedy, lambda number: number > 0, word)
+def positive(remedy: str, *words: str) -> Callable[[str], Any]:
+    """Type of a number above zero, or of one of some words; `remedy` says what to give."""
+    return _number(remedy, lambda number: number > 0, words)
 
 
 def percent(word: str) -> Callable[[str], Any]:
@@ -76,7 +76,7 @@ def percent(word: str) -> Callable[[str], Any]:
     (60.0, 'sure')
     """
     remedy = f"a percentage above 0 and below 100, or {word!r}"
-    return _number(remedy, lambda number: 0 < number < 100, word)
+    return _number(remedy, lambda number: 0 < number < 100, [word])
 
 
 def count(least: int) -> Callable[[str], int]:
@@ -98,9 +98,12 @@ duration = positive("a positive number of seconds")
 seconds = _number("a time in s, such as 0.05")
 exponent = _number("a number from 0 (no depth weighting) to 1", _is_part)
 orientation = _number(
-    "a number from 0 (fixed orientation) to 1 (free), or 'auto'", _is_part, "auto"
+    "a number from 0 (fixed orientation) to 1 (free), or 'auto'", _is_part, ["auto"]
 )
 positive_or_nave = positive("'nave' or a positive number, such as 1", "nave")
+unit_of_amplitudes = positive(
+    f"a positive number, or one of {', '.join(AMPLITUDE_UNITS)}", *AMPLITUDE_UNITS
+)
 spacing = _number(
     f"a distance from {FINEST:g} to {COARSEST:g} mm", lambda number: FINEST <= number <= COARSEST
 )
@@ -110,12 +113,3 @@ def seconds_or_none(text: str) -> float | None:
     """Type of an end of ``--baseline``."""
     remedy = "two times in s, or 'none' for an end of the data, such as: none 0"
     return None if text.lower() == "none" else _number(remedy)(text)
-
-
-def unit_of_amplitudes(text: str) -> float | str:
-    """Type of the unit of irMxNE's amplitudes: a name or a positive number."""
-    number = _finite(text)
-    try:
-        return as_unit(text if number is None else number)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
