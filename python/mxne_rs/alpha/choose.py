@@ -202,4 +202,6 @@ def _trials_and_average(gain: Gain, data: Any) -> tuple[Floats | None, Floats]:
 def _countdown(time_limit: float | None) -> Callable[[], float | None]:
     """What is left of the time; never nothing, which no solve takes for a limit."""
     end = time.monotonic() + (time_limit or 0.0)
-    return lambda: None if time_limit is None else max(end - time.monotonic(), 1e-9)
+    if time_limit is None or not time_limit > 0:  # which the first solve refuses
+        return lambda: time_limit
+    return lambda: max(end - time.monotonic(), 1e-9)
