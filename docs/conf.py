@@ -75,10 +75,13 @@ numpydoc_validation_overrides = {
         r"^One certificate",
         r"Parameters are those of",
         r"^Columns of some locations",
+        # What is used inside the package.
+        r"^Return the columns of the locations that a mask",
+        r"^Make one of a solution",
     ],
     # Properties, fields and short methods.
     "EX01": [r"^[^\n]*$", r"Attributes\n", r"\A(?!.*Parameters\n)"],
-    "RT01": [r"^Columns of some locations"],
+    "RT01": [r"^Columns of some locations", r"^Return the columns of the locations that a mask"],
     "SS05": [r"^Columns of some locations"],
     # The name of the class says it.
     "RT03": [r"list of str", r"Localization"],
