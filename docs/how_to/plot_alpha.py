@@ -34,7 +34,7 @@ for alpha in (90, 40, 10):
 # ------
 #
 # :func:`~mxne_rs.inverse.paths.localize_path` solves at falling values, each started from the last
-# answer. What does not change over a wide range of alpha is in the data, not in the choice.
+# answer. Sources that stay over a wide range of alpha come from the data, not from the choice.
 # With plain MxNE more and more sources come in; the reweighting of irMxNE keeps the two that
 # were simulated.
 

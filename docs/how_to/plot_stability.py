@@ -2,7 +2,7 @@
 How stable is this source?
 ==========================
 
-A source that is there whichever trials are averaged is worth more than one that hangs on a few.
+A source that is found whichever trials are averaged is more credible than one that needs a few.
 :func:`mxne_rs.stability` averages many random parts of the epochs, solves each along falling
 alphas, and counts how often every location is found.
 """
@@ -32,9 +32,9 @@ print(found)
 # On the head and along alpha
 # ---------------------------
 #
-# Without an alpha the picture takes the smallest one at which not more than one location is
-# expected to be found so often by chance (Meinshausen and Bühlmann 2010; ``false_bound`` has the
-# bound at each alpha). It assumes halves of the trials, which is the default of ``subsample``.
+# Without an alpha the picture shows the smallest alpha at which at most one location is expected to
+# be found so often by chance. ``false_bound`` has the bound at each alpha (Meinshausen and Bühlmann
+# 2010). It assumes halves of the trials, the default of ``subsample``.
 
 found.plot()
 
