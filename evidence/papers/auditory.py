@@ -86,24 +86,9 @@ def autoregressive(rng: np.random.Generator, n_series: int, n_times: int) -> Flo
 def prepare_auditory(head: Head, depth: float = 0.8) -> tuple[Model, AuditoryField]:
     """Whiten a head by the covariance that its noise has in truth, and the signal with it.
 
-    Parameters
-    ----------
-    head : Head
-        Forward solution and true sources.
-    depth : float
-        Exponent of MNE's depth weighting.
-
-    Returns
-    -------
-    model : Model
-        Free orientation.
-    field : AuditoryField
-        From -200 to 300 ms at 1 kHz.
-
-    Notes
-    -----
     The covariance is that of a trial, over all places that background dipoles may have: known, not
-    estimated, so that one gain serves all repetitions.
+    estimated, so that one gain serves all repetitions. The model has free orientation, the field
+    reaches from -200 to 300 ms at 1 kHz.
 
     Examples
     --------

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mxne_rs._arguments import Floats
 from mxne_rs.solve.gain import Gain
-from mxne_rs.solve.many import Path, solve_path
+from mxne_rs.solve.many import solve_path
 from mxne_rs.solve.single import alpha_max
 from mxne_rs.solve.solution import Solution
 from mxne_rs.study.run import run_study
@@ -68,17 +68,6 @@ def draw_problem(seed: int, repetition: int, setting: Setting) -> Draw:
 
     The two noise levels of a gain share all draws: they differ in the size of the noise.
 
-    Parameters
-    ----------
-    seed, repetition : int
-        Which draw.
-    setting : Setting
-        One of `SETTINGS`.
-
-    Returns
-    -------
-    Draw
-
     Examples
     --------
     >>> from papers.prni2014 import SETTINGS, draw_problem
@@ -131,18 +120,7 @@ class Scores:
 
 
 def score_draws(repetitions: int, seed: int, **how: Any) -> Scores:
-    """Solve all draws, as `run_study` does with its arguments.
-
-    Parameters
-    ----------
-    repetitions, seed : int
-        How many draws of each setting, and which.
-    **how
-        ``n_jobs``, ``store``, ``announce`` and ``verbose`` of `mxne_rs.study.run_study`.
-
-    Returns
-    -------
-    Scores
+    """Solve all draws by all methods, as `mxne_rs.study.run_study` does with its arguments.
 
     Examples
     --------
@@ -195,16 +173,15 @@ def _solve(seed: int, key: str) -> Part:
     }  # fmt: skip
 
 
-def _paths(draw: Draw) -> list[list[Solution]]:
+def _paths(draw: Draw) -> list[tuple[Solution, ...]]:
     """Solve by each method along the alphas."""
     gain = Gain(draw.gain)
     alphas = float(alpha_max(gain, draw.data)) / 100 * PERCENTS
-
-    def path(amplitude_unit: float | str) -> Path:
-        return solve_path(
-            gain, draw.data, alphas, n_reweights=N_REWEIGHTS, amplitude_unit=amplitude_unit,
-            tol=TOL, n_threads=1, verbose=False,
-        )  # fmt: skip
-
-    raw, theirs = path(1.0), path("mne")
-    return [list(raw.convex), list(raw.solutions), list(theirs.solutions)]
+    raw, theirs = (
+        solve_path(
+            gain, draw.data, alphas, n_reweights=N_REWEIGHTS, amplitude_unit=unit, tol=TOL,
+            n_threads=1, verbose=False,
+        )
+        for unit in (1.0, "mne")
+    )  # fmt: skip
+    return [raw.convex, raw.solutions, theirs.solutions]

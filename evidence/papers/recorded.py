@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxne_rs._arguments import Floats
+from mxne_rs.alpha.criteria import draw_trials
 from mxne_rs.inverse.model import Model, prepare_model
 from mxne_rs.solve.gain import Gain
 from mxne_rs.study.study import Part, Study
@@ -57,6 +58,11 @@ class Recording:
     peak: NDArray[np.bool_]
     distances: Floats | None
 
+    @property
+    def average(self) -> Floats:
+        """Whitened average of all epochs."""
+        return np.asarray(self.trials.mean(axis=0))
+
     @staticmethod
     def of(
         epochs: Any,
@@ -92,22 +98,7 @@ class Recording:
 
 
 def simulate_epochs(head: Head, model: Model, field: AuditoryField, seed: int) -> Any:
-    """Epochs of the simulated field: `N_TRIALS`, from -200 to 300 ms at 500 Hz.
-
-    Parameters
-    ----------
-    head : Head
-        Of the field.
-    model, field
-        As `prepare_auditory` returns them.
-    seed : int
-        Of the noise.
-
-    Returns
-    -------
-    mne.EpochsArray
-        Without projections or bad channels.
-    """
+    """Make `N_TRIALS` epochs of what `prepare_auditory` returns, -200 to 300 ms at 500 Hz."""
     import mne
 
     rng = np.random.default_rng(np.random.SeedSequence([seed, 0, 0]))
@@ -122,24 +113,11 @@ def simulate_epochs(head: Head, model: Model, field: AuditoryField, seed: int) -
 def resampling_study(
     recording: Recording, percents: Sequence[float], n_resamples: int, seed: int, tol: float
 ) -> Study:
-    """MxNE and irMxNE on averages of random four fifths of the epochs, without replacement.
+    """Solve MxNE and irMxNE on averages of random four fifths of the epochs.
 
-    Parameters
-    ----------
-    recording : Recording
-        The epochs.
-    percents : sequence of float
-        Alphas, rising.
-    n_resamples, seed : int
-        How many draws, and where they come from.
-    tol : float
-        Relative duality gap.
-
-    Returns
-    -------
-    study : Study
-        A part has ``active`` (2, n_alphas, n_locations) and ``fit`` (2, n_alphas, 2): the goodness
-        of fit in percent, without and with debiasing.
+    `mxne_rs.resampling` counts active locations; the agreement of supports needs each support. A
+    part has ``active`` (2, n_alphas, n_locations) and ``fit`` (2, n_alphas, 2): the goodness of
+    fit in percent, without and with debiasing.
     """
     gain = recording.model.gain
     return Study(
@@ -164,8 +142,7 @@ def _prepare(arrays: Mapping[str, NDArray[Any]], settings: Mapping[str, Any]) ->
 def _solve(prepared: Any, key: str) -> Part:
     gain, trials, peak, settings = prepared
     rng = np.random.default_rng(np.random.SeedSequence([settings["seed"], 1, int(key)]))
-    chosen = rng.choice(len(trials), max(1, round(SHARE * len(trials))), replace=False)
-    data = trials[np.sort(chosen)].mean(axis=0)
+    data = trials[draw_trials(len(trials), SHARE, False, rng)].mean(axis=0)
     found = estimate_sources(gain, data, settings["percents"], settings["tol"])
     return {
         "active": np.array([[one.active for one in along] for along in found]),
@@ -178,7 +155,7 @@ def _solve(prepared: Any, key: str) -> Part:
 def goodness_of_fit(
     gain: Gain, data: Floats, estimate: Estimate, peak: NDArray[np.bool_]
 ) -> tuple[float, float]:
-    """Explained power of the whitened data in percent, without and with debiasing."""
+    """Measure the explained power in percent, without and with debiasing."""
     power = float(np.sum(data[:, peak] ** 2))
     if power == 0:
         return 0.0, 0.0
@@ -215,21 +192,7 @@ class Others:
 
 
 def compare_others(recording: Recording, n_dipoles: int, depth: float = 0.8) -> Others:
-    """DSPM and RAP-MUSIC, by MNE, on the average of all epochs.
-
-    Parameters
-    ----------
-    recording : Recording
-        The epochs.
-    n_dipoles : int
-        Dipoles of RAP-MUSIC.
-    depth : float
-        Depth weighting of dSPM.
-
-    Returns
-    -------
-    others : Others
-    """
+    """Localize the average of all epochs by dSPM (with `depth`) and RAP-MUSIC (`n_dipoles`)."""
     import mne
     from mne.beamformer import rap_music
     from mne.minimum_norm import apply_inverse, make_inverse_operator

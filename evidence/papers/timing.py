@@ -44,31 +44,11 @@ class Timing:
     step: float
     n_locations: tuple[int, int]
 
-    def ratio(
-        self, slow: tuple[str, str, bool], fast: tuple[str, str, bool]
-    ) -> tuple[float, float]:
-        """Smallest and largest ratio of two curves."""
-        ratios = np.array(self.seconds[slow]) / np.array(self.seconds[fast])
-        return float(ratios.min()), float(ratios.max())
-
 
 def time_solvers(gain: Gain, data: Floats, percents: Sequence[float], seed: int) -> Timing:
     """Time this package's solvers and MNE's, which has no FISTA any more.
 
-    Parameters
-    ----------
-    gain : Gain
-        Whitened; the small problem has a random part of its locations.
-    data : array, shape (rank, n_times)
-        Whitened.
-    percents : sequence of float
-        Alphas, rising.
-    seed : int
-        Where the random part comes from.
-
-    Returns
-    -------
-    timing : Timing
+    The small problem has a random part of the locations, drawn from `seed`.
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, 2]))
     n_small = min(N_LOCATIONS, gain.n_locations)
@@ -91,15 +71,12 @@ def time_solvers(gain: Gain, data: Floats, percents: Sequence[float], seed: int)
         seconds["MNE", "bcd", size is not None] = [
             _elapsed(_mne, columns, data, alpha, gain.n_orient, size) for alpha in alphas
         ]
-    unit = alpha_max(gain, data) / 100
+    top = alpha_max(gain, data)
     how = {"tol": TOL, "n_threads": 1, "verbose": False}
-    whole = [_elapsed(solve_mxne, gain, data, unit * p, **how) for p in percents]
-    reweighted = [
-        _elapsed(
-            solve_irmxne, gain, unit * data, unit**2 * p, n_reweights=10, amplitude_unit=1.0, **how
-        )
-        for p in percents
-    ]
+    whole = [_elapsed(solve_mxne, gain, data, top * p / 100, **how) for p in percents]
+    # MNE's unit as a number: "mne" costs a product with the gain to find it.
+    how |= {"n_reweights": 10, "amplitude_unit": 100 / top}
+    reweighted = [_elapsed(solve_irmxne, gain, data, top * p / 100, **how) for p in percents]
     largest_step = 1 / np.linalg.norm(columns, 2) ** 2
     step = float(np.median(1 / small.lipschitz) / largest_step)
     sizes = (n_small, gain.n_locations)

@@ -25,7 +25,7 @@ from .recorded import Recording, compare_others, resampling_study, simulate_epoc
 from .resamples import Resamples
 from .scores import Scores
 from .timing import time_solvers
-from .tmi2016_claims import claims
+from .tmi2016_claims import claims_of
 from .tmi2016_figures import pictures
 from .tmi2016_tables import tables
 
@@ -67,8 +67,7 @@ def reproduce_tmi2016(
         Of everything that is drawn.
     data : path | None
         Folder with the cortex of 7498 locations (``cortex-7498-meg-fwd.fif``, ``..-labels.npz``).
-        None takes that of MXNE_RS_DATA, or ``../shared/data``; where there is none, a volume that
-        is made here.
+        None takes that of MXNE_RS_DATA; where there is none, a volume that is made here.
     epochs : mne.Epochs | None
         A recording to be resampled, with a baseline before -70 ms. None simulates 100 trials.
     forward : mne.Forward | None
@@ -139,8 +138,7 @@ def reproduce_tmi2016(
     parts = run_study(resampling, store=_folder(store, "epochs"), **how)
     found = Resamples.of(parts, RESAMPLED, recording, SHOWN, TOL)
     others = compare_others(recording, n_dipoles, depth)
-    average = recording.trials.mean(axis=0)
-    timing = time_solvers(recording.model.gain, average, TIMED, seed)
+    timing = time_solvers(recording.model.gain, recording.average, TIMED, seed)
     return Findings(
         title="IEEE TMI 2016: iterative reweighted mixed-norm estimate",
         about=_about(head, recording, scores),
@@ -156,7 +154,7 @@ def reproduce_tmi2016(
             "largest gap reached": f"{scores.gaps.max():.1e}",
             "factor on the noise, for the SNR": f"{field.scale:.3g}",
         },
-        claims=claims(scores, found, others, timing, recording),
+        claims=claims_of(scores, found, others, timing, recording),
         pictures=pictures(scores, found, others, timing, recording),
         tables=tables(scores, found, timing),
     )
@@ -173,26 +171,10 @@ def simulation_study(
     tol: float = TOL,
     tol_currents: float = TOL_CURRENTS,
 ) -> Study:
-    """The simulation as a sweep: a part is a draw, solved by three methods at all alphas.
+    """Make the simulation a sweep: a part is a draw, solved by three methods at all alphas.
 
-    Parameters
-    ----------
-    model, field
-        As `prepare_auditory` returns them.
-    head : Head
-        Of the field.
-    repetitions, seed : int
-        How many draws, and where they come from.
-    percents : sequence of float
-        Alphas, rising.
-    tol, tol_currents : float
-        Relative duality gaps, the second of each sample of MCE.
-
-    Returns
-    -------
-    study : Study
-        A part has ``active`` (3, n_alphas, n_locations), ``errors`` (3, n_alphas, 2), ``gaps``
-        (3, n_alphas) and ``snr``.
+    A part has ``active`` (3, n_alphas, n_locations), ``errors`` (3, n_alphas, 2), ``gaps``
+    (3, n_alphas) and ``snr``.
 
     Examples
     --------
@@ -290,7 +272,7 @@ def _about(head: Head, recording: Recording, scores: Scores) -> str:
     )
     return (
         f"Two auditory dipoles and ten background dipoles on a {head.name}, {N_TRIALS} trials "
-        f"averaged, {scores.n_repetitions} repetitions, SNR {scores.snr.mean():.2f} ± "
+        f"averaged, {scores.n_draws} repetitions, SNR {scores.snr.mean():.2f} ± "
         f"{scores.snr.std():.2f} (wanted: {SNR}); free orientation, exact noise covariance. "
         f"Then {recording.name}: {len(recording.trials)} epochs resampled, with one noise "
         f"covariance. {note} Verdicts are computed from the numbers of this "
