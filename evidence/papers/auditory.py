@@ -26,26 +26,17 @@ RUN_IN = 400
 
 @dataclass(frozen=True, eq=False)
 class AuditoryField:
-    """Signal and noise of a single trial, both whitened.
+    """Signal and noise of a single trial, both whitened."""
 
-    Attributes
-    ----------
-    times : array, shape (n_times,)
-        In s.
-    signal : array, shape (rank, n_times)
-        What the true sources produce.
-    background : array, shape (rank, n_locations)
-        Field of a background dipole of unit variance at each location.
-    sensors : array, shape (rank, n_channels)
-        Noise of the sensors by themselves, which goes through the same filter.
-    scale : float
-        What all noise was multiplied with to make the SNR of the average `SNR` in expectation.
-    """
-
+    #: In s.
     times: Floats
+    #: What the true sources produce, (rank, n_times).
     signal: Floats
+    #: Field of a background dipole of unit variance at each location, (rank, n_locations).
     background: Floats
+    #: Noise of the sensors by themselves, which goes through the same filter, (rank, n_channels).
     sensors: Floats
+    #: What all noise was multiplied with to make the SNR of the average `SNR` in expectation.
     scale: float
 
     def within(self, tmin: float, tmax: float) -> AuditoryField:

@@ -27,25 +27,17 @@ class Claim(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A sentence of a paper that claims something, and how it is judged.
+    """A sentence of a paper that claims something, and how it is judged."""
 
-    Attributes
-    ----------
-    sentence, where : str
-        As the paper has it; section or figure.
-    by : str
-        Name of the numbers that judge it. Without `holds`: why it cannot be checked.
-    holds : callable | None
-        Maps the numbers to a truth (1, 0, `UNDECIDED` between; None cannot be checked), an array of
-        truths, or a tuple of them: all have to be true.
-    found : callable
-        Maps the numbers to words.
-    """
-
+    #: As the paper has it; section or figure.
     sentence: str
     where: str
+    #: Name of the numbers that judge it. Without `holds`: why it cannot be checked.
     by: str
+    #: Maps the numbers to a truth (1, 0, `UNDECIDED` between; None cannot be checked), to an array
+    #: of truths, or to a tuple of them: all have to be true.
     holds: Callable[[Any], Any] | None = None
+    #: Maps the numbers to words.
     found: Callable[[Any], str] = str
 
 

@@ -27,20 +27,13 @@ N_REWEIGHTS = 10
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """Sources in units of the gain, of one alpha.
+    """Sources of one alpha, in units of the gain."""
 
-    Attributes
-    ----------
-    active : array of bool, shape (n_locations,)
-        The support.
-    x : array, shape (n_active * n_orient, n_times)
-        Amplitudes, biased.
-    gap : float
-        Relative duality gap, of MCE the largest of all samples.
-    """
-
+    #: The support, (n_locations,).
     active: NDArray[np.bool_]
+    #: Biased amplitudes, (n_active * n_orient, n_times).
     x: Floats
+    #: Relative duality gap, of MCE the largest of all samples.
     gap: float
 
     def debiased(self, gain: Gain, data: Floats) -> Floats:

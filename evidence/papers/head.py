@@ -26,30 +26,18 @@ FAR = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """A forward solution, and where the two true sources are.
-
-    Attributes
-    ----------
-    name : str
-        What it is.
-    forward : mne.Forward
-        Free orientation, MEG.
-    normals : array, shape (n_locations, 3)
-        Unit vectors, head coordinates: of the cortex; in a volume drawn at random.
-    true : array of int, shape (2,)
-        Locations of the true sources, left and right.
-    directions : array, shape (2, 3)
-        Unit vectors of their currents.
-    distances : array, shape (2, n_locations)
-        From the true sources in m: along the cortex, or straight in a volume; infinite beyond
-        5 cm along the cortex.
-    """
+    """A forward solution, and where the two true sources are."""
 
     name: str
+    #: Free orientation, MEG.
     forward: Any
+    #: Unit vectors, head coordinates, (n_locations, 3): of the cortex; in a volume at random.
     normals: Floats
+    #: Locations of the true sources, left and right, and unit vectors of their currents, (2, 3).
     true: NDArray[np.intp]
     directions: Floats
+    #: From the true sources in m, (2, n_locations): along the cortex, infinite beyond 5 cm; or
+    #: straight in a volume.
     distances: Floats
 
     @property

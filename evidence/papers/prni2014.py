@@ -43,22 +43,13 @@ N_REWEIGHTS, TOL = 10, 1e-6
 
 
 class Draw(NamedTuple):
-    """A simulated problem.
+    """A simulated problem."""
 
-    Attributes
-    ----------
-    gain : array, shape (20, 200)
-        Columns of length 1.
-    data : array, shape (20, 50)
-        Signal and white noise.
-    active : array of int, shape (5,)
-        The locations that are active.
-    sources : array, shape (5, 50)
-        What they do.
-    """
-
+    #: (20, 200), columns of length 1.
     gain: Floats
+    #: (20, 50), signal and white noise.
     data: Floats
+    #: The 5 locations that are active, and what they do, (5, 50).
     active: NDArray[np.intp]
     sources: Floats
 
@@ -94,23 +85,15 @@ def draw_problem(seed: int, repetition: int, setting: Setting) -> Draw:
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """What was found in all draws.
+    """What was found in all draws, (n_settings, n_methods, n_alphas, n_repetitions)."""
 
-    Attributes
-    ----------
-    f1 : array, shape (n_settings, n_methods, n_alphas, n_repetitions)
-        The paper's equation 5.
-    n_active : array of int, same shape
-        Active locations.
-    amplitude : array, same shape
-        ``|X|`` over that of the simulation, on the locations that are active in both.
-    n_short : int
-        Problems whose gap was not reached.
-    """
-
+    #: The paper's equation 5.
     f1: Floats
+    #: Number of active locations.
     n_active: NDArray[np.intp]
+    #: ``|X|`` over that of the simulation, on the locations that are active in both.
     amplitude: Floats
+    #: Problems whose gap was not reached.
     n_short: int
 
     @property

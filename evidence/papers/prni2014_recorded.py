@@ -34,25 +34,16 @@ RACE_PERCENT = 40.0
 
 @dataclass(frozen=True, eq=False)
 class Recorded:
-    """What the data give, by method (MxNE, irMxNE) and alpha.
-
-    Attributes
-    ----------
-    n_active : array of int, shape (2, n_alphas)
-        Active locations.
-    explained, debiased : array, shape (2, n_alphas)
-        Explained variance of the whitened data in percent, before and after debiasing.
-    n_left, n_right : array of int, shape (2, n_alphas)
-        Active locations by hemisphere.
-    seconds : float
-        For the path of all alphas, with reweighting.
-    """
+    """What the data give: rows MxNE and irMxNE, columns alphas."""
 
     n_active: NDArray[np.intp]
+    #: Explained variance of the whitened data in percent, before and after debiasing.
     explained: Floats
     debiased: Floats
+    #: Active locations by hemisphere.
     n_left: NDArray[np.intp]
     n_right: NDArray[np.intp]
+    #: For the path of all alphas, with reweighting.
     seconds: float
 
 

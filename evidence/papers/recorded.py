@@ -27,35 +27,20 @@ SHARE = 0.8
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """Epochs made ready to be resampled.
-
-    Attributes
-    ----------
-    name : str
-        What they are.
-    evoked : mne.Evoked
-        Average of all, in the window.
-    forward : mne.Forward
-        As given.
-    noise_cov : mne.Covariance
-        Estimated once, from the baseline of all epochs.
-    model : Model
-        Free orientation.
-    trials : array, shape (n_epochs, rank, n_times)
-        Whitened, in the window.
-    peak : array of bool, shape (n_times,)
-        Samples that the goodness of fit is of.
-    distances : array, shape (2, n_locations) or None
-        From true sources in m, where the epochs are simulated.
-    """
+    """Epochs made ready to be resampled."""
 
     name: str
+    #: Average of all, in the window; forward solution; covariance of the baseline of all epochs.
     evoked: Any
     forward: Any
     noise_cov: Any
+    #: Free orientation.
     model: Model
+    #: Whitened, in the window: (n_epochs, rank, n_times).
     trials: Floats
+    #: Samples that the goodness of fit is of, (n_times,).
     peak: NDArray[np.bool_]
+    #: From true sources in m, (2, n_locations), where the epochs are simulated.
     distances: Floats | None
 
     @property
@@ -168,26 +153,16 @@ def goodness_of_fit(
 
 @dataclass(frozen=True, eq=False)
 class Others:
-    """What established methods of MNE give on the average of all epochs.
+    """What established methods of MNE give on the average of all epochs."""
 
-    Attributes
-    ----------
-    scores : array, shape (n_locations,)
-        Largest dSPM score of each location in the window.
-    positions : array, shape (n_dipoles, 3)
-        Of RAP-MUSIC, in m, head coordinates.
-    courses : array, shape (n_dipoles, n_times)
-        Of RAP-MUSIC, in Am.
-    fit : float
-        Goodness of fit of its dipoles in percent, least squares, whitened.
-    rank : int
-        Eigenvalues of the whitened data's covariance above that of noise.
-    """
-
+    #: Largest dSPM score of each location in the window.
     scores: Floats
+    #: Dipoles of RAP-MUSIC: in m, head coordinates; in Am, (n_dipoles, n_times).
     positions: Floats
     courses: Floats
+    #: Their goodness of fit in percent, least squares, whitened.
     fit: float
+    #: Eigenvalues of the whitened data's covariance above that of noise.
     rank: int
 
 

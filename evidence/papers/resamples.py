@@ -21,24 +21,13 @@ REGION = 0.02
 
 @dataclass(frozen=True, eq=False)
 class Resamples(Supports):
-    """MxNE and irMxNE (axis "method") over resamples, and on the average of all epochs.
+    """MxNE and irMxNE over resamples, and on the average of all epochs."""
 
-    Attributes
-    ----------
-    fit : array, shape (n_draws, 2, n_alphas, 2)
-        Goodness of fit in percent, without and with debiasing.
-    regions : array of bool, shape (2, n_locations) or None
-        Within 2 cm of the left and the right true source, where there are any.
-    shown : float
-        The alpha of
-    whole : tuple of Estimate
-        MxNE and irMxNE on the average of all epochs, and
-    whole_fit : tuple of float
-        their goodness of fit, debiased.
-    """
-
+    #: Goodness of fit in percent, without and with debiasing: last axis.
     fit: Floats
+    #: Within 2 cm of the left and the right true source, (2, n_locations), where there are any.
     regions: NDArray[np.bool_] | None
+    #: An alpha, the estimates on the average of all epochs there, their debiased goodness of fit.
     shown: float
     whole: tuple[Estimate, Estimate]
     whole_fit: tuple[float, float]

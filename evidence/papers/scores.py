@@ -55,19 +55,22 @@ def agreement(active: NDArray[np.bool_]) -> Floats:
     return np.array([[krippendorff_alpha(one) for one in alphas] for alphas in methods])
 
 
+def recovery(active: NDArray[np.bool_], near: NDArray[np.bool_]) -> Floats:
+    """F1 of true sources, each found (once) where a source is near it.
+
+    Supports (..., n_locations), places near each true source (n_true, n_locations).
+    """
+    found = np.sum([(active & one).any(axis=-1) for one in near], axis=0)
+    return np.asarray(2 * found / (len(near) + active.sum(axis=-1)))
+
+
 @dataclass(frozen=True, eq=False)
 class Supports:
-    """Supports over draws.
+    """Supports over draws: arrays (n_draws, n_methods, n_alphas, ..)."""
 
-    Attributes
-    ----------
-    percents : tuple of float
-        Alphas, rising.
-    active : array of bool, shape (n_draws, n_methods, n_alphas, n_locations)
-        Methods in the order of `METHODS`, or of its last two.
-    """
-
+    #: Alphas, rising.
     percents: tuple[float, ...]
+    #: The last axis has locations; methods in the order of `METHODS`, or of its last two.
     active: NDArray[np.bool_]
 
     def within(self, low: float, high: float) -> Self:
@@ -108,23 +111,15 @@ class Supports:
 
 @dataclass(frozen=True, eq=False)
 class Scores(Supports):
-    """What the repetitions of the simulation gave.
+    """What the repetitions of the simulation gave."""
 
-    Attributes
-    ----------
-    errors : array, shape (n_draws, n_methods, n_alphas, 2)
-        RMSE over whitened sensors as a part of the true field, without and with debiasing.
-    near : array of bool, shape (2, n_locations)
-        Within a centimetre of the left and the right true source.
-    snr : array, shape (n_draws,)
-        Of the draws.
-    gaps : array, shape (n_draws, n_methods, n_alphas)
-        Relative duality gaps.
-    """
-
+    #: RMSE over whitened sensors as a part of the true field; last axis: without, with debiasing.
     errors: Floats
+    #: Within a centimetre of the left and the right true source, (2, n_locations).
     near: NDArray[np.bool_]
+    #: Of each draw.
     snr: Floats
+    #: Relative duality gaps.
     gaps: Floats
 
     @property
@@ -139,6 +134,5 @@ class Scores(Supports):
 
     @property
     def recovery(self) -> Floats:
-        """F1 of the two sources, each found at most once: (n_draws, n_methods, n_alphas)."""
-        found = (self.true_positives > 0).sum(axis=-1)
-        return np.asarray(2 * found / (2 + self.sizes))
+        """F1 of the two sources, (n_draws, n_methods, n_alphas)."""
+        return recovery(self.active, self.near)

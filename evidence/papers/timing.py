@@ -20,28 +20,19 @@ N_LOCATIONS, TOL, LIMIT = 500, 1e-4, 4.0
 
 @dataclass(frozen=True, eq=False)
 class Timing:
-    """Times of one run, one thread: their ratios mean something, they do not.
+    """Times of one run, one thread: their ratios mean something, they do not."""
 
-    Attributes
-    ----------
-    percents : tuple of float
-        Alphas, rising.
-    seconds : dict of (str, str, bool) to list of float
-        By whose solver, method and whether there is a working set; along the alphas, on the small
-        problem. What the time limit stopped counts as the limit.
-    whole, reweighted : list of float
-        MxNE and irMxNE on all locations, this package's defaults.
-    step : float
-        Median over locations of the step of block coordinate descent over that of FISTA.
-    n_locations : tuple of int
-        Of the small problem, and of the whole one.
-    """
-
+    #: Alphas, rising.
     percents: tuple[float, ...]
+    #: By whose solver, method and whether there is a working set; along the alphas, on the small
+    #: problem. What the time limit stopped counts as the limit.
     seconds: dict[tuple[str, str, bool], list[float]]
+    #: MxNE and irMxNE on all locations, this package's defaults.
     whole: list[float]
     reweighted: list[float]
+    #: Median over locations of the step of block coordinate descent over that of FISTA.
     step: float
+    #: Of the small problem, and of the whole one.
     n_locations: tuple[int, int]
 
 
