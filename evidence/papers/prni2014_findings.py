@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mxne_rs._axes import blank_figure, plain
+from mxne_rs._axes import blank_figure
 from mxne_rs.inverse.localize import localize
 from mxne_rs.views.localization import COLOURS, draw
 
-from .figures import ALPHA
+from .figures import curve, label, legend
 from .files import data_files
 from .findings import Findings, Picture, Table
 from .prni2014 import METHODS, N_REWEIGHTS, PERCENTS, SETTINGS, TOL, Scores, score_draws
@@ -94,12 +94,10 @@ def reproduce_prni2014(
 
 def _about(repetitions: int, n_short: int, is_recorded: bool) -> str:
     """What was done, in a few sentences."""
-    recorded = (
-        "are a recording of the MNE sample subject here, an average of 3 trials, where the paper "
-        "has more"
-        if is_recorded
-        else "are not here"
-    )
+    recorded = "are not here"
+    if is_recorded:
+        recorded = "are a recording of the MNE sample subject here, an average of 3 trials, where "
+        recorded += "the paper has more"
     return (
         "The simulation of section II-C (20 sensors, 200 locations, 5 active, 50 samples, "
         f"{repetitions} repetitions). The same draws are solved by every method; irMxNE in the "
@@ -121,9 +119,9 @@ def _f1(scores: Scores, repetitions: int) -> Picture:
                 marker="*" if setting.correlated else "D",
                 markersize=7 if setting.correlated else 4,
             )  # fmt: skip
-    axes.set(xlabel=ALPHA, ylabel="mean F1", ylim=(0, 1.03), xlim=(0, 100))
-    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=8)
-    plain(axes)
+    axes.set(ylim=(0, 1.03), xlim=(0, 100))
+    legend(axes, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    label(axes, "mean F1")
     caption = (
         f"Mean over {repetitions} repetitions; uncorrelated gain: diamonds, correlated: stars; "
         "SNR 10: solid, SNR 2: dashed."
@@ -135,15 +133,13 @@ def _races(races: Sequence[Race]) -> Picture:
     figure = blank_figure(7.5, 4.5)
     axes = figure.subplots()
     for race in races:
-        kind = "with" if race.active_set else "without"
-        axes.loglog(
-            race.seconds, race.gaps, "o-" if race.active_set else "o--", markersize=4,
-            color=COLOUR[0 if race.solver == "fista" else 1],
-            label=f"{race.solver.upper()} {kind} working set",
-        )  # fmt: skip
-    axes.set(xlabel="time (s)", ylabel="relative duality gap")
-    axes.legend(frameon=False, fontsize=9)
-    plain(axes)
+        colour = COLOUR[0 if race.solver == "fista" else 1]
+        kind, style = ("with", "o-") if race.active_set else ("without", "o--")
+        name = f"{race.solver.upper()} {kind} working set"
+        curve(axes, race.seconds, race.gaps, colour, name, style)
+    axes.set(xscale="log", yscale="log")
+    legend(axes)
+    label(axes, "relative duality gap", xlabel="time (s)")
     caption = (
         "Relative gap, loose orientation, 40 % of alpha_max, one thread; solid: with a working "
         "set, dashed: without."
@@ -154,15 +150,15 @@ def _races(races: Sequence[Race]) -> Picture:
 def _recorded(recorded: Recorded) -> Picture:
     figure = blank_figure(9.5, 4.2)
     left, right = figure.subplots(1, 2)
-    for j in range(2):
-        left.semilogy(PERCENTS, recorded.n_active[j].clip(0.5), color=COLOUR[j], label=METHODS[j])
-        right.plot(PERCENTS, recorded.debiased[j], color=COLOUR[j], label=METHODS[j])
-        right.plot(PERCENTS, recorded.explained[j], "--", color=COLOUR[j])
-    left.set(xlabel=ALPHA, ylabel="active locations")
-    right.set(xlabel=ALPHA, ylabel="explained variance (%)", ylim=(0, 100))
-    left.legend(frameon=False)
-    for axes in (left, right):
-        plain(axes)
+    for j, method in enumerate(METHODS[:2]):
+        curve(left, PERCENTS, recorded.n_active[j].clip(0.5), COLOUR[j], method, "-")
+        curve(right, PERCENTS, recorded.debiased[j], COLOUR[j], style="-")
+        curve(right, PERCENTS, recorded.explained[j], COLOUR[j], style="--")
+    left.set_yscale("log")
+    right.set_ylim(0, 100)
+    legend(left)
+    label(left, "active locations")
+    label(right, "explained variance (%)")
     caption = (
         "Left auditory response, magnetometers, 60 to 120 ms, fixed orientation; dashed: before "
         "debiasing, solid: after."
