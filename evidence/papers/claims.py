@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mxne_rs._arguments import Floats
+from mxne_rs._arguments.convert import Floats
 
 Verdict = Literal["holds", "does not hold", "undecided", "cannot be checked here"]
 #: Draws below which no standard error is trusted, and nothing is decided.

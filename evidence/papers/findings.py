@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mxne_rs._arguments import one_line
+from mxne_rs._arguments.convert import one_line
 from mxne_rs.views.report import html_table, versions
 
 from .claims import FEWEST, Claim, Verdict

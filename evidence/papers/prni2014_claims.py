@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mxne_rs._arguments import Floats
+from mxne_rs._arguments.convert import Floats
 
 from .claims import FEWEST, Claim, Row, above, judge, rows_at
 from .prni2014 import PERCENTS, SETTINGS, Scores

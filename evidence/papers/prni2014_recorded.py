@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mxne_rs._arguments import Floats
+from mxne_rs._arguments.convert import Floats
 from mxne_rs.inverse.model import Model, prepare_model
 from mxne_rs.solve.debias import fitted
 from mxne_rs.solve.gain import Gain

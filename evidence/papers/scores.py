@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mxne_rs._arguments import Floats
+from mxne_rs._arguments.convert import Floats
 
 if TYPE_CHECKING:
     from typing_extensions import Self

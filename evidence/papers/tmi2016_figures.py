@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mxne_rs._arguments import Floats
+from mxne_rs._arguments.convert import Floats
 from mxne_rs._axes import blank_figure
 from mxne_rs.views.localization import COLOURS, VIEWS, draw_head
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mxne_rs._arguments import Floats
+from mxne_rs._arguments.convert import Floats
 
 from .claims import FEWEST, above
 from .estimates import METHODS

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ._arguments import Floats
+from ._arguments.convert import Floats
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

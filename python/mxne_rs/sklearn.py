@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._arguments import Floats, as_count, as_number, warn
+from ._arguments.convert import Floats, as_count, as_number
+from ._arguments.warn import warn
 from .solve.gain import Gain
 from .solve.single import alpha_max, solve_irmxne, solve_mxne
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import Floats, warn
+from .._arguments.convert import Floats
+from .._arguments.warn import warn
 from .._axes import GREY, falling, plain
 from ..solve.many import Path
 from ..solve.solution import Solution, reported

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._arguments import Floats, as_array, as_choice, as_flag, as_floats, require_finite, shown
+from .._arguments.convert import (
+    Floats,
+    as_array,
+    as_choice,
+    as_flag,
+    as_floats,
+    require_finite,
+    shown,
+)
 from ..solve.gain import Gain, prepared
 from ..solve.many import falling_alphas
 from ..solve.options import make_request, make_rounds, sensor_data

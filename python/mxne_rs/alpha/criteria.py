@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import Floats
+from .._arguments.convert import Floats
 from ..solve.debias import amplitudes, fitted
 from ..solve.gain import Gain
 from ..solve.many import Path, path_of, solve_path, walk

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
-from .._arguments import Floats, as_count, as_flag, as_numbers, shown, warn
+from .._arguments.convert import Floats, as_count, as_flag, as_numbers, shown
+from .._arguments.warn import warn
 from ..solve.debias import fitted
 from ..solve.gain import Gain, prepared
 from ..solve.many import Path, falling_alphas, path_of, walk

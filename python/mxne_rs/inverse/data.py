@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .._arguments import Floats, is_number, warn
+from .._arguments.convert import Floats, is_number
+from .._arguments.warn import warn
 
 #: MNE unlocks objects and sets its log level for a while, and epochs count as they are iterated:
 #: one thread at a time is inside of MNE. Solving is outside.

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import Floats, as_count
+from .._arguments.convert import Floats, as_count
 from ..alpha.sure import solve_sure
 from ..solve.debias import debias as find_factors
 from ..solve.gain import Gain

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import Floats, one_line
+from .._arguments.convert import Floats, one_line
 from ..solve.solution import Solution
 from .data import noise_level, one_at_a_time
 

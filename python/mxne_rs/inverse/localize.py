@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments import Floats, warn
+from .._arguments.convert import Floats
+from .._arguments.warn import warn
 from ..alpha.sure import solve_sure
 from ..solve.debias import debias as find_factors
 from ..solve.many import solve_batch

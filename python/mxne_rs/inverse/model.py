@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import Floats, as_number
+from .._arguments.convert import Floats, as_number
 from ..solve.gain import Gain
 from .covariance import check_rank, odd_channels, some, warn_of_few_samples, warn_of_other_names
 from .data import one_at_a_time

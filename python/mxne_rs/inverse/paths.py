@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments import Floats, as_floats, warn
+from .._arguments.convert import Floats, as_floats
+from .._arguments.warn import warn
 from ..solve.many import solve_path
 from ..solve.solution import ConvergenceWarning
 from .data import as_evokeds

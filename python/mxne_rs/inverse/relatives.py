@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments import Floats, as_count, as_flag, as_number
+from .._arguments.convert import Floats, as_count, as_flag, as_number
 from ..solve.debias import debias as find_factors
 from ..solve.gain import Gain
 from ..solve.many import solve_batch

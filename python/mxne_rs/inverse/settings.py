@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments import Floats, as_choice, as_count, as_flag, as_floats, as_number, warn
+from .._arguments.convert import Floats, as_choice, as_count, as_flag, as_floats, as_number
+from .._arguments.warn import warn
 from .._progress import wants_line
 from ..solve.options import SURROGATES, as_unit
 

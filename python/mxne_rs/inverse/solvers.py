@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .._arguments import as_number
+from .._arguments.convert import as_number
 from ..solve.options import N_REWEIGHTS
 from .data import as_evokeds, check_processing
 from .localization import Localization

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments import Floats, one_line, warn
+from .._arguments.convert import Floats, one_line
+from .._arguments.warn import warn
 from .clock import SampleClock
 from .find import PATIENCE, Found, find_streams, open_stream, several_of_a_name, the_one
 from .monitor import Monitor

@@ -11,7 +11,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from .._arguments import Floats, as_choice, as_count, as_flag, as_floats, as_matrix, as_number
+from .._arguments.convert import (
+    Floats,
+    as_choice,
+    as_count,
+    as_flag,
+    as_floats,
+    as_matrix,
+    as_number,
+)
 from ..inverse.model import Model, prepare_model
 from ..solve.gain import Gain, prepared
 from ..solve.options import as_unit

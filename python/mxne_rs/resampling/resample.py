@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import Floats, as_count, as_flag, as_number, shown
+from .._arguments.convert import Floats, as_count, as_flag, as_number, shown
 from ..alpha.criteria import draw_trials
 from ..solve.debias import amplitudes
 from ..solve.gain import Gain

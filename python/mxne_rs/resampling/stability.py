@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import Floats, as_count, as_number, shown, warn
+from .._arguments.convert import Floats, as_count, as_number, shown
+from .._arguments.warn import warn
 from ..alpha.criteria import SUBSAMPLE, expected_false
 from ..inverse.data import loaded
 from ..inverse.localize import import_mne, log_level

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from .._arguments import Floats, as_count, as_floats, as_number, as_numbers, shown
+from .._arguments.convert import Floats, as_count, as_floats, as_number, as_numbers, shown
 from .._progress import Progress
 from .gain import Gain, prepared
 from .options import Request, Rounds, make_request, make_rounds, sensor_data

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import (
+from .._arguments.convert import (
     Floats,
     as_choice,
     as_count,

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from numpy.typing import ArrayLike
 
 from .. import _core
-from .._arguments import Floats, as_matrix, as_number, as_weights, warn
+from .._arguments.convert import Floats, as_matrix, as_number, as_weights
+from .._arguments.warn import warn
 from .._progress import Progress
 from .gain import Gain, prepared
 from .options import N_REWEIGHTS, Request, make_request, make_rounds, sensor_data, source_rows

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._arguments import Floats
+from .._arguments.convert import Floats
 from .._axes import GREY, LEFT, PERCENT, annotate, falling, plain, plain_words
 from ..inverse.localization import Localization
 from .localization import COLOURS, WEAK_COLOUR

@@ -1,17 +1,13 @@
-"""The one place where an argument becomes a float64 array or a number, or an error that names it.
+"""Convert arguments to float64 arrays and numbers, or raise errors that name them.
 
 Checks come in one order: type, dimensions, size, match, finite values, parameters.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
 import reprlib
-import sys
-import warnings
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -201,7 +197,7 @@ def one_line(text: object) -> str:
 
     Examples
     --------
-    >>> from mxne_rs._arguments import one_line
+    >>> from mxne_rs._arguments.convert import one_line
     >>> one_line("left\\nright\\t\\x1b[2J"), one_line("Ton é")
     ('left right \\\\x1b[2J', 'Ton é')
     """
@@ -215,15 +211,3 @@ def shown(value: Any) -> str:
         return " ".join(reprlib.repr(value).split())[:200]
     except Exception:
         return f"a {type(value).__name__}"
-
-
-#: Frames of these files are the package's own: a warning names the line outside that called it.
-OWN = (str(Path(__file__).parent), contextlib.__file__)
-
-
-def warn(message: str, category: type[Warning] = RuntimeWarning) -> None:
-    """Warn with the line outside of the package that called it."""
-    level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(OWN):
-        frame, level = frame.f_back, level + 1
-    warnings.warn(message, category, stacklevel=level)
