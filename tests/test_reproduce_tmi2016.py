@@ -130,9 +130,7 @@ def test_the_ordering_of_the_paper():
         pytest.skip(f"no cortex in {DATA}")
     head = find_head(DATA)
     percents = [10, 20, 40, 60]
-    study = tmi2016.simulation_study(
-        *prepare_auditory(head), head, repetitions=3, percents=percents
-    )
+    study = tmi2016.simulation_study(*prepare_auditory(head), repetitions=3, percents=percents)
     scores = tmi2016.scores_of(run_study(study, verbose=False), head.distances < 0.01)
     mce, mxne, irmxne = scores.false_positives.sum(axis=0)
     assert (irmxne < mxne).all()
@@ -210,8 +208,8 @@ def test_a_folder_without_a_cortex_is_refused(tmp_path, monkeypatch):
 
 def test_parts_do_not_depend_on_who_solves_them(small):
     """One thread or two: the same arrays."""
-    head, model, field = small
-    study = tmi2016.simulation_study(model, field, head, repetitions=2, percents=[40, 80])
+    _, model, field = small
+    study = tmi2016.simulation_study(model, field, repetitions=2, percents=[40, 80])
     one, two = (run_study(study, n_jobs=n_jobs, verbose=False) for n_jobs in (1, None))
     for mine, other in zip(one, two, strict=True):
         assert all(np.array_equal(mine[name], other[name]) for name in mine)

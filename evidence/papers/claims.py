@@ -47,9 +47,9 @@ def rows_at(where: str, by: str, *rows: Sequence[Any]) -> list[Row]:
 
 
 def judge(rows: Sequence[Row], numbers: Mapping[str, Any]) -> list[Claim]:
-    """Judge rows by numbers: objects with `n_draws`, or a text that says why there are none.
+    """Judge rows by numbers: objects, or a text that says why there are none.
 
-    Numbers that no draw decides have `n_draws` of `FEWEST`.
+    Numbers that rest on random draws have `n_draws`.
     """
     claims = []
     for row in rows:
@@ -60,7 +60,7 @@ def judge(rows: Sequence[Row], numbers: Mapping[str, Any]) -> list[Claim]:
         if truth is not None:
             truth = every(*truth) if isinstance(truth, tuple) else every(truth)
             verdict = "holds" if truth else "does not hold"
-            if have.n_draws < FEWEST or 0 < truth < 1:
+            if getattr(have, "n_draws", FEWEST) < FEWEST or 0 < truth < 1:
                 verdict = "undecided"
         found = row.found(have) if is_checked else have
         claims.append(Claim(row.sentence, row.where, verdict, found))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,13 @@ class Estimate:
         """What the sources explain of the data, without and with debiasing."""
         columns = gain.columns(self.active)
         return np.asarray(columns @ self.x), np.asarray(columns @ self.debiased(gain, data))
+
+
+def measured(
+    found: Sequence[Sequence[Estimate]], measure: Callable[[Estimate], Any]
+) -> NDArray[Any]:
+    """Measure the estimates of each method at each alpha: (n_methods, n_alphas, ..)."""
+    return np.array([[measure(one) for one in along] for along in found])
 
 
 def estimate_sources(

@@ -9,7 +9,7 @@ import numpy as np
 
 from mxne_rs._arguments.convert import Floats
 
-from .claims import FEWEST, Claim, Row, above, judge, rows_at
+from .claims import Claim, Row, above, judge, rows_at
 from .prni2014 import PERCENTS, SETTINGS, Scores
 from .prni2014_recorded import Race, Recorded
 
@@ -28,19 +28,15 @@ class Simulated:
         self.scores, self.n_draws = scores, scores.f1.shape[-1]
         peak = scores.curves.argmax(axis=2)
         self.best_at = PERCENTS[peak]
+        at = (*np.ogrid[: len(SETTINGS), : peak.shape[1]], peak)
         # Shapes (n_repetitions, n_settings, n_methods).
-        self.each_best, self.each_amplitude = (
-            np.moveaxis(
-                np.take_along_axis(values, peak[:, :, np.newaxis, np.newaxis], axis=2)[:, :, 0],
-                -1, 0,
-            )
-            for values in (scores.f1, scores.amplitude)
-        )  # fmt: skip
+        self.each_best, amplitude = (
+            np.moveaxis(values[at], -1, 0) for values in (scores.f1, scores.amplitude)
+        )
+        self.bias = amplitude.mean(axis=0)
         self.best = self.each_best.mean(axis=0)
         self.better = self.each_best[:, :, IRMXNE] - self.each_best[:, :, MXNE]
-        self.less_biased = above(
-            self.each_amplitude[:, :, IRMXNE] - self.each_amplitude[:, :, MXNE]
-        )
+        self.less_biased = above(amplitude[:, :, IRMXNE] - amplitude[:, :, MXNE])
         #: Number of alphas at which all draws are exact, (n_settings, n_methods).
         self.exact = (scores.f1 == 1).all(axis=3).sum(axis=2)
         self.each_curve = np.moveaxis(scores.f1[:, IRMXNE], -1, 0)
@@ -59,8 +55,7 @@ class Simulated:
     @property
     def biases(self) -> str:
         """Amplitude over the true one, MxNE and irMxNE, in all settings."""
-        bias = self.each_amplitude.mean(axis=0)
-        pairs = zip(SETTINGS, bias[:, :2], strict=True)
+        pairs = zip(SETTINGS, self.bias[:, :2], strict=True)
         return "; ".join(f"{setting}: {one:.2f} and {two:.2f}" for setting, (one, two) in pairs)
 
     @property
@@ -90,11 +85,9 @@ def ratio(f1: Floats) -> Floats:
 class Timed:
     """Seconds that solvers took until the gap of the comparison, and of the path."""
 
-    n_draws = FEWEST
-
     def __init__(self, races: Sequence[Race], recorded: Recorded) -> None:
         #: Seconds, and whether the gap was reached, by (solver, working set).
-        self.times = {(race.solver, race.active_set): _time(race) for race in races}
+        self.times = {(one.solver, one.active_set): one.time_to(RACE_GAP) for one in races}
         self.factors = {
             solver: self.times[solver, False][0] / self.times[solver, True][0]
             for solver in ("bcd", "fista")
@@ -115,44 +108,14 @@ class Timed:
         )
 
 
-def _time(race: Race) -> tuple[float, bool]:
-    """Seconds until the gap of the comparison; or until it was stopped, before that."""
-    reached = (pair for pair in zip(race.seconds, race.gaps, strict=True) if pair[1] <= RACE_GAP)
-    first = next(reached, None)
-    return (race.seconds[-1], False) if first is None else (first[0], True)
-
-
-class OnData:
-    """What the recorded data gave: rows MxNE and irMxNE, columns alphas."""
-
-    n_draws = FEWEST
-
-    def __init__(self, recorded: Recorded) -> None:
-        self.recorded, self.active = recorded, recorded.n_active
-        self.explained, self.debiased = recorded.explained, recorded.debiased
-        #: Points that debiasing adds.
-        self.gain = self.debiased - self.explained
-        self.both = self.active[MXNE] > 0
-        self.difference = np.abs(self.explained[IRMXNE] - self.debiased[MXNE])[self.both]
-
-    def sides(self, method: int, percent: int) -> tuple[int, int]:
-        """Count locations on the left and on the right."""
-        at, recorded = int(np.flatnonzero(percent == PERCENTS)[0]), self.recorded
-        return int(recorded.n_left[method, at]), int(recorded.n_right[method, at])
-
-    def fit(self, method: int, percent: int) -> float:
-        """Explained variance without debiasing, in percent."""
-        return float(self.explained[method, np.flatnonzero(percent == PERCENTS)[0]])
-
-
 def _span(values: np.ndarray) -> str:
     """Write the smallest and the largest."""
     low, high = (round(float(value), 2) + 0.0 for value in (values.min(), values.max()))
     return f"{low:g} to {high:g}"
 
 
-def _sides(counts: tuple[int, int]) -> str:
-    return "{} locations on the left, {} on the right".format(*counts)
+def _sides(found: tuple[int, int, float]) -> str:
+    return f"{found[0]} locations on the left, {found[1]} on the right"
 
 
 def _numbers(values: Any, digits: str) -> str:
@@ -241,16 +204,16 @@ ROWS = [
     *rows_at("III-B, figures 3 and 4", "data",
         ("Source reconstruction with irMxNE yields sparser source estimates for all regularization "
          "parameters.",
-         lambda d: d.active[IRMXNE] <= d.active[MXNE],
-         lambda d: f"irMxNE {_span(d.active[IRMXNE])} locations, MxNE {_span(d.active[MXNE])}; "
-         f"fewer at {(d.active[IRMXNE] < d.active[MXNE]).sum()} of {len(PERCENTS)} alphas, equal "
-         "at the others."),
+         lambda d: d.n_active[IRMXNE] <= d.n_active[MXNE],
+         lambda d: f"irMxNE {_span(d.n_active[IRMXNE])} locations, MxNE "
+         f"{_span(d.n_active[MXNE])}; fewer at {(d.n_active[IRMXNE] < d.n_active[MXNE]).sum()} of "
+         f"{len(PERCENTS)} alphas, equal at the others."),
         ("The number of active sources reconstructed with irMxNE is stable for a wide range of "
          "regularization parameters, whereas the size of the active set obtained with MxNE is more "
          "dependent on λ.",
-         lambda d: np.ptp(d.active[IRMXNE]) < np.ptp(d.active[MXNE]),
-         lambda d: f"irMxNE {_span(d.active[IRMXNE])}, MxNE {_span(d.active[MXNE])} locations over "
-         "all alphas."),
+         lambda d: np.ptp(d.n_active[IRMXNE]) < np.ptp(d.n_active[MXNE]),
+         lambda d: f"irMxNE {_span(d.n_active[IRMXNE])}, MxNE {_span(d.n_active[MXNE])} locations "
+         "over all alphas."),
         ("The explained variance for MxNE without debiasing is highly dependent on the "
          "regularization parameter, whereas the explained variance for irMxNE is more stable and "
          "significantly higher for higher λ.",
@@ -263,22 +226,22 @@ ROWS = [
          lambda d: f"They differ by {d.difference.mean():.1f} points on average, "
          f"{d.difference.max():.1f} at most."),
         ("The results indicate, that the amplitude bias is reduced using irMxNE.",
-         lambda d: (d.gain[IRMXNE] <= d.gain[MXNE] + 1e-6)[d.both],
-         lambda d: f"Debiasing adds {_span(d.gain[MXNE])} points to MxNE, {_span(d.gain[IRMXNE])} "
-         "to irMxNE."),
+         lambda d: (d.added[IRMXNE] <= d.added[MXNE] + 1e-6)[d.found],
+         lambda d: f"Debiasing adds {_span(d.added[MXNE])} points to MxNE, "
+         f"{_span(d.added[IRMXNE])} to irMxNE."),
         ("MxNE with λ/λmax = 40% shows activation in both auditory cortices each represented by "
          "several highly correlated dipoles.",
-         lambda d: min(d.sides(MXNE, 40)) >= 2,
-         lambda d: f"{_sides(d.sides(MXNE, 40))}."),
+         lambda d: min(d.at(MXNE, 40)[:2]) >= 2,
+         lambda d: f"{_sides(d.at(MXNE, 40))}."),
         ("Increasing λ eliminates the sources on the right hemisphere, whereas two highly "
          "correlated dipoles are reconstructed on the left hemisphere explaining only 30% of the "
          "total variance.",
-         lambda d: d.sides(MXNE, 85) == (2, 0) and abs(d.fit(MXNE, 85) - 30) < 10,
-         lambda d: f"{_sides(d.sides(MXNE, 85))} at 85 %, explaining {d.fit(MXNE, 85):.0f} %."),
+         lambda d: d.at(MXNE, 85)[:2] == (2, 0) and abs(d.at(MXNE, 85)[2] - 30) < 10,
+         lambda d: f"{_sides(d.at(MXNE, 85))} at 85 %, explaining {d.at(MXNE, 85)[2]:.0f} %."),
         ("irMxNE with λ/λmax = 25% reconstructs single dipoles in both auditory cortices, which "
          "explain approximately 80% of the total variance.",
-         lambda d: d.sides(IRMXNE, 25) == (1, 1) and abs(d.fit(IRMXNE, 25) - 80) < 10,
-         lambda d: f"{_sides(d.sides(IRMXNE, 25))}, explaining {d.fit(IRMXNE, 25):.0f} %. This "
+         lambda d: d.at(IRMXNE, 25)[:2] == (1, 1) and abs(d.at(IRMXNE, 25)[2] - 80) < 10,
+         lambda d: f"{_sides(d.at(IRMXNE, 25))}, explaining {d.at(IRMXNE, 25)[2]:.0f} %. This "
          "average is of 3 trials only."),
     ),
 ]  # fmt: skip
@@ -292,5 +255,5 @@ def claims_of(
     return judge(ROWS, {
         "simulation": Simulated(scores),
         "time": why if races is None or recorded is None else Timed(races, recorded),
-        "data": why if recorded is None else OnData(recorded),
+        "data": why if recorded is None else recorded,
     })  # fmt: skip

@@ -46,6 +46,27 @@ class Recorded:
     #: For the path of all alphas, with reweighting.
     seconds: float
 
+    @property
+    def added(self) -> Floats:
+        """Points that debiasing adds."""
+        return np.asarray(self.debiased - self.explained)
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """Alphas at which MxNE finds something."""
+        return np.asarray(self.n_active[0] > 0)
+
+    @property
+    def difference(self) -> Floats:
+        """Points between irMxNE and debiased MxNE, where that finds something."""
+        return np.asarray(np.abs(self.explained[1] - self.debiased[0])[self.found])
+
+    def at(self, method: int, percent: int) -> tuple[int, int, float]:
+        """Locations on the left and on the right, and explained variance, at an alpha."""
+        k = int(np.flatnonzero(percent == PERCENTS)[0])
+        left, right = self.n_left[method, k], self.n_right[method, k]
+        return int(left), int(right), float(self.explained[method, k])
+
 
 @dataclass(frozen=True)
 class Race:
@@ -55,6 +76,11 @@ class Race:
     active_set: bool
     seconds: tuple[float, ...]
     gaps: tuple[float, ...]
+
+    def time_to(self, gap: float) -> tuple[float, bool]:
+        """Seconds until a gap was reached; or until the end, before that."""
+        times = [time for time, one in zip(self.seconds, self.gaps, strict=True) if one <= gap]
+        return (times[0], True) if times else (self.seconds[-1], False)
 
 
 def read_recorded(files: Sequence[Path]) -> tuple[Any, Any, Any]:

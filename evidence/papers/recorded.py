@@ -16,7 +16,7 @@ from mxne_rs.solve.gain import Gain
 from mxne_rs.study.study import Part, Study
 
 from .auditory import N_TRIALS, AuditoryField
-from .estimates import Estimate, estimate_sources
+from .estimates import Estimate, estimate_sources, measured
 from .head import Head
 
 #: Baseline that noise covariances are estimated from, samples that the goodness of fit is of, in s.
@@ -130,10 +130,8 @@ def _solve(prepared: Any, key: str) -> Part:
     data = trials[draw_trials(len(trials), SHARE, False, rng)].mean(axis=0)
     found = estimate_sources(gain, data, settings["percents"], settings["tol"])
     return {
-        "active": np.array([[one.active for one in along] for along in found]),
-        "fit": np.array(
-            [[goodness_of_fit(gain, data, one, peak) for one in along] for along in found]
-        ),
+        "active": measured(found, lambda one: one.active),
+        "fit": measured(found, lambda one: goodness_of_fit(gain, data, one, peak)),
     }
 
 

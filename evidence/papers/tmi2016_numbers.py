@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mxne_rs._arguments.convert import Floats
 
-from .claims import FEWEST, above
+from .claims import above
 from .estimates import METHODS
 from .recorded import Others, Recording
 from .resamples import Resamples
@@ -36,7 +36,6 @@ POINTS, ROUGHLY, HIGH = 10.0, 0.02, 0.5
 class Numbers:
     """Numbers along alphas, and their words."""
 
-    n_draws = FEWEST
     methods: tuple[str, ...] = METHODS
     percents: Floats
 
@@ -192,7 +191,7 @@ class Epochs(Numbers):
         return fewer, above(drop, statistic=most_at_low)
 
 
-class Average(Numbers):
+class Average:
     """What the average of all epochs says, which no draws decide."""
 
     def __init__(self, found: Resamples, others: Others, recording: Recording) -> None:
