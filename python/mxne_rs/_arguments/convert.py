@@ -109,7 +109,7 @@ def as_matrix(name: str, value: Any) -> Floats:
 
 
 def as_weights(value: Any, n_locations: int) -> Floats | None:
-    """One positive weight per location, infinity allowed; None stays None."""
+    """One weight per location; None stays None."""
     if value is None:
         return None
     weights = as_floats("weights", value, 1)
@@ -117,12 +117,6 @@ def as_weights(value: Any, n_locations: int) -> Floats | None:
         raise ValueError(
             f"weights has {weights.shape[0]} entries, but gain has {n_locations} locations; "
             "give one for each"
-        )
-    bad = np.flatnonzero(~(weights > 0))
-    if bad.size:
-        raise ValueError(
-            f"weights holds {weights[bad[0]]} for location {bad[0]}; weights are positive, "
-            "and infinity excludes a location"
         )
     return np.ascontiguousarray(weights)
 
@@ -136,18 +130,45 @@ def is_number(value: Any) -> bool:
     return isinstance(value, (int, float, np.number))
 
 
-def as_number(name: str, value: Any, remedy: str, *, zero: bool = False) -> float:
-    """A finite positive number (or zero where allowed)."""
+def number(name: str, value: Any, remedy: str = "give a number") -> float:
+    """A real number of any size: infinite where it is beyond doubles."""
     if not is_number(value):
         raise TypeError(f"{name} is {shown(value)}, not a real number; {remedy}")
     try:
         with np.errstate(over="ignore"):
-            number = float(value)
+            return float(value)
     except OverflowError:
-        number = math.inf
-    if not math.isfinite(number) or number < 0 or (number == 0 and not zero):
+        return math.copysign(math.inf, value)
+
+
+def number_or_name(name: str, value: Any) -> float | str:
+    """A real number, or a name as it is."""
+    return value if isinstance(value, str) else number(name, value, "give a number or a name")
+
+
+def name_of(name: str, value: Any) -> str:
+    """A string as it is."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {shown(value)}, not a name; give a string")
+    return value
+
+
+def integer(name: str, value: Any, remedy: str = "give an integer") -> int:
+    """An integer, at most some 10^18 on both sides."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    odd = isinstance(value, (bool, np.bool_, np.timedelta64))
+    if odd or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} is {shown(value)}, not an integer; {remedy}")
+    return max(min(int(value), 2**62), -(2**62))
+
+
+def as_number(name: str, value: Any, remedy: str, *, zero: bool = False) -> float:
+    """A finite positive number (or zero where allowed)."""
+    found = number(name, value, remedy)
+    if not math.isfinite(found) or found < 0 or (found == 0 and not zero):
         raise ValueError(f"{name} is {shown(value)}; {remedy}")
-    return number
+    return found
 
 
 def as_numbers(name: str, value: Any, count: int, counted: str, remedy: str) -> Floats:
@@ -165,14 +186,10 @@ def as_numbers(name: str, value: Any, count: int, counted: str, remedy: str) -> 
 def as_count(name: str, value: Any, least: int) -> int:
     """An integer that is at least ``least``."""
     remedy = f"give an integer of at least {least}"
-    if isinstance(value, np.ndarray) and value.ndim == 0:
-        value = value[()]
-    odd = isinstance(value, (bool, np.bool_, np.timedelta64))
-    if odd or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} is {shown(value)}, not an integer; {remedy}")
-    if value < least:
+    found = integer(name, value, remedy)
+    if found < least:
         raise ValueError(f"{name} is {shown(value)}; {remedy}")
-    return min(int(value), 2**62)
+    return found
 
 
 def as_flag(name: str, value: Any) -> bool:

@@ -14,7 +14,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 F = TypeVar("F", bound=Callable[..., Any])
-C = TypeVar("C", bound=type)
 
 #: The default of what has to be given.
 REQUIRED = inspect.Parameter.empty
@@ -32,6 +31,8 @@ class Option(NamedTuple):
     kind: str = ""
     #: ``check(name, value)`` returns the value in the type that the solver takes, or raises.
     check: Callable[[str, Any], Any] | None = None
+    #: Its annotation, which `options_of` reads from the table.
+    annotation: Any = REQUIRED
 
 
 def options_of(table: type) -> dict[str, Option]:
@@ -39,8 +40,9 @@ def options_of(table: type) -> dict[str, Option]:
     found = {}
     for name, hint in get_type_hints(table, include_extras=True).items():
         option = hint.__metadata__[0]
-        kind = option.kind or getattr(hint.__origin__, "__name__", "") or str(hint.__origin__)
-        found[name] = option._replace(kind=kind)
+        annotation = getattr(hint.__origin__, "__name__", "") or str(hint.__origin__)
+        kind = option.kind or annotation.replace(" | ", " or ")
+        found[name] = option._replace(kind=kind, annotation=annotation)
     return found
 
 
@@ -58,7 +60,12 @@ def takes(table: type, *described: type, **defaults: Any) -> Callable[[F], F]:
         signature = inspect.signature(function)
         own = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
         given = [
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=default,
+                annotation=options[name].annotation,
+            )
             for name, default in known.items()
         ]
         names = {one.name for one in own} | known.keys()
@@ -72,7 +79,11 @@ def takes(table: type, *described: type, **defaults: Any) -> Callable[[F], F]:
                     )
             return function(*args, **{**known, **keywords})
 
-        described = {one.name: texts.get(one.name) for one in (*own, *given)}
+        described = {
+            one.name: text and text._replace(default=one.default)
+            for one in (*own, *given)
+            for text in [texts.get(one.name)]
+        }
         verb.__signature__ = signature.replace(parameters=[*own, *given])  # type: ignore[attr-defined]
         verb.__doc__ = with_parameters(function.__doc__, described)
         return verb  # type: ignore[return-value]
@@ -80,17 +91,17 @@ def takes(table: type, *described: type, **defaults: Any) -> Callable[[F], F]:
     return decorate
 
 
-def documents(*tables: type, **defaults: Any) -> Callable[[C], C]:
-    """Decorate a class: its docstring gets the texts of parameters that a table describes."""
+def documents(*tables: type) -> Callable[[F], F]:
+    """Decorate a class or function that declares its parameters with the texts of tables."""
     texts = {name: one for table in tables for name, one in options_of(table).items()}
 
-    def decorate(cls: C) -> C:
+    def decorate(target: F) -> F:
         described = {}
-        for name, one in inspect.signature(cls).parameters.items():
+        for name, one in inspect.signature(target).parameters.items():
             text = texts.get(name)
             described[name] = text and text._replace(default=one.default)
-        cls.__doc__ = with_parameters(cls.__doc__, described)
-        return cls
+        target.__doc__ = with_parameters(target.__doc__, described)
+        return target
 
     return decorate
 

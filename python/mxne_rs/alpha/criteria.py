@@ -147,6 +147,8 @@ def _label(number: int) -> Callable[[float], str]:
     return lambda alpha: f"alpha {alpha:.4g}{where}: "
 
 
+#: Frequency from which on a location is stable.
+THRESHOLD = 0.9
 #: Part of the trials in a resample: what the bound on false selections is proved for.
 SUBSAMPLE = 0.5
 

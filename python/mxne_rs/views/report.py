@@ -154,7 +154,7 @@ def _summary(localization: Localization) -> list[tuple[str, str]]:
         ("sources", f"{int(localization.active.sum())} of {localization.active.size} locations"),
         (
             "explained",
-            f"{localization.explained_variance:.1f} % of the whitened data's power",
+            f"{100 * localization.explained_variance:.1f} % of the whitened data's power",
         ),
         (
             "residual",
