@@ -15,7 +15,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from mxne_rs.command import main
-from mxne_rs.command.reading import _meant
+from mxne_rs.command.reading import _decoded_name
 
 mne = pytest.importorskip("mne", minversion="1.12")
 pytest.importorskip("matplotlib")
@@ -193,7 +193,7 @@ def test_conditions_are_found_by_the_name_that_was_given(
     assert f"one of 0 '{NAME}'" in capsys.readouterr().err
     # What the user wrote is left as it is.
     for text in ("&#64;", "&#9999999;", "a & b;"):
-        assert _meant(text) == text
+        assert _decoded_name(text) == text
 
 
 @pytest.mark.parametrize(

@@ -131,7 +131,7 @@ def test_l1l2_solves_the_problem_of_the_page(
     x = dense(solver)
     page = {
         name: one.default
-        for name, one in inspect.signature(mxne_rs.inverse.relatives.l1l2).parameters.items()
+        for name, one in inspect.signature(mxne_rs.inverse.l1l2.l1l2).parameters.items()
     } | options
     evoked, forward, noise_cov = tilted
     if loose is not None:
@@ -222,7 +222,7 @@ def test_l1l2_defaults_are_those_of_the_page() -> None:
         "alpha": "auto", "max_iter": 1000, "l1_spatial": 5e-2, "l2_temporal": 0, "tol": 1e-4,
         "depth_weighting": 0.0, "center_data": True, "scale_l1_by_lmax": True,
     }  # fmt: skip
-    parameters = inspect.signature(mxne_rs.inverse.relatives.l1l2).parameters
+    parameters = inspect.signature(mxne_rs.inverse.l1l2.l1l2).parameters
     assert {name: parameters[name].default for name in expected} == expected
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from mxne_rs._axes import blank_figure, plain
+from mxne_rs._axes import blank_figure, style_axes
 from mxne_rs.inverse.localize import localize
 from mxne_rs.views.localization import COLOURS, draw
 
@@ -141,7 +141,7 @@ def _draw_f1(scores: Scores) -> Figure:
             )  # fmt: skip
     axes.set(xlabel=ALPHA_LABEL, ylabel="mean F1", ylim=(0, 1.03), xlim=(0, 100))
     axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=8)
-    plain(axes)
+    style_axes(axes)
     return figure
 
 
@@ -158,7 +158,7 @@ def _draw_races(races: Sequence[Race]) -> Figure:
         )  # fmt: skip
     axes.set(xlabel="time (s)", ylabel="relative duality gap")
     axes.legend(frameon=False, fontsize=9)
-    plain(axes)
+    style_axes(axes)
     return figure
 
 
@@ -173,7 +173,7 @@ def _draw_recorded(recorded: Recorded) -> Figure:
     right.set(xlabel=ALPHA_LABEL, ylabel="explained variance (%)", ylim=(0, 100))
     left.legend(frameon=False)
     for axes in (left, right):
-        plain(axes)
+        style_axes(axes)
     return figure
 
 

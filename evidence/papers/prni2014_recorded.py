@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxne_rs._arguments.convert import Floats
-from mxne_rs.inverse.localize import percent_of
+from mxne_rs.inverse.localize import one_percent
 from mxne_rs.inverse.model import prepare_model
 from mxne_rs.solve.debias import fitted
 from mxne_rs.solve.gain import Gain
@@ -153,7 +153,7 @@ def evaluate_recorded(files: dict[str, Path]) -> Recorded:
     Recorded
     """
     model, data = _model(files, 0.0)
-    percent = percent_of(model, data)
+    percent = one_percent(model, data)
     path = solve_path(
         model.gain, data, percent * PERCENTS, n_reweights=N_REWEIGHTS,
         amplitude_unit="mne", tol=TOL, max_iter=100_000, verbose=False,

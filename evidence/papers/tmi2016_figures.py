@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxne_rs._arguments.convert import Floats
-from mxne_rs._axes import GREY, blank_figure, plain
+from mxne_rs._axes import GREY, blank_figure, style_axes
 from mxne_rs.solve.debias import debias
 from mxne_rs.views.localization import COLOURS, VIEWS
 
@@ -46,7 +46,7 @@ def _label(axes: Axes, title: str, ylabel: str, xlabel: str = ALPHA) -> None:
     axes.set_title(title, fontsize=10.5, loc="left")
     axes.set_xlabel(xlabel, fontsize=9, color=GREY)
     axes.set_ylabel(ylabel, fontsize=9, color=GREY)
-    plain(axes)
+    style_axes(axes)
 
 
 def _simulation(scores: Scores) -> Picture:
@@ -249,7 +249,7 @@ def _cloud(axes: Axes, places: Floats, view: Any, colours: Any = "0.62", **how: 
             place, 0.97, name, transform=axes.transAxes, ha="left" if place < 0.5 else "right",
             va="top", fontsize=9, color=GREY,
         )  # fmt: skip
-    plain(axes)
+    style_axes(axes)
     return drawn
 
 

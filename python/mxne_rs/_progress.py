@@ -1,4 +1,4 @@
-"""``verbose``: one line that updates while a solve runs, and records through :mod:`logging`."""
+"""Show the progress of a solve on one line that updates (``verbose``)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments.convert import as_choice, is_number, shown
+from ._arguments.convert import as_choice, is_number, quoted
 
 logger = logging.getLogger("mxne_rs")
 #: What a closed or missing stream raises: no reason to give up a solve.
@@ -73,7 +73,7 @@ class Progress:
 
 
 def wants_line(verbose: Any) -> bool | None:
-    """Whether to show the line; None leaves it to the terminal.
+    """Return whether to show the line; None where the terminal decides.
 
     A level of :mod:`logging`, as MNE takes it, means True from INFO downwards.
     """
@@ -84,12 +84,12 @@ def wants_line(verbose: Any) -> bool | None:
     if is_number(verbose):
         return bool(verbose <= logging.INFO)
     raise TypeError(
-        f"verbose is {shown(verbose)}; give True, False, None or a level such as 'WARNING'"
+        f"verbose is {quoted(verbose)}; give True, False, None or a level such as 'WARNING'"
     )
 
 
 def _is_terminal() -> bool:
-    """Whether somebody looks on; a stream that is closed or no stream is nobody."""
+    """Return whether stderr is a terminal; a closed or missing stderr is none."""
     try:
         return bool(sys.stderr.isatty())
     except (AttributeError, ValueError):

@@ -1,4 +1,4 @@
-"""A simulated auditory evoked field with known sources, made by MNE without a download."""
+"""Simulate an auditory evoked field with known sources, by MNE without a download."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`MixedNorm`: MxNE and irMxNE as a scikit-learn estimator; needs the extra ``[sklearn]``."""
+"""Offer MxNE and irMxNE as a scikit-learn estimator; needs the extra ``[sklearn]``."""
 
 from __future__ import annotations
 

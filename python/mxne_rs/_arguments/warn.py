@@ -1,4 +1,4 @@
-"""Warn with the caller's line."""
+"""Warn with the line of the caller outside of the package."""
 
 from __future__ import annotations
 

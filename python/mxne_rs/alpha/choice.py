@@ -1,4 +1,4 @@
-"""The alpha that was chosen, with the curve it was chosen on."""
+"""The result of `choose_alpha`: the alpha, and the curve that it was chosen on."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from .._arguments.convert import Floats
 from .._arguments.extras import needs
 from .._arguments.warn import warn
-from .._axes import GREY, falling, plain
+from .._axes import GREY, set_alpha_axis, style_axes
 from ..solve.many import Path
-from ..solve.solution import Solution, reported
+from ..solve.solution import Solution, warn_if_short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +34,7 @@ CHOICE_COLOUR = "#D55E00"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AlphaChoice:
-    """What :func:`choose_alpha` found.
+    """The result of :func:`choose_alpha`.
 
     The curves are of all the data and have a value for each alpha. Of the method "map" the alphas
     are the steps of its fixed point, and the curves those of their MxNE.
@@ -147,11 +147,11 @@ class AlphaChoice:
             axes.set_yscale("symlog", linthresh=self.target)
         if self.method in ("stability", "discrepancy", "n_sources"):
             axes.set_ylim(bottom=0)
-        falling(axes, self.alphas, "alpha")
+        set_alpha_axis(axes, self.alphas, "alpha")
         axes.set_ylabel(LABELS[self.method], fontsize=9.5, color=GREY)
         axes.set_title(f"{self.method}: {self._locations()}", fontsize=11)
         axes.legend(frameon=False, fontsize=9)
-        plain(axes)
+        style_axes(axes)
         return axes
 
     def _locations(self) -> str:
@@ -159,7 +159,7 @@ class AlphaChoice:
         return f"{count} location" + "s" * (count != 1)
 
     def __repr__(self) -> str:
-        """One line: how, what, how well."""
+        """Return method, alpha, number of locations and gap on one line."""
         edge = ", at the edge" if self.at_edge else ""
         return (
             f"<AlphaChoice: {self.method}, alpha {self.alpha:.4g} (number {self.index + 1} of "
@@ -169,7 +169,7 @@ class AlphaChoice:
 
 
 #: A position; and the end of the grid beyond which the choice may be, if there is one.
-Place = tuple[int, Literal["upper", "lower"] | None]
+GridPosition = tuple[int, Literal["upper", "lower"] | None]
 
 #: What to do where the choice is at an end of the grid.
 ADVICE = {
@@ -197,24 +197,24 @@ ADVICE = {
 }
 
 
-def smallest(values: Floats) -> Place:
-    """The smallest value."""
+def at_smallest_value(values: Floats) -> GridPosition:
+    """Return the position of the smallest value."""
     index = 0 if np.isnan(values).all() else int(np.nanargmin(values))
     if len(values) == 1 or 0 < index < len(values) - 1:
         return index, None
     return index, "lower" if index else "upper"
 
 
-def first(meets: NDArray[np.bool_]) -> Place:
-    """The largest alpha that meets the target; where none does, the smallest alpha."""
+def at_largest_alpha(meets: NDArray[np.bool_]) -> GridPosition:
+    """Return the largest alpha that meets the target; where none does, the smallest."""
     if not meets.any():
         return len(meets) - 1, "lower"
     index = int(np.argmax(meets))
     return index, "upper" if index == 0 and len(meets) > 1 else None
 
 
-def last(meets: NDArray[np.bool_]) -> Place:
-    """The smallest alpha that meets the target; where none does, the largest alpha."""
+def at_smallest_alpha(meets: NDArray[np.bool_]) -> GridPosition:
+    """Return the smallest alpha that meets the target; where none does, the largest."""
     if not meets.any():
         return 0, "upper"
     index = int(np.flatnonzero(meets)[-1])
@@ -226,17 +226,17 @@ def choice_on_grid(
     path: Path,
     values: Floats,
     target: float | None,
-    place: Place,
+    place: GridPosition,
     short: tuple[str, ...],
 ) -> AlphaChoice:
-    """The choice at a place, with the warning where that is at an end."""
+    """Make the AlphaChoice of a grid position; warn where that is an end of the grid."""
     index, end = place
     solution = path[index]
     if short:
         # As for `solve_sure`: not the choice that was asked for, even where certified.
         solution = replace(solution, status=short[-1])
     elif solution.emptied:
-        reported(solution)
+        warn_if_short(solution)
     elif end is not None:
         share = 100 * solution.alpha / float(path.alphas[0])
         warn(

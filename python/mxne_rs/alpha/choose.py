@@ -1,4 +1,4 @@
-"""Choosing alpha: one function, seven methods, all on warm-started paths."""
+"""Choose alpha: one function, seven methods, all on warm-started paths."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .._arguments.convert import (
     as_choice,
     as_flag,
     as_floats,
+    quoted,
     require_finite,
-    shown,
 )
 from .._arguments.declare import takes
 from ..solve.gain import Gain, prepared
 from ..solve.inputs import sensor_data
-from ..solve.many import falling_alphas
+from ..solve.many import alpha_grid
 from ..solve.options import Inputs, make_request, make_rounds
 from ..solve.solution import one_warning
 from .sure import SureOptions
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 from ..solve.inputs import noise_levels
 from .choice import LABELS, AlphaChoice
-from .criteria import SUBSAMPLE, THRESHOLD, Problem, mean_of
+from .criteria import SUBSAMPLE, THRESHOLD, Problem, average_trials
 from .methods import by_cv, by_discrepancy, by_gof, by_map, by_n_sources, by_stability, by_sure
 from .sure import solve_sure
 
@@ -168,10 +168,10 @@ def choose_alpha(
         if method == "map":
             if alphas is not None:
                 raise ValueError(
-                    f"alphas is {shown(alphas)}, but method 'map' finds its own; leave alphas out"
+                    f"alphas is {quoted(alphas)}, but method 'map' finds its own; leave alphas out"
                 )
             return by_map(problem, noise_levels(sigma, array))
-        grid = falling_alphas(gain, array, alphas, options, request)
+        grid = alpha_grid(gain, array, alphas, options, request)
         if method == "cv":
             return by_cv(problem, grid, n_folds, debias, options["rng"])
         if method == "stability":
@@ -186,7 +186,7 @@ def choose_alpha(
 
 
 def _trials_and_average(gain: Gain, data: Any) -> tuple[Floats | None, Floats]:
-    """Trials, where there are, and what is solved."""
+    """Return the trials (None where data are one data set) and what is solved."""
     array = as_array("data", data)
     if array.ndim != 3:
         return None, sensor_data(gain, array)
@@ -197,11 +197,11 @@ def _trials_and_average(gain: Gain, data: Any) -> tuple[Floats | None, Floats]:
             f"{gain.n_sensors}; give both the same sensors"
         )
     require_finite("data", trials)
-    return trials, mean_of(trials, np.arange(len(trials)))
+    return trials, average_trials(trials, np.arange(len(trials)))
 
 
 def _countdown(time_limit: float | None) -> Callable[[], float | None]:
-    """What is left of the time; never nothing, which no solve takes for a limit."""
+    """Return a function that tells the seconds left of a time limit, at least 1e-9."""
     end = time.monotonic() + (time_limit or 0.0)
     if time_limit is None or not time_limit > 0:  # which the first solve refuses
         return lambda: time_limit

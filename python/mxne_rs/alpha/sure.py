@@ -1,4 +1,4 @@
-"""Choosing alpha by Stein's unbiased risk estimate, along the warm-started path."""
+"""Choose alpha by Stein's unbiased risk estimate, along the warm-started path."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._arguments.convert import Floats, as_count, as_flag, shown
+from .._arguments.convert import Floats, as_count, as_flag, quoted
 from .._arguments.declare import Option, takes
 from .._arguments.warn import warn
 from ..solve.debias import fitted
 from ..solve.gain import Gain, prepared
 from ..solve.inputs import noise_levels, sensor_data
-from ..solve.many import Path, falling_alphas, path_of, walk
+from ..solve.many import Path, alpha_grid, path_of, solve_paths
 from ..solve.options import (
     N_REWEIGHTS,
     EngineOptions,
@@ -27,14 +27,14 @@ from ..solve.options import (
     make_rounds,
 )
 from ..solve.single import largest_alpha
-from ..solve.solution import Solution, SureCurve, one_warning, reported
+from ..solve.solution import Solution, SureCurve, one_warning, warn_if_short
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 #: More sources than these are called many: of MxNE, which at SURE's alpha has ten where there are
 #: two (``evidence/noise_level.md``), and of irMxNE.
-MANY_OF_MXNE, MANY = 4, 20
+MAX_MXNE_SOURCES, MAX_IRMXNE_SOURCES = 4, 20
 
 
 class SureOptions(GridOptions, ReweightOptions, PenaltyOptions, EngineOptions, total=False):
@@ -75,7 +75,7 @@ def solve_sure(
     sigma: float | ArrayLike = 1.0,
     **options: Unpack[SureOptions],
 ) -> Solution:
-    """MxNE or irMxNE with the alpha whose estimated risk is smallest.
+    """Solve MxNE or irMxNE at the alpha whose estimated risk is smallest.
 
     The risk ``|G X - G X_true|^2`` is estimated without the truth [1]_ [2]_:
     ``|M - G X|^2 - n sum_t sigma_t^2 + 2 sum_t sigma_t^2 dof_t``. The degrees of freedom are
@@ -129,7 +129,7 @@ def solve_sure(
     gain = prepared(gain, options["n_orient"])
     array = sensor_data(gain, data)
     request, rounds = make_request(gain, array, 1.0, options), make_rounds(options)
-    grid = falling_alphas(gain, array, alphas, options, request)
+    grid = alpha_grid(gain, array, alphas, options, request)
     debias = as_flag("debias", options["debias"])
     levels = noise_levels(sigma, array)
     with np.errstate(over="ignore"):
@@ -143,7 +143,7 @@ def solve_sure(
         # That of the data for those that are perturbed, too.
         largest = largest_alpha(gain, array, request)
         rounds = rounds._replace(amplitude_unit=100 / largest if largest else 1.0)
-    outcomes = walk(gain, data_sets, grid, request, rounds, "SURE", options["verbose"])
+    outcomes = solve_paths(gain, data_sets, grid, request, rounds, "SURE", options["verbose"])
     # A product more is no part of the time allowed.
     if not largest and request.time_limit is None:
         largest = largest_alpha(gain, array, request)
@@ -160,22 +160,22 @@ def solve_sure(
         return replace(solution, status=short[-1])
     kind = doubt(solution)
     if solution.emptied:
-        reported(solution)
+        warn_if_short(solution)
     elif kind is not None:
-        warn(f"SURE {_doubts(solution, len(directions))[kind]}", RuntimeWarning)
+        warn(f"SURE {_doubt_texts(solution, len(directions))[kind]}", RuntimeWarning)
     return solution
 
 
 def doubt(solution: Solution) -> str | None:
-    """What makes the choice of SURE doubtful: the first that holds; None, too, of one alpha.
+    """Return the first reason to doubt the choice of SURE; None without one, or for one alpha.
 
-    "many": more than `MANY` locations, or `MANY_OF_MXNE` without reweighting; "edge": the smallest
+    "many": more than `MAX_IRMXNE_SOURCES` locations, or `MAX_MXNE_SOURCES` without reweighting; "edge": the smallest
     value is at an end of the grid; "flat": see `SureCurve.is_flat`.
     """
     curve = solution.sure
     if curve is None or len(curve.alphas) == 1:
         return None
-    many = MANY_OF_MXNE if solution.n_reweights is None else MANY
+    many = MAX_MXNE_SOURCES if solution.n_reweights is None else MAX_IRMXNE_SOURCES
     if int(solution.active_set.sum()) > many:
         return "many"
     return "edge" if curve.at_edge else "flat" if curve.is_flat else None
@@ -189,7 +189,7 @@ def random_stream(rng: Any) -> Any:
         return np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
         raise type(error)(
-            f"rng is {shown(rng)}; give None, a seed, a Generator or a RandomState"
+            f"rng is {quoted(rng)}; give None, a seed, a Generator or a RandomState"
         ) from None
 
 
@@ -206,7 +206,7 @@ def _perturbed(data: Floats, steps: Floats, direction: Floats) -> Floats:
 
 
 def _label(number: int, largest: float) -> Callable[[float], str]:
-    """Name an alpha and a data set in a warning."""
+    """Make a function that names an alpha and its data set in warnings."""
     where = "" if number == 0 else f" on perturbed data {number}"
 
     def label(alpha: float) -> str:
@@ -271,8 +271,8 @@ def _curve(
     )
 
 
-def _doubts(solution: Solution, n_directions: int) -> dict[str, str]:
-    """What to say of each doubt, and what to do."""
+def _doubt_texts(solution: Solution, n_directions: int) -> dict[str, str]:
+    """Return a text for each reason to doubt the choice, with the remedy."""
     curve = solution.sure
     assert curve is not None
     # As a ratio, which has no unit: `mixed_norm` solves in one of its own.

@@ -1,4 +1,4 @@
-"""The command line: files in and files out, or a live recording in and its sources out."""
+"""Run the command line: files in and files out, or a live stream in and its sources out."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     2
     """
     console.draw_without_a_window()
-    with warnings.catch_warnings(), console.any_text():
+    with warnings.catch_warnings(), console.tolerant_output():
         # One line each, without the file and line of this package.
         warnings.simplefilter("always")
         warnings.showwarning = _show

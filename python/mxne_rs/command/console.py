@@ -1,4 +1,4 @@
-"""The console and the process around a command: what is said there, and how a command ends."""
+"""Print to the console, set up the process of a command, and name its exit codes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DONE, NO_SOURCE, WRONG_INPUT, NOT_CONVERGED, FAILED, INTERRUPTED = 0, 1, 2, 3, 4
 
 
 class Answer(NamedTuple):
-    """What a command ends with."""
+    """The result of a command."""
 
     lines: Sequence[str] = ()
     """For stdout."""
@@ -28,14 +28,14 @@ class Answer(NamedTuple):
 
 
 def say(line: str) -> None:
-    """Print a line to stderr, which may be full or closed: no reason to end otherwise."""
+    """Print a line to stderr; a full or closed stderr is ignored."""
     if sys.stderr is not None:
         with contextlib.suppress(OSError, ValueError):
             print(f"mxne-rs: {one_line(line)}", file=sys.stderr)
 
 
 def warn(line: str | None) -> None:
-    """Print a warning to stderr, where there is one."""
+    """Print a warning to stderr; None prints nothing."""
     if line is not None:
         say(f"warning: {line}")
 
@@ -47,8 +47,8 @@ def quiet(command: str, verbose: bool = False) -> Any:
 
 
 @contextlib.contextmanager
-def any_text() -> Iterator[None]:
-    """Show what a console has no letters for as escapes, and go on where its reader has left."""
+def tolerant_output() -> Iterator[None]:
+    """Escape characters that a console cannot show, and ignore a closed reader."""
     # A log that nobody reads any more is no reason for a traceback.
     raised, logging.raiseExceptions = logging.raiseExceptions, False
     streams = [one for one in (sys.stdout, sys.stderr) if isinstance(one, io.TextIOWrapper)]
@@ -65,13 +65,13 @@ def any_text() -> Iterator[None]:
 
 
 def draw_without_a_window() -> None:
-    """Replace a backend of matplotlib that may not be there, such as a notebook's."""
+    """Replace a matplotlib backend that may be missing here, such as a notebook's."""
     if "MPLBACKEND" in os.environ and "matplotlib" not in sys.modules:
         os.environ["MPLBACKEND"] = "agg"
 
 
 def print_lines(lines: Sequence[str]) -> str | None:
-    """Print to stdout; return what to say where that failed."""
+    """Print to stdout; return an error line where that failed."""
     failure = None
     try:
         if lines:

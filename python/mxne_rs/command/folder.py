@@ -1,4 +1,4 @@
-"""The folder that a run owns: its files take the place of those of an earlier run, all at once."""
+"""Write a command's results into a folder: all files of an earlier run are replaced at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Writer = Callable[[Path], Any]
 
 
 def make_folder(out: Path, option: str) -> None:
-    """Make a folder where there is none, and find out whether it can be written to.
+    """Make a folder where there is none, and check that it can be written to.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def make_folder(out: Path, option: str) -> None:
 
 
 class Results:
-    """The files of a command in its folder.
+    """The files that a command writes into its folder.
 
     Files are written to the side, in a hidden folder inside, and moved in place once they are
     complete. A hidden list of what was written, with checksums, tells a later run what it may
@@ -77,7 +77,7 @@ class Results:
         self.folder = folder
         self.problems: list[str] = []
         self._list = f".mxne-rs-{command}.json" if command else None
-        self._earlier = _listed(folder / self._list) if self._list else {}
+        self._earlier = _read_list(folder / self._list) if self._list else {}
         self._written: dict[str, str] = {}
 
     @property
@@ -121,7 +121,7 @@ class Results:
             try:
                 write(part)
             except Exception as error:
-                failed = self.folder / (_begun(part, error) or name)
+                failed = self.folder / (_unfinished_file(part, error) or name)
                 line = f"{failed} cannot be written: {_reason(error)}"
                 if isinstance(error, OSError) and not may_fail:
                     raise NotWritten(f"{line}; {self.folder} is as it was") from error
@@ -132,7 +132,7 @@ class Results:
             self._move(new, side)
 
     def _move(self, new: dict[str, Path], side: Path) -> None:
-        """Exchange the files of earlier runs for new ones; put them back where that fails."""
+        """Exchange the files of earlier runs for new ones; undo the moves where one fails."""
         written = self._written | {name: _checksum(path) for name, path in new.items()}
         stale = [
             name
@@ -173,8 +173,8 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def _begun(part: Path, error: Exception) -> Path | None:
-    """Name of the file that was being written; None where none was begun."""
+def _unfinished_file(part: Path, error: Exception) -> Path | None:
+    """Return the name of the file that was being written; None where there is none."""
     named = Path(str(getattr(error, "filename", "")))
     if part in named.parents:
         return named.relative_to(part)
@@ -187,12 +187,12 @@ def _reason(error: Exception) -> str:
 
 
 def _checksum(path: Path) -> str:
-    """Checksum of a file; empty where there is none."""
+    """Compute the checksum of a file; empty where there is no file."""
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
-def _listed(path: Path) -> dict[str, str]:
-    """What an earlier run wrote; nothing where its list cannot be read."""
+def _read_list(path: Path) -> dict[str, str]:
+    """Read the list of files that an earlier run wrote; empty where it is unreadable."""
     try:
         names = json.loads(path.read_text(encoding="utf-8"))
         return {

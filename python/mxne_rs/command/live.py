@@ -1,4 +1,4 @@
-"""`mxne-rs stream`, the sources of a live recording, and `mxne-rs replay`, a recording as one."""
+"""`mxne-rs stream` and `mxne-rs replay`: sources of a live recording; a recording as a stream."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def add_options(commands: Any) -> None:
 
 
 def run_stream(options: argparse.Namespace) -> Answer:
-    """Solve what comes in until it is ended; say what was counted."""
+    """Solve the windows of a stream until it is ended; summarise the counts."""
     refuse_small(options)
     with quiet("stream"):
         info, forward, noise_cov = read_live(
@@ -169,7 +169,7 @@ def run_stream(options: argparse.Namespace) -> Answer:
 
 
 def run_replay(options: argparse.Namespace) -> Answer:
-    """Play until it is ended."""
+    """Play a recording until it is ended."""
     if not Path(options.file).exists():
         raise WrongInput(f"{options.file}: there is no such file")
     with quiet("replay"):

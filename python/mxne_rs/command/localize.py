@@ -1,4 +1,4 @@
-"""`mxne-rs localize` and `mxne-rs path`: the sources of measured data, at one alpha or many."""
+"""`mxne-rs localize` and `mxne-rs path`: find the sources of measured data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from . import values
 from .console import DONE, FAILED, NO_SOURCE, NOT_CONVERGED, Answer, quiet, say, warn
 from .folder import Results, make_folder
 from .options import Option, add_command, default_of, refuse_small, shared
-from .reading import File, Inputs, Part, read_inputs
+from .reading import DataSelection, File, Inputs, read_inputs
 from .wording import WrongInput, doubt_line, shortfall_line
 from .writing import RESIDUAL, needs_h5io, write_localization, write_path
 
@@ -170,9 +170,9 @@ def run_localize(options: argparse.Namespace) -> Answer:
     refuse_small(options)
     out, data = Path(options.out), _data(options)
     report = _report_path(options.report, out)
-    data.keep(out / RESIDUAL)
+    data.refuse_overwriting(out / RESIDUAL)
     with quiet("localize", options.verbose):
-        inputs, how = _arguments(options, data)
+        inputs, keywords = _arguments(options, data)
         make_folder(out, "--out")
         incomplete = needs_h5io(inputs.forward)
         if incomplete:
@@ -184,14 +184,14 @@ def run_localize(options: argparse.Namespace) -> Answer:
         if options.alpha == "sure":
             grid = np.geomspace(*options.alphas)
             sure = {"sure_alpha_grid": grid, "sure_sigma": options.sure_sigma, "rng": options.rng}
-        found = localize(*inputs, options.alpha, **(how | sure))
+        found = localize(*inputs, options.alpha, **(keywords | sure))
         warn(doubt_line(found))
         short = shortfall_line([found], options.maxit, options.time_limit)
         if not found.active.any():
             Results(out, "localize").write({})
             if report is not None and report.exists():
                 warn(f"{report} is left as it was: it is not of this run")
-            return _nothing(short, _why_none(found))
+            return _answer_without_sources(short, _reason_without_sources(found))
         answer = write_localization(found, out, report=report, settings=_settings(options, report))
     warn(short)
     code = FAILED if incomplete else NOT_CONVERGED if short else DONE
@@ -203,20 +203,22 @@ def run_path(options: argparse.Namespace) -> Answer:
     refuse_small(options)
     out = Path(options.out)
     with quiet("path", options.verbose):
-        inputs, how = _arguments(options, _data(options))
+        inputs, keywords = _arguments(options, _data(options))
         make_folder(out, "--out")
-        found = localize_path(*inputs, np.geomspace(*options.alphas), **how)
+        found = localize_path(*inputs, np.geomspace(*options.alphas), **keywords)
         short = shortfall_line(found, options.maxit, options.time_limit)
         if not any(one.active.any() for one in found):
             Results(out, "path").write({})
-            return _nothing(short, "no source at any of these alphas: lower --alphas")
+            return _answer_without_sources(
+                short, "no source at any of these alphas: lower --alphas"
+            )
         answer = write_path(found, out)
     warn(short)
     return answer._replace(code=NOT_CONVERGED if short else DONE)
 
 
 def _fill_sure(options: argparse.Namespace) -> None:
-    """Fill in what SURE goes by, or refuse it where there is no SURE."""
+    """Fill in the defaults of the SURE options; refuse them without ``--alpha sure``."""
     if options.alpha == "sure":
         options.alphas = options.alphas or AUTO_GRID
         options.rng = options.rng or int(SEED)
@@ -230,7 +232,7 @@ def _fill_sure(options: argparse.Namespace) -> None:
 
 
 def _report_path(given: str | None, out: Path) -> Path | None:
-    """Where the report goes, before anything is computed for it."""
+    """Return the path of the report, checked before anything is computed."""
     if given is None:
         return None
     if not given:
@@ -243,7 +245,7 @@ def _report_path(given: str | None, out: Path) -> Path | None:
 
 
 def _data(options: argparse.Namespace) -> File:
-    """The file that is localized: one of three options is required."""
+    """Return the data file: the parser requires one of three options."""
     for option in ("evoked", "epochs"):
         if getattr(options, option) is not None:
             return File(f"--{option}", getattr(options, option))
@@ -251,10 +253,10 @@ def _data(options: argparse.Namespace) -> File:
 
 
 def _arguments(options: argparse.Namespace, data: File) -> tuple[Inputs, dict[str, Any]]:
-    """What `localize` and `localize_path` are given alike: objects of MNE's, and keywords."""
+    """Return the MNE objects and keywords that `localize` and `localize_path` share."""
     import mne
 
-    part = Part(options.condition, options.tmin, options.tmax, options.baseline)
+    part = DataSelection(options.condition, options.tmin, options.tmax, options.baseline)
     head = File("--forward", options.forward), File("--noise-cov", options.noise_cov)
     inputs = read_inputs(data, part, *head)
     fixed = mne.forward.is_fixed_orient(inputs.forward)
@@ -279,14 +281,14 @@ def _arguments(options: argparse.Namespace, data: File) -> tuple[Inputs, dict[st
 
 
 def _settings(options: argparse.Namespace, report: Path | None) -> dict[str, Any]:
-    """Every option with its value, in the order of the help."""
+    """List every option with its value, in the order of the help."""
     given = {**vars(options), "report": report}
     del given["command"], given["run"]
     return {f"--{name.replace('_', '-')}": value for name, value in given.items()}
 
 
-def _nothing(short: str | None, why: str) -> Answer:
-    """Say that there is no source: because the solver was stopped before it had one, or why."""
+def _answer_without_sources(short: str | None, why: str) -> Answer:
+    """Say why there is no source: the solver was stopped first, or ``why``."""
     if short is not None:
         warn(f"{short}; no source so far, nothing is written")
         return Answer(code=NOT_CONVERGED)
@@ -294,8 +296,8 @@ def _nothing(short: str | None, why: str) -> Answer:
     return Answer(code=NO_SOURCE)
 
 
-def _why_none(found: Localization) -> str:
-    """Whether alpha is too high or reweighting went too far."""
+def _reason_without_sources(found: Localization) -> str:
+    """Say whether alpha is too high or reweighting removed all sources."""
     at, count = f"at alpha {found.alpha:.4g}", found.solution.n_active_first
     if not count:
         return f"no source {at}: lower --alpha"

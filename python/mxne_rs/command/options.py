@@ -1,4 +1,4 @@
-"""Options that several commands share, each declared once, and what all commands are parsed by."""
+"""Declare the options that several commands share, and parse all commands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from ..inverse.localize import localize
-from ..inverse.settings import look_like_parts
+from ..inverse.settings import look_like_fractions
 from ..solve.single import solve_irmxne
 from . import values
 from .console import Answer
@@ -16,7 +16,7 @@ from .wording import WrongInput
 
 
 class Parser(argparse.ArgumentParser):
-    """One whose complaints are single lines, like all others of this program."""
+    """An argument parser whose errors are single lines, like all errors of this program."""
 
     def error(self, message: str) -> NoReturn:
         """Raise instead of printing the usage and leaving."""
@@ -24,12 +24,12 @@ class Parser(argparse.ArgumentParser):
 
 
 def default_of(function: Callable[..., Any], name: str) -> Any:
-    """Default of a parameter: an option that stands for it has the same."""
+    """Return the default of a parameter, for the option that stands for it."""
     return inspect.signature(function).parameters[name].default
 
 
 class Option(NamedTuple):
-    """An option, as its help shows it.
+    """One option of a command, as its help shows it.
 
     The spelling is its name and a word for each of its values, in brackets where it may be left
     out. A name alone is a flag, unless there are choices. The help ends in the default, unless the
@@ -47,25 +47,25 @@ class Option(NamedTuple):
     def add(self, group: Any) -> None:
         """Add it to a parser, or to a group of options."""
         name, *words = self.spelling.split()
-        how: dict[str, Any] = {"help": self.text, "default": self.default}
+        arguments: dict[str, Any] = {"help": self.text, "default": self.default}
         if self.default is not None and "(default: " not in self.text:
-            shown = "%(default)g" if isinstance(self.default, float) else "%(default)s"
-            how["help"] += f" (default: {shown})"
+            format_ = "%(default)g" if isinstance(self.default, float) else "%(default)s"
+            arguments["help"] += f" (default: {format_})"
         if self.choices:
-            how["choices"] = self.choices
+            arguments["choices"] = self.choices
         elif not words:
-            how |= {"action": "store_true", "default": False}
+            arguments |= {"action": "store_true", "default": False}
         elif len(words) == 1:
-            how |= {"type": self.kind, "metavar": words[0].strip("[]")}
+            arguments |= {"type": self.kind, "metavar": words[0].strip("[]")}
         else:
-            how |= {"type": self.kind, "metavar": tuple(words), "nargs": len(words)}
+            arguments |= {"type": self.kind, "metavar": tuple(words), "nargs": len(words)}
         if self.spelling.endswith("]"):
-            how |= {"nargs": "?", "const": ""}
+            arguments |= {"nargs": "?", "const": ""}
         if self.action:
-            how["action"] = self.action
+            arguments["action"] = self.action
         if self.required:
-            how["required"] = True
-        group.add_argument(name, **how)
+            arguments["required"] = True
+        group.add_argument(name, **arguments)
 
 
 #: Options of several commands; their defaults are those of the functions that they are handed to.
@@ -153,7 +153,7 @@ def refuse_small(options: argparse.Namespace) -> None:
         largest = value[0] if isinstance(value, tuple) else value
         if not isinstance(largest, float) or options.allow_small_alpha:
             continue
-        if look_like_parts(largest, several):
+        if look_like_fractions(largest, several):
             raise WrongInput(
                 f"--{name} {largest:g} is a percentage: give {100 * largest:g} for that part of "
                 f"the largest, or --allow-small-alpha for {largest:g} %"

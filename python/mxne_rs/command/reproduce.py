@@ -85,21 +85,25 @@ def run(options: argparse.Namespace) -> Answer:
     with quiet("reproduce"):
         papers, writers_of = _import_papers()
         make_folder(out, "--out")
-        how: dict[str, Any] = {"seed": options.rng, "data": options.data, "n_jobs": options.jobs}
+        arguments: dict[str, Any] = {
+            "seed": options.rng,
+            "data": options.data,
+            "n_jobs": options.jobs,
+        }
         if options.repetitions:
-            how["repetitions"] = options.repetitions
+            arguments["repetitions"] = options.repetitions
         if options.epochs is not None:
             import mne
 
-            how["epochs"] = File("--epochs", options.epochs).read(mne.read_epochs, "epochs")
-            how["forward"] = File("--forward", options.forward).read(
+            arguments["epochs"] = File("--epochs", options.epochs).read(mne.read_epochs, "epochs")
+            arguments["forward"] = File("--forward", options.forward).read(
                 mne.read_forward_solution, "forward"
             )
         n_parts = len(list((out / "parts").rglob("*.npz")))
         if n_parts:
             say(f"{n_parts} finished parts in {out / 'parts'}: they are not solved again")
         findings = papers[options.paper]()(
-            store=out / "parts", announce=lambda cost: say(str(cost)), **how
+            store=out / "parts", announce=lambda cost: say(str(cost)), **arguments
         )
         results = Results(out, f"reproduce-{options.paper}")
         tables, others = writers_of(findings)
@@ -121,7 +125,7 @@ def run(options: argparse.Namespace) -> Answer:
 
 
 def _import_papers() -> tuple[Any, Any]:
-    """The function of each paper, and what writes its findings: they stand beside the package."""
+    """Import the function of each paper, and the writer of its findings."""
     if str(EVIDENCE) not in sys.path:
         sys.path.append(str(EVIDENCE))
     try:

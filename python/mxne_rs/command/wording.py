@@ -1,4 +1,4 @@
-"""What the command line says where something is wrong, in the words of its options."""
+"""Word the errors and warnings of the command line, in terms of its options."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from ..inverse.localization import Localization
 
 
 class WrongInput(Exception):
-    """Something the user can put right; its text is one line that says how."""
+    """An error that the user can correct; its text is one line with the remedy."""
 
 
 class NotWritten(Exception):
-    """Results that could not be written; its text is one line that names the file."""
+    """An error of results that could not be written; its text is one line with the file."""
 
 
 def one_line(message: object) -> str:
-    """Text of an error or a warning on one line; its type where it has none.
+    """Return the text of an error or a warning on one line; its type where it has no text.
 
     Examples
     --------
@@ -53,7 +53,7 @@ def shortfall_line(
 
 
 def _curve_shortfall(found: Localization) -> str | None:
-    """Say that an alpha was chosen by SURE among answers that fell short."""
+    """Say that SURE chose among answers that did not converge; None where all did."""
     curve = found.solution.sure
     if curve is None or not (curve.gaps > found.solution.tol).any():
         return None
@@ -66,7 +66,7 @@ def _curve_shortfall(found: Localization) -> str | None:
 
 
 def doubt_line(found: Localization) -> str | None:
-    """Say what makes the choice of SURE doubtful, and which option helps, where anything does."""
+    """Say why the choice of SURE is doubtful, and which option helps; None without doubt."""
     curve, kind = found.solution.sure, doubt(found.solution)
     if curve is None or kind is None:
         return None
@@ -90,7 +90,7 @@ def doubt_line(found: Localization) -> str | None:
 
 
 def unsettled_line(found: Sequence[Localization]) -> str | None:
-    """Say that reweighting was cut off; None where it was not."""
+    """Say that reweighting ended before it settled; None where it settled."""
     # Where the solver was stopped, more rounds are not what is missing.
     cut = [
         one

@@ -1,4 +1,4 @@
-"""Files out: what is written of a localization and of a path, and the lines that sum it up."""
+"""Write the files of a localization or a path, and the lines that summarise it."""
 
 from __future__ import annotations
 
@@ -29,38 +29,38 @@ from .wording import one_line, unsettled_line
 RESIDUAL = "residual-ave.fif"
 
 
-class Made:
-    """What files of a localization are made from, each when it is first asked for."""
+class LocalizationOutputs:
+    """What the files of a localization are made from, computed when first used."""
 
     def __init__(self, localization: Localization) -> None:
         self.localization = localization
 
     @cached_property
     def dipoles(self) -> list[Any]:
-        """Those of the first condition."""
+        """Dipoles of the first condition."""
         return list(self.localization.dipoles()[0])
 
     @cached_property
     def rows(self) -> list[SourceRow]:
-        """The table of sources."""
+        """Rows of the table of sources."""
         return source_table(self.localization, self.dipoles)
 
     @cached_property
     def residual(self) -> Any:
-        """What the sources do not explain of the first condition."""
+        """Residual of the first condition."""
         residual = self.localization.residuals()[0]
         residual.comment = f"residual of {self.localization.evokeds[0].comment}"
         return residual
 
     def write_dipoles(self, side: Path) -> None:
-        """Write a file for each, numbered as in the table."""
+        """Write a file for each dipole, numbered as in the table."""
         (side / "dipoles").mkdir()
         for row in self.rows:
             self.dipoles[row.index].save(side / "dipoles" / f"source-{row.number:02d}.dip")
 
 
 def needs_h5io(forward: Any) -> bool:
-    """Whether the source estimate needs a package that is not installed."""
+    """Return whether the source estimate needs h5io, and that is not installed."""
     mixed = forward["src"].kind == "mixed"
     return mixed and importlib.util.find_spec("h5io") is None
 
@@ -72,7 +72,7 @@ def write_localization(
     report: Path | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Answer:
-    """Write a localization's files into a folder that exists: numbers first, then what may fail.
+    """Write a localization's files into an existing folder: numbers first, then pictures.
 
     There is at least one source; of several conditions the first is written. What an earlier run
     wrote there is removed. The report, which shows the settings, may be wanted elsewhere.
@@ -82,12 +82,12 @@ def write_localization(
     NotWritten
         Where the disk fails; the folder is as it was.
     """
-    made = Made(localization)
+    outputs = LocalizationOutputs(localization)
     numbers: dict[str, Callable[[Path], Any]] = {
         "sources": lambda side: write_estimate(localization.estimates()[0], side),
-        "sources.tsv": lambda side: write_table(made.rows, side / "sources.tsv"),
-        "dipoles": made.write_dipoles,
-        RESIDUAL: lambda side: made.residual.save(side / RESIDUAL),
+        "sources.tsv": lambda side: write_table(outputs.rows, side / "sources.tsv"),
+        "dipoles": outputs.write_dipoles,
+        RESIDUAL: lambda side: outputs.residual.save(side / RESIDUAL),
     }
     if needs_h5io(localization.forward):
         del numbers["sources"]
@@ -97,7 +97,7 @@ def write_localization(
     results.write(
         {
             picture: lambda side: draw(
-                localization, side / picture, dipoles=made.dipoles, residual=made.residual
+                localization, side / picture, dipoles=outputs.dipoles, residual=outputs.residual
             )
         },
         may_fail=True,
@@ -115,7 +115,7 @@ def write_localization(
             elsewhere = [one_line(report)] if place.names else []
             results.problems.extend(place.problems)
 
-    rows, solution = made.rows, localization.solution
+    rows, solution = outputs.rows, localization.solution
     start, stop = (1000 * localization.evokeds[0].times[index] for index in (0, -1))
     rounds = solution.n_reweights
     method = "MxNE" if rounds is None else f"irMxNE, {rounds} rounds"
@@ -137,7 +137,7 @@ def write_localization(
 
 
 def write_path(found: Sequence[Localization], out: Path) -> Answer:
-    """Write a path's files as `write_localization`: tables first, then what may fail."""
+    """Write a path's files as `write_localization` does: tables first, then the picture."""
     results = Results(out, "path")
     results.write(
         {
@@ -160,7 +160,7 @@ def write_path(found: Sequence[Localization], out: Path) -> Answer:
 
 
 def _channels(localization: Localization) -> str:
-    """How many channels are used, and how many not, by reason."""
+    """Say how many channels are used, and how many are left out for which reason."""
     options = {"not in forward": "not in --forward", "not in noise_cov": "not in --noise-cov"}
     left_out = "; ".join(
         f"{len(names)} {options.get(reason, reason)}"

@@ -1,4 +1,4 @@
-"""Dipoles back to a source estimate."""
+"""Turn dipoles into a source estimate."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from .._arguments.extras import import_mne
 from .mne_calls import log_level
-from .model import both_sides
+from .model import complete_hemispheres
 
 #: How far a dipole may lie from its location, in m: a .dip file keeps hundredths of a millimetre.
-NEAR = 1e-4
+MAX_DISTANCE = 1e-4
 
 
 def make_stc_from_dipoles(dipoles: Any, src: Any, verbose: bool | str | int | None = None) -> Any:
@@ -62,7 +62,7 @@ def make_stc_from_dipoles(dipoles: Any, src: Any, verbose: bool | str | int | No
     several = _as_dipoles(dipoles)
     if not isinstance(src, mne.SourceSpaces):
         raise TypeError(f"src is a {type(src).__name__}, not mne.SourceSpaces; give forward['src']")
-    src = both_sides(src)
+    src = complete_hemispheres(src)
     with log_level(verbose):
         starts = np.cumsum([0, *(len(space["vertno"]) for space in src)])
         positions = np.concatenate([space["rr"][space["vertno"]] for space in src])
@@ -108,10 +108,10 @@ def _as_dipoles(dipoles: Any) -> list[Any]:
 
 
 def _location(dipole: Any, positions: Any) -> int:
-    """Index of the location where a dipole is."""
+    """Return the index of the location where a dipole is."""
     distances = np.linalg.norm(positions - dipole.pos[0], axis=1)
     nearest = int(np.argmin(distances))
-    if distances[nearest] > NEAR:
+    if distances[nearest] > MAX_DISTANCE:
         place = ", ".join(f"{1000 * value:.1f}" for value in dipole.pos[0])
         raise ValueError(
             f"a dipole at ({place}) mm is {1000 * distances[nearest]:.1f} mm from the nearest "

@@ -1,4 +1,4 @@
-"""MNE's own `mixed_norm` on this solver: its inner functions are replaced for a while."""
+"""Run MNE's own `mixed_norm` on this solver, by replacing its inner functions for a while."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class use_in_mne(ContextDecorator):
-    """Make `mne.inverse_sparse.mixed_norm` run on this solver, for a while.
+    """Make `mne.inverse_sparse.mixed_norm` run on this solver while a block is open.
 
     A context manager, and a decorator. What MNE's functions look up when they are called is
     replaced, so that it works for functions that have been imported already, and is put back at the
@@ -88,26 +88,26 @@ class use_in_mne(ContextDecorator):
         """Replace MNE's inner functions."""
         with LOCK:
             places = [(importlib.import_module(module), name) for module, name in PLACES]
-            if not KEPT:
+            if not ORIGINALS:
                 for module, name in places:
                     _check_fits(import_mne().__version__, module, name)
-                KEPT.extend((module, name, getattr(module, name)) for module, name in places)
-            ACTIVE.append(self)
+                ORIGINALS.extend((module, name, getattr(module, name)) for module, name in places)
+            OPEN_BLOCKS.append(self)
             self._replace()
 
     def __exit__(self, *_: object) -> None:
-        """Put them back, unless another block is still open."""
+        """Restore MNE's functions, unless another block is still open."""
         with LOCK:
-            ACTIVE.remove(self)
-            if ACTIVE:
-                ACTIVE[-1]._replace()
+            OPEN_BLOCKS.remove(self)
+            if OPEN_BLOCKS:
+                OPEN_BLOCKS[-1]._replace()
                 return
-            for module, name, original in KEPT:
+            for module, name, original in ORIGINALS:
                 setattr(module, name, original)
-            KEPT.clear()
+            ORIGINALS.clear()
 
     def _replace(self) -> None:
-        for module, name, original in KEPT:
+        for module, name, original in ORIGINALS:
             setattr(module, name, REPLACEMENTS[name](original, self._n_threads))
 
     def __call__(self, func: Function) -> Function:
@@ -121,13 +121,13 @@ class use_in_mne(ContextDecorator):
 
 
 #: The blocks that are open, and what they have replaced.
-ACTIVE: list[use_in_mne] = []
-KEPT: list[tuple[Any, str, Any]] = []
+OPEN_BLOCKS: list[use_in_mne] = []
+ORIGINALS: list[tuple[Any, str, Any]] = []
 LOCK = threading.Lock()
 
 
 def _check_fits(version: str, module: Any, name: str) -> None:
-    """Raise where a function is not there, or has not the parameters that are relied on."""
+    """Raise where a function of MNE is missing, or lacks parameters that are used here."""
     found = getattr(module, name, None)
     expected = PARAMETERS[name]
     have = list(inspect.signature(found).parameters) if callable(found) else []
@@ -140,14 +140,14 @@ def _check_fits(version: str, module: Any, name: str) -> None:
         )
 
 
-def _relative(data: Floats, tol: float) -> float:
-    """An absolute gap as this package counts it."""
+def _relative_gap(data: Floats, tol: float) -> float:
+    """Convert an absolute gap to one relative to ``|M|^2 / 2``."""
     power = float(np.sum(data**2))
     return max(2 * tol / power, 1e-15) if power > 0 else 1.0
 
 
-def _answer(gain: Any, data: Any, solution: Solution, debias: bool) -> tuple[Floats, Any, Any]:
-    """Rows that are not zero, the mask over columns, and the values of the objective."""
+def _mne_answer(gain: Any, data: Any, solution: Solution, debias: bool) -> tuple[Floats, Any, Any]:
+    """Return the nonzero rows, the mask over columns, and the values of the objective."""
     columns = np.repeat(solution.active_set, solution.n_orient)
     x = np.array(solution.sources)
     if debias and len(x):
@@ -176,11 +176,11 @@ def _mixed_norm_solver(original: Callable[..., Answer], n_threads: int) -> Calla
     ) -> Answer:
         warn_of_free_cd(solver, n_orient == 1)
         solution = solve_mxne(
-            Gain(G, n_orient), M, alpha, tol=_relative(M, tol), max_iter=maxit,
+            Gain(G, n_orient), M, alpha, tol=_relative_gap(M, tol), max_iter=maxit,
             solver=array_solver(solver), active_set_size=active_set_size,
             init=X_init, n_threads=n_threads, verbose=False,
         )  # fmt: skip
-        answer = _answer(G, M, solution, debias)
+        answer = _mne_answer(G, M, solution, debias)
         return (*answer, solution.primal - solution.dual) if return_gap else answer
 
     return mixed_norm_solver
@@ -212,11 +212,11 @@ def _iterative_solver(original: Callable[..., Answer], n_threads: int) -> Callab
         warn_of_free_cd(solver, n_orient == 1)
         solution = solve_irmxne(
             Gain(G, n_orient), M, alpha, n_reweights=n_mxne_iter, amplitude_unit=1.0,
-            tol=_relative(M, tol),
+            tol=_relative_gap(M, tol),
             solver=array_solver(solver), max_iter=maxit * n_mxne_iter,
             active_set_size=active_set_size, n_threads=n_threads, verbose=False,
         )  # fmt: skip
-        return _answer(G, M, solution, debias)
+        return _mne_answer(G, M, solution, debias)
 
     return iterative_mixed_norm_solver
 
@@ -241,20 +241,20 @@ def _sure(original: Callable[..., Answer], n_threads: int) -> Callable[..., Answ
     ) -> Answer:
         warn_of_free_cd(solver, n_orient == 1)
         solution = solve_sure(
-            Gain(gain, n_orient), M, alpha_grid, sigma=sigma, rng=_stream(rng, random_state),
-            debias=debias, n_reweights=n_mxne_iter, amplitude_unit=1.0, tol=_relative(M, tol),
+            Gain(gain, n_orient), M, alpha_grid, sigma=sigma, rng=_random_stream(rng, random_state),
+            debias=debias, n_reweights=n_mxne_iter, amplitude_unit=1.0, tol=_relative_gap(M, tol),
             solver=array_solver(solver),
             max_iter=maxit * n_mxne_iter, active_set_size=active_set_size, n_threads=n_threads,
             verbose=False,
         )  # fmt: skip
-        x, active_set, _ = _answer(gain, M, solution, debias)
+        x, active_set, _ = _mne_answer(gain, M, solution, debias)
         return x, active_set, solution.alpha
 
     return _compute_mxne_sure
 
 
-def _stream(rng: Any, random_state: Any) -> Any:
-    """The random stream of MNE 1.13 (rng), or an older one's (random_state)."""
+def _random_stream(rng: Any, random_state: Any) -> Any:
+    """Return the random stream of MNE 1.13 (rng), or of an older MNE (random_state)."""
     if random_state is None or isinstance(random_state, np.random.RandomState):
         return rng if random_state is None else random_state
     return np.random.RandomState(random_state)
@@ -274,10 +274,10 @@ def _inner_solver(original: Callable[..., Answer], n_threads: int) -> Callable[.
         **_: Any,
     ) -> Answer:
         solution = solve_mxne(
-            Gain(G, n_orient), M, alpha, tol=_relative(M, tol), max_iter=maxit, init=init,
+            Gain(G, n_orient), M, alpha, tol=_relative_gap(M, tol), max_iter=maxit, init=init,
             n_threads=n_threads, verbose=False,
         )  # fmt: skip
-        return _answer(G, M, solution, debias=False)
+        return _mne_answer(G, M, solution, debias=False)
 
     return inner
 

@@ -1,4 +1,4 @@
-"""What was found, on MNE objects: source estimates, dipoles and residuals are made from it."""
+"""The answer on MNE objects: source estimates, dipoles and residuals are made from it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .model import Model
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Localization:
-    """One solve on MNE objects, and what every output is made from.
+    """The answer of one solve on MNE objects, from which every output is made.
 
     Attributes
     ----------
@@ -71,8 +71,8 @@ class Localization:
         solution: Solution,
         **pieces: Any,
     ) -> Localization:
-        """Make one of a solution on the locations of a model; `pieces` are the other fields."""
-        solution = replace(solution, active_set=model.everywhere(solution.active_set, False))
+        """Make a Localization of a solution on a model; `pieces` are the other fields."""
+        solution = replace(solution, active_set=model.on_all_locations(solution.active_set, False))
         warn_if_empty(solution, bool(pieces["data"].any()))
         return cls(
             evokeds=list(evokeds),
@@ -146,7 +146,7 @@ class Localization:
         return float(np.sqrt(np.mean(np.concatenate(variances))))
 
     def levels(self) -> str:
-        """Say what is left, beside the noise of averages and the noise that SURE assumed.
+        """Describe the residual std, beside the noise std by nave and as SURE assumed it.
 
         Returns
         -------
@@ -242,7 +242,7 @@ class Localization:
         ]
 
     def __repr__(self) -> str:
-        """One line: what was found, and how well."""
+        """Return number of sources, explained variance, alpha, residual and gap on one line."""
         return (
             f"<Localization: {int(self.active.sum())} sources explain "
             f"{self.explained_variance:.1%}, alpha {self.alpha:.3g}, residual "
@@ -262,7 +262,7 @@ class Localization:
 
 
 def warn_if_empty(solution: Solution, has_data: bool) -> None:
-    """Warn where there is no source, as MNE does (whatever its log level)."""
+    """Warn where there is no source, as MNE does, but independent of its log level."""
     if solution.active_set.any() or not solution.converged or solution.emptied:
         return
     warn(

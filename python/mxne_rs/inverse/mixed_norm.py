@@ -1,4 +1,4 @@
-"""MNE objects in, MNE objects out: `mixed_norm` with the signature that MNE's has, and its kin."""
+"""Solve from and to MNE objects: `mixed_norm`, and its variants for epochs and raw."""
 
 from __future__ import annotations
 
@@ -113,13 +113,13 @@ def mixed_norm(
     (2, '100 ms')
     """
     given = locals()
-    wanted = Wanted(pick_ori, return_residual, return_as_dipoles, return_solution)
+    outputs = Outputs(pick_ori, return_residual, return_as_dipoles, return_solution)
     localization = localize(
         evoked, forward, noise_cov, alpha,
         **{name: given[name] for name in LocalizeOptions.__annotations__},
     )  # fmt: skip
     with log_level(verbose):
-        return wanted.of(localization)
+        return outputs.of(localization)
 
 
 @takes(EpochsOptions, MneInputs)
@@ -179,9 +179,9 @@ def mixed_norm_epochs(
         model = model_of(epochs.info, forward, noise_cov, options)
         evokeds = evokeds_of_epochs(epochs)
     given: dict[str, Any] = {**options}
-    wanted = Wanted(*(given[name] for name in Wanted._fields))
+    outputs = Outputs(*(given[name] for name in Outputs._fields))
 
-    def each() -> Iterator[Any]:
+    def solve_in_chunks() -> Iterator[Any]:
         with Progress(
             "epochs", settings.engine["tol"], settings.engine["verbose"], len(evokeds)
         ) as progress:
@@ -193,10 +193,10 @@ def mixed_norm_epochs(
                     # Not around the yield, where the log level is the caller's; and without a line
                     # of log for each epoch.
                     with log_level("WARNING"):
-                        item = wanted.of(one)
+                        item = outputs.of(one)
                     yield item
 
-    return each() if return_generator else list(each())
+    return solve_in_chunks() if return_generator else list(solve_in_chunks())
 
 
 @takes(EpochsOptions, MneInputs)
@@ -253,8 +253,8 @@ def mixed_norm_raw(
     return mixed_norm(evoked_of_raw(raw, tmin, tmax), forward, noise_cov, alpha, **options)
 
 
-class Wanted(NamedTuple):
-    """Which of the outputs are returned."""
+class Outputs(NamedTuple):
+    """The outputs that a caller asked for."""
 
     pick_ori: str | None
     return_residual: bool
@@ -262,7 +262,7 @@ class Wanted(NamedTuple):
     return_solution: bool
 
     def of(self, found: Localization) -> Any:
-        """Make them: bare where there is one evoked, lists where there are several."""
+        """Make the outputs: single objects for one evoked, lists for several."""
         outs = found.dipoles() if self.return_as_dipoles else found.estimates(self.pick_ori)
         single = len(outs) == 1
         results: list[Any] = [outs[0] if single else outs]

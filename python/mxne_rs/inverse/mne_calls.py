@@ -1,4 +1,4 @@
-"""Calls into MNE: one thread at a time, its log level, and its private functions by name."""
+"""Call MNE: one thread at a time, at a log level, and its private functions by name."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def one_at_a_time(function: Function) -> Function:
-    """Keep other threads out of MNE while a function runs."""
+    """Decorate a function so that only one thread is inside of MNE while it runs."""
 
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -50,7 +50,7 @@ def private(name: str) -> Any:
 
 @contextmanager
 def log_level(verbose: bool | str | int | None) -> Iterator[None]:
-    """MNE's log level for a while; None leaves it as it is (in MNE 1.11 it would reset it).
+    """Set MNE's log level within a block; None leaves it unchanged (MNE 1.11 would reset it).
 
     Levels before are put back in the order of a stack, so that the last of several threads leaves
     the level that the first one found.

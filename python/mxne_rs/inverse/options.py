@@ -1,4 +1,4 @@
-"""Every option of `mixed_norm` and its kin: MNE's names, with type, default and sentence."""
+"""Declare every option of `mixed_norm` and its variants: type, default and description."""
 
 from typing import Annotated, Any, TypedDict
 
@@ -6,7 +6,7 @@ from .._arguments.declare import REQUIRED, Option
 
 
 class Seed(int):
-    """A default seed, told by its identity from the same number given."""
+    """A default seed, distinguished by identity from an equal number that a caller gives."""
 
 
 #: What `rng` is where it is not given: then `random_state` may be.
@@ -14,7 +14,7 @@ SEED = Seed(0)
 
 
 class MneInputs(TypedDict):
-    """What is solved, as MNE holds it."""
+    """The inputs of a solve as MNE objects."""
 
     evoked: Annotated[
         Any,
@@ -63,7 +63,7 @@ class MneInputs(TypedDict):
 
 
 class WeightingOptions(TypedDict, total=False):
-    """How the forward solution is weighted."""
+    """Weighting of the forward solution."""
 
     loose: Annotated[
         float | str | dict[str, float],
@@ -98,7 +98,7 @@ class WeightingOptions(TypedDict, total=False):
 
 
 class ModelOptions(WeightingOptions, total=False):
-    """How the forward solution is weighted, and which locations are better known."""
+    """Weighting of the forward solution, with a priori weights of locations."""
 
     weights: Annotated[
         Any,
@@ -118,7 +118,7 @@ class ModelOptions(WeightingOptions, total=False):
 
 
 class OrientationOptions(TypedDict, total=False):
-    """What is told of the orientations."""
+    """Orientations in the estimate."""
 
     pick_ori: Annotated[
         str | None,
@@ -134,7 +134,7 @@ class OrientationOptions(TypedDict, total=False):
 
 
 class SolverOptions(TypedDict, total=False):
-    """How mixed_norm solves: MNE's names and defaults, and those that are new."""
+    """Options of the solver: MNE's names and defaults, and additional ones."""
 
     maxit: Annotated[
         int,
@@ -295,7 +295,7 @@ class SolverOptions(TypedDict, total=False):
 
 
 class LogOptions(TypedDict, total=False):
-    """What is told while it runs."""
+    """Log output."""
 
     verbose: Annotated[
         bool | str | int | None,
@@ -304,7 +304,7 @@ class LogOptions(TypedDict, total=False):
 
 
 class ReturnOptions(TypedDict, total=False):
-    """What is returned beside or instead of estimates."""
+    """Outputs beside or instead of estimates."""
 
     return_residual: Annotated[
         bool, Option(False, "Also return the data not explained by the sources.")
@@ -323,7 +323,7 @@ class ReturnOptions(TypedDict, total=False):
 
 
 class LocalizeOptions(ModelOptions, OrientationOptions, SolverOptions, LogOptions, total=False):
-    """Options of `localize` and its kin."""
+    """Options of `localize` and `localize_path`."""
 
 
 class EpochsOptions(LocalizeOptions, ReturnOptions, total=False):

@@ -1,4 +1,4 @@
-"""Solving on MNE objects along falling alphas: what appears when, as Localizations."""
+"""Solve on MNE objects along decreasing alphas."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ..solve.many import solve_path
 from ..solve.solution import ConvergenceWarning
 from .data import as_evokeds
 from .localization import Localization
-from .localize import check_units, localization_of, model_of, percent_of, truncate
+from .localize import check_units, localization_of, model_of, one_percent, truncate
 from .mne_calls import log_level
 from .options import LocalizeOptions, MneInputs
-from .settings import AUTO_GRID, make_settings, refuse_parts
+from .settings import AUTO_GRID, make_settings, refuse_fractions
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -32,7 +32,7 @@ def localize_path(
     percents: Any = None,
     **options: Unpack[LocalizeOptions],
 ) -> list[Localization]:
-    """Localise at falling alphas, each solve started from the last answer.
+    """Localise at decreasing alphas, each solve started from the last answer.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def localize_path(
         whole = np.hstack([model.whiten(one) for one in evokeds])
         check_units(whole)
         data = truncate(whole, settings.n_components)
-        percent = percent_of(model, data[0])
+        percent = one_percent(model, data[0])
         with warnings.catch_warnings():
             # They name alphas in the unit of the solver; and that the first ones leave no source
             # is what a path is for.
@@ -94,7 +94,7 @@ def localize_path(
 
 
 def as_percents(name: str, percents: Any, small: bool | None = None) -> Floats:
-    """Falling percentages of alpha_max; a default where they are None."""
+    """Return decreasing percentages of alpha_max; a default grid for None."""
     if percents is None:
         return np.geomspace(*AUTO_GRID[:2], int(AUTO_GRID[2]))
     values = as_floats(name, percents, 1)
@@ -103,5 +103,5 @@ def as_percents(name: str, percents: Any, small: bool | None = None) -> Floats:
             f"{name} reach from {values.min():g} to {values.max():g}; give percentages of "
             "alpha_max above 0, at most 100"
         )
-    refuse_parts(name, values, small)
+    refuse_fractions(name, values, small)
     return np.ascontiguousarray(np.unique(values)[::-1])

@@ -1,4 +1,4 @@
-"""`Solver(name)`: one interface to every method, in the shape that invertmeeg has."""
+"""Offer every method by its name, with the interface of invertmeeg: `Solver(name)`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from .._arguments.declare import documents, takes
 from .._arguments.extras import import_mne
 from ..solve.options import N_REWEIGHTS
 from .data import as_evokeds, check_processing
+from .l1l2 import l1l2
 from .localization import Localization
 from .localize import solve_jointly
+from .mce import mce
 from .mne_calls import log_level
-from .model import Model, check_kinds, on_both_sides, prepare_model
+from .model import Model, check_types, prepare_model, with_both_hemispheres
 from .options import LogOptions, ModelOptions, OrientationOptions, SolverOptions
-from .relatives import l1l2, mce
 from .settings import make_settings
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def list_solvers() -> list[str]:
 
 @documents(ModelOptions, OrientationOptions, LogOptions)
 class Solver:
-    """A method by its name: make an inverse operator once, apply it to any data.
+    """Inverse solver with a method chosen by name: prepare once, apply to any data.
 
     Parameters
     ----------
@@ -175,8 +176,8 @@ class Solver:
         self._noise_cov, self._model, self._info = noise_cov, None, None
         if alpha is not None:
             self._options["alpha"] = alpha
-        check_kinds(forward, noise_cov)
-        self._forward = None if forward is None else on_both_sides(forward)
+        check_types(forward, noise_cov)
+        self._forward = None if forward is None else with_both_hemispheres(forward)
         if mne_obj is not None:
             first = mne_obj[0] if isinstance(mne_obj, list | tuple) and mne_obj else mne_obj
             if not hasattr(first, "info"):
@@ -253,14 +254,14 @@ class Solver:
         return self._model
 
     def __repr__(self) -> str:
-        """Name and state."""
+        """Return name and state on one line."""
         state = "not made yet" if self._forward is None else "made"
         return f"<Solver: {self.name}, inverse operator {state}>"
 
 
 @dataclass(frozen=True)
 class Method:
-    """What is behind a name."""
+    """A method of `Solver`."""
 
     name: str
     run: Callable[..., Localization]
@@ -279,7 +280,7 @@ class Method:
 
 
 class MethodOptions(SolverOptions, LogOptions, total=False):
-    """Options of the methods that `mixed_norm` has."""
+    """Options of the methods "mxne" and "irmxne"."""
 
 
 def _mixed_norm(
@@ -293,12 +294,12 @@ def _mixed_norm(
 
 
 def _sensors(info: Any) -> Any:
-    """What a prepared model depends on: with other bads it is another one."""
+    """Return what a prepared model depends on: the channels and the bad ones."""
     return info["ch_names"], sorted(info["bads"])
 
 
 def _percent(alpha: Any) -> Any:
-    """A part of alpha_max as `mixed_norm` counts it."""
+    """Convert a fraction of alpha_max to percent, as `mixed_norm` takes it."""
     if isinstance(alpha, str):
         return alpha
     remedy = "give a part of alpha_max between 0 and 1, or 'sure' (mixed_norm takes percent)"

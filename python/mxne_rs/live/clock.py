@@ -1,4 +1,4 @@
-"""Which samples of a stream are missing, and when each was taken, by time stamps of any kind."""
+"""Find missing samples, and the time of each sample, from time stamps of any quality."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ DRIFT, DRIFT_AT_FIRST = 1e-4, 1e-3
 
 
 class Run(NamedTuple):
-    """What comes next: missing samples, then samples that are there.
+    """Consecutive samples of a stream, and the number of missing ones before them.
 
     Examples
     --------
@@ -55,7 +55,7 @@ class Run(NamedTuple):
 
 
 class _Block(NamedTuple):
-    """Samples that were taken: their lateness, its ends, and its changes from one to the next."""
+    """The lateness of consecutive samples, its range, and its changes between samples."""
 
     late: Floats
     low: float
@@ -65,7 +65,7 @@ class _Block(NamedTuple):
 
 
 class SampleClock:
-    """Counts samples by their time stamps, which may jitter, be late, coarse, or drift.
+    """Count samples by time stamps that jitter, are late or coarse, or drift.
 
     A sample's lateness is its stamp less the time at which its number makes it due. Jitter, bursts
     and stalls come back to the usual lateness; samples that are missing make all later ones late.
@@ -125,7 +125,7 @@ class SampleClock:
         return self._origin + time + (level - 1) / self._sfreq
 
     def reopen(self, gap: Callable[[], float]) -> None:
-        """Tell that the stream was looked for again: its stamps may be those of another clock.
+        """Tell that the stream was reopened: its stamps may be those of another clock.
 
         Parameters
         ----------
@@ -178,7 +178,7 @@ class SampleClock:
         return _joined(runs)
 
     def _decide(self, is_end: bool) -> Run | None:
-        """What comes next of what is held, or None where more has to be seen."""
+        """Return the next run of the held samples; None where more have to arrive first."""
         due = self._count + np.arange(len(self._held))
         late = (self._held - self._origin) * self._sfreq - due
         limit, spread = self._limit(late)
@@ -212,7 +212,7 @@ class SampleClock:
         return LATE * self._sfreq
 
     def _limit(self, late: Floats) -> tuple[float, float]:
-        """Lateness that is usual at most, and its spread."""
+        """Return the largest lateness that is usual, and the spread of usual lateness."""
         low = min((block.low for block in self._usual), default=float(late[0]))
         spread = max((block.high for block in self._usual), default=low) - low
         if self._n_usual < YOUNG * self._sfreq:
@@ -234,7 +234,7 @@ class SampleClock:
         return max(1.0, min(self._n_usual / max(1, self._n_stamps), CHUNK * self._sfreq))
 
     def _n_samples(self, seconds: float, n_stamps: int) -> float:
-        """Samples in so many seconds, or for so many stamps where these are more."""
+        """Return the samples in so many seconds, or of so many stamps where these are more."""
         return max(seconds * self._sfreq, n_stamps * self._chunk)
 
     @property
@@ -242,7 +242,7 @@ class SampleClock:
         return float(np.median(np.concatenate([block.late for block in self._usual])))
 
     def _is_steady(self, late: Floats, spread: float) -> bool:
-        """Whether lateness has ceased to fall for long enough."""
+        """Return whether lateness has stopped falling for long enough."""
         if len(late) > self._n_samples(*HELD):
             return True
         lowest = np.minimum.accumulate(late)
@@ -251,7 +251,7 @@ class SampleClock:
         return steady >= max(self._n_samples(*PERSISTENCE), 2 * spread)
 
     def _accept(self, late: Floats, is_usual: bool) -> Run:
-        """Count samples as they are, and learn from them where they are as usual."""
+        """Count samples as present; add their lateness to the usual one where it is usual."""
         self._count += len(late)
         self._held = self._held[len(late) :]
         if is_usual:
@@ -287,7 +287,7 @@ class SampleClock:
             self._n_stamps -= forgotten.n_changes
 
     def _weigh(self, level: float) -> int:
-        """Hold a level against the line through those before; samples that it shows missing."""
+        """Compare a level with the line through earlier ones; return the samples it shows missing."""
         expected, error = self._expected(level)
         tolerance = max(0.75, 4 * error)
         self._unlike.append((self._count, level, level - expected))
@@ -320,7 +320,7 @@ class SampleClock:
         return corrected
 
     def _step(self, missing: int) -> int:
-        """Take a step out of the lateness: by samples that are missing, else by the origin."""
+        """Remove a step from the lateness: count samples as missing, or shift the origin."""
         if not missing:
             return 0
         corrected = max(missing, -self._doubtful)
@@ -334,7 +334,7 @@ class SampleClock:
         return corrected
 
     def _noise(self) -> float:
-        """Scatter of levels about a line, in samples."""
+        """Estimate the scatter of levels about a line, in samples."""
         scatter = 0.05
         if len(self._levels) > 2:
             bends = np.diff([level for _, level in self._levels], n=2)
@@ -346,7 +346,7 @@ class SampleClock:
         return scatter
 
     def _expected(self, level: float) -> tuple[float, float]:
-        """Level that those before let expect now, and its error; the level itself without any."""
+        """Return the level that earlier ones predict, and its error; the level itself without any."""
         if not self._levels:
             return level, 0.0
         (start, slope), certainty, middle = self._regression(DRIFT_AT_FIRST)
@@ -364,12 +364,12 @@ class SampleClock:
         return (float(levels.mean()) - slope * middle, slope), certainty, middle
 
     def _fit(self) -> None:
-        """Fit the line by which the time is told."""
+        """Fit the line that the times of samples are computed from."""
         self._line = self._regression(DRIFT)[0]
 
 
 def _joined(runs: list[Run]) -> list[Run]:
-    """Runs without missing samples joined to those before them."""
+    """Join runs without missing samples to the runs before them."""
     joined: list[Run] = []
     for run in runs:
         if joined and not run.missing:

@@ -1,4 +1,4 @@
-"""What the views say of a source: one signed course, its peak, its side of the head."""
+"""Describe a source for the views: its signed course, its peak, its side of the head."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Epochs of a stream, cut by mne-lsl around events, each solved by itself."""
+"""Solve each epoch that mne-lsl cuts from a stream around events."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from .._arguments.convert import Floats
 from .stream import Estimate, Stream
 
 #: Seconds between two looks for new epochs.
-PAUSE = 0.005
+POLL_INTERVAL = 0.005
 
 
 @dataclass(frozen=True, eq=False)
 class EpochUpdate:
-    """What is told of an epoch.
+    """The estimate of one epoch.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class EpochUpdate:
 
 
 def solve_epochs(
-    epochs: Any, stream: Stream, *, pause: Callable[[], Any] = lambda: time.sleep(PAUSE)
+    epochs: Any, stream: Stream, *, pause: Callable[[], Any] = lambda: time.sleep(POLL_INTERVAL)
 ) -> Iterator[EpochUpdate]:
     """Solve the epochs of an `mne_lsl.stream.EpochsStream` as they come.
 
@@ -97,12 +97,12 @@ def solve_epochs(
     number = 0
     while epochs.connected:
         try:
-            events, data = _in_buffer(epochs)
+            events, data = _buffered_epochs(epochs)
         except RuntimeError:
             if not epochs.connected:
                 return
             raise
-        new = _after(data, last)
+        new = _new_epochs(data, last)
         if not len(new):
             pause()
         for i in new:
@@ -113,8 +113,8 @@ def solve_epochs(
             number += 1
 
 
-def _in_buffer(epochs: Any) -> tuple[Any, Floats]:
-    """Codes and samples of the epochs that the buffer holds, of the same moment."""
+def _buffered_epochs(epochs: Any) -> tuple[Any, Floats]:
+    """Return event codes and samples of the buffered epochs, from the same moment."""
     while True:
         before = epochs.events
         data = np.array(epochs.get_data(picks="all", exclude=()), dtype=np.float64)
@@ -122,8 +122,8 @@ def _in_buffer(epochs: Any) -> tuple[Any, Floats]:
             return before, data
 
 
-def _after(data: Floats, last: Floats | None) -> Any:
-    """Which epochs came after the last one that was solved; places not filled yet are zeros."""
+def _new_epochs(data: Floats, last: Floats | None) -> Any:
+    """Return the indices of epochs after the last one solved; unfilled places are zeros."""
     filled = np.flatnonzero(data.any(axis=(1, 2)))
     if last is None:
         return filled

@@ -1,4 +1,4 @@
-"""A monitor: takes samples from any thread, solves every window in a thread of its own."""
+"""Monitor a recording: take samples from any thread, solve windows in a separate one."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from .stream import Estimate, Stream
 from .units import UNITS, implausible_lines, noise_power
 
 #: Windows of which latencies are kept.
-RECENT = 2000
+N_LATENCIES = 2000
 #: Windows at most that wait because their samples came together.
-TOGETHER = 64
+MAX_BURST = 64
 
 
 @dataclass(frozen=True, eq=False)
 class Update:
-    """What a monitor tells of a window.
+    """The result of one window, as a monitor hands it out.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a monitor has done so far.
+    """Counts and latencies of a monitor so far.
 
     Attributes
     ----------
@@ -99,7 +99,7 @@ class Statistics:
 
 
 class Monitor:
-    """Cuts a recording into windows and solves them as they become complete.
+    """Cut a recording into windows and solve them as they become complete.
 
     Samples are taken from any thread and never waited for: where a window is still being solved
     when the next three are complete, the oldest of these is dropped and counted. Windows whose
@@ -168,7 +168,7 @@ class Monitor:
             ("windows", "solved", "dropped", "skipped", "lost", "deadlines", "samples", "missing"),
             0,
         )
-        self._latencies: deque[float] = deque(maxlen=RECENT)
+        self._latencies: deque[float] = deque(maxlen=N_LATENCIES)
         self._waiting: deque[tuple[Floats, int, float, float]] = deque()
         self._max_waiting = as_count("max_waiting", max_waiting, 1)
         self._state = threading.Condition()
@@ -176,7 +176,9 @@ class Monitor:
         #: Of the first window to compare with.
         self._noise = noise_power(stream)
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, name="mxne_rs monitor", daemon=True)
+        self._thread = threading.Thread(
+            target=self._solve_windows, name="mxne_rs monitor", daemon=True
+        )
         self._thread.start()
 
     def push(
@@ -209,11 +211,11 @@ class Monitor:
             if self._until_hop == 0:
                 self._until_hop = self.stream.hop
                 after = (array.shape[1] - first) / self._sfreq
-                self._offer(now, None if time is None else time - after, n_together)
+                self._queue_window(now, None if time is None else time - after, n_together)
                 n_together += 1
 
     def skip(self, n_samples: int, *, is_past: bool = False) -> None:
-        """Tell that samples are missing: windows begin anew after them; those lost are counted.
+        """Tell that samples are missing: windows start again after them, lost ones are counted.
 
         Parameters
         ----------
@@ -256,7 +258,7 @@ class Monitor:
             )
 
     def statistics(self) -> Statistics:
-        """Count what was done so far.
+        """Return the counts and latencies so far.
 
         Returns
         -------
@@ -272,7 +274,7 @@ class Monitor:
         )
 
     def close(self) -> None:
-        """End the thread, the window in the making included; raise what ended it early."""
+        """End the thread once the current window is solved; raise the error that ended it early."""
         self.wait()
         with self._state:
             self._is_closed = True
@@ -283,11 +285,11 @@ class Monitor:
             raise error
 
     def __enter__(self) -> Monitor:
-        """Itself."""
+        """Return the monitor."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it."""
+        """Close the monitor."""
         self.close()
 
     def _append(self, samples: Floats) -> None:
@@ -304,8 +306,8 @@ class Monitor:
         with self._state:
             self._counts["samples"] += count
 
-    def _offer(self, arrived: float, time: float | None, n_together: int) -> None:
-        """Hand a window to the thread; the oldest that waits makes room for it."""
+    def _queue_window(self, arrived: float, time: float | None, n_together: int) -> None:
+        """Queue a window for the thread; drop the oldest one where the queue is full."""
         n_times = self.stream.n_times
         window = self._ring[:, self._filled - n_times : self._filled].copy()
         if self._noise is not None:
@@ -315,14 +317,14 @@ class Monitor:
         with self._state:
             number = self._counts["windows"]
             self._counts["windows"] += 1
-            while len(self._waiting) >= self._max_waiting + min(n_together, TOGETHER):
+            while len(self._waiting) >= self._max_waiting + min(n_together, MAX_BURST):
                 self._waiting.popleft()
                 self._counts["dropped"] += 1
             at = self._counts["samples"] / self._sfreq if time is None else time
             self._waiting.append((window, number, at, arrived))
             self._state.notify_all()
 
-    def _work(self) -> None:
+    def _solve_windows(self) -> None:
         last = None
         while True:
             with self._state:

@@ -1,4 +1,4 @@
-"""The live view in a browser: a page served on loopback, drawn by its own script."""
+"""Show live sources in a browser: serve a page on loopback, drawn by its own script."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .courses import SIGN, count_line, side_of, signed_courses, signed_peaks
 from .monitor import Monitor, Update
 
 #: Seconds of time courses, points of the outline.
-PAST, OUTLINE = 5.0, 3000
+SECONDS_SHOWN, N_OUTLINE = 5.0, 3000
 
 
 class PageView:
-    """Serves a page with the moving sources and their time courses at ``url``.
+    """Serve a page with the moving sources and their time courses at ``url``.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class PageView:
         self._server.server_close()
 
     def __call__(self, update: Update) -> None:
-        """Take in a window."""
+        """Add the estimate of a window."""
         estimate = update.estimate
         courses = signed_courses(estimate) if len(estimate.locations) else np.zeros((0, 1))
         step = max(1, int(self._sfreq // 200))
@@ -71,11 +71,11 @@ class PageView:
         }
         with self._lock:
             self._windows.append(window)
-            while self._windows[0]["time"] < update.time - PAST:
+            while self._windows[0]["time"] < update.time - SECONDS_SHOWN:
                 self._windows.popleft()
 
     def state(self) -> dict[str, Any]:
-        """What the page draws: the windows of the last seconds, and the counts."""
+        """Return the data that the page draws: windows of the last seconds, and counts."""
         seen = self._monitor.statistics()
         with self._lock:
             windows = list(self._windows)
@@ -91,9 +91,9 @@ class PageView:
         }  # fmt: skip
 
     def outline(self) -> dict[str, Any]:
-        """The source space, thinned out for the eye, and where every location is; in mm."""
+        """Return the positions of all locations, and a thinned-out outline of them, in mm."""
         positions = np.round(1e3 * self._positions, 1)
-        step = max(1, len(positions) // OUTLINE)
+        step = max(1, len(positions) // N_OUTLINE)
         return {
             "positions": positions.tolist(),
             "sides": [side_of(x) for x in self._positions[:, 0]],
@@ -106,7 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
     view: PageView
 
     def do_GET(self) -> None:
-        """Answer for the page and what it asks for."""
+        """Send the page or its data."""
         host = (self.headers.get("Host") or "").rsplit(":", 1)[0]
         if host not in ("127.0.0.1", "localhost"):
             # Another site's name that leads here.
@@ -130,4 +130,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: the terminal shows the sources."""
+        """Log nothing: the terminal shows the sources."""

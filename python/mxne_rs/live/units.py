@@ -1,4 +1,4 @@
-"""Units of samples: what a stream declares, and what cannot be."""
+"""Read the units that a stream declares, and find implausible ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DOUBTFUL = 1e10
 
 
 def _named_units() -> dict[str, float]:
-    """Every way in which a unit may be written, in lower case without spaces."""
+    """List every spelling of a unit, in lower case without spaces, with its factor."""
     powers = {}
     for spelt, symbols in ((PREFIXES, ("volt", "volts", "tesla", "teslas")), (SHORT, ("v", "t"))):
         for prefix, power in spelt.items():

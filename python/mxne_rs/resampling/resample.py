@@ -1,4 +1,4 @@
-"""Trials drawn again and again, each time the path of their average."""
+"""Draw resamples of trials, and solve the path of the average of each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments.convert import Floats, as_count, as_flag, as_number, number_or_name, shown
+from .._arguments.convert import Floats, as_count, as_flag, as_number, number_or_name, quoted
 from ..alpha.criteria import draw_trials
 from ..alpha.sure import random_stream
 from ..solve.debias import amplitudes
@@ -22,7 +22,7 @@ from ..study.study import Part, Study
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
-    """What the paths of all resamples have in common.
+    """Counts, amplitudes and explained variance over the paths of all resamples.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ def resample(
     max_iter: int = 100_000,
     rng: Any,
     scale: Floats | None = None,
-    **how: Any,
+    **run_options: Any,
 ) -> Resampled:
     """Solve the path of the average of each resample, in MNE's units (alpha_max is 100).
 
@@ -95,7 +95,7 @@ def resample(
         As for :func:`mxne_rs.solve_path`.
     scale : array, shape (n_locations * n_orient,) | None
         Turns amplitudes on `gain` into those that are summed up (Am).
-    **how
+    **run_options
         ``n_jobs``, ``store``, ``announce`` and ``verbose`` of `mxne_rs.study.run_study`.
 
     Returns
@@ -123,7 +123,7 @@ def resample(
         raise ValueError(f"there is {len(trials)} trial; resampling needs two or more")
     if not as_flag("bootstrap", bootstrap) and round(part * len(trials)) >= len(trials):
         raise ValueError(
-            f"subsample is {shown(subsample)}, which is all of {len(trials)} trials: every "
+            f"subsample is {quoted(subsample)}, which is all of {len(trials)} trials: every "
             "resample would be the same; give less, or more trials"
         )
     columns = gain.columns(np.arange(gain.n_locations))
@@ -149,7 +149,7 @@ def resample(
         },
         n_solves=len(percents),
     )
-    return _gathered(run_study(study, **how), percents, gain.n_locations)
+    return _combined(run_study(study, **run_options), percents, gain.n_locations)
 
 
 def as_seed(rng: Any) -> int:
@@ -202,7 +202,7 @@ def _solve(prepared: tuple[Gain, Mapping[str, Any], Mapping[str, Any]], key: str
     }
 
 
-def _gathered(parts: list[Part], percents: Floats, n_locations: int) -> Resampled:
+def _combined(parts: list[Part], percents: Floats, n_locations: int) -> Resampled:
     shape = (len(percents), n_locations)
     counts = np.zeros(shape, dtype=np.intp)
     peaks, squares = np.zeros(shape), np.zeros(shape)

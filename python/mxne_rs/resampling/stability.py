@@ -1,4 +1,4 @@
-"""How stable is this source: the path of many resamples of the epochs."""
+"""Measure how stable sources are: solve the paths of many resamples of the epochs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments.convert import Floats, as_count, as_number, shown
+from .._arguments.convert import Floats, as_count, as_number, quoted
 from .._arguments.declare import documents
 from .._arguments.extras import import_mne
 from .._arguments.warn import warn
 from ..alpha.criteria import SUBSAMPLE, THRESHOLD, expected_false
-from ..inverse.data import loaded
+from ..inverse.data import load_epochs
 from ..inverse.mne_calls import log_level
 from ..inverse.model import Model, prepare_model
 from ..inverse.options import LogOptions, MneInputs, ModelOptions, SolverOptions
@@ -22,7 +22,7 @@ from ..inverse.paths import as_percents
 from ..solve.options import N_REWEIGHTS
 from ..solve.solution import ConvergenceWarning
 from ..views.stability import draw_stability
-from ..views.table import in_head, places_of, side_of
+from ..views.table import hemispheres_and_vertices, side_of, to_head_coordinates
 from .resample import Resampled, resample
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StabilityRow:
-    """A location that was selected.
+    """A location that was selected in some resamples.
 
     Attributes
     ----------
@@ -129,8 +129,8 @@ class Stability:
         """
         k = self._index(alpha)
         least = as_number("least", least, "give a probability", zero=True)
-        places, rows = places_of(self.forward), []
-        positions = 1000 * np.asarray(in_head(self.forward, self.forward["source_rr"]))
+        places, rows = hemispheres_and_vertices(self.forward), []
+        positions = 1000 * np.asarray(to_head_coordinates(self.forward, self.forward["source_rr"]))
         chosen = np.flatnonzero(self.probability[k] >= max(least, np.finfo(float).tiny))
         strength = np.nan_to_num(self.amplitude[k, chosen])
         for s in chosen[np.lexsort((-strength, -self.probability[k, chosen]))]:
@@ -174,7 +174,7 @@ class Stability:
         return int(np.argmin(np.abs(self.alphas - value)))
 
     def __repr__(self) -> str:
-        """One line: how much was tried, what is stable."""
+        """Return the number of resamples, alphas and stable locations on one line."""
         stable = int((self.probability[self.index] >= THRESHOLD).sum())
         return (
             f"<Stability: {len(self.n_active)} resamples, {len(self.alphas)} alphas; at "
@@ -209,7 +209,7 @@ def stability(
     store: str | os.PathLike[str] | None = None,
     verbose: bool | str | int | None = None,
 ) -> Stability:
-    """How often each location is found when other trials are averaged.
+    """Count how often each location is found when other trials are averaged.
 
     Each resample is the average of a part of the epochs, drawn without replacement (half of them;
     Strohmeier et al. 2016, section II-E, draw 80 %), solved along falling alphas. A location that
@@ -278,20 +278,20 @@ def stability(
     """
     mne = import_mne()
     if not isinstance(epochs, mne.BaseEpochs):
-        raise TypeError(f"epochs is {shown(epochs)}; give mne.Epochs: resamples are drawn of them")
+        raise TypeError(f"epochs is {quoted(epochs)}; give mne.Epochs: resamples are drawn of them")
     percents = as_percents("alphas", alphas)
     tol = as_number("tol", tol, "give a relative duality gap such as 1e-4")
     rounds = as_count("n_mxne_iter", n_mxne_iter, 1)
     max_iter = rounds * as_count("maxit", maxit, 1)
     for name, value in (("tmin", tmin), ("tmax", tmax)):
         if value is not None and not np.isfinite(value):
-            raise ValueError(f"{name} is {shown(value)}; give a time in s, or None")
+            raise ValueError(f"{name} is {quoted(value)}; give a time in s, or None")
     with log_level(verbose):
         model = prepare_model(
             epochs.info, forward, noise_cov, loose=loose, depth=depth, rank=rank, weights=weights,
             weights_min=weights_min,
         )  # fmt: skip
-        window = loaded(epochs).copy().crop(tmin, tmax)
+        window = load_epochs(epochs).copy().crop(tmin, tmax)
     trials = np.stack([_whitened(model, i, one) for i, one in enumerate(window.iter_evoked())])
     found = resample(
         model.gain, trials, percents, n_resamples=n_resamples, subsample=subsample,
@@ -324,9 +324,9 @@ def _whitened(model: Model, number: int, epoch: Any) -> Floats:
 
 
 def _stability_of(model: Model, found: Resampled) -> Stability:
-    """Spread over all locations of the forward solution; means and deviations."""
+    """Compute means and deviations, and spread them over all locations of the forward."""
     counts, peaks, squares = (
-        model.everywhere(values, 0) for values in (found.counts, found.peaks, found.squares)
+        model.on_all_locations(values, 0) for values in (found.counts, found.peaks, found.squares)
     )
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = peaks / counts

@@ -1,4 +1,4 @@
-"""Many problems on one gain: decreasing alphas, and batches of data sets."""
+"""Solve many problems on one gain: decreasing alphas, and batches of data sets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from .._arguments.convert import Floats, as_count, as_floats, as_number, as_numbers, shown
+from .._arguments.convert import Floats, as_count, as_floats, as_number, as_numbers, quoted
 from .._arguments.declare import takes
 from .._progress import Progress
 from .gain import Gain, prepared
@@ -25,7 +25,7 @@ from .options import (
     make_rounds,
 )
 from .single import hint_of_small_alpha, largest_alpha, warn_of_large_alpha
-from .solution import Solution, one_warning, reported, solution_of
+from .solution import Solution, one_warning, solution_of, warn_if_short
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -89,7 +89,7 @@ class Path:
         return self.solutions[index]
 
     def __repr__(self) -> str:
-        """One line: the range, what was found, how well."""
+        """Return the range of alphas, the numbers of locations and the largest gap on one line."""
         if not len(self):
             return "<Path: no alphas>"
         first, last = self.alphas[[0, -1]]
@@ -107,7 +107,7 @@ def solve_path(
     alphas: ArrayLike | None = None,
     **options: Unpack[PathOptions],
 ) -> Path:
-    """MxNE or irMxNE for decreasing alphas, each started from the last answer.
+    """Solve MxNE or irMxNE at decreasing alphas, each started from the last answer.
 
     An alpha costs about one product with the gain: the certificate of one answer is the first
     look at the next problem.
@@ -145,7 +145,7 @@ def solve_path(
     gain = prepared(gain, options["n_orient"])
     array = sensor_data(gain, data)
     request, rounds = make_request(gain, array, 1.0, options), make_rounds(options)
-    grid = falling_alphas(gain, array, alphas, options, request)
+    grid = alpha_grid(gain, array, alphas, options, request)
     with Progress("path", request.tol, options["verbose"]) as progress:
         outcomes = _core.solve_path(
             gain._prepared, array, grid, request._replace(progress=progress),
@@ -159,8 +159,8 @@ def solve_path(
     return path
 
 
-def falling_alphas(gain: Gain, data: Floats, alphas: Any, options: Any, request: Request) -> Floats:
-    """The alphas given, from the largest down; or ``n_alphas`` from alpha_max to a part of it."""
+def alpha_grid(gain: Gain, data: Floats, alphas: Any, options: Any, request: Request) -> Floats:
+    """Return the given alphas in decreasing order, or ``n_alphas`` down from alpha_max."""
     if alphas is not None:
         # Not np.unique, which imports np.ma where it is called first.
         values = np.sort(as_floats("alphas", alphas, 1))
@@ -171,7 +171,7 @@ def falling_alphas(gain: Gain, data: Floats, alphas: Any, options: Any, request:
         return np.ascontiguousarray(values[::-1])
     part = as_number("eps", options["eps"], "give a number between 0 and 1")
     if part >= 1:
-        raise ValueError(f"eps is {shown(options['eps'])}; give a number between 0 and 1")
+        raise ValueError(f"eps is {quoted(options['eps'])}; give a number between 0 and 1")
     largest = largest_alpha(gain, data, request)
     if largest == 0:
         raise ValueError(
@@ -184,7 +184,7 @@ def falling_alphas(gain: Gain, data: Floats, alphas: Any, options: Any, request:
         raise MemoryError(f"n_alphas is {count}: no room for as many; give fewer") from None
 
 
-def walk(
+def solve_paths(
     gain: Gain,
     data_sets: list[Floats],
     grid: Floats,
@@ -193,7 +193,7 @@ def walk(
     title: str,
     verbose: Any,
 ) -> list[tuple[list[_core.Outcome], list[_core.Outcome]]]:
-    """The outcomes of each data set along a grid, walked side by side."""
+    """Solve each data set along a grid; return the outcomes of the compiled module."""
     with Progress(title, request.tol, verbose, len(data_sets) * len(grid)) as progress:
         return _core.solve_paths(
             gain._prepared, data_sets, grid, request._replace(progress=progress),
@@ -225,11 +225,11 @@ def path_of(
     said = hint([*convex, *reweighted])
     with one_warning():
         for one in convex:
-            reported(one, label(one.alpha), said)
+            warn_if_short(one, label(one.alpha), said)
         for one in reweighted:
             seen = seen or bool(one.active_set.any())
             if seen or not one.emptied:
-                reported(one, label(one.alpha), said)
+                warn_if_short(one, label(one.alpha), said)
     return Path(grid, reweighted or convex, convex)
 
 
@@ -240,7 +240,7 @@ def solve_batch(
     alpha: float | ArrayLike,
     **options: Unpack[BatchOptions],
 ) -> list[Solution]:
-    """MxNE or irMxNE of many data sets on one gain, one thread each.
+    """Solve MxNE or irMxNE for many data sets on one gain, one thread each.
 
     The answers are those of :func:`solve_mxne` or :func:`solve_irmxne`, in the order of the
     data, whatever the number of threads. An answer holds its active rows only: memory grows
@@ -280,7 +280,7 @@ def solve_batch(
     (4, True)
     """
     gain = prepared(gain, options["n_orient"])
-    arrays = [sensor_data(gain, one, f"data[{i}]") for i, one in enumerate(_sets(data))]
+    arrays = [sensor_data(gain, one, f"data[{i}]") for i, one in enumerate(_data_sets(data))]
     if not arrays:
         return []
     alphas = as_numbers(
@@ -295,16 +295,16 @@ def solve_batch(
         )  # fmt: skip
     with one_warning():
         return [
-            reported(solution_of(gain, outcome, one, request.tol), f"data[{i}]: ")
+            warn_if_short(solution_of(gain, outcome, one, request.tol), f"data[{i}]: ")
             for i, (outcome, one) in enumerate(zip(outcomes, alphas.tolist(), strict=True))
         ]
 
 
-def _sets(data: Any) -> Iterable[Any]:
+def _data_sets(data: Any) -> Iterable[Any]:
     whole = isinstance(data, (str, bytes, memoryview)) or hasattr(data, "tocsr")
     if whole or not hasattr(data, "__iter__"):
         raise TypeError(
-            f"data is {shown(data)}; give a list of arrays (n_sensors, n_times) or a 3-D array"
+            f"data is {quoted(data)}; give a list of arrays (n_sensors, n_times) or a 3-D array"
         )
     if isinstance(data, np.ndarray) and data.ndim != 3:
         raise ValueError(f"data has shape {data.shape}; give three dimensions or a list of arrays")

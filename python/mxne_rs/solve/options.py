@@ -1,4 +1,4 @@
-"""Every option of solving: name, type, default, check and sentence in one place.
+"""Declare every option of solving: name, type, default, check and description.
 
 `takes` and `documents` make signatures and docstrings of these tables; `make_request` and
 `make_rounds` check what was given, in the form that the compiled module takes. Ranges and names
@@ -23,7 +23,7 @@ N_REWEIGHTS = 100
 
 
 class Inputs(TypedDict):
-    """What is solved."""
+    """The inputs of a solve."""
 
     gain: Annotated[
         Gain | ArrayLike,
@@ -59,7 +59,7 @@ class Inputs(TypedDict):
 
 
 class PenaltyOptions(TypedDict, total=False):
-    """What the problem is, beside gain, data and alpha."""
+    """Options of the penalty."""
 
     n_orient: Annotated[
         int | None,
@@ -81,13 +81,13 @@ class PenaltyOptions(TypedDict, total=False):
 
 
 class RidgeOptions(PenaltyOptions, total=False):
-    """The same with a ridge."""
+    """Options of the penalty with a ridge."""
 
     ridge: Annotated[float, Option(0.0, "Weight of the additional ``|X|^2 / 2``.", check=number)]
 
 
 class LimitOptions(TypedDict, total=False):
-    """How far a problem is solved, and on how many threads."""
+    """Tolerance, epochs and threads of a solve."""
 
     tol: Annotated[
         float,
@@ -128,7 +128,7 @@ class LimitOptions(TypedDict, total=False):
 
 
 class EngineOptions(LimitOptions, total=False):
-    """How a convex problem is solved, and when that ends."""
+    """Options of the solver of convex problems."""
 
     time_limit: Annotated[
         float | None, Option(None, "Seconds allowed for the whole call.", check=number)
@@ -166,7 +166,7 @@ class EngineOptions(LimitOptions, total=False):
 
 
 class InitOptions(TypedDict, total=False):
-    """Where to start."""
+    """Starting point of a solve."""
 
     init: Annotated[
         Solution | ArrayLike | None,
@@ -220,7 +220,7 @@ class RoundsOptions(TypedDict, total=False):
 
 
 class ReweightOptions(RoundsOptions, total=False):
-    """How irMxNE reweights."""
+    """Options of the reweighting of irMxNE."""
 
     tol_reweight: Annotated[
         float,
@@ -249,7 +249,7 @@ class ReweightOptions(RoundsOptions, total=False):
 
 
 class GridOptions(TypedDict, total=False):
-    """The alphas where none are given."""
+    """The grid of alphas where none are given."""
 
     n_alphas: Annotated[int, Option(15, "Number of alphas where none are given.")]
     eps: Annotated[
@@ -275,7 +275,7 @@ class BatchOptions(ReweightOptions, RidgeOptions, EngineOptions, total=False):
 
 
 class Request(NamedTuple):
-    """One solve, without gain and data."""
+    """The checked options of one solve, as the compiled module takes them."""
 
     alpha: float
     weights: Floats | None
@@ -291,7 +291,7 @@ class Request(NamedTuple):
 
 
 class Rounds(NamedTuple):
-    """How to reweight."""
+    """The checked options of reweighting, as the compiled module takes them."""
 
     n_reweights: int
     tol_reweight: float
@@ -299,23 +299,23 @@ class Rounds(NamedTuple):
     amplitude_unit: float | str
 
 
-_TABLE = options_of(PathOptions)
+_OPTIONS = options_of(PathOptions)
 
 
 def checked(options: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return some of the options as the table checks them; its defaults where one is not given."""
+    """Return some of the options after their checks; the default where one is not given."""
     found = {}
     for name in names:
-        value = options.get(name, _TABLE[name].default)
-        check = _TABLE[name].check
+        value = options.get(name, _OPTIONS[name].default)
+        check = _OPTIONS[name].check
         # None is the word for "no limit" where the default says so, and no value elsewhere.
-        allowed = value is None and ("None" in _TABLE[name].kind)
+        allowed = value is None and ("None" in _OPTIONS[name].kind)
         found[name] = value if allowed or check is None else check(name, value)
     return found
 
 
 def make_request(gain: Gain, data: Floats, alpha: Any, options: Any) -> Request:
-    """Everything but gain and data, checked, in the form the compiled module takes."""
+    """Check the options of a solve, and make the request of the compiled module."""
     return Request(
         alpha=number("alpha", alpha),
         init=start_rows(gain, data, options.get("init")),
@@ -329,5 +329,5 @@ def make_request(gain: Gain, data: Floats, alpha: Any, options: Any) -> Request:
 
 
 def make_rounds(options: Any) -> Rounds:
-    """How to reweight, checked."""
+    """Check the options of reweighting."""
     return Rounds(**checked(options, Rounds._fields))

@@ -1,4 +1,4 @@
-"""What a solve hands back, and the warning that it fell short."""
+"""The answer of a solve, and the warning where it did not converge."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ConvergenceWarning(UserWarning):
 
 
 class Record(NamedTuple):
-    """One certificate of the full problem on the way to the answer.
+    """A certificate of the full problem, recorded during a solve.
 
     Examples
     --------
@@ -155,7 +155,7 @@ class Solution:
         return None if self.sure is None else float(self.sure.residual_std[self.sure.index])
 
     def __repr__(self) -> str:
-        """One line: what was found, how well, how fast."""
+        """Return locations, alpha, status, gap, epochs and time on one line."""
         n_active, n_locations = int(self.active_set.sum()), self.active_set.size
         rounds = "" if self.n_reweights is None else f", {self.n_reweights} reweightings"
         if self.reweighting_converged is False:
@@ -204,7 +204,7 @@ _GATHERED: ContextVar[list[tuple[str, Solution, str]] | None] = ContextVar("gath
 
 @contextmanager
 def one_warning() -> Iterator[list[tuple[str, Solution, str]]]:
-    """Warn once of all solves of a call, however many verbs it calls in turn."""
+    """Collect the warnings of all solves of a call into one, however deep they are nested."""
     outer = _GATHERED.get()
     if outer is not None:
         yield outer
@@ -218,8 +218,8 @@ def one_warning() -> Iterator[list[tuple[str, Solution, str]]]:
     _warn_of(gathered)
 
 
-def reported(solution: Solution, label: str = "", hint: str = "") -> Solution:
-    """Warn where a solve fell short or reweighting emptied it; ``label`` names the solve."""
+def warn_if_short(solution: Solution, label: str = "", hint: str = "") -> Solution:
+    """Warn where a solve did not converge or reweighting emptied it; return the solution."""
     if not solution.converged or solution.emptied:
         with one_warning() as gathered:
             gathered.append((label, solution, hint))
@@ -324,7 +324,7 @@ class SureCurve:
         return bool(counts.size) and int(counts.max()) > 2 * max(int(counts.min()), 1)
 
     def levels(self) -> str:
-        """Say what is left of the data at the choice, beside the noise that was assumed.
+        """Describe the residual std at the choice, beside the noise std that was assumed.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""The whitener of a noise covariance: sensors in, noise of unit variance out."""
+"""Compute the whitener of a noise covariance."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments.convert import as_floats, require_finite, shown
+from .._arguments.convert import as_floats, quoted, require_finite
 
 Array = NDArray[np.float64]
 
@@ -19,7 +19,7 @@ RANK_TOLERANCE = 1e-12
 
 
 def whitener(noise_cov: Any) -> Array:
-    """Make the matrix that turns the noise of the sensors into white noise of unit variance.
+    """Compute the matrix that turns the noise of the sensors into white noise of unit variance.
 
     Whitened data and gain, ``W @ data`` and ``W @ gain``, are what the solvers expect: there the
     squared residual is the negative log-likelihood of Gaussian noise (models in MxNE papers start
@@ -109,7 +109,7 @@ def whitener(noise_cov: Any) -> Array:
 
 
 def _eigen(matrix: Array) -> tuple[Array, Array]:
-    """Eigenvalues, rising, and eigenvectors in columns."""
+    """Compute eigenvalues, rising, and eigenvectors in columns."""
     try:
         values, vectors = np.linalg.eigh(matrix)
     except np.linalg.LinAlgError:
@@ -125,7 +125,7 @@ def _as_covariance(noise_cov: Any) -> tuple[Array, float]:
     if isinstance(noise_cov, Mapping):
         if "data" not in noise_cov:
             raise ValueError(
-                f"noise_cov is {shown(noise_cov)}, without 'data'; "
+                f"noise_cov is {quoted(noise_cov)}, without 'data'; "
                 "give a matrix or MNE's Covariance"
             )
         value = np.asarray(noise_cov["data"])

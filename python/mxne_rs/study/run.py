@@ -1,4 +1,4 @@
-"""Run a study: solve the parts that no store has, and keep them."""
+"""Run a study: load finished parts from a store, solve and save the others."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 from numbers import Integral
 from typing import Any
 
-from .._arguments.convert import shown
+from .._arguments.convert import quoted
 from .._progress import UNWRITABLE, Progress, logger
 from .store import Store
 from .study import Cost, Part, Study
 from .workers import read_only, solve_on_backend, solve_on_threads, solve_part, without_warnings
 
 #: Sweeps of fewer solves are not worth an announcement.
-BIG = 500
+MIN_ANNOUNCED_SOLVES = 500
 
 
 def run_study(
@@ -28,7 +28,7 @@ def run_study(
     announce: Callable[[Cost], None] | None = None,
     verbose: bool | str | int | None = None,
 ) -> list[Part]:
-    """Solve all parts; the answer does not depend on where.
+    """Solve all parts of a study; the answer does not depend on where they are solved.
 
     Parameters
     ----------
@@ -92,12 +92,12 @@ def run_study(
         if done:
             logger.info(f"{study.name}: {len(done)} of {len(study.keys)} parts are there already")
     left = [key for key in study.keys if key not in done]
-    parallel = _parallel(n_jobs)
+    parallel = _joblib_parallel(n_jobs)
     n_workers = _n_threads(n_jobs) if parallel is None else int(parallel._effective_n_jobs())
     with Progress(study.name, 0.0, verbose, len(study.keys)) as progress, without_warnings():
         if announce is None and progress is not None:
-            announce = _show
-        for key, part in _solved(study, left, parallel, n_workers, announce):
+            announce = _print_above_bar
+        for key, part in _solve_missing(study, left, parallel, n_workers, announce):
             done[key] = part
             if kept is not None:
                 kept.save(key, part)
@@ -106,26 +106,26 @@ def run_study(
     return [done[key] for key in study.keys]
 
 
-def _show(cost: Cost) -> None:
-    """Above the bar, which is tqdm's."""
+def _print_above_bar(cost: Cost) -> None:
+    """Print the cost above the progress bar of tqdm."""
     from tqdm import tqdm
 
     with contextlib.suppress(*UNWRITABLE):
         tqdm.write(str(cost), file=sys.stderr)
 
 
-def _solved(
+def _solve_missing(
     study: Study,
     left: list[str],
     parallel: Any,
     n_workers: int,
     announce: Callable[[Cost], None] | None,
 ) -> Iterator[tuple[str, Part]]:
-    """The parts that are left, as they are finished."""
+    """Yield the missing parts as they are finished."""
     prepared = None
-    if left and (parallel is None or len(left) * study.n_solves >= BIG):
+    if left and (parallel is None or len(left) * study.n_solves >= MIN_ANNOUNCED_SOLVES):
         prepared = study.prepare(read_only(study.arrays), study.settings)
-    if len(left) * study.n_solves >= BIG:
+    if len(left) * study.n_solves >= MIN_ANNOUNCED_SOLVES:
         begin = time.perf_counter()
         yield left[0], solve_part(study.solve, prepared, left[0])
         seconds = (time.perf_counter() - begin) * (len(left) - 1) / n_workers
@@ -142,13 +142,13 @@ def _solved(
         yield from solve_on_backend(study, left, parallel, n_workers)
 
 
-def _parallel(n_jobs: Any) -> Any:
-    """joblib's Parallel; None where this process is to solve."""
+def _joblib_parallel(n_jobs: Any) -> Any:
+    """Return joblib's Parallel; None where this process is to solve."""
     if n_jobs is not None and (
         isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0 or n_jobs < -1
     ):
         raise ValueError(
-            f"n_jobs is {shown(n_jobs)}; give None for this process, or a number of workers, -1 "
+            f"n_jobs is {quoted(n_jobs)}; give None for this process, or a number of workers, -1 "
             "for all there are"
         )
     if n_jobs == 1:
@@ -176,7 +176,7 @@ def _parallel(n_jobs: Any) -> Any:
 
 
 def _n_threads(n_jobs: Any) -> int:
-    """Threads of this process, as the compiled module counts them."""
+    """Return the number of threads of this process, as the compiled module counts them."""
     if n_jobs == 1:
         return 1
     wanted = os.environ.get("RAYON_NUM_THREADS", "")

@@ -1,4 +1,4 @@
-"""A folder where the finished parts of a sweep are kept."""
+"""Keep the finished parts of a sweep in a folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments.convert import shown
+from .._arguments.convert import quoted
 from .._progress import logger
 
 #: What a part is a part of.
@@ -27,7 +27,7 @@ N_CHECK = hashlib.sha256().digest_size
 
 
 class Store:
-    """One npz file per part, which says what it is a part of and ends with its checksum.
+    """A folder of finished parts: one npz file each, with its key and a checksum.
 
     Any number of processes may work on one folder: files appear under their names when they are
     whole, and of the same study it does not matter who came first.
@@ -59,13 +59,13 @@ class Store:
         try:
             self.folder = Path(folder)
         except TypeError:
-            raise TypeError(f"store is {shown(folder)}; give a folder, or None") from None
+            raise TypeError(f"store is {quoted(folder)}; give a folder, or None") from None
         if not str(folder):
             raise ValueError("store is ''; give a folder, or None")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ValueError(f"store {shown(folder)} cannot be a folder: {error}") from error
+            raise ValueError(f"store {quoted(folder)} cannot be a folder: {error}") from error
         self.fingerprint = fingerprint
         head = self.folder / "study.json"
         ours = {"study": name, "fingerprint": fingerprint}
@@ -82,7 +82,7 @@ class Store:
             )
 
     def load(self, key: str) -> dict[str, NDArray[Any]] | None:
-        """Return a part; None where it is not there, is damaged, or is not the one."""
+        """Load a part; return None where it is missing, damaged, or of another study."""
         path = self._path(key)
         try:
             content = path.read_bytes()
@@ -100,7 +100,7 @@ class Store:
         return None
 
     def save(self, key: str, part: dict[str, NDArray[Any]]) -> None:
-        """Write a part, all of it or nothing."""
+        """Save a part: the whole file, or none."""
         content = io.BytesIO()
         # A letter before each name: numpy has arguments that an array may be called like.
         named = {f"_{name}": array for name, array in part.items()}
@@ -117,7 +117,7 @@ class Store:
     def _write(
         self, path: Path, content: bytes, put: Callable[[str, str | os.PathLike[str]], None]
     ) -> None:
-        """Write to the side, then `put` it in place."""
+        """Write a temporary file, then `put` it in place."""
         descriptor, name = tempfile.mkstemp(dir=self.folder, prefix=UNFINISHED)
         try:
             with os.fdopen(descriptor, "wb") as file:

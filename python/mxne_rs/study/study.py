@@ -1,4 +1,4 @@
-"""Sweeps: parts that do not depend on each other, solved here or on any backend of joblib."""
+"""Describe a sweep: keys of independent parts, the functions that solve them, its cost."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments.convert import shown
+from .._arguments.convert import quoted
 from .._core import __version__
 
 #: What a part answers: arrays by name.
@@ -26,7 +26,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def _source(function: Callable[..., Any]) -> list[str]:
-    """A function's name, and its text where it can be had."""
+    """Return a function's name, and its source text where available."""
     name = f"{function.__module__}.{function.__qualname__}"
     try:
         return [name, inspect.getsource(function)]
@@ -36,7 +36,7 @@ def _source(function: Callable[..., Any]) -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """A sweep.
+    """A sweep of parts that do not depend on each other.
 
     Attributes
     ----------
@@ -79,24 +79,24 @@ class Study:
     n_solves: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse what would be lost later."""
+        """Check keys and arrays, which the store depends on."""
         if isinstance(self.keys, str) or not isinstance(self.keys, Sequence):
-            raise TypeError(f"keys is {shown(self.keys)}; give a list of names")
+            raise TypeError(f"keys is {quoted(self.keys)}; give a list of names")
         for key in self.keys:
             if not isinstance(key, str) or not NAME.fullmatch(key):
                 raise ValueError(
-                    f"keys holds {shown(key)}; give names of up to 100 letters, digits, '.', '_' "
+                    f"keys holds {quoted(key)}; give names of up to 100 letters, digits, '.', '_' "
                     "and '-', the first a letter or a digit"
                 )
         if len(set(self.keys)) < len(self.keys):
             raise ValueError("keys holds a name twice; give each part a name of its own")
         for name, array in self.arrays.items():
             if not isinstance(array, np.ndarray) or array.dtype.hasobject:
-                raise TypeError(f"arrays[{name!r}] is {shown(array)}; give an array of numbers")
+                raise TypeError(f"arrays[{name!r}] is {quoted(array)}; give an array of numbers")
 
     @cached_property
     def fingerprint(self) -> str:
-        """What tells this study from another."""
+        """Checksum that tells this study from another."""
         digest = hashlib.sha256()
         functions = [_source(one) for one in (self.prepare, self.solve)]
         head = [__version__, self.name, functions, dict(self.settings), sorted(self.arrays)]
@@ -111,7 +111,7 @@ class Study:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a sweep is going to take.
+    """The expected cost of a sweep.
 
     Attributes
     ----------
@@ -138,7 +138,7 @@ class Cost:
     seconds: float
 
     def __str__(self) -> str:
-        """One line."""
+        """Return the cost on one line."""
         time_left = (
             f"{self.seconds:.0f} s" if self.seconds < 600 else f"{self.seconds / 60:.0f} min"
         )

@@ -1,4 +1,4 @@
-"""Workers of a sweep: threads of this process, or any backend of joblib."""
+"""Solve the parts of a sweep on threads of this process, or on any backend of joblib."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments.convert import shown
+from .._arguments.convert import quoted
 from .._progress import logger
 from ..solve.solution import ConvergenceWarning
 from .study import Part, Study
 
 #: Times in a row that a backend may fail without finishing a part.
-ATTEMPTS = 3
+MAX_FAILURES = 3
 
 
 #: Tasks for each worker: few enough to be cheap, enough for the last ones not to wait long.
-TASKS = 8
+TASKS_PER_WORKER = 8
 
 
 def solve_on_threads(
     study: Study, prepared: Any, left: Sequence[str], n_workers: int
 ) -> Iterator[tuple[str, Part]]:
-    """On threads of this process: a solve holds no lock."""
+    """Solve parts on threads of this process (a solve releases the GIL)."""
     pool = ThreadPoolExecutor(n_workers, thread_name_prefix="mxne_rs")
     keys = iter(left)
 
@@ -56,7 +56,7 @@ def solve_on_threads(
 def solve_on_backend(
     study: Study, left: Sequence[str], parallel: Any, n_workers: int
 ) -> Iterator[tuple[str, Part]]:
-    """On the workers of a backend of joblib; what a lost one was working on is solved again."""
+    """Solve parts on a backend of joblib; those of a lost worker are solved again."""
     import joblib
 
     fingerprint, names = study.fingerprint, sorted(study.arrays)
@@ -64,12 +64,12 @@ def solve_on_backend(
     missing = dict.fromkeys(left)
     failures = 0
     while missing:
-        size = max(1, len(missing) // (TASKS * n_workers))
+        size = max(1, len(missing) // (TASKS_PER_WORKER * n_workers))
         keys = list(missing)
         functions = (study.prepare, study.solve, dict(study.settings))
         # Arrays by themselves: that is how joblib sends them once.
         tasks = [
-            joblib.delayed(_work)(fingerprint, functions, keys[i : i + size], names, *arrays)
+            joblib.delayed(_solve_parts)(fingerprint, functions, keys[i : i + size], names, *arrays)
             for i in range(0, len(keys), size)
         ]
         answers = parallel(tasks)
@@ -80,16 +80,16 @@ def solve_on_backend(
                     del missing[key]
                     yield key, part
                 if error is not None:
-                    raise _Raised(error)
-        except _Raised as raised:
+                    raise _PartError(error)
+        except _PartError as raised:
             raise raised.error from None
         except Exception as error:
             # Not an error of a part, those come as answers: a worker is gone.
             failures += 1
-            logger.warning(f"{study.name}: a worker was lost ({shown(error)}); going on")
-            if failures == ATTEMPTS:
+            logger.warning(f"{study.name}: a worker was lost ({quoted(error)}); going on")
+            if failures == MAX_FAILURES:
                 raise RuntimeError(
-                    f"{study.name}: the backend failed {ATTEMPTS} times in a row without "
+                    f"{study.name}: the backend failed {MAX_FAILURES} times in a row without "
                     "finishing a part; see its log, and the memory of its workers"
                 ) from error
         finally:
@@ -97,8 +97,8 @@ def solve_on_backend(
                 answers.close()
 
 
-class _Raised(Exception):
-    """What a part raised, told from what a backend raises."""
+class _PartError(Exception):
+    """An error that a part raised, distinguished from errors of the backend."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(error)
@@ -109,14 +109,14 @@ class _Raised(Exception):
 _prepared: dict[str, Any] = {}
 
 
-def _work(
+def _solve_parts(
     fingerprint: str,
     functions: tuple[Any, Any, Mapping[str, Any]],
     keys: Iterable[str],
     names: Sequence[str],
     *arrays: NDArray[Any],
 ) -> tuple[list[tuple[str, Part]], Exception | None]:
-    """On a worker: some parts, and what kept it from the rest."""
+    """Solve some parts on a worker; return them with the error that stopped it, if any."""
     prepare, solve, settings = functions
     found: list[tuple[str, Part]] = []
     try:
@@ -133,10 +133,10 @@ def _work(
 
 
 def solve_part(solve: Callable[[Any, str], Any], prepared: Any, key: str) -> Part:
-    """A part as it will be kept: arrays by name, whoever solved it."""
+    """Solve a part; return its arrays by name, checked."""
     found = solve(prepared, key)
     if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
-        raise TypeError(f"part {key!r} is {shown(found)}; solve has to return arrays by name")
+        raise TypeError(f"part {key!r} is {quoted(found)}; solve has to return arrays by name")
     part = {name: np.asarray(value) for name, value in found.items()}
     for name, array in part.items():
         if array.dtype.hasobject:
@@ -145,7 +145,7 @@ def solve_part(solve: Callable[[Any, str], Any], prepared: Any, key: str) -> Par
 
 
 def read_only(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Views that cannot be written to: they are the caller's, or shared."""
+    """Return read-only views: the arrays are shared with the caller or other workers."""
     views = {name: array.view() for name, array in arrays.items()}
     for view in views.values():
         view.flags.writeable = False
@@ -153,7 +153,7 @@ def read_only(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
 
 
 def picklable(error: Exception) -> Exception:
-    """The exception, or where it cannot be sent to another process what it says."""
+    """Return the error, or a RuntimeError with its traceback where it cannot be pickled."""
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:
@@ -163,7 +163,7 @@ def picklable(error: Exception) -> Exception:
 
 @contextlib.contextmanager
 def without_warnings() -> Iterator[None]:
-    """Hundreds of parts count what fell short; they do not warn."""
+    """Suppress ConvergenceWarning: parts count unconverged solves themselves."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield

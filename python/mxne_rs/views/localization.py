@@ -1,4 +1,4 @@
-"""The picture of a localization: where sources are, what they do, how well they fit the sensors."""
+"""Draw a localization: positions of sources, their time courses, and the fit to the sensors."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._axes import GREY, LEFT, along_time, annotate, blank_figure, plain, plain_words
+from .._axes import GREY, LEFT, annotate, blank_figure, set_time_axis, style_axes, without_latex
 from ..inverse.localization import Localization
-from .table import SourceRow, in_head, source_table
+from .table import SourceRow, source_table, to_head_coordinates
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +56,7 @@ CAPTION = (
 DIRECTION_LENGTH = 16.0
 
 
-@plain_words()
+@without_latex()
 def draw(
     localization: Localization,
     path: str | os.PathLike[str] | None = None,
@@ -64,7 +64,7 @@ def draw(
     dipoles: Sequence[Any] | None = None,
     residual: Any = None,
 ) -> Figure:
-    """Draw a localization: locations, time courses, measured against fitted sensors.
+    """Draw a localization: locations, time courses, measured beside explained sensors.
 
     Parameters
     ----------
@@ -207,7 +207,7 @@ def _draw_locations(
 def draw_head(axes: Axes, forward: Any, view: View) -> None:
     """Draw all locations in grey, seen from one side, with names for the axes and their ends."""
     title, horizontal, vertical, ends = view
-    cloud = 1000 * np.asarray(in_head(forward, forward["source_rr"]))
+    cloud = 1000 * np.asarray(to_head_coordinates(forward, forward["source_rr"]))
     axes.scatter(
         cloud[:, horizontal],
         cloud[:, vertical],
@@ -233,13 +233,13 @@ def draw_head(axes: Axes, forward: Any, view: View) -> None:
             fontsize=10,
             color=GREY,
         )
-    plain(axes)
+    style_axes(axes)
 
 
 def draw_time_courses(axes: Axes, dipoles: Sequence[Any], rows: Sequence[SourceRow]) -> None:
     """Draw the amplitude of each source over time in nAm."""
     axes.axhline(0, color="0.8", linewidth=0.8)
-    marker = along_time(axes, 1000 * dipoles[0].times) if rows else ""
+    marker = set_time_axis(axes, 1000 * dipoles[0].times) if rows else ""
     for row in reversed(rows):
         dipole = dipoles[row.index]
         named = _is_named(row)
@@ -290,7 +290,7 @@ def draw_time_courses(axes: Axes, dipoles: Sequence[Any], rows: Sequence[SourceR
     axes.set_title("source amplitudes", fontsize=11, pad=4)
     axes.set_xlabel("time (ms)", fontsize=9.5, color=GREY)
     axes.set_ylabel("amplitude (nAm)", fontsize=9.5, color=GREY)
-    plain(axes)
+    style_axes(axes)
 
 
 def _draw_sensors(pair: tuple[Axes, Axes], measured: Any, residual: Any, kind: str) -> None:
@@ -306,7 +306,7 @@ def _draw_sensors(pair: tuple[Axes, Axes], measured: Any, residual: Any, kind: s
     # In a mixed order, so that neither side covers the other.
     order = np.random.default_rng(0).permutation(len(picks))
     for axes, lines, what in zip(pair, (data, fit), ("measured", "explained"), strict=True):
-        marker = along_time(axes, times)
+        marker = set_time_axis(axes, times)
         for index in order:
             axes.plot(
                 times,
@@ -320,7 +320,7 @@ def _draw_sensors(pair: tuple[Axes, Axes], measured: Any, residual: Any, kind: s
             )
         axes.set_ylim(-reach, reach)
         axes.text(0.03, 0.97, what, transform=axes.transAxes, fontsize=8.5, color=GREY, va="top")
-        plain(axes)
+        style_axes(axes)
     pair[0].set_title(f"{len(picks)} {name} ({unit})", fontsize=10, pad=4)
     pair[0].tick_params(labelbottom=False)
     pair[1].set_xlabel("time (ms)", fontsize=9.5, color=GREY)

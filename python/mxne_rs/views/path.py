@@ -1,4 +1,4 @@
-"""The picture of a path: sources against alpha."""
+"""Draw a path: sources against alpha."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._arguments.convert import Floats
-from .._axes import GREY, LEFT, PERCENT, annotate, blank_figure, falling, plain, plain_words
+from .._axes import (
+    GREY,
+    LEFT,
+    PERCENT,
+    annotate,
+    blank_figure,
+    set_alpha_axis,
+    style_axes,
+    without_latex,
+)
 from ..inverse.localization import Localization
 from .localization import COLOURS, WEAK_COLOUR
 from .table import source_table
@@ -32,9 +41,9 @@ CAPTION = (
 SHORT_COLOUR = "#B2182B"
 
 
-@plain_words()
+@without_latex()
 def draw_path(found: Sequence[Localization], path: str | os.PathLike[str] | None = None) -> Figure:
-    """Draw number of sources, explained variance and peak amplitudes against falling alpha.
+    """Draw number of sources, explained variance and peak amplitudes against alpha.
 
     Parameters
     ----------
@@ -85,10 +94,10 @@ def draw_path(found: Sequence[Localization], path: str | os.PathLike[str] | None
         axes.plot(percents[short], values[short], "X", color=SHORT_COLOUR, markersize=8, zorder=4)
         axes.set_ylim(bottom=0)
         axes.set_ylabel(label, fontsize=9.5, color=GREY)
-        plain(axes)
+        style_axes(axes)
     panels[0].yaxis.get_major_locator().set_params(integer=True)
     _draw_amplitudes(panels[2], percents, found)
-    falling(panels[2], percents, PERCENT)
+    set_alpha_axis(panels[2], percents, PERCENT)
     annotate(figure, found[0].name, _summary(found), CAPTION)
     if path is not None:
         figure.savefig(path)
@@ -136,7 +145,7 @@ def _draw_amplitudes(axes: Axes, percents: Floats, found: Sequence[Localization]
         )
     axes.set_ylim(bottom=0)
     axes.set_ylabel("peak amplitude (nAm)", fontsize=9.5, color=GREY)
-    plain(axes)
+    style_axes(axes)
     if not courses:
         return
     handles, labels = axes.get_legend_handles_labels()
@@ -158,7 +167,7 @@ def _draw_amplitudes(axes: Axes, percents: Floats, found: Sequence[Localization]
 
 
 def _amplitudes(found: Sequence[Localization]) -> tuple[dict[int, Floats], dict[int, str]]:
-    """Peak amplitudes in nAm over the path, and the name, of each location that is ever active."""
+    """Return peak amplitudes (nAm) along the path, and a name, of each location ever active."""
     courses: dict[int, Floats] = {}
     names: dict[int, str] = {}
     on_cortex = found[0].forward["src"].kind == "surface"
@@ -174,7 +183,7 @@ def _amplitudes(found: Sequence[Localization]) -> tuple[dict[int, Floats], dict[
 
 
 def _without_absence(course: Floats) -> Any:
-    """Zeros only beside what is not zero: a line rises from the axis, and does not run along it."""
+    """Drop zeros but those next to a nonzero value: a line starts and ends on the axis."""
     present = course > 0
     near = present.copy()
     near[1:] |= present[:-1]

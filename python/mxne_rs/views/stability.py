@@ -1,4 +1,4 @@
-"""The picture of stability: probabilities on the head and along alpha."""
+"""Draw a stability: selection probabilities on the head and along alpha."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._axes import GREY, blank_figure, falling, plain, plain_words
+from .._axes import GREY, blank_figure, set_alpha_axis, style_axes, without_latex
 from .localization import COLOURS, VIEWS, draw_head
-from .table import in_head
+from .table import to_head_coordinates
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -26,7 +26,7 @@ CAPTION = (
 N_NAMED = 7
 
 
-@plain_words()
+@without_latex()
 def draw_stability(
     found: Any, index: int, threshold: float, path: str | os.PathLike[str] | None = None
 ) -> Figure:
@@ -54,7 +54,7 @@ def draw_stability(
     parts: Any = figure.subfigures(2, 1, height_ratios=[1.25, 1.0])
     upper, lower = parts
     heads = upper.subplots(1, len(VIEWS))
-    positions = 1000 * np.asarray(in_head(found.forward, found.forward["source_rr"]))
+    positions = 1000 * np.asarray(to_head_coordinates(found.forward, found.forward["source_rr"]))
     here = found.probability[index]
     strength = np.nan_to_num(found.amplitude[index])
     order = np.lexsort((found.probability.mean(axis=0), strength, here))[::-1]
@@ -101,12 +101,12 @@ def draw_stability(
     right.set_ylim(0, max(100, 1.05 * float(n_active.max())))
     right.set_ylabel("mean over resamples")
     for axes in (left, right):
-        falling(axes, found.alphas, "alpha (% of alpha_max of each resample)")
+        set_alpha_axis(axes, found.alphas, "alpha (% of alpha_max of each resample)")
         axes.axvline(found.alphas[index], color=GREY, linewidth=0.8, linestyle="--")
         if axes.get_legend_handles_labels()[1]:
             # Above the panel, where no curve is covered.
             axes.legend(fontsize=8, frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=3)
-        plain(axes)
+        style_axes(axes)
     figure.supxlabel(CAPTION, fontsize=8.5, color=GREY)
     if path is not None:
         figure.savefig(path)

@@ -1,4 +1,4 @@
-"""The table of sources: what a scientist reads first."""
+"""List sources and paths as tables, for a terminal or as tab-separated values."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def source_table(
     """
     if dipoles is None:
         dipoles = localization.dipoles()[0]
-    everywhere = places_of(localization.forward)
+    everywhere = hemispheres_and_vertices(localization.forward)
     places = [everywhere[location] for location in np.flatnonzero(localization.active)]
     peaks = [int(np.argmax(np.abs(dipole.amplitude))) for dipole in dipoles]
     strengths = [
@@ -113,7 +113,10 @@ def source_table(
     rows, drops = [], localization.drops
     for number, index in enumerate(np.argsort(strengths, kind="stable")[::-1], start=1):
         dipole, peak, (side, vertex) = dipoles[index], peaks[index], places[index]
-        x, y, z = (1000 * float(value) for value in in_head(localization.forward, dipole.pos[0]))
+        x, y, z = (
+            1000 * float(value)
+            for value in to_head_coordinates(localization.forward, dipole.pos[0])
+        )
         if not side:
             side = side_of(x)
         rows.append(
@@ -155,7 +158,7 @@ def format_table(rows: Sequence[SourceRow]) -> str:
     drop: points of explained variance lost if this source is set to zero and the others stay
     MNE gof: the dipole's share, as MNE splits it, of what all sources explain at its peak
     """
-    lines = [[heading for heading, _ in COLUMNS], *(cells(row) for row in rows)]
+    lines = [[heading for heading, _ in COLUMNS], *(row_texts(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
     # Room for a sign, so that tables of different runs line up.
     widths[2:5] = [max(width, 5) for width in widths[2:5]]
@@ -192,12 +195,12 @@ def write_table(rows: Sequence[SourceRow], path: str | os.PathLike[str]) -> None
     ['1', 'left', '-49.8']
     """
     lines = ["\t".join(heading for _, heading in COLUMNS)]
-    lines += ["\t".join(cells(row)) for row in rows]
+    lines += ["\t".join(row_texts(row)) for row in rows]
     Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def cells(row: SourceRow) -> list[str]:
-    """Return the row as the texts of its columns."""
+def row_texts(row: SourceRow) -> list[str]:
+    """Return a row as the texts of its columns."""
     numbers = (*row.position, row.peak_amplitude, row.peak_time, 100 * row.drop, row.mne_gof)
     # Adding 0 turns the -0.0 that rounding leaves into 0.0.
     return [
@@ -208,7 +211,7 @@ def cells(row: SourceRow) -> list[str]:
     ]
 
 
-def places_of(forward: Any) -> list[tuple[str, int]]:
+def hemispheres_and_vertices(forward: Any) -> list[tuple[str, int]]:
     """Return (hemisphere or '', vertex number) of each location."""
     names: list[tuple[str, int]] = []
     for space in forward["src"]:
@@ -224,8 +227,8 @@ def side_of(x: float) -> str:
     return "middle" if abs(x) < MIDLINE else "left" if x < 0 else "right"
 
 
-def in_head(forward: Any, position: Any) -> Any:
-    """Bring positions (..., 3) of a forward solution to head coordinates, in m."""
+def to_head_coordinates(forward: Any, position: Any) -> Any:
+    """Transform positions (..., 3) of a forward solution to head coordinates, in m."""
     if int(forward["coord_frame"]) == 4:  # FIFFV_COORD_HEAD
         return position
     import mne
@@ -270,7 +273,7 @@ def format_path(found: Sequence[Localization]) -> str:
     >>> [line.split()[:2] for line in format_path(found).splitlines()[1:]]
     [['100', '0'], ['50', '2']]
     """
-    lines = [[heading for heading, _ in PATH_COLUMNS], *(_path_cells(one) for one in found)]
+    lines = [[heading for heading, _ in PATH_COLUMNS], *(_path_row_texts(one) for one in found)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(PATH_COLUMNS))]
     return "\n".join(
         "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
@@ -301,7 +304,7 @@ def write_path_table(found: Sequence[Localization], path: str | os.PathLike[str]
     ...         file.read().split()[:3]
     ['alpha_percent', 'n_sources', 'explained_variance_percent']
     """
-    lines = [[heading for _, heading in PATH_COLUMNS], *(_path_cells(one) for one in found)]
+    lines = [[heading for _, heading in PATH_COLUMNS], *(_path_row_texts(one) for one in found)]
     _write(path, lines)
 
 
@@ -330,7 +333,7 @@ def write_path_sources(found: Sequence[Localization], path: str | os.PathLike[st
     """
     lines = [["alpha_percent", *(heading for _, heading in COLUMNS)]]
     for one in found:
-        lines += [[_percent(one), *cells(row)] for row in source_table(one)]
+        lines += [[_percent(one), *row_texts(row)] for row in source_table(one)]
     _write(path, lines)
 
 
@@ -343,7 +346,7 @@ def _percent(one: Localization) -> str:
     return f"{one.alpha:.4g}"
 
 
-def _path_cells(one: Localization) -> list[str]:
+def _path_row_texts(one: Localization) -> list[str]:
     solution = one.solution
     settled = {None: "-", True: "yes", False: "no"}[solution.reweighting_converged]
     return [
