@@ -187,7 +187,7 @@ def check(description):
         words = str(warning.message)
         fine = (
             issubclass(warning.category, mxne_rs.ConvergenceWarning)
-            or "times alpha_max, from which on nothing is left" in words
+            or "times alpha_max, from which on there is no source" in words
             or "reweighting left none" in words
             or (name == "solve_sure" and words.startswith("SURE "))
         )

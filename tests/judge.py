@@ -154,7 +154,7 @@ def is_announced(verb: str, warning: warnings.WarningMessage) -> bool:
         announced = words.startswith("SURE ")
     else:
         announced = (
-            "times alpha_max, from which on nothing is left" in words
+            "times alpha_max, from which on there is no source" in words
             or "reweighting left none" in words
         )
     return announced or issubclass(warning.category, mxne_rs.ConvergenceWarning)

@@ -207,7 +207,7 @@ def test_1_4_sure_warnings_name_alpha_and_data(simulated: Any) -> None:
         mixed_norm(*simulated, rng=0, **options)
     texts = [str(one.message) for one in caught if one.category is mxne_rs.ConvergenceWarning]
     assert len(texts) == 1
-    assert "4 solves fell short" in texts[0]
+    assert "4 solves did not converge" in texts[0]
     assert "(30 % of alpha_max): " in texts[0]
     with pytest.warns() as caught:
         mne.inverse_sparse.mixed_norm(*simulated, random_state=0, solver="bcd", **options)

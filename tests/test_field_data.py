@@ -316,7 +316,7 @@ def test_a_covariance_with_a_name_twice(simulated: Inputs) -> None:
     evoked, forward, noise_cov = simulated
     twice = noise_cov.copy()
     twice["names"] = [noise_cov["names"][1], *noise_cov["names"][1:]]
-    with pytest.raises(ValueError, match="several rows of the name " + twice["names"][0]):
+    with pytest.raises(ValueError, match="several rows named " + twice["names"][0]):
         mixed_norm(evoked, forward, twice, 30)
 
 

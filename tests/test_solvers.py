@@ -181,7 +181,7 @@ def test_no_common_option_is_ignored(tilted: Any, name: str) -> None:
         elif options["depth"] is None:
             np.testing.assert_array_equal(power(**options), usual)
         else:
-            with pytest.raises(TypeError, match="has depth_weighting instead"):
+            with pytest.raises(TypeError, match="has no depth; give depth_weighting"):
                 power(**options)
 
 

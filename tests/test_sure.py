@@ -129,7 +129,7 @@ def test_warnings_name_alpha_and_data_set():
         mxne_rs.solve_sure(gain, data, [60.0, 20.0], rng=0, max_iter=1, tol=1e-12)
     texts = [str(one.message) for one in caught if one.category is mxne_rs.ConvergenceWarning]
     assert len(texts) == 1
-    first = r"4 solves fell short, the first: alpha 60 \([\d.]+ % of alpha_max\): "
+    first = r"4 solves did not converge, the first: alpha 60 \([\d.]+ % of alpha_max\): "
     assert re.match(first, texts[0])
 
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GREY = "0.35"
-#: The axis of alphas in percent.
+#: Label of an axis of alphas in percent.
 PERCENT = "alpha (% of the value that leaves no source)"
-#: Left edge of titles and captions, as a part of the width; characters of a title that fit.
+#: Left edge of titles and captions, as a part of the width; most characters of a title.
 LEFT, MAX_TITLE = 0.065, 90
 
 
@@ -35,7 +35,7 @@ def without_latex() -> Iterator[None]:
     try:
         from matplotlib import rc_context
     except ImportError:
-        # What is to be drawn says what to install.
+        # The drawing function itself raises the error that names the extra.
         yield
         return
     with rc_context({"text.usetex": False}):
@@ -45,7 +45,7 @@ def without_latex() -> Iterator[None]:
 def annotate(figure: Figure, name: str, summary: str, caption: str) -> None:
     """Write name and summary above the panels of a figure, and a caption below them."""
     name = name if len(name) <= MAX_TITLE else f"{name[: MAX_TITLE - 1]}…"
-    # A name is the user's: its dollars are no formula.
+    # The name comes from the user: a dollar sign in it starts no formula.
     figure.text(LEFT, 0.955, name, fontsize=16, fontweight="bold", va="center", parse_math=False)
     figure.text(LEFT, 0.922, summary, fontsize=10.5, color=GREY, va="center")
     figure.text(LEFT, 0.012, caption, fontsize=8.5, color=GREY, va="bottom", linespacing=1.4)
@@ -54,7 +54,7 @@ def annotate(figure: Figure, name: str, summary: str, caption: str) -> None:
 def set_time_axis(axes: Axes, times: Floats) -> str:
     """Limit a panel to the first and last time; return the marker of its lines.
 
-    A line of one sample is a point, and an axis without length has no limits.
+    One sample is drawn as a point, and leaves the limits to matplotlib.
     """
     if len(times) == 1:
         return "o"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-#: Numbers that are converted in one go: signals are answered in between.
+#: Numbers converted at a time; signals such as Ctrl-C are handled between chunks.
 CHUNK_SIZE = 1 << 21
 
 
@@ -54,7 +54,7 @@ def as_array(name: str, value: Any) -> NDArray[Any]:
         raise TypeError(
             f"{name} is a sparse {type(value).__name__}; give a dense array: {name}.toarray()"
         )
-    # Not np.ma, imported when first named: a child forked meanwhile would wait for that for ever.
+    # np.ma is imported when first named; a child forked during an import can deadlock on its lock.
     mask = getattr(value, "mask", None) if isinstance(value, np.ndarray) else None
     if mask is not None and np.any(mask):
         raise ValueError(f"{name} has masked entries; fill or drop them first")
@@ -89,16 +89,16 @@ def _converted(name: str, array: NDArray[Any]) -> Floats:
 
 
 def require_finite(name: str, array: Floats) -> None:
-    """Refuse NaN and infinities, naming the first."""
+    """Raise where an array holds NaN or infinity, naming the first."""
     # A finite sum means finite values; only where it is not is the array read again.
     with np.errstate(over="ignore", invalid="ignore"):
         suspicious = not math.isfinite(float(np.sum(array)))
     if not suspicious:
         return
-    # Looked at once: another thread may write to the array meanwhile.
-    for first in np.argwhere(~np.isfinite(array))[:1].tolist():
-        place = ", ".join(map(str, first))
-        raise ValueError(f"{name} holds {array[tuple(first)]} at [{place}]; remove it first")
+    # Searched once: another thread may write to the array meanwhile.
+    for index in np.argwhere(~np.isfinite(array))[:1].tolist():
+        place = ", ".join(map(str, index))
+        raise ValueError(f"{name} holds {array[tuple(index)]} at [{place}]; remove it first")
 
 
 def as_matrix(name: str, value: Any) -> Floats:
@@ -157,18 +157,18 @@ def integer(name: str, value: Any, remedy: str = "give an integer") -> int:
     """Return an integer, clipped to +-2^62 so that it fits into the compiled module."""
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
-    odd = isinstance(value, (bool, np.bool_, np.timedelta64))
-    if odd or not isinstance(value, (int, np.integer)):
+    is_excluded = isinstance(value, (bool, np.bool_, np.timedelta64))
+    if is_excluded or not isinstance(value, (int, np.integer)):
         raise TypeError(f"{name} is {quoted(value)}, not an integer; {remedy}")
     return max(min(int(value), 2**62), -(2**62))
 
 
 def as_number(name: str, value: Any, remedy: str, *, zero: bool = False) -> float:
     """Return a finite positive number (with ``zero``, also 0)."""
-    found = number(name, value, remedy)
-    if not math.isfinite(found) or found < 0 or (found == 0 and not zero):
+    converted = number(name, value, remedy)
+    if not math.isfinite(converted) or converted < 0 or (converted == 0 and not zero):
         raise ValueError(f"{name} is {quoted(value)}; {remedy}")
-    return found
+    return converted
 
 
 def as_numbers(name: str, value: Any, count: int, counted: str, remedy: str) -> Floats:
@@ -186,10 +186,10 @@ def as_numbers(name: str, value: Any, count: int, counted: str, remedy: str) -> 
 def as_count(name: str, value: Any, least: int) -> int:
     """Return an integer that is at least ``least``."""
     remedy = f"give an integer of at least {least}"
-    found = integer(name, value, remedy)
-    if found < least:
+    converted = integer(name, value, remedy)
+    if converted < least:
         raise ValueError(f"{name} is {quoted(value)}; {remedy}")
-    return found
+    return converted
 
 
 def as_flag(name: str, value: Any) -> bool:

@@ -18,7 +18,7 @@ from ..solve.solution import Solution, warn_if_short
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: What the values of each method are.
+#: Label of the values of each method.
 LABELS = {
     "sure": "estimated risk",
     "cv": "error on held-out sensors",
@@ -36,33 +36,33 @@ CHOICE_COLOUR = "#D55E00"
 class AlphaChoice:
     """The result of :func:`choose_alpha`.
 
-    The curves are of all the data and have a value for each alpha. Of the method "map" the alphas
-    are the steps of its fixed point, and the curves those of their MxNE.
+    The curves are of all the data and have a value for each alpha. For the method "map" the alphas
+    are the iterates of its fixed point, and the curves are of MxNE.
 
     Attributes
     ----------
     method : str
-        How alpha was chosen.
+        Name of the method.
     alpha : float
         The choice, absolute.
     index : int
         Its position in ``alphas``.
     alphas : array, shape (n_alphas,)
-        Those that were solved, absolute, falling.
+        The alphas that were solved, absolute, decreasing.
     values : array, shape (n_alphas,)
-        What the method looks at:
+        The quantity that the method decides by:
 
         - "sure": the estimate of ``|G X - G X_true|^2``
         - "cv": ``|M - G X|^2`` on the sensors left out, in units of ``|M|^2``
         - "stability": the bound on the expected number of false locations
-        - "map": the alpha that would follow
+        - "map": the next iterate of the fixed point
         - "discrepancy": ``|M - G X|^2`` in units of the power of the noise
         - "gof": ``1 - |M - G X|^2 / |M|^2``
         - "n_sources": active locations
 
-        NaN where a solve that it needs stopped before its gap was reached.
+        NaN where a solve that the value needs stopped before its gap was reached.
     target : float | None
-        What the values are compared with: ``max_false``, 1 (discrepancy), ``gof``,
+        The number that values are compared with: ``max_false``, 1 (discrepancy), ``gof``,
         ``n_sources``; None where the smallest value, or the fixed point, is the choice.
     n_active : array of int, shape (n_alphas,)
         Number of active locations.
@@ -71,16 +71,16 @@ class AlphaChoice:
     explained_variance : array, shape (n_alphas,)
         ``1 - |M - G X|^2 / |M|^2`` of each answer, not debiased.
     solution : Solution
-        The answer at the choice, on all the data. Where a solve fell short (see ``values``), its
-        ``status`` is that of the solve.
+        The answer at the choice, on all the data. Where any solve did not converge (see
+        ``values``), ``status`` is the status of that solve.
     at_edge : bool
-        Whether the choice would perhaps be another with more alphas: it is at an end of the grid,
-        or no alpha meets the target.
+        Whether a larger grid might change the choice: it is at an end of the grid, or no alpha
+        meets the target.
     frequencies : array, shape (n_alphas, n_locations) | None
-        Of "stability": the part of the resamples in which a location is active.
+        For "stability": the part of the resamples in which a location is active.
     stable : array of bool, shape (n_locations,) | None
-        Of "stability": locations whose frequency reaches the threshold at the choice or at a
-        larger alpha. The bound is on these, not on the support of ``solution``.
+        For "stability": locations whose frequency reaches the threshold at the choice or at a
+        larger alpha. The bound holds for these, not for the support of ``solution``.
 
     Examples
     --------
@@ -110,17 +110,17 @@ class AlphaChoice:
     stable: NDArray[np.bool_] | None = None
 
     def plot(self, axes: Axes | None = None) -> Axes:
-        """Draw the values against falling alpha, with the choice and the target.
+        """Draw the values against alpha, with the choice and the target.
 
         Parameters
         ----------
         axes : matplotlib.axes.Axes | None
-            Where to draw. None makes a new figure of pyplot.
+            Axes to draw on. None makes a new figure of pyplot.
 
         Returns
         -------
         axes : matplotlib.axes.Axes
-            What was drawn on; its figure is ``axes.figure``.
+            The axes drawn on; their figure is ``axes.figure``.
 
         Raises
         ------
@@ -143,7 +143,7 @@ class AlphaChoice:
             markeredgecolor=CHOICE_COLOUR, markeredgewidth=2, label=f"chosen: {self.alpha:.4g}",
         )  # fmt: skip
         if self.method == "stability":
-            # From zero to many times what is allowed.
+            # The bound reaches from zero to many times the target.
             axes.set_yscale("symlog", linthresh=self.target)
         if self.method in ("stability", "discrepancy", "n_sources"):
             axes.set_ylim(bottom=0)
@@ -168,10 +168,10 @@ class AlphaChoice:
         )
 
 
-#: A position; and the end of the grid beyond which the choice may be, if there is one.
+#: A position on the grid, and the end of the grid beyond which the choice may lie, if any.
 GridPosition = tuple[int, Literal["upper", "lower"] | None]
 
-#: What to do where the choice is at an end of the grid.
+#: The advice where the choice is at an end of the grid.
 ADVICE = {
     "cv": {
         "upper": "no source predicts the sensors left out: are gain and data whitened?",
@@ -226,15 +226,16 @@ def choice_on_grid(
     path: Path,
     values: Floats,
     target: float | None,
-    place: GridPosition,
-    short: tuple[str, ...],
+    position: GridPosition,
+    failures: tuple[str, ...],
 ) -> AlphaChoice:
     """Make the AlphaChoice of a grid position; warn where that is an end of the grid."""
-    index, end = place
+    index, end = position
     solution = path[index]
-    if short:
-        # As for `solve_sure`: not the choice that was asked for, even where certified.
-        solution = replace(solution, status=short[-1])
+    if failures:
+        # As in `solve_sure`: without the failed solves the choice may be another, so that the
+        # status says so even where the chosen answer itself converged.
+        solution = replace(solution, status=failures[-1])
     elif solution.emptied:
         warn_if_short(solution)
     elif end is not None:

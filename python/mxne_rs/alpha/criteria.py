@@ -24,15 +24,15 @@ class Problem(NamedTuple):
     trials: Floats | None
     request: Request
     rounds: Rounds
-    #: Seconds that are left of the time limit, if there is one.
-    left: Callable[[], float | None]
+    #: Seconds left of the time limit, if there is one.
+    seconds_left: Callable[[], float | None]
     verbose: Any
 
     def options(self) -> dict[str, Any]:
         """Return the keywords of every solve."""
         names = ("weights", "tol", "max_iter", "solver", "active_set_size", "n_threads")
         options = {name: getattr(self.request, name) for name in names}
-        return {**options, "time_limit": self.left(), "verbose": self.verbose}
+        return {**options, "time_limit": self.seconds_left(), "verbose": self.verbose}
 
     def path(self, gain: Gain, data: Floats, grid: Floats) -> Path:
         """Solve along a grid."""
@@ -43,7 +43,7 @@ class Selection(NamedTuple):
     """Selection frequencies and bounds over resamples of the trials."""
 
     path: Path
-    short: tuple[str, ...]
+    failures: tuple[str, ...]
     bounds: Floats
     frequencies: Floats
 
@@ -75,25 +75,25 @@ def held_out_errors(
 ) -> tuple[Floats, tuple[str, ...]]:
     """Compute ``|M - G X|^2 / |M|^2``, each row of G X predicted without that sensor.
 
-    Alpha goes with the number of sensors, so that the penalty keeps its weight beside the data.
+    Alpha is scaled with the number of sensors, so that the penalty keeps its weight.
     """
     gain, data = problem.gain, problem.data
     sensors = np.arange(gain.n_sensors)
     columns = gain.columns(np.arange(gain.n_locations))
     scale = largest_magnitude(data)
     errors = np.zeros(len(grid))
-    short: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
     for left_out in np.array_split(draws.permutation(len(sensors)), n_folds):
         kept = np.setdiff1d(sensors, left_out)
         fold, train = Gain(columns[kept], gain.n_orient), data[kept]
         path = problem.path(fold, train, grid * (len(kept) / len(sensors)))
-        short += unconverged_statuses(path)
+        failures += unconverged_statuses(path)
         for i, one in enumerate(path):
             rows = np.repeat(one.active_set, gain.n_orient)
             x = amplitudes(fold, train, one, debias)
             residual = data[left_out] - columns[np.ix_(left_out, rows)] @ x
             errors[i] += np.sum((residual / scale) ** 2) if one.converged else np.nan
-    return errors / (float(np.sum((data / scale) ** 2)) or 1.0), short
+    return errors / (float(np.sum((data / scale) ** 2)) or 1.0), failures
 
 
 def false_bounds(
@@ -111,20 +111,20 @@ def false_bounds(
             for number, outcome in enumerate(outcomes)
         ]
     frequencies = np.zeros((len(grid), gain.n_locations))
-    found = np.zeros(len(grid))
+    n_selected = np.zeros(len(grid))
     for path in paths[1:]:
-        seen, complete = np.zeros(gain.n_locations, dtype=bool), True
+        selected, complete = np.zeros(gain.n_locations, dtype=bool), True
         for i, one in enumerate(path):
-            seen |= one.active_set
+            selected |= one.active_set
             complete &= one.converged
-            found[i] += seen.sum() if complete else np.nan
+            n_selected[i] += selected.sum() if complete else np.nan
             frequencies[i] += one.active_set
     weights = request.weights
     possible = gain.n_locations if weights is None else max(int(np.isfinite(weights).sum()), 1)
-    bounds = expected_false(found / n_resamples, possible, threshold)
+    bounds = expected_false(n_selected / n_resamples, possible, threshold)
     return Selection(
         path=paths[0],
-        short=unconverged_statuses(*paths),
+        failures=unconverged_statuses(*paths),
         bounds=where_converged(paths[0], bounds),
         frequencies=frequencies / n_resamples,
     )
@@ -147,9 +147,9 @@ def _label(number: int) -> Callable[[float], str]:
     return lambda alpha: f"alpha {alpha:.4g}{where}: "
 
 
-#: Frequency from which on a location is stable.
+#: Smallest frequency of a stable location.
 THRESHOLD = 0.9
-#: Part of the trials in a resample: what the bound on false selections is proved for.
+#: Part of the trials in a resample: the bound on false selections is proved for halves.
 SUBSAMPLE = 0.5
 
 

@@ -50,11 +50,11 @@ def by_map(problem: Problem, levels: Floats) -> AlphaChoice:
     if solution.converged and not settled:
         change = 100 * abs(following / solution.alpha - 1)
         warn(
-            f"method 'map' still changed alpha by {change:.2g} % in step {len(steps)}, its last: "
+            f"method 'map' still changed alpha by {change:.2g} % in step {len(steps)}, the last: "
             "choose another method",
             RuntimeWarning,
         )
-    # Steps have one direction but for the tolerance of the solves; of equal alphas the last stays.
+    # Alphas are monotonic but for the tolerance of the solves; of equal ones the last is kept.
     by_alpha = {one.alpha: (one, after) for one, after in steps}
     alphas = sorted(by_alpha, reverse=True)
     index = alphas.index(solution.alpha)
@@ -78,11 +78,11 @@ def by_cv(problem: Problem, grid: Floats, n_folds: Any, debias: bool, rng: Any) 
     n_sensors = problem.gain.n_sensors
     if count > n_sensors:
         raise ValueError(f"n_folds is {count}, but gain has {n_sensors} sensors; give no more")
-    errors, short = held_out_errors(problem, grid, count, random_stream(rng), debias)
+    errors, failures = held_out_errors(problem, grid, count, random_stream(rng), debias)
     path = problem.path(problem.gain, problem.data, grid)
     values = where_converged(path, errors)
     return choice_on_grid(
-        "cv", path, values, None, at_smallest_value(values), short + unconverged_statuses(path)
+        "cv", path, values, None, at_smallest_value(values), failures + unconverged_statuses(path)
     )
 
 
@@ -114,11 +114,13 @@ def by_stability(
             f"subsample is {quoted(subsample)}, which is all of {len(trials)} trials; give less, "
             "or more trials"
         )
-    found = false_bounds(problem, grid, count, part, frequency, random_stream(rng))
-    place = at_smallest_alpha(found.bounds <= allowed)
-    choice = choice_on_grid("stability", found.path, found.bounds, allowed, place, found.short)
-    highest = found.frequencies[: choice.index + 1].max(axis=0)
-    return replace(choice, frequencies=found.frequencies, stable=highest >= frequency)
+    selection = false_bounds(problem, grid, count, part, frequency, random_stream(rng))
+    position = at_smallest_alpha(selection.bounds <= allowed)
+    choice = choice_on_grid(
+        "stability", selection.path, selection.bounds, allowed, position, selection.failures
+    )
+    highest = selection.frequencies[: choice.index + 1].max(axis=0)
+    return replace(choice, frequencies=selection.frequencies, stable=highest >= frequency)
 
 
 def by_discrepancy(problem: Problem, grid: Floats, levels: Floats, debias: bool) -> AlphaChoice:
@@ -145,13 +147,13 @@ def by_gof(problem: Problem, grid: Floats, gof: Any, debias: bool) -> AlphaChoic
 def by_n_sources(problem: Problem, grid: Floats, n_sources: Any) -> AlphaChoice:
     """Choose the smallest alpha with at most ``n_sources`` locations."""
     if n_sources is None:
-        raise ValueError("n_sources is None; method 'n_sources' needs how many there may be")
+        raise ValueError("n_sources is None; method 'n_sources' needs the largest number allowed")
     count = as_count("n_sources", n_sources, 1)
     path = problem.path(problem.gain, problem.data, grid)
     values = where_converged(path, path.n_active)
-    place = at_smallest_alpha(values <= count)
+    position = at_smallest_alpha(values <= count)
     return choice_on_grid(
-        "n_sources", path, values, float(count), place, unconverged_statuses(path)
+        "n_sources", path, values, float(count), position, unconverged_statuses(path)
     )
 
 
@@ -163,9 +165,9 @@ def _as_part(name: str, value: Any) -> float:
     return part
 
 
-#: The hyperprior counts as this many data sets, as in a stream whose alpha is tracked.
+#: Data sets that the hyperprior counts as, as in a stream whose alpha is tracked.
 PRIOR_DATA_SETS = 10.0
-#: A step that changes alpha by less than this part of it is the last one.
+#: Relative change of alpha below which the fixed point is reached.
 SETTLED_CHANGE = 1e-3
 MAX_STEPS = 100
 
@@ -173,8 +175,8 @@ MAX_STEPS = 100
 def fixed_point(problem: Problem, level: float) -> list[tuple[Solution, float]]:
     """Iterate to the fixed point; return each solution with the alpha that follows it.
 
-    Steps have one direction, because ``sum_s w_s |X_s|`` does not grow with alpha; near the end
-    they may turn within the tolerance of the solves.
+    ``level`` is the std of the noise. Alphas are monotonic, because ``sum_s w_s |X_s|`` does not
+    grow with alpha, up to the tolerance of the solves.
     """
     gain, data, weights = problem.gain, problem.data, problem.request.weights
     top = alpha_max(gain, data, weights=weights)
@@ -204,8 +206,8 @@ def next_alpha(
 ) -> float:
     """Compute ``level^2 (n + a - 1) / (sum_s w_s |X_s| + b)`` for n numbers of data.
 
-    ``a - 1`` is ``PRIOR_DATA_SETS n``, and b such that the mode of the hyperprior, ``level^2 (a - 1) / b``,
-    is half of ``top``.
+    ``a - 1`` is ``PRIOR_DATA_SETS n``, and b is such that the mode of the hyperprior,
+    ``level^2 (a - 1) / b``, is half of ``top``.
     """
     shape = int(solution.active_set.sum()), solution.n_orient * solution.sources.shape[1]
     blocks = solution.sources.reshape(shape)
@@ -213,6 +215,6 @@ def next_alpha(
     norms = np.linalg.norm(blocks / scale, axis=1)
     if weights is not None:
         norms = norms * weights[solution.active_set]
-    # Divided by the level once more, so that no square of it is lost.
+    # Numerator and denominator are divided by the level, whose square could underflow.
     norm = float(norms.sum()) * (scale / level)
     return level * ((1 + PRIOR_DATA_SETS) * n / (norm + 2 * PRIOR_DATA_SETS * n / (top / level)))

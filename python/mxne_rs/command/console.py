@@ -23,7 +23,7 @@ class Answer(NamedTuple):
     lines: Sequence[str] = ()
     """For stdout."""
     problems: Sequence[str] = ()
-    """One for each file that could not be written: where there are any, it has failed."""
+    """A line for each file that could not be written; any makes the command fail."""
     code: int = DONE
 
 
@@ -41,7 +41,7 @@ def warn(line: str | None) -> None:
 
 
 def quiet(command: str, verbose: bool = False) -> Any:
-    """Set MNE's log level while a command runs, or say that the command needs MNE."""
+    """Set MNE's log level while a command runs; without MNE raise that the command needs it."""
     mne = import_mne(command)
     return mne.utils.use_log_level("INFO" if verbose else "ERROR")
 
@@ -49,7 +49,7 @@ def quiet(command: str, verbose: bool = False) -> Any:
 @contextlib.contextmanager
 def tolerant_output() -> Iterator[None]:
     """Escape characters that a console cannot show, and ignore a closed reader."""
-    # A log that nobody reads any more is no reason for a traceback.
+    # Logging prints no traceback where the reader of stderr has gone.
     raised, logging.raiseExceptions = logging.raiseExceptions, False
     streams = [one for one in (sys.stdout, sys.stderr) if isinstance(one, io.TextIOWrapper)]
     before = [stream.errors for stream in streams]
@@ -78,9 +78,9 @@ def print_lines(lines: Sequence[str]) -> str | None:
             print("\n".join(lines), flush=True)
         return None
     except BrokenPipeError:
-        pass  # Whoever read has seen enough.
+        pass  # The reader, such as `head`, has closed the pipe: no error.
     except OSError as error:
         failure = f"stdout cannot be written: {error.strerror}"
-    # Python would complain when it flushes once more at its end.
+    # Python flushes stdout once more at exit, and would print an error there.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return failure

@@ -42,22 +42,22 @@ def make_folder(out: Path, option: str) -> None:
 class Results:
     """The files that a command writes into its folder.
 
-    Files are written to the side, in a hidden folder inside, and moved in place once they are
-    complete. A hidden list of what was written, with checksums, tells a later run what it may
-    remove: what an earlier run of the same command wrote, and nobody has changed since.
+    Files are written into a hidden folder inside, and moved in place once all are complete. A
+    hidden list of the files written, with checksums, tells a later run which ones to remove: those
+    of an earlier run of the same command that are unchanged since.
 
     Parameters
     ----------
     folder : pathlib.Path
         A folder that exists.
     command : str | None
-        Whose results these are: several commands may share a folder. None keeps no list, and
-        removes nothing.
+        Name of the command: several commands may share a folder. None keeps no list, and removes
+        nothing.
 
     Attributes
     ----------
     names : list of str
-        What this run has written.
+        Files that this run has written.
     problems : list of str
         A line for each file that could not be written.
 
@@ -82,26 +82,26 @@ class Results:
 
     @property
     def names(self) -> list[str]:
-        """Files in the order they were written; those of a subfolder as one."""
+        """Files in the order of writing; a subfolder counts as one."""
         parts = (name.partition("/") for name in self._written)
         tops = (f"{top}/" if rest else top for top, _, rest in parts)
         return list(dict.fromkeys(tops))
 
     def write(self, writers: Mapping[str, Writer], *, may_fail: bool = False) -> None:
-        """Write files, and remove those of earlier runs that are not written again.
+        """Write files, and remove files of earlier runs that are not written again.
 
         Parameters
         ----------
         writers : dict of str to callable
-            By the name of what it writes, a function that writes into the folder it is given.
-            Where one fails the others go on, and `problems` names its file.
+            Functions that write into the folder they are given, by name of file. Where one fails
+            the others continue, and `problems` names the file.
         may_fail : bool
-            Whether a failing disk is such a problem, too. Default: it changes nothing here.
+            Whether an error of the disk is such a problem, too. By default it raises.
 
         Raises
         ------
         NotWritten
-            Naming the file, where the disk fails; all files are as they were.
+            Naming the file, where the disk fails; all files are unchanged.
         """
         try:
             with tempfile.TemporaryDirectory(prefix=".mxne-rs-", dir=self.folder) as side:

@@ -37,15 +37,15 @@ examples:
 
 written to DIR:
   the source estimate (sources-*), dipoles/, residual-ave.fif, sources.tsv, localization.png and,
-  with --report, report.html; what an earlier 'localize' wrote there is removed, nothing else
+  with --report, report.html; files of an earlier 'localize' are removed, no others
 
 exit code: see 'mxne-rs --help'
 """,
 )
 ABOUT_PATH = (
-    "draw sources against alpha, to choose it",
-    "Localize at falling values of alpha, the regularisation; draw number of sources,\n"
-    "explained variance and amplitudes against it.",
+    "draw sources against alpha, to choose alpha",
+    "Localize at decreasing values of alpha, the regularisation; draw number of sources,\n"
+    "explained variance and amplitudes against alpha.",
     """\
 example:
   mxne-rs path --evoked auditory-ave.fif --condition "Left Auditory" --tmin 0.05 --tmax 0.15 \\
@@ -55,7 +55,7 @@ written to DIR:
   path.png           number of sources, explained variance, and peak amplitude of each source
   path.tsv           a line per alpha
   path-sources.tsv   a line per alpha and source
-  What an earlier 'path' wrote there is removed, nothing else.
+  Files of an earlier 'path' are removed, no others.
 
 exit code: see 'mxne-rs --help'
 """,
@@ -82,14 +82,14 @@ PART = (
     Option("--tmax S", "last time in s (default: all of the data)", values.seconds),
     Option(
         "--baseline S S",
-        "subtract the mean between these times in s, 'none' for an end of the data (default: as it "
-        "is in the file)",
+        "subtract the mean between these times in s, 'none' for an end of the data (default: no "
+        "change)",
         values.seconds_or_none,
     ),
 )
 MODEL = (
     *shared("--allow-small-alpha", "--reweights", "--amplitude-unit", "--loose", "--depth"),
-    Option("--no-debias", "leave amplitudes as the penalty shrinks them"),
+    Option("--no-debias", "do not undo the shrinkage of the amplitudes by the penalty"),
 )
 SOLVER = (
     Option(
@@ -100,53 +100,53 @@ SOLVER = (
     ),
     Option(
         "--tol GAP",
-        "relative duality gap to reach: how far the answer may be from the best one, as a part of "
-        "what no sources at all would cost",
+        "relative duality gap to reach: largest distance of the objective from its minimum, as a "
+        "fraction of the objective without sources",
         values.positive("a small positive number such as 1e-6"),
         default_of(solve_irmxne, "tol"),
     ),
     Option(
         "--maxit N",
-        "epochs of the solver at most, per convex problem: with --reweights 100 an alpha may take "
-        "100 times as many in all",
+        "maximum epochs of the solver per convex problem: with --reweights 100 an alpha may take "
+        "100 times as many in total",
         values.count(1),
         default_of(solve_irmxne, "max_iter"),
     ),
     Option(
         "--time-limit S",
-        "seconds that the solver may take in all; what it has by then is written (default: no "
-        "limit)",
+        "seconds that the solver may take in total; its answer at that time is written (default: "
+        "no limit)",
         values.duration,
     ),
 )
 GRID = "{}: N of them, evenly spaced in their logarithm (default: {:g} {:g} {})"
 ALPHA = Option(
     "--alpha PERCENT",
-    "regularisation in percent of the value that leaves no source: smaller gives more sources; "
-    "'sure' chooses it by Stein's unbiased risk estimate",
+    "regularisation in percent of the smallest value without a source: smaller gives more sources; "
+    "'sure' chooses alpha by Stein's unbiased risk estimate",
     values.percent("sure"),
-    # Few sources, and at once; SURE, which is the default of `localize`, takes tens of solves.
+    # Few sources in one solve; SURE, the default of `localize`, takes tens of solves.
     60.0,
 )
-#: Without defaults: one that is given is refused where alpha is.
+#: Options without defaults, so that one given together with an alpha can be refused.
 SURE = (
     Option(
         "--alphas FROM TO N",
-        GRID.format("percentages that are chosen from", *AUTO_GRID),
+        GRID.format("percentages to choose from", *AUTO_GRID),
         action=values.Grid,
     ),
     Option(
         "--sure-sigma SD",
-        "standard deviation of the noise in the whitened data, or 'nave' for that of an average of "
-        "white noise, 1 / sqrt(number of averages); higher chooses fewer sources (default: that of "
-        "the whitened data themselves: what no few sources explain is noise)",
+        "standard deviation of the noise in the whitened data, or 'nave' for that of averaged "
+        "white noise, 1 / sqrt(number of averages); higher gives fewer sources (default: that of "
+        "the whitened data themselves, an upper bound of the noise)",
         values.positive_or_nave,
     ),
     *shared("--rng", text=f"seed of the random directions (default: {SEED})", default=None),
 )
 PATH_ALPHAS = Option(
     "--alphas FROM TO N",
-    GRID.format("values of alpha, in percent of the one that leaves no source", *AUTO_GRID),
+    GRID.format("alphas, in percent of the smallest without a source", *AUTO_GRID),
     default=AUTO_GRID,
     action=values.Grid,
 )
@@ -157,7 +157,7 @@ def add_options(commands: Any) -> None:
     data = {"data (one of them)": DATA, "other files": FILES, "part of the data": PART}
     with_report = data | {"other files": (*FILES, REPORT)}
     model = {"model": (ALPHA, *MODEL), "with --alpha sure": SURE}
-    verbose = Option("--verbose", "show what is done, and progress")
+    verbose = Option("--verbose", "show log messages and progress")
     end = {"solver": SOLVER, "": (verbose,)}
     add_command(commands, "localize", run_localize, ABOUT_LOCALIZE, with_report | model | end)
     model = {"model": (*MODEL, PATH_ALPHAS)}
@@ -184,35 +184,37 @@ def run_localize(options: argparse.Namespace) -> Answer:
         if options.alpha == "sure":
             grid = np.geomspace(*options.alphas)
             sure = {"sure_alpha_grid": grid, "sure_sigma": options.sure_sigma, "rng": options.rng}
-        found = localize(*inputs, options.alpha, **(keywords | sure))
-        warn(doubt_line(found))
-        short = shortfall_line([found], options.maxit, options.time_limit)
-        if not found.active.any():
+        localization = localize(*inputs, options.alpha, **(keywords | sure))
+        warn(doubt_line(localization))
+        short = shortfall_line([localization], options.maxit, options.time_limit)
+        if not localization.active.any():
             Results(out, "localize").write({})
             if report is not None and report.exists():
-                warn(f"{report} is left as it was: it is not of this run")
-            return _answer_without_sources(short, _reason_without_sources(found))
-        answer = write_localization(found, out, report=report, settings=_settings(options, report))
+                warn(f"{report} is of an earlier run: this one localization no source to report")
+            return _answer_without_sources(short, _reason_without_sources(localization))
+        answer = write_localization(
+            localization, out, report=report, settings=_settings(options, report)
+        )
     warn(short)
     code = FAILED if incomplete else NOT_CONVERGED if short else DONE
     return answer._replace(code=code)
 
 
 def run_path(options: argparse.Namespace) -> Answer:
-    """Localize at falling alphas; write their tables and picture."""
+    """Localize at decreasing alphas; write tables and picture."""
     refuse_small(options)
     out = Path(options.out)
     with quiet("path", options.verbose):
         inputs, keywords = _arguments(options, _data(options))
         make_folder(out, "--out")
-        found = localize_path(*inputs, np.geomspace(*options.alphas), **keywords)
-        short = shortfall_line(found, options.maxit, options.time_limit)
-        if not any(one.active.any() for one in found):
+        localizations = localize_path(*inputs, np.geomspace(*options.alphas), **keywords)
+        short = shortfall_line(localizations, options.maxit, options.time_limit)
+        if not any(one.active.any() for one in localizations):
             Results(out, "path").write({})
             return _answer_without_sources(
                 short, "no source at any of these alphas: lower --alphas"
             )
-        answer = write_path(found, out)
+        answer = write_path(localizations, out)
     warn(short)
     return answer._replace(code=NOT_CONVERGED if short else DONE)
 
@@ -296,9 +298,9 @@ def _answer_without_sources(short: str | None, why: str) -> Answer:
     return Answer(code=NO_SOURCE)
 
 
-def _reason_without_sources(found: Localization) -> str:
+def _reason_without_sources(localization: Localization) -> str:
     """Say whether alpha is too high or reweighting removed all sources."""
-    at, count = f"at alpha {found.alpha:.4g}", found.solution.n_active_first
+    at, count = f"at alpha {localization.alpha:.4g}", localization.solution.n_active_first
     if not count:
         return f"no source {at}: lower --alpha"
     sources, removed = ("a source", "it") if count == 1 else (f"{count} sources", "them")

@@ -14,7 +14,7 @@ from ..inverse.mne_calls import private
 from .console import warn
 from .wording import WrongInput, one_line
 
-#: How `mne.what` calls the kinds of FIF files, and how a person does.
+#: Kinds of FIF files as `mne.what` names them, and in words.
 KINDS = {
     "evoked": "evoked responses",
     "epochs": "epochs",
@@ -29,7 +29,7 @@ KINDS = {
     "transform": "a coordinate transformation",
     "events": "events",
 }
-#: Samples of a recording above which it is said that all of them are used.
+#: Number of samples of a recording above which a warning says that all are used.
 MANY_SAMPLES = 20000
 
 
@@ -69,7 +69,7 @@ class File(NamedTuple):
         path = Path(self.path)
         if result.exists() and path.exists() and result.samefile(path):
             raise WrongInput(
-                f"{self} is a file that {result.parent} is to get anew; give another --out"
+                f"{self} would be replaced by a result in {result.parent}; give another --out"
             )
 
 
@@ -92,7 +92,7 @@ class DataSelection(NamedTuple):
         return max(start, float(times[0])), min(stop, float(times[-1]))
 
     def of(self, evoked: Any, given: File) -> Any:
-        """Apply the baseline and crop to the times asked for; the baseline may lie outside of these."""
+        """Apply the baseline, which may lie outside of the times asked for, then crop to these."""
         times, sfreq = evoked.times, evoked.info["sfreq"]
         if self.baseline is not None:
             start, stop = ("none" if end is None else f"{end:g}" for end in self.baseline)
@@ -138,7 +138,7 @@ def _forward_and_covariance(mne: Any, forward: File, noise_cov: File) -> tuple[A
 def read_live(forward: File, noise_cov: File, recording: File | None) -> tuple[Any, Any, Any]:
     """Read info, forward solution and noise covariance for ``stream``.
 
-    The info is that of a recording, or of the forward solution's sensors, all of them good.
+    Without a recording the info is that of the forward solution, with no bad channels.
     """
     import mne
 
@@ -168,9 +168,9 @@ def _evoked(mne: Any, given: File, condition: str | None) -> Any:
 def _decoded_name(name: str | None) -> str:
     """Decode the character references that MNE stores for letters beyond Latin-1."""
 
-    def letter(found: re.Match[str]) -> str:
-        number = int(found[1])
-        return chr(number) if 0xFF < number <= sys.maxunicode else found[0]
+    def letter(match: re.Match[str]) -> str:
+        number = int(match[1])
+        return chr(number) if 0xFF < number <= sys.maxunicode else match[0]
 
     return re.sub(r"&#(\d{3,7});", letter, name or "")
 
@@ -222,7 +222,7 @@ def _time_range(
     """Return first and last time, None being an end of the data; raise where they do not fit."""
     first, last = float(times[0]), float(times[-1])
     start, stop = (first if ends[0] is None else ends[0]), (last if ends[1] is None else ends[1])
-    # Half a sample of room: 0.0498 s is 0.05 s to whoever reads a plot.
+    # Half a sample of tolerance: 0.0498 s reads as 0.05 s in a plot.
     room = 0.5 / sfreq
     if start < first - room or stop > last + room or start > last + room or stop < first - room:
         raise WrongInput(f"{option} is outside of {given}, which reaches from {first:g} to "
@@ -253,8 +253,8 @@ def _check_channels(inputs: Inputs, given: str, at_forward: str, at_cov: str) ->
         if not names:
             raise WrongInput(
                 f"{given} and {other} have no channel in common: the first has "
-                f"{first_few(measured)}, the second {first_few(have)}; give files of the same recording, "
-                "or rename the channels"
+                f"{first_few(measured)}, the second {first_few(have)}; give files of the same "
+                "recording, or rename the channels"
             )
     if not common & set(noise_cov["names"]) - bads:
         raise WrongInput(
@@ -287,15 +287,15 @@ def _read_problem(name: str, kind: str, error: Exception) -> str:
     import mne
 
     try:
-        found = mne.what(name)
+        actual = mne.what(name)
     except Exception:
-        found = "unknown"
-    if found == kind:
+        actual = "unknown"
+    if actual == kind:
         return f"cannot be read: {one_line(error)}"
-    if found in KINDS:
-        return f"holds {KINDS[found]}; give a file with {KINDS[kind]}"
+    if actual in KINDS:
+        return f"holds {KINDS[actual]}; give a file with {KINDS[kind]}"
     kinds = "in a format that MNE reads" if kind == "raw" else "in MNE's FIF format"
-    # Others are stumbles of a reader over something that is not its format.
+    # Other errors come from parsing a file of another format, and say nothing to a user.
     tells = isinstance(error, (ImportError, OSError, RuntimeError, ValueError))
     reason = f" ({one_line(error)})" if tells else ""
     return f"is not readable{reason}; give a file with {KINDS[kind]} {kinds}"

@@ -40,7 +40,7 @@ def add_options(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> Answer:
-    """Write the files; say where the sources are, and a command that finds them."""
+    """Write the files; print the positions of the sources, and a command that finds them."""
     out = Path(options.out)
     make_folder(out, "--out")
     arguments = {"spacing": options.spacing, "rng": options.rng}

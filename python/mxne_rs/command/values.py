@@ -7,10 +7,10 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-#: Distances between the locations of a simulation in mm: finer ones fill the memory of a laptop, on
-#: coarser ones the true sources are no longer where they should be.
+#: Range of distances between locations of a simulation in mm: finer grids exceed the memory of a
+#: laptop, coarser ones have no location near the true sources.
 FINEST, COARSEST = 3.0, 20.0
-#: Units of irMxNE's amplitudes that have a name.
+#: Named units of irMxNE's amplitudes.
 AMPLITUDE_UNITS = ("relative", "largest", "mne", "gain")
 
 

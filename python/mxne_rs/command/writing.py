@@ -25,7 +25,7 @@ from .console import Answer
 from .folder import Results
 from .wording import one_line, unsettled_line
 
-#: The file of results that may be read again as data.
+#: The result that is an evoked response, which a user may localize again.
 RESIDUAL = "residual-ave.fif"
 
 
@@ -74,13 +74,13 @@ def write_localization(
 ) -> Answer:
     """Write a localization's files into an existing folder: numbers first, then pictures.
 
-    There is at least one source; of several conditions the first is written. What an earlier run
-    wrote there is removed. The report, which shows the settings, may be wanted elsewhere.
+    There is at least one source; of several conditions the first is written. Files of an earlier
+    run are removed. The report, which shows the settings, may go to another folder.
 
     Raises
     ------
     NotWritten
-        Where the disk fails; the folder is as it was.
+        Where the disk fails; the folder is unchanged.
     """
     outputs = LocalizationOutputs(localization)
     numbers: dict[str, Callable[[Path], Any]] = {
@@ -104,7 +104,7 @@ def write_localization(
     )
     elsewhere: list[str] = []
     if report is not None:
-        # Beside the others, or in a folder of its own, where it is left alone by other runs.
+        # In another folder the report is not listed, so that other runs do not remove it.
         beside = report.resolve().parent == out.resolve()
         place = results if beside else Results(report.parent, None)
         place.write(
@@ -136,24 +136,28 @@ def write_localization(
     return Answer(lines, results.problems)
 
 
-def write_path(found: Sequence[Localization], out: Path) -> Answer:
+def write_path(localizations: Sequence[Localization], out: Path) -> Answer:
     """Write a path's files as `write_localization` does: tables first, then the picture."""
     results = Results(out, "path")
     results.write(
         {
-            "path.tsv": lambda side: write_path_table(found, side / "path.tsv"),
-            "path-sources.tsv": lambda side: write_path_sources(found, side / "path-sources.tsv"),
+            "path.tsv": lambda side: write_path_table(localizations, side / "path.tsv"),
+            "path-sources.tsv": lambda side: write_path_sources(
+                localizations, side / "path-sources.tsv"
+            ),
         }
     )
-    results.write({"path.png": lambda side: draw_path(found, side / "path.png")}, may_fail=True)
-    evoked = found[0].evokeds[0]
+    results.write(
+        {"path.png": lambda side: draw_path(localizations, side / "path.png")}, may_fail=True
+    )
+    evoked = localizations[0].evokeds[0]
     start, stop = 1000 * evoked.times[0], 1000 * evoked.times[-1]
-    method = "MxNE" if found[0].solution.n_reweights is None else "irMxNE"
+    method = "MxNE" if localizations[0].solution.n_reweights is None else "irMxNE"
     lines = [
-        f"{found[0].name}, {start:.0f} to {stop:.0f} ms: {method} at {len(found)} alphas",
-        format_path(found),
-        _channels(found[0]),
-        *filter(None, [unsettled_line(found)]),
+        f"{localizations[0].name}, {start:.0f} to {stop:.0f} ms: {method} at {len(localizations)} alphas",
+        format_path(localizations),
+        _channels(localizations[0]),
+        *filter(None, [unsettled_line(localizations)]),
         f"wrote to {one_line(out)}: {', '.join(results.names)}",
     ]
     return Answer(lines, results.problems)
@@ -180,6 +184,6 @@ def write_estimate(stc: Any, out: Path) -> list[str]:
     if isinstance(stc, mne.VolSourceEstimate):
         stc.save(out / "sources-vl.stc", ftype="stc")
         return ["sources-vl.stc"]
-    # A mixed source space: MNE keeps it in HDF5, and says what to install where that is missing.
+    # MNE writes estimates of mixed source spaces as HDF5; without h5io its error names the package.
     stc.save(out / "sources", ftype="h5")
     return ["sources-stc.h5"]

@@ -11,8 +11,8 @@ import numpy as np
 from .._arguments.convert import Floats, as_count
 from .._arguments.warn import warn
 
-#: A variance below or above these parts of the median of its channel type is no noise. A channel
-#: that is too quiet carries the answer alone; one that is too loud hides the rank of the others.
+#: Range of plausible variances, relative to the median of the channel type: a channel with too
+#: little variance dominates the answer, one with too much hides the rank of the others.
 MIN_VARIANCE_RATIO, MAX_VARIANCE_RATIO = 1e-2, 1e4
 
 
@@ -40,19 +40,19 @@ def implausible_channels(info: Any, noise_cov: Any, names: Sequence[str]) -> lis
     twice = [name for name in names if counts[name] > 1]
     if twice:
         raise ValueError(
-            f"noise_cov has several rows of the name {first_few(twice)}; give each channel its own name"
+            f"noise_cov has several rows named {first_few(twice)}; give each channel its own name"
         )
     matrix = _square(noise_cov, names)
     finite = np.isfinite(matrix)
     if not finite.all():
-        # A channel of NaN spoils the rows of the others, but not their variances.
+        # One channel of NaN makes NaN in the rows of all others, but not in their variances.
         whole = np.diag(finite) if not np.diag(finite).all() else finite.all(axis=1)
         raise ValueError(
-            f"noise_cov holds NaN or infinity for {first_few(np.array(names)[~whole])}; estimate it "
-            "again from data without them, or mark these channels as bad"
+            f"noise_cov holds NaN or infinity for {first_few(np.array(names)[~whole])}; estimate "
+            "it again from data without them, or mark these channels as bad"
         )
     variances = dict(zip(names, np.diag(matrix), strict=True))
-    odd = []
+    implausible = []
     for kind, members in channels_by_type(info, names).items():
         values = np.array([variances[name] for name in members])
         if not (values > 0).any():
@@ -62,19 +62,19 @@ def implausible_channels(info: Any, noise_cov: Any, names: Sequence[str]) -> lis
                 "data that hold noise, or leave these channels out"
             )
         parts = values / np.median(values[values > 0])
-        odd += [
+        implausible += [
             (name, part)
             for name, part in zip(members, parts, strict=True)
             if not MIN_VARIANCE_RATIO <= part <= MAX_VARIANCE_RATIO
         ]
-    if odd:
-        parts_in_words = ", ".join(f"{name} ({part:.2g})" for name, part in odd[:5])
+    if implausible:
+        listed = ", ".join(f"{name} ({part:.2g})" for name, part in implausible[:5])
         warn(
-            f"{len(odd)} channels have a variance in noise_cov that is no noise and are left out: "
-            f"{parts_in_words}{' and others' if len(odd) > 5 else ''}, in parts of the median of "
-            "their type. Mark them as bad, or estimate noise_cov again"
+            f"{len(implausible)} channels have a variance in noise_cov that is no noise and are "
+            f"left out: {listed}{' and others' if len(implausible) > 5 else ''}, in parts of the "
+            "median of their type. Mark them as bad, or estimate noise_cov again"
         )
-    return [name for name, _ in odd]
+    return [name for name, _ in implausible]
 
 
 def warn_of_few_samples(noise_cov: Any, names: Sequence[str], n_whitened: int) -> None:
@@ -131,9 +131,8 @@ def warn_of_unmatched_channels(info: Any, forward: Any, noise_cov: Any, bads: se
             theirs = set(names) - of_kind[other] - bads
             shared = len(measured & theirs)
             if 2 * shared < min(len(measured), len(theirs)):
-                few.append(
-                    f"only {shared} are among the {len(theirs)} of {label} ({first_few(sorted(theirs))})"
-                )
+                listed = first_few(sorted(theirs))
+                few.append(f"only {shared} are among the {len(theirs)} of {label} ({listed})")
         if few:
             warn(
                 f"of {len(measured)} {kind} channels of the data ({first_few(sorted(measured))}) "

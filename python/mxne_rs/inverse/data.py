@@ -15,14 +15,14 @@ from .mne_calls import one_at_a_time
 def as_evokeds(measured: Any) -> list[Any]:
     """List the evoked responses of one joint problem.
 
-    An Evoked, a list or tuple of them, Epochs (their average) or Raw (all its samples).
+    ``measured`` is an Evoked, a list or tuple of Evoked, Epochs (averaged) or Raw (all samples).
 
     Raises
     ------
     TypeError
-        Where it is none of them.
+        Where ``measured`` is of another type.
     ValueError
-        Where there is none, or their channels or processing differ.
+        Where the list is empty, or channels or processing differ.
     """
     import mne
 
@@ -49,7 +49,7 @@ def as_evokeds(measured: Any) -> list[Any]:
         if others:
             warn(
                 f"{', '.join(others)} is bad in a later evoked, but not in the first, whose "
-                "channels are used for all: mark it there, too",
+                "channels are used for all: mark it as bad in the first, too",
                 RuntimeWarning,
             )
     return evokeds
@@ -83,22 +83,22 @@ def load_epochs(epochs: Any) -> Any:
     """Load epochs, so that their number is known; raise where there is none."""
     loaded = epochs if epochs.preload else epochs.copy().load_data()
     if len(loaded) == 0:
-        raise ValueError("the epochs are empty: none is left after rejection")
+        raise ValueError("the epochs are empty: none is left after rejection; reject fewer")
     return loaded
 
 
 def noise_level(evoked: Any, unknown: float | None = None) -> float:
     """Return the noise std of an average in units of a single trial: ``nave ** -0.5``.
 
-    Of a difference of averages nave may be a fraction, also below one. Where it is no number of
-    averages, ``unknown`` is returned, or a ValueError names the remedy.
+    For a difference of averages nave may be a fraction, also below one. Where nave is not a
+    positive number, ``unknown`` is returned; without ``unknown`` a ValueError names the remedy.
     """
     nave = evoked.nave
     if not is_number(nave) or not 0 < nave < float("inf"):
         if unknown is not None:
             return unknown
         raise ValueError(
-            f"evoked.nave is {nave!r}, which tells SURE nothing of the level of the noise; give "
+            f"evoked.nave is {nave!r}, from which SURE cannot compute the noise level; give "
             "sure_sigma, the standard deviation of the whitened noise, or set nave to the number "
             "of trials averaged"
         )
@@ -108,8 +108,8 @@ def noise_level(evoked: Any, unknown: float | None = None) -> float:
 def check_processing(one: Any, other: Any, first: str, second: str) -> None:
     """Raise where two measurements were processed differently and cannot share a model.
 
-    Compensation grade, EEG reference, history of signal-space separation, and the space that
-    projections remove from the channels both have; whether they are applied yet does not matter.
+    Compared are the compensation grade, the EEG reference, the history of signal-space separation,
+    and the space that projections remove from the common channels, applied or not.
     """
     import mne
 
@@ -130,12 +130,12 @@ def check_processing(one: Any, other: Any, first: str, second: str) -> None:
     if differing:
         raise ValueError(
             f"{first} and {second} differ in {', '.join(differing)}: process them alike, or solve "
-            "each with a model of its own"
+            "each with its own model"
         )
 
 
 def _grade(info: Any) -> int:
-    """Return the grade of gradient compensation, which MNE keeps in the upper bits of coil types."""
+    """Return the grade of gradient compensation: MNE keeps it in the upper bits of coil types."""
     return max((int(channel["coil_type"]) >> 16 for channel in info["chs"]), default=0)
 
 

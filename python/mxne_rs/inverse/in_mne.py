@@ -31,10 +31,10 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 class use_in_mne(ContextDecorator):
     """Make `mne.inverse_sparse.mixed_norm` run on this solver while a block is open.
 
-    A context manager, and a decorator. What MNE's functions look up when they are called is
-    replaced, so that it works for functions that have been imported already, and is put back at the
-    end, also after an error. Everything else (preparation, checks, outputs) stays MNE's own;
-    `mxne_rs.mixed_norm` does more. SURE assumes the noise level that MNE does.
+    A context manager and a decorator. The inner functions that MNE looks up at each call are
+    replaced, so that functions imported earlier use this solver, too, and are restored at the end,
+    also after an error. Preparation, checks and outputs stay MNE's own; `mxne_rs.mixed_norm` does
+    more. SURE assumes the noise level that MNE assumes.
 
     Parameters
     ----------
@@ -46,10 +46,10 @@ class use_in_mne(ContextDecorator):
     ImportError
         Where MNE-Python is not installed.
     TypeError, ValueError
-        Where `n_threads` is not a count, or what is decorated is a generator or coroutine.
+        Where `n_threads` is not a count, or a generator or coroutine is decorated.
     RuntimeError
-        Where this version of MNE-Python has other internals than those this was written for. It
-        is tested with 1.11.0 and 1.13.2.
+        Where the inner functions of this version of MNE-Python differ from those expected. The
+        versions 1.11.0 and 1.13.2 are tested.
 
     Warns
     -----
@@ -58,9 +58,8 @@ class use_in_mne(ContextDecorator):
 
     Notes
     -----
-    The replacement is seen by all threads of the process; where blocks overlap, the last one to end
-    puts MNE's functions back. Generators and coroutines cannot be decorated: their bodies run
-    later.
+    The replacement affects all threads of the process; where blocks overlap, the last one to end
+    restores MNE's functions. Generators and coroutines cannot be decorated: their bodies run later.
 
     Examples
     --------
@@ -115,12 +114,12 @@ class use_in_mne(ContextDecorator):
         if inspect.isgeneratorfunction(func) or inspect.iscoroutinefunction(func):
             raise TypeError(
                 f"{func.__name__} is a generator or coroutine, whose body runs after the "
-                "decorator is done; use `with use_in_mne():` inside of it"
+                "decorator has ended; use `with use_in_mne():` inside of it"
             )
         return super().__call__(func)
 
 
-#: The blocks that are open, and what they have replaced.
+#: The open blocks, and the functions of MNE that they have replaced.
 OPEN_BLOCKS: list[use_in_mne] = []
 ORIGINALS: list[tuple[Any, str, Any]] = []
 LOCK = threading.Lock()
@@ -128,9 +127,9 @@ LOCK = threading.Lock()
 
 def _check_fits(version: str, module: Any, name: str) -> None:
     """Raise where a function of MNE is missing, or lacks parameters that are used here."""
-    found = getattr(module, name, None)
+    function = getattr(module, name, None)
     expected = PARAMETERS[name]
-    have = list(inspect.signature(found).parameters) if callable(found) else []
+    have = list(inspect.signature(function).parameters) if callable(function) else []
     missing = [one for one in expected if one not in have]
     if missing:
         problem = f"lacks {', '.join(missing)}" if have else "is not there"
@@ -203,7 +202,7 @@ def _iterative_solver(original: Callable[..., Answer], n_threads: int) -> Callab
         weight_init: Floats | None = None,
     ) -> Answer:
         if weight_init is not None:
-            # MNE's loop, whose convex problems run on this solver.
+            # MNE's own loop supports initial weights; its convex problems run on this solver.
             return original(
                 M, G, alpha, n_mxne_iter, maxit=maxit, tol=tol, verbose=verbose,
                 active_set_size=active_set_size, debias=debias, n_orient=n_orient,
@@ -282,8 +281,8 @@ def _inner_solver(original: Callable[..., Answer], n_threads: int) -> Callable[.
     return inner
 
 
-#: What is looked up at call time: by `mixed_norm` in its module, by the solvers in theirs (for who
-#: has imported a solver itself).
+#: Where MNE looks the functions up at call time: `mixed_norm` in the first module, the solvers
+#: (which a user may have imported) in the second.
 PLACES = [
     ("mne.inverse_sparse.mxne_inverse", "mixed_norm_solver"),
     ("mne.inverse_sparse.mxne_inverse", "iterative_mixed_norm_solver"),

@@ -39,6 +39,8 @@ def l1l2(
 ) -> Localization:
     """Minimise ``1/2 |Y - A X|^2 + lambda sum_i |X_i| + l2_temporal / 2 |X|^2`` by FISTA.
 
+    The answer has a certified duality gap.
+
     Parameters
     ----------
     model : Model
@@ -57,10 +59,10 @@ def l1l2(
     tol : float
         Relative duality gap to reach.
     depth_weighting : float
-        Exponent: every A_i is divided by ``|A_i| ** depth_weighting`` (of all its orientations
-        alike), and the amplitudes with it.
+        Exponent: every A_i is divided by ``|A_i| ** depth_weighting`` (one factor for all
+        orientations), and the amplitudes accordingly.
     center_data : bool
-        Subtract the mean over channels from data and gain at each time: the model stays consistent.
+        Subtract the mean over channels at each time, from data and gain alike.
     scale_l1_by_lmax : bool
         Take `l1_spatial` relative to ``max_i |A_i' Y|``.
     """
@@ -70,7 +72,7 @@ def l1l2(
             "alpha", alpha, f"'auto' takes l1_spatial; else {NOT_NEGATIVE}", zero=True
         )
     if share == 0:
-        raise ValueError("l1_spatial is 0: nothing would be sparse; give a positive number")
+        raise ValueError("l1_spatial is 0, with which no answer is sparse; give a positive number")
     exponent = as_number("depth_weighting", depth_weighting, NOT_NEGATIVE, zero=True)
     columns = model.physical_gain(np.ones(model.gain.n_locations, dtype=bool))
     data = np.hstack([model.whiten(one) for one in evokeds])
@@ -78,14 +80,14 @@ def l1l2(
         columns, data = columns - columns.mean(axis=0), data - data.mean(axis=0)
     norms = np.linalg.norm(columns.reshape(len(columns), -1, model.n_orient), axis=(0, 2))
     divisors = np.where(norms == 0, 1, norms) ** -exponent
-    # Without depth weights those of the model are of orientations, beside one scale for all.
+    # Without depth weighting the model's weights are those of orientations, up to a common scale.
     weighting = np.repeat(divisors, model.n_orient) * model.weighting / model.weighting.max()
-    # A unit in which the gain is of order one: the amplitudes are of order 1e-9 otherwise.
+    # The gain is scaled to order one; otherwise amplitudes would be of order 1e-9.
     unit = float(np.max(norms * divisors)) or 1.0
     gain = Gain(columns * (weighting / unit), model.n_orient)
     largest = alpha_max(gain, data)
     with warnings.catch_warnings():
-        # That nothing is left is said below, in the words of this method.
+        # `Localization.of` warns where there is no source, with the alpha of this method.
         warnings.filterwarnings("ignore", "alpha is", RuntimeWarning)
         solution = solve_mxne(
             gain,
@@ -103,7 +105,7 @@ def l1l2(
         solution.sources
         * (weighting[np.repeat(solution.active_set, model.n_orient)] / unit)[:, np.newaxis]
     )
-    # In units of the page: lambda for A itself.
+    # alpha as the caller counts it: a fraction, or lambda in the unit of A.
     solution = replace(solution, alpha=share if scale_l1_by_lmax else solution.alpha * unit)
     active = np.repeat(solution.active_set, model.n_orient)
     factors = np.ones(int(solution.active_set.sum()))

@@ -27,12 +27,12 @@ from .settings import Settings, make_settings, warn_of_free_cd
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-#: What `prepare_model` takes.
+#: Names of the options of `prepare_model`.
 MODEL_OPTIONS = (*ModelOptions.__annotations__, *OrientationOptions.__annotations__)
 
-#: Whitened data beyond this are no M/EEG: strong artefacts reach some hundreds.
+#: Largest plausible whitened data: strong artefacts in M/EEG reach some hundreds.
 MAX_WHITENED = 1e6
-#: Whitened data below this have less noise than an average of a million trials.
+#: Smallest plausible whitened data: the noise of an average of a million trials.
 MIN_WHITENED = 1e-3
 
 
@@ -68,8 +68,8 @@ def localize(
     --------
     >>> from mxne_rs.inverse.localize import localize
     >>> from mxne_rs.simulate import simulate_auditory
-    >>> found = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)
-    >>> int(found.active.sum()), bool(found.relative_gap <= 2e-4)
+    >>> result = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)
+    >>> int(result.active.sum()), bool(result.relative_gap <= 2e-4)
     (2, True)
     """
     mne = import_mne()
@@ -150,11 +150,10 @@ def _noise_levels(
 ) -> Floats:
     """Return the noise std that SURE assumes in each column that is solved.
 
-    None takes the root mean square of each evoked's whitened data, signal and all: the noise is
-    that strong at most. On simulated brain noise it finds the right sources more often than the
-    level that the noise truly has, because background activity is neither white nor Gaussian
-    (measured in ``evidence/noise_level.md``). "nave" takes ``nave ** -0.5`` of each evoked, which
-    data of zeros have in any case.
+    None takes the root mean square of each evoked's whitened data, signal included, which is an
+    upper bound of the noise. On simulated brain noise this finds the right sources more often than
+    the true noise level, because background activity is neither white nor Gaussian (measured in
+    ``evidence/noise_level.md``). "nave", and data of zeros, take ``nave ** -0.5`` of each evoked.
     """
 
     def level(evoked: Any, part: Floats) -> float:
@@ -183,8 +182,8 @@ def localization_of(
 ) -> Localization:
     """Make a Localization: debiased, in Am, over all times, with alpha in percent.
 
-    `data` are those that were solved for, and their basis over time if there is one; `percent` is
-    a hundredth of their alpha_max.
+    `data` are the reduced data that were solved, and their basis over time, if any; `percent` is a
+    hundredth of their alpha_max.
     """
     reduced, basis = data
     amplitudes = np.array(solution.sources, dtype=np.float64)
@@ -217,14 +216,14 @@ def localization_of(
 def check_units(*whitened: Floats) -> None:
     """Raise where whitened data are too large for M/EEG; warn where they are too small."""
     sizes = [float(np.abs(one).max()) for one in whitened]
-    question = (
+    remedy = (
         "standard deviations of the noise: are the data in T, T/m and V (not fT, fT/cm or uV), and "
         "is noise_cov in their squares?"
     )
     if max(sizes) > MAX_WHITENED:
-        raise ValueError(f"the whitened data reach {max(sizes):.1e} {question}")
+        raise ValueError(f"the whitened data reach {max(sizes):.1e} {remedy}")
     if 0 < max(sizes) < MIN_WHITENED:
-        warn(f"the whitened data reach only {max(sizes):.1e} {question}")
+        warn(f"the whitened data reach only {max(sizes):.1e} {remedy}")
 
 
 def truncate(data: Floats, n_components: int | None) -> tuple[Floats, Floats | None]:

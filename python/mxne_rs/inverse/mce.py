@@ -33,7 +33,7 @@ def mce(
 ) -> Localization:
     """Minimise ``1/2 |m_t - G x_t|^2 + lambda sum_s |x_t,s|`` at every time t.
 
-    Convex, sparse in space but not joined over time: other locations may be active at every sample
+    The minimum current estimate is sparse in space, but each sample may have other active locations
     (Strohmeier et al. 2016, section I and Figure 1; Uutela, Hämäläinen & Somersalo 1999). The
     orientations of a location are one group.
 
@@ -44,13 +44,13 @@ def mce(
     evokeds : list of mne.Evoked
         The data.
     alpha : float
-        lambda as a part of the smallest one that leaves no source at any time.
+        lambda as a part of the smallest value with no source at any time.
     tol : float
         Relative duality gap to reach at each time.
     max_iter : int
         Epochs at most, for each time.
     debias : bool
-        One factor of at least 1 per location, for all times.
+        Multiply each location by one factor of at least 1 for all times.
     """
     share = as_number("alpha", alpha, "give a part of alpha_max, between 0 and 1")
     data = np.hstack([model.whiten(one) for one in evokeds])

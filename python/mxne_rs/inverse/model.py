@@ -37,9 +37,9 @@ class Model:
     whitener : array, shape (rank, n_channels)
         Of the channels in `info`.
     kept : array of int, shape (n_kept,)
-        The locations that `weights` leave in, of those of `forward`.
+        Locations of `forward` whose weight is above `weights_min`.
     weighting : array, shape (n_kept * n_orient,)
-        What the columns of `gain` have been multiplied with, beside the whitener.
+        Factors that the whitened columns were multiplied with to give `gain`.
     left_out : dict of str to list of str
         Channels that are not used, by reason.
     """
@@ -74,7 +74,7 @@ class Model:
     def physical_gain(self, active_set: NDArray[np.bool_]) -> Floats:
         """Return the whitened gain of some locations in 1/Am, without the weights of `gain`."""
         weighting = self.weighting[np.repeat(active_set, self.n_orient)]
-        # An orientation that `loose` forbids has weight 0: its column is zero and stays so.
+        # Tangential orientations with `loose` 0 have weight 0; their columns are zero, and stay so.
         return self.gain.active_columns(active_set) / np.where(weighting == 0, 1, weighting)
 
     def on_all_locations(self, values: NDArray[Any], elsewhere: Any) -> NDArray[Any]:
@@ -100,24 +100,24 @@ def prepare_model(
 ) -> Model:
     """Whiten and weight a forward solution by MNE's own functions, and prepare the gain.
 
-    Parameters are those of `mxne_rs.mixed_norm`, as are the errors; `info` is that of the data.
+    Parameters and errors are those of `mxne_rs.mixed_norm`; `info` is that of the data.
     """
     import mne
 
     check_types(forward, noise_cov)
     if forward is None or noise_cov is None:
         name = "forward" if forward is None else "noise_cov"
-        raise TypeError(f"{name} is None; it is needed")
+        raise TypeError(f"{name} is None; give an MNE object")
     forward = with_both_hemispheres(forward)
     names, left_out = _align(info, forward, noise_cov)
     _check_pick_ori(pick_ori, forward, loose)
     private("_check_reference")(mne.EvokedArray(np.zeros((len(info["ch_names"]), 1)), info), names)
-    odd = implausible_channels(info, noise_cov, names)
-    if odd:
+    implausible = implausible_channels(info, noise_cov, names)
+    if implausible:
         noise_cov = noise_cov.copy()
-        noise_cov["bads"] = [*noise_cov["bads"], *odd]
-        names = [name for name in names if name not in odd]
-        left_out = {**left_out, "without plausible noise": odd}
+        noise_cov["bads"] = [*noise_cov["bads"], *implausible]
+        names = [name for name in names if name not in implausible]
+        left_out = {**left_out, "without plausible noise": implausible}
     check_rank(rank, info, names)
     n_locations = int(forward["nsource"])
     factors = _location_factors(weights, weights_min, forward)
@@ -180,7 +180,7 @@ def complete_hemispheres(src: Any) -> Any:
 
 
 def _align(info: Any, forward: Any, noise_cov: Any) -> tuple[list[str], dict[str, list[str]]]:
-    """Return the good channels that all three share, and the others by reason."""
+    """Return the good channels in data, forward and noise_cov, and the others by reason."""
     import mne
 
     bads = {*info["bads"], *noise_cov["bads"]}
@@ -203,8 +203,9 @@ def _align(info: Any, forward: Any, noise_cov: Any) -> tuple[list[str], dict[str
     if not names:
         raise ValueError(
             "data, forward and noise_cov have no good channel in common. The data have "
-            f"{first_few(measured)}; the forward solution {first_few(forward['sol']['row_names'])}; the "
-            f"noise covariance {first_few(noise_cov['names'])}; bad are {first_few(sorted(bads))}. "
+            f"{first_few(measured)}; the forward solution "
+            f"{first_few(forward['sol']['row_names'])}; the noise covariance "
+            f"{first_few(noise_cov['names'])}; bad are {first_few(sorted(bads))}. "
             "Use files of the same recording, or rename the channels"
         )
     warn_of_unmatched_channels(info, forward, noise_cov, bads)
@@ -277,7 +278,7 @@ def _weight_values(weights: Any, forward: Any) -> Floats:
                 f"weights is a {type(weights).__name__}; give an array of one number per "
                 "location, or a source estimate"
             ) from error
-    # One entry per source space, but for a volume of one space an array of its own.
+    # Each is a list with the vertices of every source space.
     theirs = weights.vertices
     ours = [space["vertno"] for space in forward["src"]]
     same = len(theirs) == len(ours) and all(
@@ -285,7 +286,7 @@ def _weight_values(weights: Any, forward: Any) -> Floats:
     )
     if not same:
         raise ValueError(
-            "weights is a source estimate on other vertices than those of forward; compute it "
+            "weights is a source estimate on other vertices than those of forward; compute weights "
             "with the same forward solution"
         )
     magnitude = weights.magnitude() if hasattr(weights, "magnitude") else weights

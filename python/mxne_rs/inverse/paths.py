@@ -40,8 +40,7 @@ def localize_path(
     Returns
     -------
     list of Localization
-        One per alpha, from the largest down; equal ones are solved once. The first ones may be
-        without a source.
+        One per alpha, from the largest down, duplicates once. The first ones may have no source.
 
     Raises
     ------
@@ -57,8 +56,8 @@ def localize_path(
     --------
     >>> from mxne_rs.inverse.paths import localize_path
     >>> from mxne_rs.simulate import simulate_auditory
-    >>> found = localize_path(*simulate_auditory(spacing=20.0), [80, 50, 20], verbose=False)
-    >>> [(f"{one.alpha:.0f} %", int(one.active.sum())) for one in found]
+    >>> result = localize_path(*simulate_auditory(spacing=20.0), [80, 50, 20], verbose=False)
+    >>> [(f"{one.alpha:.0f} %", int(one.active.sum())) for one in result]
     [('80 %', 1), ('50 %', 2), ('20 %', 2)]
     """
     import_mne()
@@ -72,25 +71,25 @@ def localize_path(
         data = truncate(whole, settings.n_components)
         percent = one_percent(model, data[0])
         with warnings.catch_warnings():
-            # They name alphas in the unit of the solver; and that the first ones leave no source
-            # is what a path is for.
+            # The solver's warnings name absolute alphas: below they are given in percent. That the
+            # first alphas have no source is no reason to warn.
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.filterwarnings("ignore", "No active dipoles", RuntimeWarning)
             path = solve_path(
                 model.gain, data[0], percent * values, **settings.reweight, **settings.engine
             )
-            found = [
+            localizations = [
                 localization_of(model, evokeds, data, solution, percent, settings.debias)
                 for solution in path
             ]
-    short = [f"{one.alpha:.3g}" for one in found if not one.solution.converged]
+    short = [f"{one.alpha:.3g}" for one in localizations if not one.solution.converged]
     if short:
         warn(
-            f"the tolerance was not reached at {len(short)} of {len(found)} alphas "
+            f"the tolerance was not reached at {len(short)} of {len(localizations)} alphas "
             f"({', '.join(short)} %); raise maxit or time_limit",
             ConvergenceWarning,
         )
-    return found
+    return localizations
 
 
 def as_percents(name: str, percents: Any, small: bool | None = None) -> Floats:

@@ -34,7 +34,7 @@ class Settings:
     grid: Floats
     """Percentages that SURE chooses from."""
     sigma: float | str | None
-    """Level of the noise that SURE assumes: a number, 'nave', or that of the data."""
+    """Noise level that SURE assumes: a number, 'nave', or None for the level of the data."""
     n_directions: int
     rng: Any
     n_components: int | None
@@ -74,7 +74,7 @@ def make_settings(alpha: Any, options: Any) -> Settings:
         ),
         engine=EngineOptions(
             tol=as_number("tol", options["tol"], "give a relative duality gap such as 1e-4"),
-            # MNE limits each problem, the functions on arrays all of them together.
+            # MNE limits each convex problem, the array functions limit all of them together.
             max_iter=maxit * rounds,
             verbose=wants_line(options["verbose"]),
             solver=solver,
@@ -101,15 +101,15 @@ def look_like_fractions(largest: float, several: bool) -> bool:
 def refuse_fractions(name: str, percents: Floats, allowed: bool | None) -> None:
     """Raise where percentages look like fractions of alpha_max, unless these are allowed.
 
-    None stands for a function that has no argument `allow_small_alpha`.
+    ``allowed`` is None for a function without the argument `allow_small_alpha`.
     """
     largest, several = float(percents.max()), len(percents) > 1
     if allowed or not look_like_fractions(largest, several):
         return
     way = "" if allowed is None else f", or allow_small_alpha=True for {largest:g} %"
     raise ValueError(
-        f"{name} is {largest:g}{' at most' * several}, but counts in percent of alpha_max: give "
-        f"{100 * largest:g} for that part of it{way}"
+        f"{name} is {largest:g}{' at most' * several}, but is in percent of alpha_max: give "
+        f"{100 * largest:g} for that fraction of alpha_max{way}"
     )
 
 

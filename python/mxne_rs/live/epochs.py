@@ -12,7 +12,7 @@ import numpy as np
 from .._arguments.convert import Floats
 from .stream import Estimate, Stream
 
-#: Seconds between two looks for new epochs.
+#: Seconds between two checks for new epochs.
 POLL_INTERVAL = 0.005
 
 
@@ -23,11 +23,11 @@ class EpochUpdate:
     Attributes
     ----------
     estimate : Estimate
-        What was found in it.
+        The sources of the epoch.
     event : int
-        Code of its event.
+        Code of the event.
     number : int
-        Of the epoch, from 0.
+        Number of the epoch, from 0.
 
     Examples
     --------
@@ -44,7 +44,7 @@ class EpochUpdate:
 def solve_epochs(
     epochs: Any, stream: Stream, *, pause: Callable[[], Any] = lambda: time.sleep(POLL_INTERVAL)
 ) -> Iterator[EpochUpdate]:
-    """Solve the epochs of an `mne_lsl.stream.EpochsStream` as they come.
+    """Solve the epochs of an `mne_lsl.stream.EpochsStream` as they arrive.
 
     Parameters
     ----------
@@ -52,15 +52,15 @@ def solve_epochs(
         Connected.
     stream : Stream
         Made by ``Stream.from_mne(epochs.info, forward, noise_cov, len(epochs.times))``. Each epoch
-        is solved by itself, not from the last one's sources.
+        is solved separately, without a start from the last sources.
     pause : callable
         Called while there is no new epoch; by default it sleeps for 5 ms.
 
     Yields
     ------
     update : EpochUpdate
-        For every epoch, the oldest first, until ``epochs`` is disconnected. Those that the buffer
-        of ``epochs`` has lost before they were asked for are left out.
+        For every epoch, the oldest first, until ``epochs`` is disconnected. Epochs that left the
+        buffer of ``epochs`` before they were read are missing.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def solve_epochs(
                     "Stream.from_mne(epochs.info, ...), whose channels are those of epochs in "
                     "their order"
                 )
-    # MNE-LSL leaves samples in the unit in which they came, and notes its power of ten.
+    # MNE-LSL does not scale samples, but stores the power of ten of their unit.
     factors = 10.0 ** np.array([int(channel["unit_mul"]) for channel in epochs.info["chs"]])
     last: Floats | None = None
     number = 0

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from .units import declared_factors
 
-#: Seconds for which streams are looked for at a time, and for which one is opened.
+#: Seconds of a search for streams, and for opening one.
 SEARCH_TIMEOUT, OPEN_TIMEOUT = 1.0, 10.0
 
 
@@ -34,7 +34,7 @@ class FoundStream(NamedTuple):
 
     @property
     def is_recording(self) -> bool:
-        """Whether it has numbers at a constant rate."""
+        """Whether the stream has numbers at a constant rate."""
         return not self.is_text and self.sfreq > 0
 
     def __str__(self) -> str:
@@ -61,14 +61,14 @@ def find_streams(
     name : str
         Of the streams.
     stype, source_id : str | None
-        What they have to have, too.
+        Type and source id that the streams must have; None for any.
     every : bool
-        Whether to wait for all of them; else the search ends with the first.
+        Whether to wait for all streams; otherwise the search ends with the first.
 
     Returns
     -------
     infos : list of StreamInfo
-        Without descriptions: streams send these when they are opened.
+        Without descriptions, which streams send when they are opened.
     """
     infos = lsl.resolve_streams(SEARCH_TIMEOUT, name=name)
     if every and infos:
@@ -136,13 +136,13 @@ def choose_recording(
     Returns
     -------
     stream : FoundStream
-        The one.
+        The recording.
 
     Raises
     ------
     RuntimeError
-        With one line that says what was found and how to choose, where none or several fit, or
-        where a channel that is needed cannot be told from another.
+        With one line that lists the streams and how to choose, where none or several fit, or where
+        two needed channels have the same name.
 
     Examples
     --------
@@ -168,10 +168,10 @@ def choose_recording(
                 "stream is made"
             )
         return fitting[0]
-    said = "; ".join(str(stream) for stream in streams)
+    listed = "; ".join(str(stream) for stream in streams)
     if fitting:
         raise RuntimeError(
-            f"{len(fitting)} streams {name!r} fit: {said}; choose with --type or --source-id "
+            f"{len(fitting)} streams {name!r} fit: {listed}; choose with --type or --source-id "
             "(stype, source_id)"
         )
     if recordings:
@@ -179,6 +179,6 @@ def choose_recording(
         expected = ", ".join(list(wanted)[:3])
         raise RuntimeError(
             f"no stream {name!r} has the channels of the forward solution and the noise "
-            f"covariance ({expected}, ...): {said}; rename the channels, or choose another stream"
+            f"covariance ({expected}, ...): {listed}; rename the channels, or choose another stream"
         )
-    raise RuntimeError(f"no stream {name!r} can be used: {said}")
+    raise RuntimeError(f"no stream {name!r} can be used: {listed}")

@@ -26,12 +26,12 @@ from .find import (
 from .monitor import Monitor
 from .units import UNITS
 
-#: Seconds after which silence is told, and for which a sample is waited for at a time.
+#: Seconds without samples after which a stream is silent, and of one wait for a sample.
 SILENT_AFTER, PULL_TIMEOUT = 1.0, 0.2
 
 
 def import_lsl() -> Any:
-    """Import mne-lsl, or say which extra has it."""
+    """Return mne-lsl, or raise the error that names the extra."""
     with needs("a stream", "mne-lsl", "stream"):
         import mne_lsl
         import mne_lsl.lsl
@@ -40,45 +40,45 @@ def import_lsl() -> Any:
 
 
 class Reader:
-    """Reads a stream in a thread of its own and pushes its samples into a monitor.
+    """Read a stream in a separate thread, and push its samples into a monitor.
 
-    Samples are missing where the time stamps say so after jitter, bursts, stalls and drift are
-    taken out of them; the monitor is told of these, and of the time of what it gets. A stream that
-    stops is looked for again, under the same name, until the reader is stopped. It goes on by the
-    names of its channels, in whatever order they come back; another rate, a channel that is gone,
-    or a unit that is declared no longer ends the reader with an error.
+    Missing samples are found from the time stamps, after jitter, bursts, stalls and drift are
+    removed; the monitor is told of them, and of the times of all samples. A stream that stops is
+    searched again by name until the reader is stopped. Channels are matched by name, in any order;
+    another rate, a missing channel, or a unit that is no longer declared ends the reader with an
+    error.
 
     Parameters
     ----------
     name : str
-        Of the stream.
+        Name of the stream.
     timeout : float
-        Seconds to look for it at first.
+        Seconds of the first search.
     stype, source_id : str | None
-        Type and source id that it has to have, too, where several streams have the name.
+        Type and source id of the stream, where several have the name.
     wanted : collection of str | None
-        Names of channels of which it has at least one. None takes any stream of numbers.
+        Names of channels, of which the stream has at least one. None takes any stream of numbers.
     names : list of str | None
-        Names for the channels of a stream that names none, in its order.
+        Channel names for a stream without names, in the order of its channels.
     unit : str | None
-        Of the samples, one of those of `Monitor`. None goes by what the stream declares for each
-        channel, and takes those for which it declares nothing as they are.
+        Unit of the samples, as for `Monitor`. None takes the unit that the stream declares for each
+        channel, and leaves channels without a declaration unscaled.
 
     Attributes
     ----------
     ch_names : list of str
-        Names of its channels.
+        Names of the channels.
     sfreq : float
-        Its sampling rate in Hz.
+        Sampling rate in Hz.
 
     Raises
     ------
     ImportError
         Without mne-lsl.
     RuntimeError
-        Where there is no such stream, or none or several fit, with those that are there.
+        Where there is no such stream, or none or several fit; the message lists the streams.
     ValueError
-        Where the unit is none of these.
+        Where the unit is unknown.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Reader:
         self._waiting: deque[tuple[Floats, float]] = deque()
 
     def start(self, monitor: Monitor) -> None:
-        """Begin to push samples."""
+        """Start to push samples into a monitor."""
         self._thread = threading.Thread(
             target=self._run, args=(monitor,), name="mxne_rs reader", daemon=True
         )
@@ -128,16 +128,16 @@ class Reader:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it reads."""
+        """Whether the reader is running."""
         return self._thread is not None and self._thread.is_alive()
 
     def stamp(self, time: float) -> float:
-        """Tell when, by LSL's clock on this machine, the newest sample of a window was taken.
+        """Return when the newest sample of a window was taken, by LSL's clock on this machine.
 
         Parameters
         ----------
         time : float
-            That of the window's `Update`.
+            The time of the window's `Update`.
         """
         return self._clock.stamp(time) + self._correction
 
@@ -148,7 +148,7 @@ class Reader:
             there = find_streams(self._lsl, self.name, *self._which, every=True)
             if there:
                 opened = [self._with_names(open_stream(self._lsl, info)) for info in there]
-                # A busy machine may not have answered for all of its streams yet.
+                # A busy machine may not have announced all of its streams yet.
                 if time.monotonic() > end or any(map(self._is_wanted, opened)):
                     return choose_recording(self.name, opened, self._wanted)
             elif time.monotonic() > end:
@@ -174,8 +174,8 @@ class Reader:
         if self._names is None or len(self._names) != found.n_channels:
             return found
         warn(
-            f"stream {self.name!r} does not name its {found.n_channels} channels; they are taken "
-            "to be those of the measurement info, in its order"
+            f"stream {self.name!r} does not name its {found.n_channels} channels; the names of the "
+            "measurement info are used, in its order"
         )
         return found._replace(ch_names=list(self._names))
 
@@ -188,10 +188,10 @@ class Reader:
             self._correction = 0.0
         names = found.ch_names or self.ch_names
         where = {label: i for i, label in enumerate(names)}
-        #: Columns of what comes; one that is not needed and gone is not a number.
+        #: Column of each channel in the samples; -1 for a missing one, which becomes NaN.
         self._columns = np.array([where.get(label, -1) for label in self.ch_names])
         if names == self.ch_names:
-            # Names that are not needed may come several times.
+            # Duplicate names of channels that are not needed would map to the same column.
             self._columns = np.arange(found.n_channels)
         factors = [1.0 if factor is None else factor for factor in found.factors]
         if self._unit is not None:
@@ -204,7 +204,7 @@ class Reader:
             there = find_streams(self._lsl, self.name, *self._which, every=every)
             uids = {info.uid for info in there}
             if not there or (self._found.uid in uids and not is_lost):
-                # It is silent only; what comes next is not to be missed.
+                # The stream is only silent: its inlet stays open, so that no sample is lost.
                 return False
             opened = [self._with_names(open_stream(self._lsl, info)) for info in there]
             back = [found for found in opened if self._is_same(found)]
@@ -223,7 +223,7 @@ class Reader:
         return False
 
     def _is_same(self, found: FoundStream) -> bool:
-        """Return whether a stream is the one that was read, changed or not, not just of its name."""
+        """Return whether a stream is the one that was read, possibly changed."""
         if not found.is_recording or self._found.ch_names is None or found.ch_names is None:
             return found.is_recording
         labels = self.ch_names if self._wanted is None else self._wanted
@@ -256,7 +256,7 @@ class Reader:
 
     def _run(self, monitor: Monitor) -> None:
         try:
-            # What came while the solver was being prepared is old.
+            # Samples that arrived while the solver was being prepared are old.
             self._found.inlet.flush()
             self._heard = self._now()
             while not self._stop.is_set():
@@ -273,7 +273,7 @@ class Reader:
                     self._heard, self.is_silent = arrived, False
                     continue
                 self.is_silent = self.is_silent or self._now() - self._heard > SILENT_AFTER
-                # A stream of the same name may have taken its place.
+                # A new stream of the same name may have replaced a silent one.
                 if self.is_silent and self._find_again(is_lost):
                     self._clock.reopen(lambda: self._now() - self._heard)
             self._push(monitor, self._clock.take([], is_end=True))
@@ -286,7 +286,7 @@ class Reader:
         block, stamps = inlet.pull_chunk(timeout=PULL_TIMEOUT, max_samples=1)
         arrived = self._now()
         if len(stamps):
-            # What was handed out is overwritten by the next call.
+            # The next call overwrites these arrays.
             block, stamps = block.copy(), stamps.copy()
             rest, later = inlet.pull_chunk(timeout=0.0, max_samples=4096)
             if len(later):

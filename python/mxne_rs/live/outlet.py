@@ -10,11 +10,11 @@ from .._arguments.convert import Floats
 from .lsl import import_lsl
 from .monitor import Update
 
-#: Sources that a sample has room for.
+#: Number of sources in a sample.
 N_SOURCES = 16
 #: Channels of a source with their units.
 SOURCE_CHANNELS = (("amplitude", "Am"), ("x", "m"), ("y", "m"), ("z", "m"))
-#: What a sample holds; the command line's help, the documentation and the stream itself say this.
+#: Description of a sample, for the command line's help, the documentation and the stream itself.
 LAYOUT = (
     "one sample per window, stamped with the time of the window's newest sample, "
     f"{4 * N_SOURCES + 2} channels: for each of {N_SOURCES} sources, the strongest first, "
@@ -27,19 +27,19 @@ LAYOUT = (
 class Outlet:
     """Publish the strongest sources of every window as a stream.
 
-    The stream says in its own description what its channels are: names, units and ``layout``.
+    The description of the stream has names and units of the channels, and the ``layout``.
 
     Parameters
     ----------
     name : str
-        Of the stream.
+        Name of the stream.
     positions : array, shape (n_locations, 3)
-        Of the locations, in m, head coordinates.
+        Positions of the locations in m, head coordinates.
     rate : float
         Windows per second.
     stamp : callable | None
-        LSL's time of an update's time, as a reader tells it; None stamps samples when they are
-        published.
+        Converts the time of an update to LSL's, as `Reader.stamp` does; None stamps samples when
+        they are published.
     """
 
     def __init__(

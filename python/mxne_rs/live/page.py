@@ -16,7 +16,7 @@ from .._arguments.convert import Floats
 from .courses import SIGN, count_line, side_of, signed_courses, signed_peaks
 from .monitor import Monitor, Update
 
-#: Seconds of time courses, points of the outline.
+#: Seconds of time courses that are shown, and most points of the outline.
 SECONDS_SHOWN, N_OUTLINE = 5.0, 3000
 
 
@@ -26,13 +26,13 @@ class PageView:
     Parameters
     ----------
     monitor : Monitor
-        Whose statistics are shown.
+        The monitor whose statistics are shown.
     positions : array, shape (n_locations, 3)
-        In m, head coordinates.
+        Positions of the locations in m, head coordinates.
     sfreq : float
         Sampling rate in Hz.
     port : int
-        0 takes a free one. Only this computer can see the page.
+        0 takes a free one. The page can be opened on this computer only.
     """
 
     def __init__(self, monitor: Monitor, positions: Floats, sfreq: float, port: int = 0) -> None:
@@ -76,19 +76,22 @@ class PageView:
 
     def state(self) -> dict[str, Any]:
         """Return the data that the page draws: windows of the last seconds, and counts."""
-        seen = self._monitor.statistics()
+        statistics = self._monitor.statistics()
         with self._lock:
             windows = list(self._windows)
         return {
             "windows": windows,
             "hop": self._hop / self._sfreq,
             "silent": bool(self.is_silent()),
-            "latency": [value if np.isfinite(value) else None for value in seen.latency],
+            "latency": [value if np.isfinite(value) else None for value in statistics.latency],
             "counts": {
-                "windows": seen.n_windows, "dropped": seen.n_dropped, "skipped": seen.n_skipped,
-                "lost": seen.n_lost, "at the deadline": seen.n_deadlines,
+                "windows": statistics.n_windows,
+                "dropped": statistics.n_dropped,
+                "skipped": statistics.n_skipped,
+                "lost": statistics.n_lost,
+                "at the deadline": statistics.n_deadlines,
             },
-        }  # fmt: skip
+        }
 
     def outline(self) -> dict[str, Any]:
         """Return the positions of all locations, and a thinned-out outline of them, in mm."""
@@ -109,7 +112,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Send the page or its data."""
         host = (self.headers.get("Host") or "").rsplit(":", 1)[0]
         if host not in ("127.0.0.1", "localhost"):
-            # Another site's name that leads here.
+            # A host name of another site that resolves to this machine (DNS rebinding).
             self.send_error(403)
         elif self.path == "/":
             page = resources.files(__package__).joinpath("page.html").read_bytes()

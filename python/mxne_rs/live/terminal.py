@@ -15,7 +15,7 @@ from .courses import SIGN, count_line, side_of, signed_courses, signed_peaks
 from .monitor import Monitor, Update
 
 BARS = "▁▂▃▄▅▆▇█"
-#: Sources that are listed, windows of which their history is kept.
+#: Number of sources that are listed, and of windows in their history.
 N_SOURCES, N_WINDOWS = 10, 24
 
 
@@ -41,9 +41,9 @@ class TerminalView:
     Parameters
     ----------
     monitor : Monitor
-        Whose statistics are shown.
+        The monitor whose statistics are shown.
     positions : array, shape (n_locations, 3)
-        In m, head coordinates.
+        Positions of the locations in m, head coordinates.
     """
 
     def __init__(self, monitor: Monitor, positions: Floats) -> None:
@@ -120,12 +120,13 @@ class TerminalView:
         )
 
     def _caption(self) -> str:
-        seen = self._monitor.statistics()
-        p50, p95, p99 = (1e3 * value for value in seen.latency)
+        counts = self._monitor.statistics()
+        p50, p95, p99 = (1e3 * value for value in counts.latency)
         return (
             f"x right, y front, z up in the head; last {N_WINDOWS} windows, all on one scale;\n"
             f"peak: {SIGN}\n"
             f"newest sample to sources: p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms\n"
-            f"{seen.n_windows} windows: {seen.n_dropped} dropped, {seen.n_skipped} skipped, "
-            f"{seen.n_lost} lost with {seen.n_missing} samples, {seen.n_deadlines} at the deadline"
+            f"{counts.n_windows} windows: {counts.n_dropped} dropped, {counts.n_skipped} skipped, "
+            f"{counts.n_lost} lost with {counts.n_missing} samples, "
+            f"{counts.n_deadlines} at the deadline"
         )

@@ -9,7 +9,7 @@ from .. import _core
 from .._arguments.convert import Floats, as_array, as_count, as_floats
 from .._arguments.warn import warn
 
-#: Triplets of columns that are looked at, and fewest that say something.
+#: Triplets of columns that are tested, and the fewest that allow a verdict.
 N_TRIPLETS, MIN_TRIPLETS = 50, 20
 
 
@@ -35,7 +35,7 @@ class Gain:
     Warns
     -----
     RuntimeWarning
-        Where ``n_orient`` is 1, and the columns look like those of MEG with free orientation.
+        Where ``n_orient`` is 1, but the columns look like those of MEG with free orientation.
 
     Examples
     --------
@@ -55,8 +55,7 @@ class Gain:
         if self.n_orient == 1 and _looks_free(array):
             warn(
                 f"gain looks like {array.shape[1] // 3} locations of three orientations each, but "
-                "n_orient is 1, which takes each orientation for a location of its own: give "
-                "n_orient=3",
+                "n_orient is 1, which makes each orientation a separate location: give n_orient=3",
                 RuntimeWarning,
             )
 
@@ -147,7 +146,7 @@ def _looks_free(gain: Floats) -> bool:
 
 def _median_volume(gain: Floats, first: NDArray[np.intp]) -> float:
     """Compute the median volume that three neighbouring columns of unit norm span."""
-    # Not einsum, which ends the process where memory runs out in it.
+    # np.einsum would abort the process where it runs out of memory.
     x, y, z = (gain[:, first + i] for i in range(3))
     x, y, z = (column / np.sqrt(np.sum(column**2, axis=0)) for column in (x, y, z))
     xy, xz, yz = (np.sum(a * b, axis=0) for a, b in ((x, y), (x, z), (y, z)))

@@ -76,11 +76,9 @@ def start_rows(gain: Gain, data: Floats, init: Any) -> tuple[NDArray[np.int64], 
     return locations.astype(np.int64), np.ascontiguousarray(rows)
 
 
-#: Noise below this part of the data is rounding: no finite difference can be taken along it.
+#: Smallest noise beside the data: a finite difference along weaker noise is rounding error.
 MIN_SIGMA_RATIO = 1e-12
-
-
-#: Data below this part of their own noise are not whitened by it.
+#: Smallest data beside the noise: weaker data were not whitened with this noise.
 MIN_DATA_RATIO = 1e-3
 
 
@@ -92,13 +90,13 @@ def noise_levels(sigma: Any, data: Floats) -> Floats:
     size = float(np.abs(data).max())
     if levels.min() < MIN_SIGMA_RATIO * size:
         raise ValueError(
-            f"sigma is {levels.min():.3g}, nothing beside data of up to {size:.3g}; whiten gain "
-            "and data, look at the units of the data (T, T/m and V, not fT or uV), and give the "
+            f"sigma is {levels.min():.3g}, too small for data of up to {size:.3g}; whiten gain "
+            "and data, check the units of the data (T, T/m and V, not fT or uV), and give the "
             "standard deviation of the noise in the whitened data"
         )
     if 0 < size < MIN_DATA_RATIO * levels.min():
         raise ValueError(
-            f"sigma is {levels.min():.3g}, beside which data of up to {size:.3g} are nothing; "
-            "whiten gain and data, or give the standard deviation of the noise in them"
+            f"sigma is {levels.min():.3g}, too large for data of up to {size:.3g}; whiten gain and "
+            "data, or give the standard deviation of the noise in the whitened data"
         )
     return levels

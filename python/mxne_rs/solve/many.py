@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Path:
-    """The answers along decreasing alphas.
+    """Solutions along decreasing alphas.
 
     Attributes
     ----------
     alphas : array, shape (n_alphas,)
-        Absolute, falling.
+        Absolute, decreasing.
     solutions : tuple of Solution
         One per alpha: MxNE, or irMxNE where reweighting was asked for.
     convex : tuple of Solution
-        The MxNE of each alpha, from which reweighting began; without it the same as
+        The MxNE of each alpha, from which reweighting began; without reweighting the same as
         ``solutions``.
 
     Examples
@@ -63,17 +63,17 @@ class Path:
 
     @property
     def explained_variance(self) -> Floats:
-        """``1 - |M - G X|^2 / |M|^2`` of each answer."""
+        """``1 - |M - G X|^2 / |M|^2`` of each solution."""
         return np.array([solution.explained_variance for solution in self.solutions])
 
     @property
     def gaps(self) -> Floats:
-        """Relative duality gap of each answer."""
+        """Relative duality gap of each solution."""
         return np.array([solution.gap for solution in self.solutions])
 
     @property
     def n_active(self) -> NDArray[np.intp]:
-        """Number of active locations of each answer."""
+        """Number of active locations of each solution."""
         return np.array([solution.active_set.sum() for solution in self.solutions], dtype=np.intp)
 
     def __len__(self) -> int:
@@ -81,11 +81,11 @@ class Path:
         return len(self.solutions)
 
     def __iter__(self) -> Iterator[Solution]:
-        """Iterate over the answers, from the largest alpha down."""
+        """Iterate over the solutions, from the largest alpha down."""
         return iter(self.solutions)
 
     def __getitem__(self, index: int) -> Solution:
-        """Return the answer at a position."""
+        """Return the solution at a position."""
         return self.solutions[index]
 
     def __repr__(self) -> str:
@@ -109,8 +109,8 @@ def solve_path(
 ) -> Path:
     """Solve MxNE or irMxNE at decreasing alphas, each started from the last answer.
 
-    An alpha costs about one product with the gain: the certificate of one answer is the first
-    look at the next problem.
+    An alpha costs about one product with the gain: the certificate of one answer also ranks the
+    locations for the next alpha.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def solve_path(
     Returns
     -------
     path : Path
-        Alphas, solutions with their gaps, numbers of sources, explained variance.
+        The alphas and their solutions.
 
     Raises
     ------
@@ -128,10 +128,10 @@ def solve_path(
     Warns
     -----
     ConvergenceWarning
-        Naming the first alpha whose gap was not reached, and how many there are.
+        Naming the first alpha whose gap was not reached, and the number of them.
     RuntimeWarning
-        Where reweighting left none of the sources of MxNE, though it did at a larger alpha, or
-        leaves none at any; where nothing is left because all alphas are above :func:`alpha_max`.
+        Where reweighting removes all sources of MxNE at an alpha below one that keeps some, or at
+        all alphas; where there is no source because all alphas are above :func:`alpha_max`.
 
     Examples
     --------
@@ -162,7 +162,7 @@ def solve_path(
 def alpha_grid(gain: Gain, data: Floats, alphas: Any, options: Any, request: Request) -> Floats:
     """Return the given alphas in decreasing order, or ``n_alphas`` down from alpha_max."""
     if alphas is not None:
-        # Not np.unique, which imports np.ma where it is called first.
+        # np.unique would import np.ma, during which a fork can deadlock (see `as_array`).
         values = np.sort(as_floats("alphas", alphas, 1))
         values = values[np.diff(values, prepend=-np.inf) != 0]
         remedy = "give positive numbers, such as parts of alpha_max"
@@ -175,13 +175,13 @@ def alpha_grid(gain: Gain, data: Floats, alphas: Any, options: Any, request: Req
     largest = largest_alpha(gain, data, request)
     if largest == 0:
         raise ValueError(
-            "alphas cannot be chosen: data are zero or orthogonal to the gain; give them"
+            "alphas cannot be chosen: data are zero or orthogonal to the gain; give alphas"
         )
     count = as_count("n_alphas", options["n_alphas"], 1)
     try:
         return largest * np.geomspace(1.0, part, count)
     except (MemoryError, ValueError, OverflowError):
-        raise MemoryError(f"n_alphas is {count}: no room for as many; give fewer") from None
+        raise MemoryError(f"n_alphas is {count}, which needs too much memory; give fewer") from None
 
 
 def solve_paths(
@@ -211,8 +211,8 @@ def path_of(
 ) -> Path:
     """Make a Path of the outcomes along a grid; ``label`` names an alpha in warnings.
 
-    That reweighting leaves nothing at the largest alphas is how a path begins: only where a
-    larger alpha left something, or no alpha did, is there a warning.
+    At the largest alphas reweighting usually removes all sources: a warning of that is given only
+    below an alpha that keeps some, or where no alpha keeps any.
     """
     convex, reweighted = (
         tuple(
@@ -221,15 +221,15 @@ def path_of(
         )
         for kind in outcomes
     )
-    seen = not any(one.active_set.any() for one in reweighted)
-    said = hint([*convex, *reweighted])
+    warns_of_empty = not any(one.active_set.any() for one in reweighted)
+    advice = hint([*convex, *reweighted])
     with one_warning():
         for one in convex:
-            warn_if_short(one, label(one.alpha), said)
+            warn_if_short(one, label(one.alpha), advice)
         for one in reweighted:
-            seen = seen or bool(one.active_set.any())
-            if seen or not one.emptied:
-                warn_if_short(one, label(one.alpha), said)
+            warns_of_empty = warns_of_empty or bool(one.active_set.any())
+            if warns_of_empty or not one.emptied:
+                warn_if_short(one, label(one.alpha), advice)
     return Path(grid, reweighted or convex, convex)
 
 
@@ -242,16 +242,16 @@ def solve_batch(
 ) -> list[Solution]:
     """Solve MxNE or irMxNE for many data sets on one gain, one thread each.
 
-    The answers are those of :func:`solve_mxne` or :func:`solve_irmxne`, in the order of the
-    data, whatever the number of threads. An answer holds its active rows only: memory grows
-    with what is found.
+    The solutions are those of :func:`solve_mxne` or :func:`solve_irmxne`, in the order of the
+    data, for any number of threads. A solution holds its active rows only, so that memory grows
+    with the number of sources.
 
     Parameters
     ----------
     data : iterable of array_like, shape (n_sensors, n_times)
         The whitened data sets (a 3-D array, or a list whose members may differ in their times).
     alpha : float or array_like, shape (n_data,)
-        Regularisation, absolute, for all or for each data set.
+        Regularisation, absolute, one for all data sets or one for each.
 
     Returns
     -------
@@ -266,9 +266,9 @@ def solve_batch(
     Warns
     -----
     ConvergenceWarning
-        Naming the first data set whose gap was not reached, and how many there are.
+        Naming the first data set whose gap was not reached, and the number of them.
     RuntimeWarning
-        The same of those where reweighting left none of the sources of MxNE.
+        Naming the first data set where reweighting removed all sources of MxNE, and their number.
 
     Examples
     --------

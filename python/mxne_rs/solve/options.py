@@ -1,8 +1,7 @@
 """Declare every option of solving: name, type, default, check and description.
 
-`takes` and `documents` make signatures and docstrings of these tables; `make_request` and
-`make_rounds` check what was given, in the form that the compiled module takes. Ranges and names
-of choices are checked there.
+`takes` and `documents` make signatures and docstrings from these tables; `make_request` and
+`make_rounds` convert the options for the compiled module, which checks ranges and choices.
 """
 
 from collections.abc import Callable
@@ -17,8 +16,8 @@ from .gain import Gain
 from .inputs import start_rows
 from .solution import Solution
 
-#: Convex problems of `solve_irmxne`: half of the answers on real data settle in 20, nearly all in
-#: 100; rounds after the last that changes anything are not solved.
+#: Largest number of convex problems of `solve_irmxne`: on real data half of the answers settle
+#: within 20, nearly all within 100; an answer that has settled takes no further rounds.
 N_REWEIGHTS = 100
 
 
@@ -41,7 +40,7 @@ class Inputs(TypedDict):
         float,
         Option(
             REQUIRED,
-            "Regularisation, absolute: `alpha_max` is the value at which nothing is left.",
+            "Regularisation, absolute; from `alpha_max` on there is no source.",
         ),
     ]
     alphas: Annotated[
@@ -49,7 +48,7 @@ class Inputs(TypedDict):
         Option(
             None,
             """
-            Regularisations, absolute; solved from the largest to the smallest, equal ones once.
+            Regularisations, absolute; solved from the largest to the smallest, duplicates once.
             None takes ``n_alphas`` values from ``alpha_max`` down to ``eps * alpha_max``, evenly
             spaced in their logarithm.
             """,
@@ -65,7 +64,7 @@ class PenaltyOptions(TypedDict, total=False):
         int | None,
         Option(
             None,
-            "Orientations per location. None is 1 for an array and the Gain's own for a Gain.",
+            "Orientations per location. None is 1 for an array, and ``gain.n_orient`` for a Gain.",
         ),
     ]
     weights: Annotated[
@@ -73,7 +72,7 @@ class PenaltyOptions(TypedDict, total=False):
         Option(
             None,
             """
-            Factors on the penalty of each location: bigger is more penalised, infinity excludes.
+            Factors on the penalty of each location: larger penalises more, infinity excludes.
             """,
             "array_like, shape (n_locations,) or None",
         ),
@@ -94,9 +93,9 @@ class LimitOptions(TypedDict, total=False):
         Option(
             1e-6,
             """
-            Relative duality gap to reach, in units of ``|M|^2 / 2``; irMxNE reaches it in every
-            round. Where the data are nearly of low rank over time, at most a tenth of it is spent
-            on time components left out.
+            Relative duality gap to reach, in units of ``|M|^2 / 2``; irMxNE reaches the gap in
+            every round. Where the data are nearly of low rank over time, at most a tenth of the
+            gap is spent on time components that are left out.
             """,
             check=number,
         ),
@@ -117,10 +116,10 @@ class LimitOptions(TypedDict, total=False):
         Option(
             0,
             """
-            Threads; 0 means RAYON_NUM_THREADS where it is a positive integer, else all cores.
-            They share the products with the whole gain; where there are several data sets
+            Threads; 0 means RAYON_NUM_THREADS where that is a positive integer, else all cores.
+            Threads share the products with the whole gain; where there are several data sets
             (batches, directions of SURE, resamples), each thread solves one of them. The answer
-            does not depend on it.
+            does not depend on the number of threads.
             """,
             check=integer,
         ),
@@ -147,8 +146,8 @@ class EngineOptions(LimitOptions, total=False):
         Option(
             10,
             """
-            Locations by which the working set grows at least; None solves on all locations at
-            once.
+            Least number of locations by which the working set grows; None solves on all locations
+            at once.
             """,
             check=integer,
         ),
@@ -198,20 +197,21 @@ class RoundsOptions(TypedDict, total=False):
         Option(
             "relative",
             """
-            The unit u of irMxNE's amplitudes: a larger one makes weights larger and sources fewer.
-            A number is in the unit of data over gain (the papers have 1). The other ones do not
+            Unit u of irMxNE's amplitudes: a larger unit makes weights larger and sources fewer. A
+            number is in the unit of data over gain (1 in the papers). The named units do not
             depend on the physical unit of the sources:
 
-            - 'largest': the largest ``|X_s|`` of the first round has weight 1. It does not depend
-              on the scale of the data either. Few sources, all nearly as large.
-            - 'relative': a quarter of that, for 'sqrt' the largest ``|X_s|`` itself. The answer
-              depends little on alpha.
+            - 'largest': the largest ``|X_s|`` of the first round has weight 1. This unit does not
+              depend on the scale of the data either, and leaves few sources of similar size.
+            - 'relative': a quarter of 'largest', for 'sqrt' the largest ``|X_s|`` itself. The
+              answer depends little on alpha.
             - 'mne': ``100 / alpha_max``, as in MNE-Python; costs one more product with the gain.
-            - 'gain': one over the median norm of a location's columns, so that such a source
-              moves the whitened data by 1.
+            - 'gain': one over the median norm of a location's columns; a source of this amplitude
+              changes the whitened data by 1.
 
-            With 'log' and a number, 'mne' or 'gain', weights can all be below 1, and sources more
-            than MxNE's, where a hundredth of the largest amplitude is above the unit.
+            With surrogate 'log' and a number, 'mne' or 'gain', all weights can be below 1, and
+            irMxNE can have more sources than MxNE: where a hundredth of the largest amplitude is
+            above the unit.
             """,
             "float or {'relative', 'largest', 'mne', 'gain'}",
             check=number_or_name,
@@ -227,8 +227,8 @@ class ReweightOptions(RoundsOptions, total=False):
         Option(
             1e-6,
             """
-            Reweighting has converged when the support stays and no ``|X_s|`` changes by more than
-            this part of the largest.
+            Reweighting has converged when the support stays the same and no ``|X_s|`` changes by
+            more than this part of the largest ``|X_s|``.
             """,
             check=number,
         ),
@@ -238,9 +238,9 @@ class ReweightOptions(RoundsOptions, total=False):
         Option(
             "sqrt",
             """
-            ``sqrt(y)`` of an amplitude y, where a location that has died stays dead, or
-            ``log(y + eps)`` with eps a hundredth of the largest y of the first round, where it may
-            return.
+            Concave penalty of an amplitude y: ``sqrt(y)``, with which a location that became zero
+            stays zero, or ``log(y + eps)`` with eps a hundredth of the largest y of the first
+            round, with which it may become active again.
             """,
             "{'sqrt', 'log'}",
             check=name_of,
@@ -304,14 +304,14 @@ _OPTIONS = options_of(PathOptions)
 
 def checked(options: Any, names: tuple[str, ...]) -> dict[str, Any]:
     """Return some of the options after their checks; the default where one is not given."""
-    found = {}
+    values = {}
     for name in names:
         value = options.get(name, _OPTIONS[name].default)
         check = _OPTIONS[name].check
-        # None is the word for "no limit" where the default says so, and no value elsewhere.
+        # None is a value only of options whose type names it.
         allowed = value is None and ("None" in _OPTIONS[name].kind)
-        found[name] = value if allowed or check is None else check(name, value)
-    return found
+        values[name] = value if allowed or check is None else check(name, value)
+    return values
 
 
 def make_request(gain: Gain, data: Floats, alpha: Any, options: Any) -> Request:

@@ -31,7 +31,7 @@ from .solution import Solution, solution_of, warn_if_short
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-#: An alpha below this part of alpha_max was probably not meant.
+#: Part of alpha_max below which an alpha is probably a mistake.
 SMALL_ALPHA_RATIO = 1e-4
 
 
@@ -64,7 +64,7 @@ def solve_mxne(
     ConvergenceWarning
         Where the gap asked for was not reached.
     RuntimeWarning
-        Where nothing is left because alpha is above :func:`alpha_max`.
+        Where there is no source because alpha is above :func:`alpha_max`.
 
     References
     ----------
@@ -93,7 +93,7 @@ def solve_irmxne(
 ) -> Solution:
     """Compute the iteratively reweighted mixed-norm estimate: sparser, with less bias.
 
-    Lowers ``1/2 |M - G X|^2 + alpha u sum_s w_s g(|X_s| / u) + ridge/2 |X|^2`` with the concave
+    Decreases ``1/2 |M - G X|^2 + alpha u sum_s w_s g(|X_s| / u) + ridge/2 |X|^2`` with the concave
     ``g = sqrt`` (or logarithm) by convex problems whose weights are ``g'(|X_s| / u)`` [1]_ [2]_.
     The answer depends on the unit u of the amplitudes, as it does on alpha.
 
@@ -118,8 +118,8 @@ def solve_irmxne(
     ConvergenceWarning
         Where a convex problem did not reach the gap asked for.
     RuntimeWarning
-        Where reweighting left none of the sources of MxNE.
-        Where nothing is left because alpha is above :func:`alpha_max`.
+        Where reweighting removed all sources of MxNE, or there is none because alpha is above
+        :func:`alpha_max`.
 
     References
     ----------
@@ -188,7 +188,7 @@ def duality_gap(
     Parameters
     ----------
     x : Solution or array_like, shape (n_sources, n_times)
-        The sources to be certified, from any solver; zero where a weight is infinite.
+        The sources to certify, from any solver; zero where a weight is infinite.
 
     Returns
     -------
@@ -270,19 +270,19 @@ def warn_of_large_alpha(
 ) -> None:
     """Warn where no source is left because all alphas are above `alpha_max`.
 
-    The product with the gain that tells is made only where the answers are empty.
+    alpha_max costs a product with the gain, and is computed only where all answers are empty.
     """
     if any(one.active_set.any() or not one.converged for one in solutions):
         return
     alpha = min(one.alpha for one in solutions)
     largest = largest_alpha(gain, data, request)
-    # At alpha_max itself, and where rounding makes it another, nothing is what was asked for.
+    # At alpha_max itself, up to rounding, an empty answer is what the caller asked for.
     if not 0 < largest < alpha * (1 - 1e-9):
         return
     percent = f" ({alpha:.4g} % of it is {alpha / 100 * largest:.4g})" if 1 <= alpha < 100 else ""
     warn(
-        f"alpha is {alpha:.4g}, {alpha / largest:.3g} times alpha_max, from which on nothing is "
-        f"left: give a part of alpha_max, which is {largest:.4g}{percent}",
+        f"alpha is {alpha:.4g}, {alpha / largest:.3g} times alpha_max, from which on there is no "
+        f"source: give a part of alpha_max, which is {largest:.4g}{percent}",
         RuntimeWarning,
     )
 
@@ -298,8 +298,8 @@ def hint_of_small_alpha(
     if not min(short) < SMALL_ALPHA_RATIO * largest:
         return ""
     return (
-        f"; alpha {min(short):.4g} is {min(short) / largest:.2g} of alpha_max, which is "
-        f"{largest:.4g}: give a part of that"
+        f"; alpha {min(short):.4g} is only {min(short) / largest:.2g} of alpha_max, which is "
+        f"{largest:.4g}: give a larger part of alpha_max"
     )
 
 

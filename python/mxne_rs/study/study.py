@@ -17,11 +17,9 @@ from numpy.typing import NDArray
 from .._arguments.convert import quoted
 from .._core import __version__
 
-#: What a part answers: arrays by name.
+#: The result of a part: arrays by name.
 Part = dict[str, NDArray[Any]]
-
-
-#: What a part may be called.
+#: Pattern of the key of a part.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -41,29 +39,29 @@ class Study:
     Attributes
     ----------
     name : str
-        What it is, for the progress bar and the store.
+        Name in the progress bar and the store.
     keys : sequence of str
-        Names of its parts: unique, of letters, digits, ``.``, ``_`` and ``-``. What a part draws
-        at random follows from its key, so that no result depends on who solves it, or when.
+        Names of the parts: unique, of letters, digits, ``.``, ``_`` and ``-``. Derive random draws
+        from the key, so that no result depends on where or when a part is solved.
     prepare : callable
-        ``prepare(arrays, settings)`` makes of what all parts share what they are solved with: a
-        function of a module, called once in each process. It gets the arrays read-only.
+        ``prepare(arrays, settings)`` returns the object that all parts are solved with: a function
+        of a module, called once in each process. The arrays are read-only.
     solve : callable
-        ``solve(prepared, key)`` is a part, a dict of arrays: a function of a module that uses one
-        thread.
+        ``solve(prepared, key)`` returns a part, a dict of arrays: a function of a module that uses
+        one thread.
     arrays : mapping of str to array
-        What all parts share; sent to each worker once.
+        Data that all parts share; sent to each worker once.
     settings : mapping of str to number, str or sequence of them
-        The same for what is small. Settings, arrays and the source of both functions tell a study
-        from another in a store; what the functions call is not looked at: a setting such as
-        ``"version": 2`` tells of a change there.
+        Small data that all parts share. A store distinguishes studies by settings, arrays and the
+        source of both functions, but not of functions that these call: change a setting such as
+        ``"version": 2`` with these.
     n_solves : int
-        Problems that a part consists of.
+        Number of problems in a part.
 
     Raises
     ------
     TypeError, ValueError
-        Where keys or arrays are not what they should be.
+        Where keys or arrays are of the wrong type or form.
 
     Examples
     --------
@@ -89,7 +87,7 @@ class Study:
                     "and '-', the first a letter or a digit"
                 )
         if len(set(self.keys)) < len(self.keys):
-            raise ValueError("keys holds a name twice; give each part a name of its own")
+            raise ValueError("keys holds a name twice; give each part a unique name")
         for name, array in self.arrays.items():
             if not isinstance(array, np.ndarray) or array.dtype.hasobject:
                 raise TypeError(f"arrays[{name!r}] is {quoted(array)}; give an array of numbers")
@@ -116,11 +114,11 @@ class Cost:
     Attributes
     ----------
     n_parts, n_solves : int
-        Parts and problems that are left.
+        Remaining parts and problems.
     n_workers : int
         Parts solved at a time.
     n_bytes : int
-        Memory for what is shared, in all processes: as sent and as prepared.
+        Memory of the shared arrays in all processes, as sent and as prepared.
     seconds : float
         Estimated from the first part.
 

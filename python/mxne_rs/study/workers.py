@@ -19,20 +19,18 @@ from .._progress import logger
 from ..solve.solution import ConvergenceWarning
 from .study import Part, Study
 
-#: Times in a row that a backend may fail without finishing a part.
+#: Failures in a row, without a finished part, after which a backend is given up.
 MAX_FAILURES = 3
-
-
-#: Tasks for each worker: few enough to be cheap, enough for the last ones not to wait long.
+#: Tasks per worker: few, because each has a cost; several, so that workers finish together.
 TASKS_PER_WORKER = 8
 
 
 def solve_on_threads(
-    study: Study, prepared: Any, left: Sequence[str], n_workers: int
+    study: Study, prepared: Any, missing: Sequence[str], n_workers: int
 ) -> Iterator[tuple[str, Part]]:
     """Solve parts on threads of this process (a solve releases the GIL)."""
     pool = ThreadPoolExecutor(n_workers, thread_name_prefix="mxne_rs")
-    keys = iter(left)
+    keys = iter(missing)
 
     def start(key: str) -> Future[Part]:
         return pool.submit(solve_part, study.solve, prepared, key)
@@ -40,7 +38,7 @@ def solve_on_threads(
     running = {start(key): key for key in islice(keys, n_workers)}
     try:
         while running:
-            # A wait without an end would not hear of Ctrl-C on every system.
+            # On some systems an endless wait cannot be interrupted by Ctrl-C.
             finished, _ = wait(running, timeout=0.1, return_when=FIRST_COMPLETED)
             for future in finished:
                 key = running.pop(future)
@@ -49,33 +47,33 @@ def solve_on_threads(
                     running[start(another)] = another
                 yield key, part
     finally:
-        # After Ctrl-C nobody waits for what is being solved.
+        # After Ctrl-C the running parts are not waited for.
         pool.shutdown(wait=not running, cancel_futures=True)
 
 
 def solve_on_backend(
-    study: Study, left: Sequence[str], parallel: Any, n_workers: int
+    study: Study, keys: Sequence[str], parallel: Any, n_workers: int
 ) -> Iterator[tuple[str, Part]]:
     """Solve parts on a backend of joblib; those of a lost worker are solved again."""
     import joblib
 
     fingerprint, names = study.fingerprint, sorted(study.arrays)
     arrays = [study.arrays[name] for name in names]
-    missing = dict.fromkeys(left)
+    missing = dict.fromkeys(keys)
     failures = 0
     while missing:
         size = max(1, len(missing) // (TASKS_PER_WORKER * n_workers))
         keys = list(missing)
         functions = (study.prepare, study.solve, dict(study.settings))
-        # Arrays by themselves: that is how joblib sends them once.
+        # Arrays are separate arguments, which joblib sends once.
         tasks = [
             joblib.delayed(_solve_parts)(fingerprint, functions, keys[i : i + size], names, *arrays)
             for i in range(0, len(keys), size)
         ]
         answers = parallel(tasks)
         try:
-            for found, error in answers:
-                for key, part in found:
+            for parts, error in answers:
+                for key, part in parts:
                     failures = 0
                     del missing[key]
                     yield key, part
@@ -84,13 +82,13 @@ def solve_on_backend(
         except _PartError as raised:
             raise raised.error from None
         except Exception as error:
-            # Not an error of a part, those come as answers: a worker is gone.
+            # Errors of parts are in the answers: this one is of the backend, such as a lost worker.
             failures += 1
-            logger.warning(f"{study.name}: a worker was lost ({quoted(error)}); going on")
+            logger.warning(f"{study.name}: a worker was lost ({quoted(error)}); trying again")
             if failures == MAX_FAILURES:
                 raise RuntimeError(
                     f"{study.name}: the backend failed {MAX_FAILURES} times in a row without "
-                    "finishing a part; see its log, and the memory of its workers"
+                    "finishing a part; check its log, and the memory of its workers"
                 ) from error
         finally:
             with contextlib.suppress(Exception):
@@ -105,7 +103,7 @@ class _PartError(Exception):
         self.error = error
 
 
-#: What this process has prepared last, by fingerprint.
+#: The last result of `Study.prepare` in this process, by fingerprint.
 _prepared: dict[str, Any] = {}
 
 
@@ -118,7 +116,7 @@ def _solve_parts(
 ) -> tuple[list[tuple[str, Part]], Exception | None]:
     """Solve some parts on a worker; return them with the error that stopped it, if any."""
     prepare, solve, settings = functions
-    found: list[tuple[str, Part]] = []
+    parts: list[tuple[str, Part]] = []
     try:
         if fingerprint not in _prepared:
             _prepared.clear()
@@ -126,18 +124,18 @@ def _solve_parts(
             _prepared[fingerprint] = prepare(shared, settings)
         with without_warnings():
             for key in keys:
-                found.append((key, solve_part(solve, _prepared[fingerprint], key)))
+                parts.append((key, solve_part(solve, _prepared[fingerprint], key)))
     except Exception as error:
-        return found, picklable(error)
-    return found, None
+        return parts, picklable(error)
+    return parts, None
 
 
 def solve_part(solve: Callable[[Any, str], Any], prepared: Any, key: str) -> Part:
     """Solve a part; return its arrays by name, checked."""
-    found = solve(prepared, key)
-    if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
-        raise TypeError(f"part {key!r} is {quoted(found)}; solve has to return arrays by name")
-    part = {name: np.asarray(value) for name, value in found.items()}
+    answer = solve(prepared, key)
+    if not isinstance(answer, Mapping) or not all(isinstance(name, str) for name in answer):
+        raise TypeError(f"part {key!r} is {quoted(answer)}; solve has to return arrays by name")
+    part = {name: np.asarray(value) for name, value in answer.items()}
     for name, array in part.items():
         if array.dtype.hasobject:
             raise TypeError(f"part {key!r} holds objects in {name!r}; return arrays of numbers")

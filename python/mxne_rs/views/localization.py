@@ -30,14 +30,14 @@ COLOURS: tuple[str, ...] = (
     "#7F3C8D",
     "#A5AA99",
 )
-#: How channel types are called and shown: name, factor from SI, unit.
+#: Channel types in pictures: name, factor from SI units, unit.
 CHANNEL_TYPES = {
     "mag": ("magnetometers", 1e15, "fT"),
     "grad": ("gradiometers", 1e13, "fT/cm"),
     "eeg": ("EEG", 1e6, "µV"),
 }
 View = tuple[str, int, int, tuple[str, str]]
-#: Projections of the head: title, horizontal and vertical axis, what their ends are called.
+#: Projections of the head: title, horizontal and vertical axis, labels of the horizontal ends.
 VIEWS: tuple[View, ...] = (
     ("axial", 0, 1, ("L", "R")),
     ("coronal", 0, 2, ("L", "R")),
@@ -45,7 +45,7 @@ VIEWS: tuple[View, ...] = (
 )
 AXIS_NAMES = ("x", "y", "z")
 WEAK_COLOUR = "#8C8C8C"
-#: What marks and colours mean.
+#: The meaning of marks and colours.
 CAPTION = (
     "Heads: sources with the numbers and colours of the table and the courses, grey after the "
     "eighth; area grows with peak amplitude, the stick points where\nthe current flows at the "
@@ -69,13 +69,13 @@ def draw(
     Parameters
     ----------
     localization : Localization
-        What to draw; of several conditions the first.
+        The localization; of several conditions the first is drawn.
     path : path, optional
         Where to save the figure (PNG, PDF or SVG by its ending). Default: it is not saved.
     dipoles : list of mne.Dipole, optional
-        Its dipoles and
+        Dipoles of the localization, if they have been made already.
     residual : mne.Evoked, optional
-        its residual, if they have been made already.
+        Residual of the localization, if it has been made already.
 
     Returns
     -------
@@ -99,8 +99,7 @@ def draw(
     >>> from mxne_rs.inverse.localize import localize
     >>> from mxne_rs.views.localization import draw
     >>> from mxne_rs.simulate import simulate_auditory
-    >>> found = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)
-    >>> figure = draw(found)
+
     >>> [axes.get_title() for axes in figure.axes[:3]]
     ['axial', 'coronal', 'sagittal']
     """
@@ -303,7 +302,7 @@ def _draw_sensors(pair: tuple[Axes, Axes], measured: Any, residual: Any, kind: s
     colours = _sensor_colours(np.array([residual.info["chs"][index]["loc"][0] for index in picks]))
     times = 1000 * residual.times
     reach = 1.25 * float(np.max(np.abs([data, fit]), initial=1e-30))
-    # In a mixed order, so that neither side covers the other.
+    # In random order, so that neither side of the head covers the other.
     order = np.random.default_rng(0).permutation(len(picks))
     for axes, lines, what in zip(pair, (data, fit), ("measured", "explained"), strict=True):
         marker = set_time_axis(axes, times)

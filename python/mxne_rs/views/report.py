@@ -21,11 +21,8 @@ from .table import COLUMNS, LEGEND, row_texts, source_table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
-
-#: Names of left-out channels that are listed before the rest is only counted.
+#: Largest number of left-out channels that are listed; the others are counted.
 N_NAMES = 20
 
 
@@ -35,16 +32,16 @@ def write_report(
     path: str | os.PathLike[str],
     settings: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write an `mne.Report` of a localization; of several conditions, of the first.
+    """Write an `mne.Report` of a localization, for the first of several conditions.
 
     Parameters
     ----------
     localization : Localization
-        What was found.
+        The localization.
     path : path
-        The HTML file; replaced where it exists. It holds its pictures and needs no network.
+        The HTML file; replaced where it exists. Its pictures are embedded.
     settings : dict, optional
-        What was asked for, by name, to be listed.
+        Options to list, by name.
 
     Raises
     ------
@@ -61,10 +58,10 @@ def write_report(
     >>> from mxne_rs.inverse.localize import localize
     >>> from mxne_rs.views.report import write_report
     >>> from mxne_rs.simulate import simulate_auditory
-    >>> found = localize(*simulate_auditory(spacing=20.0), alpha=20, verbose=False)
+
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = pathlib.Path(folder) / "report.html"
-    ...     write_report(found, file, settings={"alpha": 20})
+    ...     write_report(result, file, settings={"alpha": 20})
     ...     "Certificate" in file.read_text(encoding="utf-8")
     True
     """
@@ -222,7 +219,7 @@ def _butterfly(evoked: Any, scale: dict[str, list[float]]) -> Figure:
         verbose="ERROR",
     )  # fmt: skip
     for line in (line for panel in axes if one for line in panel.get_lines()):
-        # A line of one sample is a point.
+        # A line of one sample would be invisible: it is drawn as a point.
         line.set(marker="o", markersize=2)
     return figure
 
@@ -259,7 +256,7 @@ def html_table(
 ) -> str:
     """Make an HTML table in the style of mne.Report; empty where there are no rows.
 
-    ``numbers`` aligns to the right: by default a table of more than three columns.
+    ``numbers`` aligns the cells to the right, by default in tables of more than three columns.
     """
     numbers = len(headings) > 3 if numbers is None else numbers
     side = ' class="text-end px-3"' if numbers else ' class="pe-4"'

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..inverse.localization import Localization
 
-#: Closer to the middle than this, in mm, a location of a volume has no side.
+#: Distance from the midline in mm within which a location of a volume is in the middle.
 MIDLINE = 0.5
 
 
@@ -23,25 +23,25 @@ class SourceRow:
     Attributes
     ----------
     number : int
-        Its label in tables, pictures and file names: 1 is the strongest.
+        Label in tables, pictures and file names: 1 is the strongest.
     index : int
-        Its place in `Localization.dipoles`.
+        Index in `Localization.dipoles`.
     hemisphere : str
-        "left", "right" or "middle": of the source space where that is a cortex, else by position.
+        "left", "right" or "middle": of the source space for a cortex, else by position.
     position : tuple of float
         (x, y, z) in mm, head coordinates (right, front, up).
     peak_amplitude : float
         Amplitude in nAm where its magnitude is largest; signed for fixed orientation.
     peak_time : float
-        Time of that peak in ms.
+        Time of the peak in ms.
     drop : float
         Part of the explained variance lost where this source is set to zero and the
         others stay (`Localization.drops`).
     mne_gof : float
-        MNE's goodness of fit of its dipole at the time of the peak: its share of the percentage
-        of the whitened data's power there that all sources explain.
+        MNE's goodness of fit of the dipole at the time of the peak: the part, in percent, of the
+        power of the whitened data that MNE ascribes to this source.
     vertex : int
-        Vertex number in its source space.
+        Vertex number in the source space.
     """
 
     number: int
@@ -55,7 +55,7 @@ class SourceRow:
     vertex: int
 
 
-#: Heading of each column of the table, without and with what a computer reads.
+#: Headings of the columns of the table of sources: for people, and in files.
 COLUMNS = (
     ("source", "source"),
     ("hemisphere", "hemisphere"),
@@ -68,7 +68,7 @@ COLUMNS = (
     ("MNE gof (%)", "mne_gof_at_peak_percent"),
     ("vertex", "vertex"),
 )
-#: What the columns mean, a line each: shown wherever the table is.
+#: The meaning of the columns, printed below every table of sources.
 LEGEND = (
     "positions in mm, head coordinates (x right, y front, z up)",
     "drop: points of explained variance lost if this source is set to zero and the others stay",
@@ -86,8 +86,8 @@ def source_table(
     localization : Localization
         The sources.
     dipoles : list of mne.Dipole, optional
-        The dipoles of one of its conditions, if they have been made already. Default: those of the
-        first.
+        Dipoles of one of the conditions, if they have been made already. By default those of the
+        first condition.
 
     Returns
     -------
@@ -98,8 +98,8 @@ def source_table(
     >>> from mxne_rs.inverse.localize import localize
     >>> from mxne_rs.simulate import simulate_auditory
     >>> from mxne_rs.views.table import source_table
-    >>> found = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)
-    >>> [(row.number, row.hemisphere) for row in source_table(found)]
+    >>> result = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)
+    >>> [(row.number, row.hemisphere) for row in source_table(result)]
     [(1, 'left'), (2, 'right')]
     """
     if dipoles is None:
@@ -160,7 +160,7 @@ def format_table(rows: Sequence[SourceRow]) -> str:
     """
     lines = [[heading for heading, _ in COLUMNS], *(row_texts(row) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
-    # Room for a sign, so that tables of different runs line up.
+    # Wide enough for a sign, so that tables of different runs line up.
     widths[2:5] = [max(width, 5) for width in widths[2:5]]
     text = [
         "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
@@ -202,7 +202,7 @@ def write_table(rows: Sequence[SourceRow], path: str | os.PathLike[str]) -> None
 def row_texts(row: SourceRow) -> list[str]:
     """Return a row as the texts of its columns."""
     numbers = (*row.position, row.peak_amplitude, row.peak_time, 100 * row.drop, row.mne_gof)
-    # Adding 0 turns the -0.0 that rounding leaves into 0.0.
+    # Adding 0.0 turns a -0.0 from rounding into 0.0.
     return [
         str(row.number),
         row.hemisphere,
@@ -239,7 +239,7 @@ def to_head_coordinates(forward: Any, position: Any) -> Any:
     return mne.transforms.apply_trans(to_head, position)
 
 
-#: Heading of each column, without and with what a computer reads.
+#: Headings of the columns of the table of a path: for people, and in files.
 PATH_COLUMNS = (
     ("alpha (%)", "alpha_percent"),
     ("sources", "n_sources"),
@@ -251,12 +251,12 @@ PATH_COLUMNS = (
 )
 
 
-def format_path(found: Sequence[Localization]) -> str:
+def format_path(localizations: Sequence[Localization]) -> str:
     """Align the table for a terminal.
 
     Parameters
     ----------
-    found : list of Localization
+    localizations : list of Localization
         Those of `localize_path`.
 
     Returns
@@ -269,11 +269,14 @@ def format_path(found: Sequence[Localization]) -> str:
     >>> from mxne_rs.views.table import format_path
     >>> from mxne_rs.inverse.paths import localize_path
     >>> from mxne_rs.simulate import simulate_auditory
-    >>> found = localize_path(*simulate_auditory(spacing=20.0), [100, 50], verbose=False)
-    >>> [line.split()[:2] for line in format_path(found).splitlines()[1:]]
+    >>> result = localize_path(*simulate_auditory(spacing=20.0), [100, 50], verbose=False)
+    >>> [line.split()[:2] for line in format_path(result).splitlines()[1:]]
     [['100', '0'], ['50', '2']]
     """
-    lines = [[heading for heading, _ in PATH_COLUMNS], *(_path_row_texts(one) for one in found)]
+    lines = [
+        [heading for heading, _ in PATH_COLUMNS],
+        *(_path_row_texts(one) for one in localizations),
+    ]
     widths = [max(len(line[column]) for line in lines) for column in range(len(PATH_COLUMNS))]
     return "\n".join(
         "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
@@ -281,12 +284,12 @@ def format_path(found: Sequence[Localization]) -> str:
     )
 
 
-def write_path_table(found: Sequence[Localization], path: str | os.PathLike[str]) -> None:
+def write_path_table(localizations: Sequence[Localization], path: str | os.PathLike[str]) -> None:
     """Write the table as tab-separated values, units in the headings.
 
     Parameters
     ----------
-    found : list of Localization
+    localizations : list of Localization
         Those of `localize_path`.
     path : path
         The file; replaced where it exists.
@@ -297,23 +300,26 @@ def write_path_table(found: Sequence[Localization], path: str | os.PathLike[str]
     >>> from mxne_rs.views.table import write_path_table
     >>> from mxne_rs.inverse.paths import localize_path
     >>> from mxne_rs.simulate import simulate_auditory
-    >>> found = localize_path(*simulate_auditory(spacing=20.0), [50], verbose=False)
+    >>> result = localize_path(*simulate_auditory(spacing=20.0), [50], verbose=False)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_path_table(found, os.path.join(folder, "path.tsv"))
+    ...     write_path_table(result, os.path.join(folder, "path.tsv"))
     ...     with open(os.path.join(folder, "path.tsv")) as file:
     ...         file.read().split()[:3]
     ['alpha_percent', 'n_sources', 'explained_variance_percent']
     """
-    lines = [[heading for _, heading in PATH_COLUMNS], *(_path_row_texts(one) for one in found)]
+    lines = [
+        [heading for _, heading in PATH_COLUMNS],
+        *(_path_row_texts(one) for one in localizations),
+    ]
     _write(path, lines)
 
 
-def write_path_sources(found: Sequence[Localization], path: str | os.PathLike[str]) -> None:
+def write_path_sources(localizations: Sequence[Localization], path: str | os.PathLike[str]) -> None:
     """Write the sources of all alphas, with the columns of the table of sources.
 
     Parameters
     ----------
-    found : list of Localization
+    localizations : list of Localization
         Those of `localize_path`.
     path : path
         The file; replaced where it exists.
@@ -324,15 +330,15 @@ def write_path_sources(found: Sequence[Localization], path: str | os.PathLike[st
     >>> from mxne_rs.views.table import write_path_sources
     >>> from mxne_rs.inverse.paths import localize_path
     >>> from mxne_rs.simulate import simulate_auditory
-    >>> found = localize_path(*simulate_auditory(spacing=20.0), [50], verbose=False)
+    >>> result = localize_path(*simulate_auditory(spacing=20.0), [50], verbose=False)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_path_sources(found, os.path.join(folder, "path-sources.tsv"))
+    ...     write_path_sources(result, os.path.join(folder, "path-sources.tsv"))
     ...     with open(os.path.join(folder, "path-sources.tsv")) as file:
     ...         [line.split()[:3] for line in file]
     [['alpha_percent', 'source', 'hemisphere'], ['50', '1', 'left'], ['50', '2', 'right']]
     """
     lines = [["alpha_percent", *(heading for _, heading in COLUMNS)]]
-    for one in found:
+    for one in localizations:
         lines += [[_percent(one), *row_texts(row)] for row in source_table(one)]
     _write(path, lines)
 
