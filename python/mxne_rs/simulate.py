@@ -100,7 +100,7 @@ def simulate_auditory(
     forward : mne.Forward
         Free orientation, in T/(Am) and T/(m Am).
     noise_cov : mne.Covariance
-        Noise covariance of a single trial, in T**2 and its kin.
+        Noise covariance of a single trial, in T**2, (T/m)**2 and T * T/m.
 
     Raises
     ------
@@ -138,21 +138,17 @@ def simulate_epochs(
     -------
     epochs : mne.Epochs
         From -100 to 300 ms at 1000 Hz, in T and T/m.
-    forward : mne.Forward
-        Free orientation, in T/(Am) and T/(m Am).
-    noise_cov : mne.Covariance
-        Noise covariance of a single trial, in T**2 and its kin.
+    forward, noise_cov
+        As from `simulate_auditory`.
 
     Raises
     ------
-    ImportError
-        Where MNE-Python is not installed.
-    ValueError
-        Where an argument is not positive.
+    ImportError, ValueError
+        As `simulate_auditory`.
 
     Examples
     --------
-    >>> from mxne_rs.simulate import simulate_epochs
+
     >>> epochs, forward, noise_cov = simulate_epochs(n_epochs=3, spacing=20.0)
     >>> len(epochs)
     3

@@ -150,13 +150,13 @@ def write_path(localizations: Sequence[Localization], out: Path) -> Answer:
     results.write(
         {"path.png": lambda side: draw_path(localizations, side / "path.png")}, may_fail=True
     )
-    evoked = localizations[0].evokeds[0]
-    start, stop = 1000 * evoked.times[0], 1000 * evoked.times[-1]
-    method = "MxNE" if localizations[0].solution.n_reweights is None else "irMxNE"
+    first = localizations[0]
+    start, stop = (1000 * first.evokeds[0].times[index] for index in (0, -1))
+    method = "MxNE" if first.solution.n_reweights is None else "irMxNE"
     lines = [
-        f"{localizations[0].name}, {start:.0f} to {stop:.0f} ms: {method} at {len(localizations)} alphas",
+        f"{first.name}, {start:.0f} to {stop:.0f} ms: {method} at {len(localizations)} alphas",
         format_path(localizations),
-        _channels(localizations[0]),
+        _channels(first),
         *filter(None, [unsettled_line(localizations)]),
         f"wrote to {one_line(out)}: {', '.join(results.names)}",
     ]

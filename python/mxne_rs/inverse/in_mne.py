@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import threading
 from collections.abc import Callable
 from contextlib import ContextDecorator
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .._arguments.convert import Floats, as_count
 from .._arguments.extras import import_mne
@@ -156,97 +157,67 @@ def _mne_answer(gain: Any, data: Any, solution: Solution, debias: bool) -> tuple
     return x, columns, values
 
 
+def _bound(original: Callable[..., Answer], args: Any, keywords: Any) -> SimpleNamespace:
+    """Bind the arguments of a call by the names of MNE's function, with its defaults."""
+    bound = inspect.signature(original).bind(*args, **keywords)
+    bound.apply_defaults()
+    return SimpleNamespace(**bound.arguments)
+
+
+def _engine_options(given: SimpleNamespace, n_rounds: int, n_threads: int) -> dict[str, Any]:
+    """Convert MNE's options of a solver to those of the array functions."""
+    warn_of_free_cd(given.solver, given.n_orient == 1)
+    return {
+        "tol": _relative_gap(given.M, given.tol),
+        "max_iter": given.maxit * n_rounds,
+        "solver": array_solver(given.solver),
+        "active_set_size": given.active_set_size,
+        "n_threads": n_threads,
+        "verbose": False,
+    }
+
+
 def _mixed_norm_solver(original: Callable[..., Answer], n_threads: int) -> Callable[..., Answer]:
-    def mixed_norm_solver(
-        M: Floats,
-        G: Floats,
-        alpha: float,
-        maxit: int = 3000,
-        tol: float = 1e-8,
-        verbose: Any = None,
-        active_set_size: int | None = 50,
-        debias: bool = True,
-        n_orient: int = 1,
-        solver: str = "auto",
-        return_gap: bool = False,
-        dgap_freq: float = 10,
-        active_set_init: NDArray[np.bool_] | None = None,
-        X_init: Floats | None = None,
-    ) -> Answer:
-        warn_of_free_cd(solver, n_orient == 1)
+    @functools.wraps(original)
+    def mixed_norm_solver(*args: Any, **keywords: Any) -> Answer:
+        given = _bound(original, args, keywords)
         solution = solve_mxne(
-            Gain(G, n_orient), M, alpha, tol=_relative_gap(M, tol), max_iter=maxit,
-            solver=array_solver(solver), active_set_size=active_set_size,
-            init=X_init, n_threads=n_threads, verbose=False,
+            Gain(given.G, given.n_orient), given.M, given.alpha, init=given.X_init,
+            **_engine_options(given, 1, n_threads),
         )  # fmt: skip
-        answer = _mne_answer(G, M, solution, debias)
-        return (*answer, solution.primal - solution.dual) if return_gap else answer
+        answer = _mne_answer(given.G, given.M, solution, given.debias)
+        return (*answer, solution.primal - solution.dual) if given.return_gap else answer
 
     return mixed_norm_solver
 
 
 def _iterative_solver(original: Callable[..., Answer], n_threads: int) -> Callable[..., Answer]:
-    def iterative_mixed_norm_solver(
-        M: Floats,
-        G: Floats,
-        alpha: float,
-        n_mxne_iter: int,
-        maxit: int = 3000,
-        tol: float = 1e-8,
-        verbose: Any = None,
-        active_set_size: int | None = 50,
-        debias: bool = True,
-        n_orient: int = 1,
-        dgap_freq: float = 10,
-        solver: str = "auto",
-        weight_init: Floats | None = None,
-    ) -> Answer:
-        if weight_init is not None:
+    @functools.wraps(original)
+    def iterative_mixed_norm_solver(*args: Any, **keywords: Any) -> Answer:
+        given = _bound(original, args, keywords)
+        if given.weight_init is not None:
             # MNE's own loop supports initial weights; its convex problems run on this solver.
-            return original(
-                M, G, alpha, n_mxne_iter, maxit=maxit, tol=tol, verbose=verbose,
-                active_set_size=active_set_size, debias=debias, n_orient=n_orient,
-                dgap_freq=dgap_freq, solver=solver, weight_init=weight_init,
-            )  # fmt: skip
-        warn_of_free_cd(solver, n_orient == 1)
+            return original(*args, **keywords)
         solution = solve_irmxne(
-            Gain(G, n_orient), M, alpha, n_reweights=n_mxne_iter, amplitude_unit=1.0,
-            tol=_relative_gap(M, tol),
-            solver=array_solver(solver), max_iter=maxit * n_mxne_iter,
-            active_set_size=active_set_size, n_threads=n_threads, verbose=False,
+            Gain(given.G, given.n_orient), given.M, given.alpha, n_reweights=given.n_mxne_iter,
+            amplitude_unit=1.0, **_engine_options(given, given.n_mxne_iter, n_threads),
         )  # fmt: skip
-        return _mne_answer(G, M, solution, debias)
+        return _mne_answer(given.G, given.M, solution, given.debias)
 
     return iterative_mixed_norm_solver
 
 
 def _sure(original: Callable[..., Answer], n_threads: int) -> Callable[..., Answer]:
-    def _compute_mxne_sure(
-        M: Floats,
-        gain: Floats,
-        alpha_grid: Floats,
-        sigma: float,
-        n_mxne_iter: int,
-        maxit: int,
-        tol: float,
-        n_orient: int,
-        active_set_size: int | None,
-        debias: bool,
-        solver: str,
-        dgap_freq: float,
-        rng: Any = None,
-        verbose: Any = None,
-        random_state: Any = None,
-    ) -> Answer:
-        warn_of_free_cd(solver, n_orient == 1)
+    @functools.wraps(original)
+    def _compute_mxne_sure(*args: Any, **keywords: Any) -> Answer:
+        given = _bound(original, args, keywords)
         solution = solve_sure(
-            Gain(gain, n_orient), M, alpha_grid, sigma=sigma, rng=_random_stream(rng, random_state),
-            debias=debias, n_reweights=n_mxne_iter, amplitude_unit=1.0, tol=_relative_gap(M, tol),
-            solver=array_solver(solver),
-            max_iter=maxit * n_mxne_iter, active_set_size=active_set_size, n_threads=n_threads,
-            verbose=False,
+            Gain(given.gain, given.n_orient), given.M, given.alpha_grid, sigma=given.sigma,
+            rng=_random_stream(getattr(given, "rng", None), getattr(given, "random_state", None)),
+            debias=given.debias, n_reweights=given.n_mxne_iter, amplitude_unit=1.0,
+            **_engine_options(given, given.n_mxne_iter, n_threads),
         )  # fmt: skip
-        x, active_set, _ = _mne_answer(gain, M, solution, debias)
+        x, active_set, _ = _mne_answer(given.gain, given.M, solution, given.debias)
         return x, active_set, solution.alpha
 
     return _compute_mxne_sure

@@ -108,10 +108,8 @@ def solve_irmxne(
 
     Raises
     ------
-    TypeError, ValueError
-        Naming the argument, what it is, and what to give instead.
-    KeyboardInterrupt
-        On Ctrl-C.
+    TypeError, ValueError, KeyboardInterrupt
+        As :func:`solve_mxne`.
 
     Warns
     -----

@@ -71,7 +71,7 @@ def draw(
     localization : Localization
         The localization; of several conditions the first is drawn.
     path : path, optional
-        Where to save the figure (PNG, PDF or SVG by its ending). Default: it is not saved.
+        File to save the figure to (PNG, PDF or SVG by its ending). By default it is not saved.
     dipoles : list of mne.Dipole, optional
         Dipoles of the localization, if they have been made already.
     residual : mne.Evoked, optional
@@ -80,7 +80,7 @@ def draw(
     Returns
     -------
     matplotlib.figure.Figure
-        No window is opened and no global state of matplotlib is touched.
+        A figure without a window; the global state of matplotlib is unchanged.
 
     Raises
     ------

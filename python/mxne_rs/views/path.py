@@ -52,17 +52,12 @@ def draw_path(
     localizations : list of Localization
         The result of `localize_path`.
     path : path, optional
-        Where to save the figure (PNG, PDF or SVG by its ending). Default: it is not saved.
+        File to save the figure to, as for `mxne_rs.views.localization.draw`.
 
     Returns
     -------
     matplotlib.figure.Figure
-        No window is opened and no global state of matplotlib is touched.
-
-    Raises
-    ------
-    ImportError
-        Where matplotlib is not installed.
+        A figure without a window.
 
     Notes
     -----
@@ -115,10 +110,11 @@ def _summary(localizations: Sequence[Localization]) -> str:
     )
     unsettled = sum(one.solution.reweighting_converged is False for one in localizations)
     short = sum(not one.solution.converged for one in localizations)
+    largest_gap = max(one.relative_gap for one in localizations)
     parts = [
         method,
         f"{1000 * times[0]:.0f} to {1000 * times[-1]:.0f} ms",
-        f"{len(localizations)} alphas, relative gap at most {max(one.relative_gap for one in localizations):.1e}",
+        f"{len(localizations)} alphas, relative gap at most {largest_gap:.1e}",
     ]
     if unsettled:
         parts.append(f"reweighting not settled at {unsettled}")

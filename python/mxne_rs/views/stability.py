@@ -90,8 +90,8 @@ def draw_stability(
     for s, colour in ring.items():
         x, y, z = positions[s]
         left.plot(
-            stability.alphas, stability.probability[:, s], color=colour, linewidth=1.6, marker=marker,
-            label=f"({x:.0f}, {y:.0f}, {z:.0f}) mm",
+            stability.alphas, stability.probability[:, s], color=colour, linewidth=1.6,
+            marker=marker, label=f"({x:.0f}, {y:.0f}, {z:.0f}) mm",
         )  # fmt: skip
     left.axhline(threshold, color=GREY, linewidth=0.8, linestyle=":")
     left.set_ylabel("selection probability")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -158,15 +158,9 @@ def format_table(rows: Sequence[SourceRow]) -> str:
     drop: points of explained variance lost if this source is set to zero and the others stay
     MNE gof: the dipole's share, as MNE splits it, of what all sources explain at its peak
     """
-    lines = [[heading for heading, _ in COLUMNS], *(row_texts(row) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
-    # Wide enough for a sign, so that tables of different runs line up.
-    widths[2:5] = [max(width, 5) for width in widths[2:5]]
-    text = [
-        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-        for line in lines
-    ]
-    return "\n".join([*text, *LEGEND])
+    lines = [[heading for heading, _ in COLUMNS], *map(row_texts, rows)]
+    # Positions are wide enough for a sign, so that tables of different runs line up.
+    return "\n".join([*_aligned(lines, least={2: 5, 3: 5, 4: 5}), *LEGEND])
 
 
 def write_table(rows: Sequence[SourceRow], path: str | os.PathLike[str]) -> None:
@@ -177,11 +171,6 @@ def write_table(rows: Sequence[SourceRow], path: str | os.PathLike[str]) -> None
     rows : list of SourceRow
     path : path
         The file; replaced where it exists.
-
-    Raises
-    ------
-    OSError
-        Where the file cannot be written.
 
     Examples
     --------
@@ -194,9 +183,7 @@ def write_table(rows: Sequence[SourceRow], path: str | os.PathLike[str]) -> None
     ...         file.read().splitlines()[1].split()[:3]
     ['1', 'left', '-49.8']
     """
-    lines = ["\t".join(heading for _, heading in COLUMNS)]
-    lines += ["\t".join(row_texts(row)) for row in rows]
-    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    _write(path, [[heading for _, heading in COLUMNS], *map(row_texts, rows)])
 
 
 def row_texts(row: SourceRow) -> list[str]:
@@ -273,54 +260,22 @@ def format_path(localizations: Sequence[Localization]) -> str:
     >>> [line.split()[:2] for line in format_path(result).splitlines()[1:]]
     [['100', '0'], ['50', '2']]
     """
-    lines = [
-        [heading for heading, _ in PATH_COLUMNS],
-        *(_path_row_texts(one) for one in localizations),
-    ]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(PATH_COLUMNS))]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-        for line in lines
-    )
+    lines = [[heading for heading, _ in PATH_COLUMNS], *map(_path_row_texts, localizations)]
+    return "\n".join(_aligned(lines))
 
 
 def write_path_table(localizations: Sequence[Localization], path: str | os.PathLike[str]) -> None:
-    """Write the table as tab-separated values, units in the headings.
-
-    Parameters
-    ----------
-    localizations : list of Localization
-        Those of `localize_path`.
-    path : path
-        The file; replaced where it exists.
-
-    Examples
-    --------
-    >>> import os, tempfile
-    >>> from mxne_rs.views.table import write_path_table
-    >>> from mxne_rs.inverse.paths import localize_path
-    >>> from mxne_rs.simulate import simulate_auditory
-    >>> result = localize_path(*simulate_auditory(spacing=20.0), [50], verbose=False)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_path_table(result, os.path.join(folder, "path.tsv"))
-    ...     with open(os.path.join(folder, "path.tsv")) as file:
-    ...         file.read().split()[:3]
-    ['alpha_percent', 'n_sources', 'explained_variance_percent']
-    """
-    lines = [
-        [heading for _, heading in PATH_COLUMNS],
-        *(_path_row_texts(one) for one in localizations),
-    ]
-    _write(path, lines)
+    """Write the table of a path as tab-separated values, units in the headings."""
+    _write(path, [[heading for _, heading in PATH_COLUMNS], *map(_path_row_texts, localizations)])
 
 
 def write_path_sources(localizations: Sequence[Localization], path: str | os.PathLike[str]) -> None:
-    """Write the sources of all alphas, with the columns of the table of sources.
+    """Write the sources of all alphas of a path, with the columns of the table of sources.
 
     Parameters
     ----------
     localizations : list of Localization
-        Those of `localize_path`.
+        The result of `localize_path`.
     path : path
         The file; replaced where it exists.
 
@@ -341,6 +296,19 @@ def write_path_sources(localizations: Sequence[Localization], path: str | os.Pat
     for one in localizations:
         lines += [[_percent(one), *row_texts(row)] for row in source_table(one)]
     _write(path, lines)
+
+
+def _aligned(lines: Sequence[Sequence[str]], least: Mapping[int, int] | None = None) -> list[str]:
+    """Align columns to the right, some of them with a least width."""
+    least = least or {}
+    widths = [
+        max(least.get(column, 0), *map(len, texts))
+        for column, texts in enumerate(zip(*lines, strict=True))
+    ]
+    return [
+        "  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True))
+        for line in lines
+    ]
 
 
 def _write(path: str | os.PathLike[str], lines: Sequence[Sequence[str]]) -> None:
