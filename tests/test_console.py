@@ -150,7 +150,7 @@ def test_results_are_not_written_over_their_data(
         again[again.index("--alpha") + 1] = alpha
         capsys.readouterr()
         assert main([*again[:-1], str(folder)]) == 2
-        assert "is a file that" in capsys.readouterr().err
+        assert "would be replaced" in capsys.readouterr().err
         assert residual.read_bytes() == content
     assert main([*again[:-1], str(tmp_path / "second")]) in (0, 1)
 

@@ -205,7 +205,7 @@ def test_what_cannot_be_said_is_told(simulated):
     silent._data[:] = 0
     found = mxne_rs.stability(silent, forward, noise_cov, [50.0], **how)
     assert not found.probability.any() and not found.debiased_explained_variance.any()
-    with pytest.warns(RuntimeWarning, match="more than one location may be there by chance"):
+    with pytest.warns(RuntimeWarning, match="more than one location may be selected by chance"):
         mxne_rs.stability(*simulated, [3.0], **{**how, "n_mxne_iter": 1, "subsample": 0.5})
     with pytest.raises(ValueError, match="least is -1"):
         found.table(least=-1)

@@ -388,7 +388,7 @@ def test_parts_may_be_called_like_arguments_of_numpy(tmp_path):
 def test_a_backend_that_cannot_is_refused(tmp_path):
     with (
         joblib.parallel_config(backend="multiprocessing"),
-        pytest.raises(ValueError, match="take loky"),
+        pytest.raises(ValueError, match="use loky"),
     ):
         run_study(make_study(tmp_path, ["a"]), n_jobs=2)
 
@@ -500,6 +500,6 @@ def test_resampling_arguments_are_checked(change, message):
            "rng": 0, **change}  # fmt: skip
     with pytest.raises(ValueError, match=message):
         resample(mxne_rs.Gain(gain), data, np.array([50.0]), **how)
-    with pytest.raises(ValueError, match="needs two or more"):
+    with pytest.raises(ValueError, match="give two or more"):
         resample(mxne_rs.Gain(gain), data[:1], np.array([50.0]), **{**how, "subsample": 0.8,
                  "n_resamples": 2, "rng": 0})  # fmt: skip

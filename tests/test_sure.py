@@ -287,7 +287,7 @@ def test_residual_stands_beside_the_noise_assumed(debias):
 def test_data_that_are_nothing_beside_their_noise_are_refused():
     """Arrays that nobody whitened: SURE would solve at alphas next to nothing, for ever."""
     gain, _, data = planted()
-    with pytest.raises(ValueError, match=r"sigma is 1, beside which data .* nothing; whiten"):
+    with pytest.raises(ValueError, match=r"sigma is 1, too large for data .*; whiten"):
         mxne_rs.solve_sure(gain, 1e-12 * data)
     with pytest.raises(ValueError, match="whiten gain and data"):
         mxne_rs.choose_alpha(gain, 1e-12 * data, method="map")

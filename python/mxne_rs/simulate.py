@@ -148,7 +148,7 @@ def simulate_epochs(
 
     Examples
     --------
-
+    >>> from mxne_rs.simulate import simulate_epochs
     >>> epochs, forward, noise_cov = simulate_epochs(n_epochs=3, spacing=20.0)
     >>> len(epochs)
     3

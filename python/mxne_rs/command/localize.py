@@ -190,7 +190,7 @@ def run_localize(options: argparse.Namespace) -> Answer:
         if not localization.active.any():
             Results(out, "localize").write({})
             if report is not None and report.exists():
-                warn(f"{report} is of an earlier run: this one localization no source to report")
+                warn(f"{report} is of an earlier run: this one found no source to report")
             return _answer_without_sources(short, _reason_without_sources(localization))
         answer = write_localization(
             localization, out, report=report, settings=_settings(options, report)

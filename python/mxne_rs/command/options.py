@@ -156,6 +156,6 @@ def refuse_small(options: argparse.Namespace) -> None:
             continue
         if look_like_fractions(largest, several):
             raise WrongInput(
-                f"--{name} is a percentage, and {largest:g} means {largest:g} %: give "
-                f"{100 * largest:g} for {largest:g} of the largest alpha, or --allow-small-alpha"
+                f"--{name} {largest:g} is a percentage, {largest:g} % of the largest alpha: give "
+                f"{100 * largest:g} for {100 * largest:g} %, or --allow-small-alpha"
             )

@@ -94,7 +94,9 @@ class Stability:
     >>> from mxne_rs import stability
     >>> from mxne_rs.simulate import simulate_epochs
     >>> inputs = simulate_epochs(n_epochs=10, spacing=20.0)
-
+    >>> options = {"n_resamples": 4, "tmin": 0.08, "tmax": 0.12, "verbose": False}
+    >>> result = stability(*inputs, [60, 30], **options)
+    >>> result.probability.shape == (2, result.forward["nsource"]), result.n_active.shape
     (True, (4, 2))
     """
 

@@ -99,7 +99,8 @@ def draw(
     >>> from mxne_rs.inverse.localize import localize
     >>> from mxne_rs.views.localization import draw
     >>> from mxne_rs.simulate import simulate_auditory
-
+    >>> result = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)
+    >>> figure = draw(result)
     >>> [axes.get_title() for axes in figure.axes[:3]]
     ['axial', 'coronal', 'sagittal']
     """

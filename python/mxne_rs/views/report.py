@@ -58,7 +58,7 @@ def write_report(
     >>> from mxne_rs.inverse.localize import localize
     >>> from mxne_rs.views.report import write_report
     >>> from mxne_rs.simulate import simulate_auditory
-
+    >>> result = localize(*simulate_auditory(spacing=20.0), alpha=20, verbose=False)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = pathlib.Path(folder) / "report.html"
     ...     write_report(result, file, settings={"alpha": 20})
