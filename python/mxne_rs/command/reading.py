@@ -296,6 +296,6 @@ def _read_problem(name: str, kind: str, error: Exception) -> str:
         return f"holds {KINDS[actual]}; give a file with {KINDS[kind]}"
     kinds = "in a format that MNE reads" if kind == "raw" else "in MNE's FIF format"
     # Other errors come from parsing a file of another format, and say nothing to a user.
-    tells = isinstance(error, (ImportError, OSError, RuntimeError, ValueError))
-    reason = f" ({one_line(error)})" if tells else ""
+    is_known = isinstance(error, (ImportError, OSError, RuntimeError, ValueError))
+    reason = f" ({one_line(error)})" if is_known else ""
     return f"is not readable{reason}; give a file with {KINDS[kind]} {kinds}"

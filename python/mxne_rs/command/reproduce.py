@@ -112,7 +112,7 @@ def run(options: argparse.Namespace) -> Answer:
         results.write(tables)
         results.write(others, may_fail=True)
     verdicts = Counter(claim.verdict for claim in findings.claims)
-    told = ", ".join(
+    counted = ", ".join(
         f"{words} {verdicts[verdict]}"
         for verdict, words in (
             ("holds", "holding"),
@@ -122,7 +122,7 @@ def run(options: argparse.Namespace) -> Answer:
         )
     )
     names = ", ".join(reversed(results.names))
-    lines = [f"{len(findings.claims)} claims: {told}", f"wrote to {one_line(out)}: {names}"]
+    lines = [f"{len(findings.claims)} claims: {counted}", f"wrote to {one_line(out)}: {names}"]
     return Answer(lines, results.problems)
 
 

@@ -150,7 +150,7 @@ def format_table(rows: Sequence[SourceRow]) -> str:
     Examples
     --------
     >>> from mxne_rs.views.table import SourceRow, format_table
-    >>> row = SourceRow(1, 0, "left", (-49.8, 7.76, 48.9), 22.5, 100.0, 9.7, 31.4, 197)
+    >>> row = SourceRow(1, 0, "left", (-49.8, 7.76, 48.9), 22.5, 100.0, 0.097, 31.4, 197)
     >>> print(format_table([row]))
     source  hemisphere      x      y      z  peak (nAm)  at (ms)  drop (%)  MNE gof (%)  vertex
          1        left  -49.8    7.8   48.9        22.5    100.0       9.7         31.4     197
@@ -176,7 +176,7 @@ def write_table(rows: Sequence[SourceRow], path: str | os.PathLike[str]) -> None
     --------
     >>> import os, tempfile
     >>> from mxne_rs.views.table import SourceRow, write_table
-    >>> row = SourceRow(1, 0, "left", (-49.8, 7.76, 48.9), 22.5, 100.0, 9.7, 31.4, 197)
+    >>> row = SourceRow(1, 0, "left", (-49.8, 7.76, 48.9), 22.5, 100.0, 0.097, 31.4, 197)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_table([row], os.path.join(folder, "sources.tsv"))
     ...     with open(os.path.join(folder, "sources.tsv")) as file:
