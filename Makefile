@@ -41,7 +41,7 @@ test: lint
 # A developer's inner loop: under two minutes.
 dev: $(VENV)/installed
 	cargo test -q
-	$(PY) -m pytest -x -m "not slow" tests/test_solve.py tests/test_reweighting.py tests/test_input.py tests/test_structure.py
+	$(PY) -m pytest -x -m "not slow" tests/solve/test_solve.py tests/solve/test_reweighting.py tests/solve/test_input.py tests/test_structure.py
 
 format:
 	cargo fmt
@@ -68,7 +68,7 @@ rust-test: $(VENV)/installed
 python-test: long-test hostile-test blas-test older-test
 
 # What is hostile never imports MNE; it goes with what is tested without MNE.
-HOSTILE := tests/test_corpus.py tests/test_process.py
+HOSTILE := tests/hostile
 long-test: $(VENV)/installed
 	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) -m pytest $(HOSTILE:%=--ignore=%)
 
@@ -123,7 +123,7 @@ bench-reproduce: $(VENV)/installed
 
 # The tests of the live monitor with a minute of recording each, then ten minutes at the large settings: no window may be lost.
 soak: $(VENV)/installed
-	MXNE_RS_DATA=$(abspath $(DATA)) MXNE_RS_SOAK_SECONDS=60 $(PY) -m pytest tests/test_live.py
+	MXNE_RS_DATA=$(abspath $(DATA)) MXNE_RS_SOAK_SECONDS=60 $(PY) -m pytest tests/live/test_live.py
 	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) benches/live.py --seconds 600 --only "7498 fixed" --only "7498 loose"
 
 # How cost and memory grow: its part of docs/benchmarks.md, docs/scaling.png.
@@ -140,7 +140,7 @@ FUZZ_SECONDS ?= 1800
 
 fuzz: $(VENV)/installed
 	MXNE_RS_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --release -q --test fuzz_solver
-	$(PY) tests/fuzz_boundary.py --seconds $(FUZZ_SECONDS)
+	$(PY) tests/hostile/fuzz_boundary.py --seconds $(FUZZ_SECONDS)
 
 # The code under `unsafe` and small solves, by valgrind (which has no AVX-512: the AVX2 kernels run), by the address sanitizer (all
 # kernels) and by miri (the portable ones), the last two where a nightly toolchain has them.

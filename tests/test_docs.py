@@ -11,7 +11,6 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,8 +19,8 @@ import pytest
 import mxne_rs
 from mxne_rs import mixed_norm
 from mxne_rs.inverse.in_mne import TESTED
+from places import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 
 
@@ -47,10 +46,16 @@ def named_in(text: str) -> list[tuple[str, str]]:
     return re.findall(r"`(\w+\.(?:py|rs))::(\w+)`", text)
 
 
+def file_of_tests(name: str) -> str:
+    """Return the text of a file below tests/, in whichever folder it is."""
+    (path,) = (ROOT / "tests").rglob(name)
+    return path.read_text(encoding="utf-8")
+
+
 def require_tests(named: list[tuple[str, str]]) -> None:
     """Fail where a test that is named is not in its file."""
     for file, test in named:
-        source = (ROOT / "tests" / file).read_text(encoding="utf-8")
+        source = file_of_tests(file)
         assert re.search(rf"^(?:def|fn) {test}\(", source, re.MULTILINE), f"{file} has no {test}"
 
 
@@ -97,7 +102,7 @@ def test_every_guarantee_names_its_test() -> None:
 
 def test_every_fault_is_told() -> None:
     """Each test of a fault of MNE's is on the page, but those of cost alone."""
-    source = (ROOT / "tests" / "test_faults.py").read_text(encoding="utf-8")
+    source = file_of_tests("test_faults.py")
     page = (DOCS / "compare.md").read_text(encoding="utf-8")
     missing = [name for name in re.findall(r"^def (test_\w+)", source, re.M) if name not in page]
     assert set(missing) <= {

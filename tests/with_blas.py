@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "target" / "with-blas"
-TESTS = ["tests/test_solve.py", "tests/test_reweighting.py"]
+TESTS = ["tests/solve/test_solve.py", "tests/solve/test_reweighting.py"]
 
 
 def main() -> None:

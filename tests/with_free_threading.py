@@ -17,7 +17,11 @@ FOLDER = ROOT / "target" / "free-threading-venv"
 #: The newest first; PYTHON_FREE_THREADED may name another.
 NAMES = [f"python3.{minor}t" for minor in (15, 14, 13)] + ["python3t"]
 PACKAGES = ["maturin>=1.9.4,<2", "numpy", "pytest", "pytest-timeout", "hypothesis"]
-TESTS = ["tests/test_solve.py", "tests/test_reweighting.py", "tests/test_process.py"]
+TESTS = [
+    "tests/solve/test_solve.py",
+    "tests/solve/test_reweighting.py",
+    "tests/hostile/test_process.py",
+]
 CHECK = """
 import sys, sysconfig, warnings
 assert sysconfig.get_config_var("Py_GIL_DISABLED"), "not a free-threaded build"

@@ -17,7 +17,7 @@ MNE = "1.11.0"
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "target" / "older-mne-venv"
 PACKAGES = [f"mne=={MNE}", "matplotlib", "pytest", "pytest-timeout", "hypothesis", "scikit-learn"]
-TESTS = ["tests/test_inverse.py", "tests/test_use_in_mne.py"]
+TESTS = ["tests/inverse/test_inverse.py", "tests/inverse/test_use_in_mne.py"]
 
 
 def environment() -> Path:

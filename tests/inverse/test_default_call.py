@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import os
 import re
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +16,9 @@ from mxne_rs import mixed_norm
 from mxne_rs.command.options import parse
 from mxne_rs.inverse.localize import localize
 from mxne_rs.inverse.solvers import _reweighted
+from places import DATA, ROOT, needs_data
 
 mne = pytest.importorskip("mne", minversion="1.8")
-
-DATA = Path(os.environ.get("MXNE_RS_DATA", Path(__file__).parents[2] / "shared" / "data"))
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no real data: set MXNE_RS_DATA")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -90,7 +86,7 @@ def test_one_number_of_rounds() -> None:
         assert inspect.signature(function).parameters[name].default == 100
     assert parse(["localize", *files]).reweights == parse(["path", *files]).reweights == 100
     assert inspect.signature(mixed_norm).parameters["n_mxne_iter"].default == 1
-    crate = Path(__file__).parents[1] / "rust" / "src" / "reweighting.rs"
+    crate = ROOT / "rust" / "src" / "reweighting.rs"
     assert re.search(r"Reweight \{\s*n_reweights: 100,", crate.read_text(encoding="utf-8"))
 
 

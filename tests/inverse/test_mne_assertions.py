@@ -20,7 +20,8 @@ from threadpoolctl import threadpool_limits
 import mxne_rs
 import reference
 from mxne_rs import ConvergenceWarning, make_stc_from_dipoles, mixed_norm, use_in_mne
-from test_inverse import DATA, needs_data, same_vertices, theirs
+from places import DATA, needs_data
+from test_inverse import same_vertices, theirs
 
 mne = pytest.importorskip("mne", minversion="1.8")
 from mne.inverse_sparse import mxne_inverse, mxne_optim  # noqa: E402

@@ -1,14 +1,13 @@
 """Second witnesses: MNE-Python and scikit-learn on small problems, MNE-Python on real data."""
 
-import os
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 import mxne_rs
 import reference
+from places import DATA, MISSING
 from strategies import fixed_problem
 
 orientations = pytest.mark.parametrize("n_orient", [1, 3])
@@ -136,27 +135,20 @@ CONDITIONS = {"left": 0, "right": 1}
 LOOSE = {"fixed": 0.0, "loose": 0.2, "free": 1.0}
 
 
-def data_folder():
-    """MXNE_RS_DATA, or the folder beside the project."""
-    default = Path(__file__).resolve().parents[2] / "shared" / "data"
-    return Path(os.environ.get("MXNE_RS_DATA", default))
-
-
 @pytest.fixture(scope="module")
 def prepared():
     """Whitened gain (scaled so that alpha_max is 100) and data; each prepared once."""
-    folder = data_folder()
-    if not (folder / "auditory-ave.fif").exists():
-        pytest.skip(f"no real data in {folder} (set MXNE_RS_DATA)")
+    if not DATA.is_dir():
+        pytest.skip(MISSING)
     mne = pytest.importorskip("mne")
     from mne.inverse_sparse.mxne_inverse import _prepare_gain
 
-    evokeds = mne.read_evokeds(folder / "auditory-ave.fif", verbose="error")
-    noise_cov = mne.read_cov(folder / "noise-cov.fif", verbose="error")
+    evokeds = mne.read_evokeds(DATA / "auditory-ave.fif", verbose="error")
+    noise_cov = mne.read_cov(DATA / "noise-cov.fif", verbose="error")
 
     @cache
     def forward(name):
-        return mne.read_forward_solution(folder / name, verbose="error")
+        return mne.read_forward_solution(DATA / name, verbose="error")
 
     @cache
     def prepare(name, condition, loose):

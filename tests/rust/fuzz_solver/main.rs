@@ -1,6 +1,6 @@
 //! Random small problems against the solver, the certificate as judge.
 //!
-//! Every file in `tests/corpus/solver` is replayed, then inputs are drawn and mutated until `MXNE_RS_FUZZ_SECONDS` (5) are
+//! Every file in `tests/rust/fuzz_solver/corpus` is replayed, then inputs are drawn and mutated until `MXNE_RS_FUZZ_SECONDS` (5) are
 //! over, from `MXNE_RS_FUZZ_SEED` (1, or the time where the seconds are given; printed). A finding is written to `target/fuzz` and
 //! `MXNE_RS_FUZZ_REPLAY=file` runs it again. `MXNE_RS_FUZZ_KEEP=folder` keeps every input with an outcome of its own: the
 //! corpus was chosen from these. Inputs are bytes on stable Rust, without a look at the code's branches: what stands in
@@ -25,7 +25,7 @@ use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/corpus/solver");
+const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rust/fuzz_solver/corpus");
 const FOUND: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/fuzz");
 /// Longest execution; small problems with at most 3000 epochs take milliseconds.
 const HANG: Duration = Duration::from_secs(30);

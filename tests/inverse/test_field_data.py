@@ -9,7 +9,6 @@ import sys
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +17,10 @@ import pytest
 import mxne_rs
 from mxne_rs import Solver, mixed_norm, mixed_norm_epochs
 from mxne_rs.inverse.localize import localize
+from places import DATA, needs_data
 
 mne = pytest.importorskip("mne")
 
-DATA = Path(os.environ.get("MXNE_RS_DATA", Path(__file__).parents[2] / "shared" / "data"))
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no real data: set MXNE_RS_DATA")
 Inputs = tuple[Any, Any, Any]
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import copy
 import inspect
-import os
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +14,10 @@ import pytest
 import mxne_rs
 from mxne_rs import mixed_norm
 from mxne_rs.inverse.localize import localize
+from places import DATA, needs_data
 
 mne = pytest.importorskip("mne", minversion="1.8")
 
-DATA = Path(os.environ.get("MXNE_RS_DATA", Path(__file__).parents[2] / "shared" / "data"))
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no real data: set MXNE_RS_DATA")
 #: Both solvers are run to a duality gap of this part of the squared norm of the data.
 TIGHT = {"tol": 1e-11, "maxit": 20000, "verbose": "ERROR"}
 ALPHA = 50

@@ -1,8 +1,5 @@
 """The protocol of TMI 2016: its scores, the same counts as MNE's solver, verdicts from numbers."""
 
-import os
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -10,6 +7,7 @@ import mxne_rs
 from mxne_rs.solve.debias import debias
 from papers.estimates import METHODS, estimate_currents, estimate_sources
 from papers.scores import Scores, krippendorff_alpha
+from places import DATA
 
 pytest.importorskip("mne")
 pytest.importorskip("matplotlib")
@@ -26,7 +24,6 @@ from papers.timing import Timing
 from papers.timing_claims import TimingClaims
 from papers.tmi2016_unchecked import unchecked
 
-DATA = Path(os.environ.get("MXNE_RS_DATA", Path(__file__).parents[2] / "shared" / "data"))
 CORTEX = [DATA / "cortex-1000-meg-eeg-fwd.fif", DATA / "cortex-1000-labels.npz"]
 
 

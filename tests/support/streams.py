@@ -7,19 +7,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from places import ROOT
+
 sys.path.insert(0, str(ROOT / "benches"))
-import player  # noqa: E402
+import player
 
 # Before the first stream of this process is made or looked for.
 os.environ["LSLAPICFG"] = player.loopback()["LSLAPICFG"]
 pytest.importorskip("mne_lsl", reason="no mne-lsl here: pip install 'mxne-rs[stream]'")
-import mne_lsl.lsl as lsl  # noqa: E402
+import mne_lsl.lsl as lsl
 
 #: Seconds after which a condition is given up: far more than a busy machine needs.
 LIMIT = 300.0

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from mxne_rs import mixed_norm
-from test_inverse import DATA, needs_data, same_vertices
+from places import DATA, needs_data
+from test_inverse import same_vertices
 
 mne = pytest.importorskip("mne", minversion="1.8")
 from mne.inverse_sparse import mxne_inverse, mxne_optim  # noqa: E402

@@ -1,10 +1,10 @@
 """Calls with anything for an argument: an answer that holds, or an error that names the argument.
 
-``python tests/fuzz_boundary.py --seconds 60`` draws calls (`strange.py` makes the objects) until
-the time is over. A call is a small dictionary; one that goes wrong is made smaller by Hypothesis,
-printed and written to target/fuzz, and ``--replay`` runs it again. The calls in
-tests/corpus/boundary.json come first; ``--keep 200`` prints as many with outcomes of their own,
-which is how they were chosen. ``MXNE_RS_FUZZ_SCALE`` limits the exponents of scales (700).
+``python tests/hostile/fuzz_boundary.py --seconds 60`` draws calls (`strange.py` makes the objects)
+until the time is over. A call is a small dictionary; one that goes wrong is made smaller by
+Hypothesis, printed and written to target/fuzz, and ``--replay`` runs it again. The calls in
+corpus/boundary.json come first; ``--keep 200`` prints as many with outcomes of their own, which is
+how they were chosen. ``MXNE_RS_FUZZ_SCALE`` limits the exponents of scales (700).
 """
 
 from __future__ import annotations
@@ -29,11 +29,13 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+
 import mxne_rs
 import strange
+from places import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
-CORPUS = ROOT / "tests" / "corpus" / "boundary.json"
+CORPUS = Path(__file__).with_name("corpus") / "boundary.json"
 FOUND = ROOT / "target" / "fuzz"
 WIDEST = int(os.environ.get("MXNE_RS_FUZZ_SCALE", "700"))
 #: Scales within 2**-ORDINARY .. 2**ORDINARY are no reason to refuse anything.
@@ -452,7 +454,7 @@ class Session:
         slug = re.sub(r"\W+", "-", finding.kind)
         path = FOUND / f"boundary-{slug}.json"
         path.write_text(json.dumps(finding.description))
-        print(f"{finding}\n  python tests/fuzz_boundary.py --replay {path}", flush=True)
+        print(f"{finding}\n  python tests/hostile/fuzz_boundary.py --replay {path}", flush=True)
 
     def replay(self, descriptions):
         """Calls that are kept."""

@@ -15,12 +15,12 @@ from threadpoolctl import threadpool_limits
 
 import mxne_rs.command
 from mxne_rs.command import main
+from places import DATA, MISSING
 
 mne = pytest.importorskip("mne", minversion="1.12")
 pytest.importorskip("matplotlib")
 pytest.importorskip("scipy.linalg")  # brings a BLAS that has to be there to be limited
 
-DATA = Path(os.environ.get("MXNE_RS_DATA", Path(__file__).parents[2] / "shared" / "data"))
 Capture = pytest.CaptureFixture[str]
 
 
@@ -708,7 +708,7 @@ def test_path_in_python(files: dict[str, str]) -> None:
 def test_path_on_a_cortex(tmp_path: Path, capsys: Capture) -> None:
     """On real data sources are named by hemisphere and vertex."""
     if not DATA.is_dir():
-        pytest.skip(f"no real data in {DATA} (MXNE_RS_DATA)")
+        pytest.skip(MISSING)
     from mxne_rs.inverse.paths import localize_path
     from mxne_rs.views.path import draw_path
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,11 +11,11 @@ import pytest
 
 import mxne_rs
 from mxne_rs import make_stc_from_dipoles, mixed_norm
+from places import DATA, needs_data
 
 mne = pytest.importorskip("mne")
 
-DATA = Path(os.environ.get("MXNE_RS_DATA", Path(__file__).parents[2] / "shared" / "data"))
-pytestmark = pytest.mark.skipif(not DATA.is_dir(), reason="no real data: set MXNE_RS_DATA")
+pytestmark = needs_data
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,9 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mxne_rs import whitener
-
-DATA = Path(os.environ.get("MXNE_RS_DATA", Path(__file__).parents[2] / "shared" / "data"))
-needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="no real data: set MXNE_RS_DATA")
+from places import DATA, needs_data
 
 UNITS = np.array([1e-13, 1e-12, 1e-6])  # T, T/m, V
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,9 +15,8 @@ import pytest
 
 import mxne_rs
 from mxne_rs.live import Monitor, Update
+from places import DATA, MISSING, ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
-DATA = Path(os.environ.get("MXNE_RS_DATA", ROOT / ".." / "shared" / "data"))
 SECONDS = float(os.environ.get("MXNE_RS_SOAK_SECONDS", "9"))
 
 
@@ -212,11 +210,11 @@ def live(*arguments: str, seconds: float = SECONDS) -> dict[str, Any]:
     """A row of benches/live.py, in a process of its own: a player, LSL on loopback, a monitor."""
     pytest.importorskip("mne_lsl", reason="no mne-lsl here: pip install 'mxne-rs[stream]'")
     if not DATA.is_dir():
-        pytest.skip(f"no data in {DATA}")
+        pytest.skip(MISSING)
     command = [sys.executable, str(ROOT / "benches" / "live.py"), "--json"]
     # What is found does not depend on how fast this machine is, nor on what else it does.
     command += ["--patient", "--seconds", str(seconds), "--only", *arguments]
-    environment = {**os.environ, "MXNE_RS_DATA": str(DATA.resolve())}
+    environment = {**os.environ, "MXNE_RS_DATA": str(DATA)}
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=seconds + 500, env=environment
     )
@@ -281,11 +279,11 @@ def test_stream_command_publishes_the_sources_of_a_stream() -> None:
     """Three processes: a player, `mxne-rs stream`, and one that listens to what it publishes."""
     pytest.importorskip("mne_lsl", reason="no mne-lsl here: pip install 'mxne-rs[stream]'")
     if not DATA.is_dir():
-        pytest.skip(f"no data in {DATA}")
+        pytest.skip(MISSING)
     sys.path.insert(0, str(ROOT / "benches"))
     import player
 
-    environment = {**player.loopback(), "MXNE_RS_DATA": str(DATA.resolve())}
+    environment = {**player.loopback(), "MXNE_RS_DATA": str(DATA)}
     name = f"mxne_rs-test-{os.getpid()}"
     pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "text": True, "env": environment}
     playing = subprocess.Popen(
