@@ -10,7 +10,6 @@ import inspect
 import re
 import sys
 import warnings
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -130,17 +129,6 @@ def test_every_public_name_is_in_the_api(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 # --- rows that no other test covers --------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def simulated() -> Iterator[tuple[Any, Any, Any]]:
-    """Simulated response on a coarse volume grid, where a solve takes milliseconds."""
-    mne = pytest.importorskip("mne")
-    from mxne_rs.simulate import simulate_auditory
-
-    with mne.utils.use_log_level("ERROR"):
-        evoked, forward, noise_cov = simulate_auditory(spacing=20.0)
-        yield evoked.crop(0.06, 0.15).decimate(3), forward, noise_cov
 
 
 def agree(simulated: Any, **options: Any) -> Any:

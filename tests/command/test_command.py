@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 import mxne_rs.command
 from mxne_rs.command import main
@@ -19,23 +18,13 @@ from places import DATA, MISSING
 
 mne = pytest.importorskip("mne", minversion="1.12")
 pytest.importorskip("matplotlib")
-pytest.importorskip("scipy.linalg")  # brings a BLAS that has to be there to be limited
 
 Capture = pytest.CaptureFixture[str]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quiet() -> Any:
-    """MNE reports errors only; BLAS does not wait for cores that other tests are using."""
-    with mne.utils.use_log_level("ERROR"), threadpool_limits(1):
-        yield
-
-
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def files(folder: Path) -> dict[str, str]:
     """Options that localize a simulated response, from the files that `simulate` writes."""
-    folder = tmp_path_factory.mktemp("simulated")
-    assert main(["simulate", "--out", str(folder), "--spacing", "20"]) == 0
     return {
         "--evoked": str(folder / "simulated-ave.fif"),
         "--forward": str(folder / "simulated-fwd.fif"),

@@ -12,17 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from threadpoolctl import threadpool_limits
 
 from mxne_rs.command import main
 from mxne_rs.command.reading import _meant
 
 mne = pytest.importorskip("mne", minversion="1.12")
 pytest.importorskip("matplotlib")
-pytest.importorskip("scipy.linalg")  # brings a BLAS that has to be there to be limited
 
 from mxne_rs.inverse.localize import localize  # noqa: E402
-from mxne_rs.simulate import simulate_auditory  # noqa: E402
 from mxne_rs.views.localization import draw  # noqa: E402
 from mxne_rs.views.path import draw_path  # noqa: E402
 from mxne_rs.views.report import write_report  # noqa: E402
@@ -33,17 +30,10 @@ Patch = pytest.MonkeyPatch
 NAME = "Ton é → 東京"
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quiet() -> Any:
-    """MNE reports errors only; BLAS does not wait for cores that other tests are using."""
-    with mne.utils.use_log_level("ERROR"), threadpool_limits(1):
-        yield
-
-
 @pytest.fixture(scope="module")
-def simulated() -> Any:
-    """A response around its peak."""
-    evoked, forward, noise_cov = simulate_auditory(spacing=20.0)
+def simulated(simulated: Any) -> Any:
+    """Return the simulated response around its peak."""
+    evoked, forward, noise_cov = simulated
     return evoked.crop(0.09, 0.11), forward, noise_cov
 
 
@@ -188,7 +178,7 @@ def test_conditions_are_found_by_the_name_that_was_given(
     """MNE's files keep letters beyond Latin-1 as references; nobody types those."""
     monkeypatch.setattr("mxne_rs.command.writing.draw", lambda *_, **__: None)
     assert main([*options, "--condition", NAME]) == 0
-    assert capsys.readouterr().out.startswith(f"{NAME}, 90 to 110 ms")
+    assert capsys.readouterr().out.startswith(f"{NAME}, 90 to 111 ms")
     assert main([*options, "--condition", "東"]) == 2
     assert f"one of 0 '{NAME}'" in capsys.readouterr().err
     # What the user wrote is left as it is.

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 import mxne_rs.command
 import mxne_rs.command.folder
@@ -20,25 +19,15 @@ from mxne_rs.command.folder import Results
 
 mne = pytest.importorskip("mne", minversion="1.12")
 pytest.importorskip("matplotlib")
-pytest.importorskip("scipy.linalg")  # brings a BLAS that has to be there to be limited
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
 NUMBERS = {"sources.tsv", "sources-vl.stc", "residual-ave.fif"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quiet() -> Any:
-    """MNE reports errors only; BLAS does not wait for cores that other tests are using."""
-    with mne.utils.use_log_level("ERROR"), threadpool_limits(1):
-        yield
-
-
 @pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+def data(folder: Path) -> list[str]:
     """Options that name the files of a simulated response."""
-    folder = tmp_path_factory.mktemp("simulated")
-    assert main(["simulate", "--out", str(folder), "--spacing", "20"]) == 0
     options = ["--evoked", str(folder / "simulated-ave.fif"), "--tmin", "0.09", "--tmax", "0.11"]
     options += ["--forward", str(folder / "simulated-fwd.fif")]
     return [*options, "--noise-cov", str(folder / "simulated-cov.fif")]

@@ -20,7 +20,6 @@ import numpy as np
 import pytest
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
-from threadpoolctl import threadpool_limits
 
 from mxne_rs import mixed_norm
 from places import DATA, needs_data
@@ -37,13 +36,6 @@ MOST_SOLVES = 100
 CLOSE = 1e-5
 #: No shrinking: a case is one line as it is, and a smaller one would take minutes to find.
 PHASES = [Phase.explicit, Phase.reuse, Phase.generate]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quiet() -> Iterator[None]:
-    """MNE reports errors only, and its many small eigen-decompositions do not fight for cores."""
-    with mne.utils.use_log_level("ERROR"), threadpool_limits(1, user_api="blas"):
-        yield
 
 
 # --- problems ------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import re
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -16,33 +15,9 @@ from mxne_rs import mixed_norm
 from mxne_rs.command.options import parse
 from mxne_rs.inverse.localize import localize
 from mxne_rs.inverse.solvers import _reweighted
-from places import DATA, ROOT, needs_data
+from places import ROOT, needs_data
 
 mne = pytest.importorskip("mne", minversion="1.8")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quiet() -> Iterator[None]:
-    """MNE reports errors only."""
-    with mne.utils.use_log_level("ERROR"):
-        yield
-
-
-@pytest.fixture(scope="module")
-def simulated() -> tuple[Any, Any, Any]:
-    """Simulated response on a coarse volume grid, where a solve takes milliseconds."""
-    from mxne_rs.simulate import simulate_auditory
-
-    evoked, forward, noise_cov = simulate_auditory(spacing=20.0)
-    return evoked.crop(0.06, 0.15).decimate(3), forward, noise_cov
-
-
-@pytest.fixture(scope="module")
-def real() -> tuple[Any, Any, Any]:
-    """Left auditory response, 50 to 150 ms; 1000 locations with MEG and EEG; noise covariance."""
-    evoked = mne.read_evokeds(DATA / "auditory-ave.fif", condition="Left Auditory")
-    forward = mne.read_forward_solution(DATA / "cortex-1000-meg-eeg-fwd.fif")
-    return evoked.crop(0.05, 0.15), forward, mne.read_cov(DATA / "noise-cov.fif")
 
 
 def whitened(evoked: Any, noise_cov: Any) -> Any:

@@ -9,12 +9,11 @@ import copy
 import inspect
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 import mxne_rs
 from mxne_rs import make_stc_from_dipoles, mixed_norm, use_in_mne
@@ -31,21 +30,11 @@ has_rng = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quiet() -> Iterator[None]:
-    """MNE reports errors only, and its many small eigen-decompositions do not fight for cores."""
-    with mne.utils.use_log_level("ERROR"), threadpool_limits(1, user_api="blas"):
-        yield
-
-
 @pytest.fixture(scope="module")
-def simulated() -> dict[str, Any]:
-    """Arguments that both take: a simulated response on a coarse grid, fifty percent."""
-    from mxne_rs.simulate import simulate_auditory
-
-    evoked, forward, noise_cov = simulate_auditory(spacing=20.0)
-    evoked = evoked.crop(0.06, 0.15).decimate(9)
-    return {"evoked": evoked, "forward": forward, "noise_cov": noise_cov, "alpha": 50.0}
+def simulated(simulated: tuple[Any, Any, Any]) -> dict[str, Any]:
+    """Return arguments that both take: few samples of the simulated response, fifty percent."""
+    evoked, forward, noise_cov = simulated
+    return {"evoked": evoked.decimate(3), "forward": forward, "noise_cov": noise_cov, "alpha": 50.0}
 
 
 @pytest.fixture(scope="module")

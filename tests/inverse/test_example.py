@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,17 +14,9 @@ from places import DATA, needs_data
 
 mne = pytest.importorskip("mne")
 
+pytest.importorskip("matplotlib").use("Agg")
+
 pytestmark = needs_data
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quiet() -> Iterator[None]:
-    """MNE reports errors only; pictures go nowhere."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    with mne.utils.use_log_level("ERROR"):
-        yield
 
 
 @pytest.fixture(scope="module")

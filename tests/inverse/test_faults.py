@@ -35,16 +35,6 @@ def quiet() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
-def simulated() -> tuple[Any, Any, Any]:
-    """Simulated response of 100 averages on a coarse volume grid."""
-    from mxne_rs.simulate import simulate_auditory
-
-    with mne.utils.use_log_level("ERROR"):
-        evoked, forward, noise_cov = simulate_auditory(spacing=20.0)
-        return evoked.crop(0.06, 0.15).decimate(3), forward, noise_cov
-
-
 def problem(n_sensors: int = 30, n_locations: int = 60, n_times: int = 12) -> tuple[Any, Any]:
     """Gain, and data of six of its sources in noise."""
     rng = np.random.default_rng(0)

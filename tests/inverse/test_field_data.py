@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -24,28 +23,11 @@ mne = pytest.importorskip("mne")
 Inputs = tuple[Any, Any, Any]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quiet() -> Iterator[None]:
-    """MNE reports errors only."""
-    with mne.utils.use_log_level("ERROR"):
-        yield
-
-
 @pytest.fixture(scope="module")
-def simulated() -> Inputs:
-    """Simulated response on a coarse grid."""
-    from mxne_rs.simulate import simulate_auditory
-
-    evoked, forward, noise_cov = simulate_auditory(spacing=20.0)
-    return evoked.crop(0.06, 0.15).decimate(3), forward, noise_cov
-
-
-@pytest.fixture(scope="module")
-def real() -> Inputs:
-    """The auditory response on a cortex, MEG and EEG."""
-    evoked = mne.read_evokeds(DATA / "auditory-ave.fif", condition=0).crop(0.085, 0.095)
-    forward = mne.read_forward_solution(DATA / "cortex-1000-meg-eeg-fwd.fif")
-    return evoked, forward, mne.read_cov(DATA / "noise-cov.fif")
+def real(real: Inputs) -> Inputs:
+    """Return ten milliseconds of the recorded response."""
+    evoked, forward, noise_cov = real
+    return evoked.crop(0.085, 0.095), forward, noise_cov
 
 
 def same(one: Any, other: Any) -> None:

@@ -10,12 +10,11 @@ from __future__ import annotations
 import copy
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 import mxne_rs
 import reference
@@ -275,31 +274,11 @@ LAST_DIGIT = 0.11
 TEMPORAL = {"bankssts", "superiortemporal", "transversetemporal", "middletemporal"}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quiet() -> Iterator[None]:
-    """MNE reports errors only, and its many small eigen-decompositions do not fight for cores."""
-    with mne.utils.use_log_level("ERROR"), threadpool_limits(1, user_api="blas"):
-        yield
-
-
 @pytest.fixture(scope="module")
-def real() -> Inputs:
-    """Left auditory response, 50 to 150 ms; 1000 locations with MEG and EEG; noise covariance.
-
-    At 200 Hz, enough for what is low-passed at 40 Hz.
-    """
-    evoked = mne.read_evokeds(DATA / "auditory-ave.fif", condition="Left Auditory")
-    forward = mne.read_forward_solution(DATA / "cortex-1000-meg-eeg-fwd.fif")
-    return evoked.crop(0.05, 0.15).decimate(3), forward, mne.read_cov(DATA / "noise-cov.fif")
-
-
-@pytest.fixture(scope="module")
-def simulated() -> Inputs:
-    """Simulated response on a coarse volume grid in a sphere model."""
-    from mxne_rs.simulate import simulate_auditory
-
-    evoked, forward, noise_cov = simulate_auditory(spacing=20.0)
-    return evoked.crop(0.06, 0.15).decimate(3), forward, noise_cov
+def real(real: Inputs) -> Inputs:
+    """Return the recorded response at 200 Hz, enough for what is low-passed at 40 Hz."""
+    evoked, forward, noise_cov = real
+    return evoked.decimate(3), forward, noise_cov
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -15,22 +14,6 @@ import reference
 from mxne_rs import Solver, list_solvers, mixed_norm
 
 mne = pytest.importorskip("mne")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def quiet() -> Iterator[None]:
-    """MNE reports errors only."""
-    with mne.utils.use_log_level("ERROR"):
-        yield
-
-
-@pytest.fixture(scope="module")
-def simulated() -> tuple[Any, Any, Any]:
-    """Simulated response on a coarse volume grid."""
-    from mxne_rs.simulate import simulate_auditory
-
-    evoked, forward, noise_cov = simulate_auditory(spacing=20.0)
-    return evoked.crop(0.06, 0.15).decimate(3), forward, noise_cov
 
 
 @pytest.fixture(scope="module")

@@ -25,22 +25,6 @@ from mxne_rs.inverse.in_mne import PLACES, TESTED  # noqa: E402
 NAMES = [(module, name) for module, name in PLACES]
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quiet() -> Iterator[None]:
-    """MNE reports errors only."""
-    with mne.utils.use_log_level("ERROR"):
-        yield
-
-
-@pytest.fixture(scope="module")
-def simulated() -> tuple[Any, Any, Any]:
-    """Simulated response on a coarse volume grid."""
-    from mxne_rs.simulate import simulate_auditory
-
-    evoked, forward, noise_cov = simulate_auditory(spacing=20.0)
-    return evoked.crop(0.06, 0.15).decimate(3), forward, noise_cov
-
-
 def looked_up() -> list[Any]:
     """What MNE finds under the names that are replaced."""
     return [getattr(importlib.import_module(module), name) for module, name in NAMES]

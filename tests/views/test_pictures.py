@@ -12,7 +12,6 @@ pytest.importorskip("matplotlib")
 
 from mxne_rs.inverse.localize import localize  # noqa: E402
 from mxne_rs.inverse.paths import localize_path  # noqa: E402
-from mxne_rs.simulate import simulate_auditory  # noqa: E402
 from mxne_rs.views import path as path_picture  # noqa: E402
 from mxne_rs.views.localization import draw  # noqa: E402
 from mxne_rs.views.path import draw_path  # noqa: E402
@@ -20,9 +19,9 @@ from mxne_rs.views.table import LEGEND, format_table, source_table  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def simulated() -> Any:
-    """A response on a coarse grid."""
-    evoked, forward, noise_cov = simulate_auditory(spacing=20.0)
+def simulated(simulated: Any) -> Any:
+    """Return the simulated response around its peak."""
+    evoked, forward, noise_cov = simulated
     return evoked.crop(0.08, 0.12), forward, noise_cov
 
 

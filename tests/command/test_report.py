@@ -10,14 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_limits
 
 import mxne_rs
 from mxne_rs.command import main
 
 mne = pytest.importorskip("mne", minversion="1.12")
 pytest.importorskip("matplotlib")
-pytest.importorskip("scipy.linalg")  # brings a BLAS that has to be there to be limited
 
 
 class Page(HTMLParser):
@@ -63,18 +61,9 @@ class Page(HTMLParser):
         return found
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Any:
-    """BLAS does not wait for cores that other tests are using."""
-    with threadpool_limits(1):
-        yield
-
-
 @pytest.fixture(scope="module")
-def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def simulated(folder: Path) -> Path:
     """Folder of a simulated response, one channel of which is bad."""
-    folder = tmp_path_factory.mktemp("simulated")
-    assert main(["simulate", "--out", str(folder), "--spacing", "20"]) == 0
     evoked = mne.read_evokeds(folder / "simulated-ave.fif", 0, verbose="ERROR")
     evoked.info["bads"] = ["MEG 0113"]
     evoked.comment = "tones <b>&"
