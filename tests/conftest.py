@@ -63,3 +63,17 @@ def real() -> tuple[Any, Any, Any]:
     evoked = mne.read_evokeds(DATA / "auditory-ave.fif", condition="Left Auditory")
     forward = mne.read_forward_solution(DATA / "cortex-1000-meg-eeg-fwd.fif")
     return evoked.crop(0.05, 0.15), forward, mne.read_cov(DATA / "noise-cov.fif")
+
+
+@pytest.fixture(scope="module")
+def dask_backend() -> Iterator[dict[str, str]]:
+    """Start two processes on loopback, as joblib's backend."""
+    distributed = pytest.importorskip("dask.distributed")
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None,
+            silence_logs=50,
+        ) as cluster,
+        distributed.Client(cluster),
+    ):  # fmt: skip
+        yield {"backend": "dask"}

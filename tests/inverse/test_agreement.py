@@ -21,9 +21,9 @@ import pytest
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 
+from beside_mne import same_vertices
 from mxne_rs import mixed_norm
 from places import DATA, needs_data
-from test_inverse import same_vertices
 
 mne = pytest.importorskip("mne", minversion="1.8")
 from mne.inverse_sparse import mxne_inverse, mxne_optim  # noqa: E402

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import inspect
-import warnings
 from typing import Any
 
 import numpy as np
@@ -16,29 +15,17 @@ from mxne_rs.inverse.localize import localize
 from places import DATA, needs_data
 
 mne = pytest.importorskip("mne", minversion="1.8")
+from beside_mne import same_vertices, theirs  # noqa: E402
 
 #: Both solvers are run to a duality gap of this part of the squared norm of the data.
 TIGHT = {"tol": 1e-11, "maxit": 20000, "verbose": "ERROR"}
 ALPHA = 50
 
 
-def theirs(inputs: tuple[Any, Any, Any], alpha: float = ALPHA, **options: Any) -> Any:
-    """Run MNE's own mixed_norm, block coordinate descent unless told."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return mne.inverse_sparse.mixed_norm(*inputs, alpha, **{"solver": "bcd", **options})
-
-
 def whitened_power(evoked: Any, noise_cov: Any) -> float:
     """Return the squared norm of whitened data or residual."""
     white, _ = mne.cov.compute_whitener(noise_cov, evoked.info, pca=True)
     return float(np.sum((white @ evoked.data) ** 2))
-
-
-def same_vertices(ours: Any, reference: Any) -> None:
-    """Both estimates have the same sources."""
-    for a, b in zip(ours.vertices, reference.vertices, strict=True):
-        np.testing.assert_array_equal(a, b)
 
 
 # --- agreement with MNE --------------------------------------------------------------------------

@@ -150,6 +150,9 @@ def send_answer(queue: Any) -> None:
 # --- phases: each takes 5 s or more where nothing stops it ---------------------------------------
 
 Work = Callable[[], Any]
+#: The phases take 5 s and more where nothing stops them; 0.2 s is promised. Seconds are those of
+#: the processor that the process has used: a busy machine has no part in them.
+SOON = 2.5
 ENDLESS: dict[str, Any] = {"tol": 1e-300, "max_iter": 10**9, "verbose": False}
 
 
