@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -16,13 +17,23 @@ from certificate import EXTENDED
 from corpus import corpus
 from judge import Case, judge, judge_isolated
 
+#: One case in so many is judged by `make test`, the others by `make test-all`; prime, so that the
+#: verbs and orientations that a family is crossed with all have their turn.
+SAMPLE = 11
+
 pytestmark = [
     pytest.mark.usefixtures("watchdog"),
     pytest.mark.skipif(not EXTENDED, reason="long doubles are doubles here"),
 ]
 
 
-@pytest.mark.parametrize("case", corpus(), ids=lambda case: case.id)
+def sampled(number: int, case: Case) -> Any:
+    """Return a case as a parameter of a test; all but one in SAMPLE are slow together."""
+    marks = [pytest.mark.slow] if number % SAMPLE else []
+    return pytest.param(case, id=case.id, marks=marks)
+
+
+@pytest.mark.parametrize("case", [sampled(*one) for one in enumerate(corpus())])
 def test_case(case: Case) -> None:
     """A certified answer, or a refusal that helps."""
     verdict = judge(case)
