@@ -82,6 +82,7 @@ numpydoc_validation_overrides = {
     "YD01": [r"A context manager"],
 }
 pages.write_api(HERE / "generated" / "api.rst")
+pages.write_defaults(HERE / "generated" / "defaults.md")
 
 # --- examples ------------------------------------------------------------------------------------
 

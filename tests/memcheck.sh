@@ -1,5 +1,6 @@
 #!/bin/sh
-# `make memcheck`: the tests of the modules with unsafe code (kernels, memory, dense) and small solves, watched.
+# `make memcheck`: the tests of the modules with unsafe code (machine/: kernels, memory, dense) and
+# small solves, watched.
 set -eu
 
 command -v valgrind > /dev/null || {
@@ -30,7 +31,8 @@ fi
 echo '== miri'
 if cargo +nightly miri --version > /dev/null 2>&1; then
     export PROPTEST_CASES=1 CI=1 MIRIFLAGS=-Zmiri-disable-isolation
-    cargo +nightly miri test -q --lib --target-dir target/miri -- kernels memory dense::tests::edges
+    cargo +nightly miri test -q --lib --target-dir target/miri -- \
+        machine::kernels machine::memory machine::dense::tests::edges
 else
     echo 'Skipped: no nightly toolchain with miri (`rustup component add miri rust-src --toolchain nightly`)'
 fi

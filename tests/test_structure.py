@@ -4,6 +4,7 @@ import ast
 import doctest
 import graphlib
 import inspect
+import itertools
 import re
 import statistics
 import subprocess
@@ -18,48 +19,22 @@ ROOT = Path(__file__).resolve().parents[1]
 RUST = ROOT / "rust" / "src"
 PYTHON = ROOT / "python" / "mxne_rs"
 
-# From the bottom to the top; a module may use what stands before it. The rows of docs/design.md,
-# with an order inside those that name several modules.
-RUST_ORDER = [
-    "error",
-    "memory",
-    "units",
-    "clock",
-    "dense",
-    "threads",
-    "panel",
-    "kernels",
-    "eigen",
-    "curvature",
-    "gain",
-    "penalty",
-    "products",
-    "solution",
-    "rotation",
-    "rounding",
-    "problem",
-    "stopping",
-    "scaled",
-    "quadratic",
-    "solver",
-    "drive",
-    "working_set",
-    "options",
-    "checks",
-    "setup",
-    "mxne",
-    "reweighting",
-    "path",
-    "batch",
-    "stream",
-    "python",
-]
+
+def declared(path):
+    """The modules that a Rust file declares, in its order."""
+    text = path.read_text()
+    return re.findall(r"^(?:pub(?:\(\w+\))? )?mod (\w+);", text, flags=re.MULTILINE)
+
+
+# From the bottom to the top; a module may use what stands before it. Rust's are the groups that
+# lib.rs lists; these are the rows of docs/design.md, with an order inside those that name several.
+RUST_ORDER = declared(RUST / "lib.rs")
 #: From the bottom to the top: the rooms of the package, a file or a folder each. A room may use
 #: those on lower floors; the Python rows of docs/design.md are these.
 PYTHON_FLOORS = [
     ["_core"],
-    ["_arguments", "simulate"],
-    ["_progress", "_axes"],
+    ["_arguments"],
+    ["_progress", "_axes", "simulate"],
     ["solve"],
     ["alpha", "study", "sklearn"],
     ["inverse"],
@@ -69,11 +44,10 @@ PYTHON_FLOORS = [
 ]
 
 
-def rust_files():
-    """Every Rust source but the crate root, with the module it belongs to."""
+def rust_modules():
+    """Every Rust source but the crate root, by its path of modules: ("machine", "clock")."""
     paths = [path for path in sorted(RUST.rglob("*.rs")) if path.name != "lib.rs"]
-    tops = [path.relative_to(RUST).parts[0].removesuffix(".rs") for path in paths]
-    return list(zip(paths, tops, strict=True))
+    return {path.relative_to(RUST).with_suffix("").parts: path for path in paths}
 
 
 def without_tests(path):
@@ -87,12 +61,42 @@ def without_tests(path):
     return kept
 
 
-def rust_imports(path):
-    """Names that follow `crate::` anywhere but in comments: modules, or what lib.rs re-exports."""
-    text = re.sub(r"//.*", "", "\n".join(without_tests(path)))
-    grouped = re.findall(r"\bcrate::\{(.*?)\};", text, flags=re.DOTALL)
-    names = re.findall(r"\bcrate::(\w+)", text)
-    return set(names + re.findall(r"\w+", " ".join(grouped)))
+def flattened(use):
+    """The paths of a use declaration: a::{b, c::{d, e}} is a::b, a::c::d and a::c::e."""
+    head, brace, tail = use.partition("{")
+    if not brace:
+        return [use.strip()]
+    parts, depth = [""], 0
+    for letter in tail.strip().removesuffix("}"):
+        depth += (letter == "{") - (letter == "}")
+        parts = [*parts, ""] if letter == "," and not depth else [*parts[:-1], parts[-1] + letter]
+    return [head.strip() + path for part in parts if part.strip() for path in flattened(part)]
+
+
+def rust_paths(module):
+    """Every path from `crate` or `super` in a file, comments and tests left out, from the root."""
+    text = re.sub(r"//.*", "", "\n".join(without_tests(rust_modules()[module])))
+    uses = [use for body in re.findall(r"\buse ([^;]+);", text) for use in flattened(body)]
+    elsewhere = re.findall(r"\b(?:crate|super)(?:::\w+)+", re.sub(r"\buse [^;]+;", "", text))
+    paths = [tuple(use.split(" as ")[0].split("::")) for use in uses + elsewhere]
+    from_root = {path[1:] for path in paths if path[0] == "crate"}
+    # `super::*` is what a module inside of the file says.
+    others = [path for path in paths if path[0] == "super" and path[1] != "*"]
+    for path in others:
+        ups = next(i for i, name in enumerate(path) if name != "super")
+        from_root.add(module[:-ups] + path[ups:])
+    return from_root
+
+
+def rust_arrows():
+    """Pairs of modules of which the first names the second, each as close as a file goes."""
+    modules = rust_modules()
+    return {
+        (module, path[:k])
+        for module in modules
+        for path in rust_paths(module)
+        for k in [max((k for k in range(1, len(path) + 1) if path[:k] in modules), default=0)]
+    }
 
 
 def python_files():
@@ -133,20 +137,40 @@ def room_of(name):
 
 
 def design_rows(title):
-    """First words of the rows of a diagram in docs/design.md, top to bottom."""
+    """First words of the rows of a diagram in docs/design.md, top to bottom; not what is below."""
     section = (ROOT / "docs" / "design.md").read_text().split(f"## {title}")[1].split("\n## ")[0]
-    return [line.split()[0] for line in section.splitlines() if line.startswith("    ")]
+    return re.findall(r"^ {4}(\w+)", section, flags=re.MULTILINE)
 
 
-@pytest.mark.parametrize(("path", "module"), rust_files(), ids=lambda part: Path(part).stem)
-def test_rust_modules_use_only_what_stands_below_them(path, module):
-    """Every `crate::` names a module strictly lower; only the Python layer sees the crate root."""
-    assert module in RUST_ORDER, f"{module} has no place in the order"
-    below = RUST_ORDER[: RUST_ORDER.index(module)]
-    modules = rust_imports(path) & {m for _, m in rust_files()}
-    others = rust_imports(path) - modules
-    assert modules - {module} <= set(below)
-    assert module == "python" or not others, f"from the crate root: {others}"
+def test_rust_groups_use_only_what_stands_below_them():
+    """Every path from `crate` leads to a group strictly lower, or stays in its own."""
+    place = RUST_ORDER.index
+    up = [(a, b) for a, b in rust_arrows() if b and place(a[0]) < place(b[0])]
+    assert not up
+    # What lib.rs re-exports is for users; of the crate only the Python layer is one.
+    assert {a[0] for a, b in rust_arrows() if not b} <= {"python"}
+
+
+def test_rust_modules_of_one_folder_form_no_circle():
+    """A file and its folder are one module; a file may use what the one it belongs to defines."""
+    uses = {}
+    for a, b in rust_arrows():
+        same = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), None)
+        if same is not None:
+            uses.setdefault(a[: same + 1], set()).add(b[: same + 1])
+    # Raises CycleError, which names the circle.
+    assert list(graphlib.TopologicalSorter(uses).static_order())
+
+
+def test_rust_groups_list_their_modules():
+    """Each with a line that says what it is; so does lib.rs the groups."""
+    for path in [RUST / "lib.rs", *(RUST / f"{group}.rs" for group in RUST_ORDER)]:
+        lines = path.read_text().splitlines()
+        folder = RUST if path.name == "lib.rs" else path.with_suffix("")
+        assert {file.stem for file in folder.glob("*.rs")} - {"lib"} == set(declared(path))
+        for before, line in itertools.pairwise(line for line in lines if "cfg(" not in line):
+            if re.match(r"(pub\(crate\) )?mod \w+;", line):
+                assert before.startswith("/// "), f"{path.name}: {line}"
 
 
 def test_python_rooms_use_only_what_stands_on_lower_floors():
@@ -203,7 +227,7 @@ def test_rust_order_is_the_one_of_the_design():
     rows = design_rows("Rust")
     assert set(rows) <= set(RUST_ORDER)
     assert rows == sorted(rows, key=RUST_ORDER.index, reverse=True)
-    assert {module for _, module in rust_files()} == set(RUST_ORDER)
+    assert {module[0] for module in rust_modules()} == set(RUST_ORDER)
 
 
 def test_rust_files_are_short():
@@ -243,7 +267,8 @@ def test_unsafe_code_is_little_and_says_why():
     """In the modules that `make memcheck` watches, and each block with its reason above it."""
     sources = {path.relative_to(RUST).as_posix(): path.read_text() for path in RUST.rglob("*.rs")}
     allowing = {name for name, text in sources.items() if "allow(unsafe_code)" in text}
-    assert allowing == {"kernels.rs", "memory.rs", "dense/backend_gemm.rs", "dense/backend_blas.rs"}
+    unsafe = {"kernels.rs", "memory.rs", "dense/backend_gemm.rs", "dense/backend_blas.rs"}
+    assert allowing == {f"machine/{name}" for name in unsafe}
     for name in allowing:
         lines = sources[name].splitlines()
         for i, line in enumerate(lines):

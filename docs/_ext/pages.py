@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import shutil
@@ -94,6 +95,64 @@ def write_api(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.is_file() or path.read_text(encoding="utf-8") != text:
         path.write_text(text, encoding="utf-8")
+
+
+#: Defaults that are not those of the same option elsewhere, with the reason.
+OTHER_DEFAULTS = {
+    ("solve_irmxne", "n_reweights"): "reweighting is what it is for; nearly all answers settle",
+    ("Stream", "tol"): "a window has to be ready before the next one",
+    ("Stream", "max_iter"): "a window has to be ready before the next one",
+    ("Stream", "n_threads"): "the other cores belong to the recording",
+    ("mixed_norm", "tol"): "MNE's",
+    ("mixed_norm", "maxit"): "MNE's, for each convex problem",
+    ("mixed_norm", "amplitude_unit"): "MNE's",
+    ("mixed_norm", "solver"): "MNE's word for the same",
+    ("mixed_norm", "debias"): "MNE's: amplitudes are told in Am",
+    ("choose_alpha", "sigma"): "1, and ``n_trials ** -0.5`` where trials are given",
+    ("stability", "n_mxne_iter"): "stable sources are looked for by irMxNE",
+    ("stability", "tol"): "that of `mixed_norm`",
+    ("stability", "maxit"): "that of `mixed_norm`",
+}
+#: What `mixed_norm` calls by MNE's name.
+MNE_NAMES = {"maxit": "max_iter", "n_mxne_iter": "n_reweights"}
+VERBS = ("solve_mxne", "solve_irmxne", "solve_path", "solve_batch", "solve_sure", "choose_alpha",
+         "Stream", "mixed_norm", "stability")  # fmt: skip
+
+
+def defaults_page() -> str:
+    """Return the page of defaults: a row for each option that several functions have."""
+    rows: dict[str, dict[str, Any]] = {}
+    for verb in VERBS:
+        for one in inspect.signature(getattr(mxne_rs, verb)).parameters.values():
+            if one.kind is one.KEYWORD_ONLY or verb == "mixed_norm":
+                rows.setdefault(MNE_NAMES.get(one.name, one.name), {})[verb] = (
+                    one.name,
+                    one.default,
+                )
+    lines = [
+        "# Defaults by function", "",
+        "An option means the same and has the same default wherever it is; the exceptions:", "",
+        "| Option | Default | Elsewhere |", "|---|---|---|",
+    ]  # fmt: skip
+    for option, verbs in rows.items():
+        if len(verbs) < 2:
+            continue
+        values = [repr(default) for _, default in verbs.values()]
+        usual = max(values, key=values.count)
+        others = [
+            f"`{verb}`{f' (as `{name}`)' * (name != option)}: `{default!r}`"
+            + (f", {OTHER_DEFAULTS[verb, name]}" if (verb, name) in OTHER_DEFAULTS else "")
+            for verb, (name, default) in verbs.items()
+            if repr(default) != usual
+        ]
+        lines.append(f"| `{option}` | `{usual}` | {'; '.join(others)} |")
+    return "\n".join(lines) + "\n"
+
+
+def write_defaults(path: Path) -> None:
+    """Write the page of defaults."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(defaults_page(), encoding="utf-8")
 
 
 def plain_bars(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:

@@ -45,7 +45,7 @@ fig, axes = plt.subplots(1, 2, sharex=True, layout="constrained")
 for name, n_mxne_iter in (("MxNE", 1), ("irMxNE", 10)):
     path = localize_path(evoked, forward, noise_cov, percents, n_mxne_iter=n_mxne_iter)
     axes[0].plot(percents, [one.active.sum() for one in path], "o-", ms=4, label=name)
-    axes[1].plot(percents, [one.explained_variance for one in path], "o-", ms=4, label=name)
+    axes[1].plot(percents, [100 * one.explained_variance for one in path], "o-", ms=4, label=name)
 axes[0].set(ylabel="sources", xlabel="alpha (%)", xscale="log", yscale="symlog", xlim=(100, 7))
 axes[1].set(ylabel="explained variance (%)", xlabel="alpha (%)")
 for ax in axes:

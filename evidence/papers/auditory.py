@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mxne_rs._arguments import Floats
+from mxne_rs._arguments.convert import Floats
 from mxne_rs.inverse.model import Model, prepare_model
 from mxne_rs.simulate import GRADIOMETER_NOISE, MAGNETOMETER_NOISE, TRUE_SOURCES, WIDTH
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mxne_rs._arguments import Floats
+from mxne_rs._arguments.convert import Floats
 from mxne_rs.solve.debias import debias
 from mxne_rs.solve.gain import Gain
 from mxne_rs.solve.many import solve_path

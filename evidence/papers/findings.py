@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mxne_rs._arguments import one_line
+from mxne_rs._arguments.convert import one_line
 from mxne_rs.views.report import html_table, versions
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mxne_rs._arguments import Floats
+from mxne_rs._arguments.convert import Floats
 from mxne_rs.simulate import TRUE_SOURCES, simulate_auditory, true_locations
 
 #: Region of the true sources, and the angle between their dipoles and the normal of the cortex in

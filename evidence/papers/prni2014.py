@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mxne_rs._arguments import Floats
+from mxne_rs._arguments.convert import Floats
 from mxne_rs.solve.gain import Gain
 from mxne_rs.solve.many import Path, solve_path
 from mxne_rs.solve.single import alpha_max

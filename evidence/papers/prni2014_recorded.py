@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mxne_rs._arguments import Floats
-from mxne_rs.inverse.localize import unit_of
+from mxne_rs._arguments.convert import Floats
+from mxne_rs.inverse.localize import percent_of
 from mxne_rs.inverse.model import prepare_model
 from mxne_rs.solve.debias import fitted
 from mxne_rs.solve.gain import Gain
@@ -153,10 +153,10 @@ def evaluate_recorded(files: dict[str, Path]) -> Recorded:
     Recorded
     """
     model, data = _model(files, 0.0)
-    unit = unit_of(model, data)
+    percent = percent_of(model, data)
     path = solve_path(
-        model.gain, unit * data, unit**2 * PERCENTS, n_reweights=N_REWEIGHTS,
-        amplitude_unit=1.0, tol=TOL, max_iter=100_000, verbose=False,
+        model.gain, data, percent * PERCENTS, n_reweights=N_REWEIGHTS,
+        amplitude_unit="mne", tol=TOL, max_iter=100_000, verbose=False,
     )  # fmt: skip
     seconds = sum(one.elapsed for one in path)
     left = np.concatenate(
@@ -167,10 +167,10 @@ def evaluate_recorded(files: dict[str, Path]) -> Recorded:
     n_left = np.array([[(one.active_set & left).sum() for one in row] for row in found])
     explained = np.array([[100 * one.explained_variance for one in row] for row in found])
     debiased = np.zeros_like(explained)
-    energy = float(np.sum((unit * data) ** 2))
+    energy = float(np.sum(data**2))
     for i, row in enumerate(found):
         for j, one in enumerate(row):
-            rest = unit * data - fitted(model.gain, unit * data, one, True)
+            rest = data - fitted(model.gain, data, one, True)
             debiased[i, j] = 100 * (1 - np.sum(rest**2) / energy)
     return Recorded(n_active, explained, debiased, n_left, n_active - n_left, seconds)
 

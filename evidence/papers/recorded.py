@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mxne_rs._arguments import Floats
+from mxne_rs._arguments.convert import Floats
 from mxne_rs.inverse.model import Model, prepare_model
 from mxne_rs.solve.gain import Gain
 from mxne_rs.study.study import Part, Study

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mxne_rs._arguments import Floats
+from mxne_rs._arguments.convert import Floats
 from mxne_rs.solve.gain import Gain
 from mxne_rs.solve.single import alpha_max, solve_irmxne, solve_mxne
 from mxne_rs.solve.solution import ConvergenceWarning

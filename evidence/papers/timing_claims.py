@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mxne_rs._arguments import Floats
+from mxne_rs._arguments.convert import Floats
 
 from .findings import Claim
 from .timing import Timing

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mxne_rs._arguments import Floats, as_count
-from mxne_rs.inverse.localize import import_mne
+from mxne_rs._arguments.convert import Floats, as_count
+from mxne_rs._arguments.extras import import_mne
 from mxne_rs.inverse.model import Model
 from mxne_rs.solve.gain import Gain
 from mxne_rs.study.run import run_study

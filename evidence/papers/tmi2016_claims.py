@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from mxne_rs._arguments import Floats
+from mxne_rs._arguments.convert import Floats
 
 from . import verdicts
 from .epoch_claims import EpochClaims

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mxne_rs._arguments import Floats
+from mxne_rs._arguments.convert import Floats
 from mxne_rs._axes import GREY, blank_figure, plain
 from mxne_rs.solve.debias import debias
 from mxne_rs.views.localization import COLOURS, VIEWS

@@ -52,3 +52,8 @@ __all__ = [
     "use_in_mne",
     "whitener",
 ]
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return __all__

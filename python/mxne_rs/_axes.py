@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ._arguments import Floats
+from ._arguments.convert import Floats
+from ._arguments.extras import needs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,14 +83,12 @@ def falling(axes: Axes, alphas: Floats, label: str) -> None:
     axes.set_xlabel(label, fontsize=9.5, color=GREY)
 
 
-def blank_figure(width: float, height: float) -> Figure:
-    """A figure that no window system hears of."""
-    try:
+def blank_figure(width: float, height: float, layout: Any = "constrained") -> Figure:
+    """Make a figure that opens no window."""
+    with needs("the picture", "matplotlib", "mne"):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("the picture needs matplotlib: pip install 'mxne-rs[mne]'") from error
 
-    figure = Figure(figsize=(width, height), dpi=150, facecolor="white", layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=150, facecolor="white", layout=layout)
     FigureCanvasAgg(figure)
     return figure

@@ -108,21 +108,21 @@ def solve_path(
     data: NDArray[np.float64],
     alphas: NDArray[np.float64],
     request: _Request,
-    rounds: _Rounds | None,
+    rounds: _Rounds,
 ) -> tuple[list[Outcome], list[Outcome]]: ...
 def solve_paths(
     gain: Gain,
     data: list[NDArray[np.float64]],
     alphas: NDArray[np.float64],
     request: _Request,
-    rounds: _Rounds | None,
+    rounds: _Rounds,
 ) -> list[tuple[list[Outcome], list[Outcome]]]: ...
 def solve_batch(
     gain: Gain,
     data: list[NDArray[np.float64]],
     alphas: NDArray[np.float64],
     request: _Request,
-    rounds: _Rounds | None,
+    rounds: _Rounds,
 ) -> list[Outcome]: ...
 def alpha_max(
     gain: Gain, data: NDArray[np.float64], weights: NDArray[np.float64] | None, n_threads: int

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments import as_choice, is_number, shown
+from ._arguments.convert import as_choice, is_number, shown
 
 logger = logging.getLogger("mxne_rs")
 #: What a closed or missing stream raises: no reason to give up a solve.

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._arguments.extras import import_mne
+
 __all__ = [
     "TRUE_SOURCES",
     "TrueSource",
@@ -207,7 +209,7 @@ def _scene(spacing: float, snr: float, nave: int, rng: np.random.Generator) -> _
     for name, value in (("spacing", spacing), ("snr", snr), ("nave", nave)):
         if not value > 0:
             raise ValueError(f"{name} must be positive, got {value}")
-    mne = _import_mne()
+    mne = import_mne("the simulation")
     info = _helmet(mne)
     forward = _forward(mne, info, spacing)
     times = np.arange(-100, 301) / 1000.0
@@ -254,7 +256,7 @@ def write_simulation(
     ...     sorted(path.name for path in write_simulation(out, spacing=20.0).values())
     ['simulated-ave.fif', 'simulated-cov.fif', 'simulated-fwd.fif', 'true-sources.tsv']
     """
-    mne = _import_mne()
+    mne = import_mne("the simulation")
     evoked, forward, noise_cov = simulate_auditory(spacing=spacing, seed=seed)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
@@ -284,14 +286,6 @@ def true_locations(forward: Any) -> list[int]:
         position = head[:3, :3] @ (np.array(source.position) / 1000) + head[:3, 3]
         locations.append(int(np.argmin(np.linalg.norm(forward["source_rr"] - position, axis=1))))
     return locations
-
-
-def _import_mne() -> Any:
-    try:
-        import mne
-    except ImportError as error:
-        raise ImportError("the simulation needs MNE-Python: pip install 'mxne-rs[mne]'") from error
-    return mne
 
 
 def _helmet(mne: Any) -> Any:

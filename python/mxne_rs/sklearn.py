@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._arguments import Floats, as_count, as_number, warn
+from ._arguments.convert import Floats, as_count, as_number
+from ._arguments.declare import documents
+from ._arguments.warn import warn
 from .solve.gain import Gain
+from .solve.options import LimitOptions, PenaltyOptions, ReweightOptions
 from .solve.single import alpha_max, solve_irmxne, solve_mxne
 
 try:
@@ -23,6 +26,7 @@ except ImportError as error:
 __all__ = ["MixedNorm"]
 
 
+@documents(PenaltyOptions, ReweightOptions, LimitOptions)
 class MixedNorm(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Mixed-norm estimate as a multi-output linear model: few locations, shared by all targets.
 
@@ -41,23 +45,12 @@ class MixedNorm(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignor
         gain, recording and fold of a cross-validation.
     n_orient : int
         Features per location; the features of a location are neighbours.
-    n_reweights : int
-        Convex problems at most: 1 is MxNE, more is irMxNE with the square root.
-    amplitude_unit : float | "relative" | "largest" | "mne" | "gain"
-        Unit of irMxNE's amplitudes, as for :func:`mxne_rs.solve_irmxne`.
     weights : array_like, shape (n_features / n_orient,) | None
         Factors on the penalty of each location: bigger is more penalised, infinity excludes.
     fit_intercept : bool
         Centre X and y, and fit an intercept. Whitened data have none.
-    tol : float
-        Relative duality gap to reach, in units of ``|y|^2 / 2`` (of the centred y).
-    max_iter : int
-        Epochs of the solver allowed, in all.
     warm_start : bool
         Start from ``coef_`` of the last fit where its shape is the same.
-    n_threads : int
-        Threads for products with X; 0 means RAYON_NUM_THREADS where it is a positive integer,
-        else all cores. Give 1 where ``n_jobs`` runs many fits at a time.
 
     Attributes
     ----------

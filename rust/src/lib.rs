@@ -28,54 +28,36 @@
 //! References: Gramfort, Kowalski and Hämäläinen, Phys. Med. Biol. 57 (2012); Strohmeier, Haueisen and Gramfort, PRNI
 //! (2014); Strohmeier, Bekhti, Haueisen and Gramfort, IEEE TMI 35 (2016).
 
-mod batch;
-mod checks;
-mod clock;
-mod curvature;
-mod dense;
-mod drive;
-mod eigen;
+/// Every way an input is refused.
 mod error;
-mod gain;
-mod kernels;
-mod memory;
-mod mxne;
-mod options;
-mod panel;
-mod path;
-mod penalty;
+/// What the method computes on: kernels, dense products, arrays, threads, the clock.
+mod machine;
+/// What is solved: gain, penalty, certificate, solution.
 mod problem;
-mod products;
+/// How a convex problem is solved: quadratics, solvers, working sets.
+mod method;
+/// What a user calls: one solve, reweighting, paths, batches.
+mod solve;
+/// A live recording, window by window.
+mod stream;
+/// The boundary to Python.
 #[cfg(feature = "python")]
 mod python;
-mod quadratic;
-mod reweighting;
-mod rotation;
-mod rounding;
-mod scaled;
-mod setup;
-mod solution;
-mod solver;
-mod stopping;
-mod stream;
-mod threads;
-mod units;
-mod working_set;
 
-pub use batch::{solve_batch, solve_paths};
-pub use clock::{Monitor, Progress};
 pub use error::Error;
-pub use gain::Gain;
-pub use mxne::{alpha_max, duality_gap, solve_mxne};
-pub use options::Options;
-pub use path::{Path, solve_path};
-pub use penalty::group_soft_threshold;
-pub use reweighting::{AmplitudeUnit, Reweight, Surrogate, solve_irmxne};
-pub use solution::{Certificate, Record, Reweighting, Solution, Sources, Status};
-pub use solver::Solver;
-pub use stopping::Stopping;
+pub use machine::clock::{Monitor, Progress};
+pub use machine::threads::Threads;
+pub use method::solver::Solver;
+pub use method::stopping::Stopping;
+pub use problem::gain::Gain;
+pub use problem::penalty::group_soft_threshold;
+pub use problem::solution::{Certificate, Record, Reweighting, Solution, Sources, Status};
+pub use solve::batch::{solve_batch, solve_paths};
+pub use solve::options::Options;
+pub use solve::path::{Path, solve_path};
+pub use solve::reweighting::{AmplitudeUnit, Reweight, Surrogate, solve_irmxne};
+pub use solve::single::{alpha_max, duality_gap, solve_mxne};
 pub use stream::{AlphaRule, Estimate, Outcome, Skip, Stream, StreamOptions};
-pub use threads::Threads;
 
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]

@@ -4,15 +4,21 @@
 //! and are never written to.
 #![allow(missing_docs)]
 
+/// Arrays copied out of Python.
 mod arrays;
-mod outcome;
-mod request;
+/// Work without the GIL that answers signals.
 mod run;
+/// A request taken out of Python.
+mod request;
+/// One answer as Python reads it.
+mod outcome;
+/// A stream of windows.
 mod stream;
 
-use crate::clock::{Clock, Halt};
-use crate::gain::Preparation;
-use crate::{Certificate, Error, Gain, Options, Solution, Sources, Stopping, Threads, memory};
+use crate::machine::clock::{Clock, Halt};
+use crate::machine::memory;
+use crate::problem::gain::Preparation;
+use crate::{Certificate, Error, Gain, Options, Solution, Sources, Stopping, Threads};
 use arrays::{indices, matrix, vector};
 use numpy::{
     IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
@@ -152,16 +158,15 @@ fn both(py: Python<'_>, path: crate::Path) -> PyResult<Outcomes> {
 }
 
 #[pyfunction]
-#[pyo3(signature = (gain, data, alphas, request, rounds))]
 fn solve_path(
     py: Python<'_>,
     gain: PyRef<'_, PyGain>,
     data: PyReadonlyArray2<'_, f64>,
     alphas: PyReadonlyArray1<'_, f64>,
     request: Request<'_>,
-    rounds: Option<Rounds>,
+    rounds: Rounds,
 ) -> PyResult<Outcomes> {
-    let (reweight, alphas) = (rounds.map(Rounds::own).transpose()?, vector(&alphas)?);
+    let (reweight, alphas) = (rounds.own_if_any()?, vector(&alphas)?);
     let request = request.own(gain.gain.n_orient())?;
     let (gain, data) = (gain.gain.as_ref(), matrix(&data)?);
     let path = request.run(py, |options| {
@@ -171,16 +176,15 @@ fn solve_path(
 }
 
 #[pyfunction]
-#[pyo3(signature = (gain, data, alphas, request, rounds))]
 fn solve_paths(
     py: Python<'_>,
     gain: PyRef<'_, PyGain>,
     data: Vec<PyReadonlyArray2<'_, f64>>,
     alphas: PyReadonlyArray1<'_, f64>,
     request: Request<'_>,
-    rounds: Option<Rounds>,
+    rounds: Rounds,
 ) -> PyResult<Vec<Outcomes>> {
-    let (reweight, alphas) = (rounds.map(Rounds::own).transpose()?, vector(&alphas)?);
+    let (reweight, alphas) = (rounds.own_if_any()?, vector(&alphas)?);
     let request = request.own(gain.gain.n_orient())?;
     let gain = gain.gain.as_ref();
     let data = data.iter().map(matrix).collect::<Result<Vec<_>, _>>()?;
@@ -191,16 +195,15 @@ fn solve_paths(
 }
 
 #[pyfunction]
-#[pyo3(signature = (gain, data, alphas, request, rounds))]
 fn solve_batch(
     py: Python<'_>,
     gain: PyRef<'_, PyGain>,
     data: Vec<PyReadonlyArray2<'_, f64>>,
     alphas: PyReadonlyArray1<'_, f64>,
     request: Request<'_>,
-    rounds: Option<Rounds>,
+    rounds: Rounds,
 ) -> PyResult<Vec<Outcome>> {
-    let (reweight, alphas) = (rounds.map(Rounds::own).transpose()?, vector(&alphas)?);
+    let (reweight, alphas) = (rounds.own_if_any()?, vector(&alphas)?);
     let request = request.own(gain.gain.n_orient())?;
     let gain = gain.gain.as_ref();
     let data = data.iter().map(matrix).collect::<Result<Vec<_>, _>>()?;
@@ -270,8 +273,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("back_end", if cfg!(feature = "blas") { "blas" } else { "gemm" })?;
     // Now, so that no fork finds another thread in the middle of it.
-    crate::kernels::kernels();
-    let _ = crate::dense::prepare_this_thread();
+    crate::machine::kernels::kernels();
+    let _ = crate::machine::dense::prepare_this_thread();
     module.add_class::<PyGain>()?;
     module.add_class::<Outcome>()?;
     module.add_class::<stream::PyStream>()?;

@@ -4,25 +4,32 @@
 //! stay from window to window, and the certificate looks at all locations through bounds ([`Screen`]) that leave only a few to be
 //! computed exactly.
 
-mod estimate;
-mod live;
-mod look;
+/// What a stream is asked for.
 mod options;
+/// What it hands back for a window.
+mod estimate;
+/// What looks have found out about the samples of a window.
 mod pieces;
-mod rounds;
+/// A look at all locations: bounds, and what is exact where it matters.
+mod look;
+/// The working set that stays from window to window.
+mod live;
+/// How a window is solved.
 mod solve;
+/// How it is reweighted.
+mod rounds;
 
-use crate::clock::{Clock, Halt, Monitor};
-use crate::dense::prepare_this_thread;
 use crate::error::Error;
-use crate::gain::{Gain, check_finite};
-use crate::kernels::{Factors, kernels};
-use crate::memory;
-use crate::panel::Panel;
-use crate::reweighting::Unit;
-use crate::solution::{Certificate, Status};
-use crate::stopping::Watch;
-use crate::units::exponent;
+use crate::machine::clock::{Clock, Halt, Monitor};
+use crate::machine::dense::prepare_this_thread;
+use crate::machine::kernels::{Factors, kernels};
+use crate::machine::memory;
+use crate::machine::panel::Panel;
+use crate::machine::units::exponent;
+use crate::method::stopping::Watch;
+use crate::problem::gain::{Gain, check_finite};
+use crate::problem::solution::{Certificate, Status};
+use crate::solve::reweighting::Unit;
 pub use estimate::{Estimate, Outcome, Skip};
 use live::{Live, ROWS};
 use look::Look;

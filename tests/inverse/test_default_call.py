@@ -14,7 +14,7 @@ import mxne_rs
 from mxne_rs import mixed_norm
 from mxne_rs.command.options import parse
 from mxne_rs.inverse.localize import localize
-from mxne_rs.inverse.solvers import _reweighted
+from mxne_rs.inverse.solvers import METHODS
 from places import ROOT, needs_data
 
 mne = pytest.importorskip("mne", minversion="1.8")
@@ -56,12 +56,12 @@ def test_one_number_of_rounds() -> None:
     for function, name in (
         (mxne_rs.solve_irmxne, "n_reweights"),
         (mxne_rs.stability, "n_mxne_iter"),
-        (_reweighted, "n_mxne_iter"),
+        (METHODS["irmxne"].run, "n_mxne_iter"),
     ):
         assert inspect.signature(function).parameters[name].default == 100
     assert parse(["localize", *files]).reweights == parse(["path", *files]).reweights == 100
     assert inspect.signature(mixed_norm).parameters["n_mxne_iter"].default == 1
-    crate = ROOT / "rust" / "src" / "reweighting.rs"
+    crate = ROOT / "rust" / "src" / "solve" / "reweighting.rs"
     assert re.search(r"Reweight \{\s*n_reweights: 100,", crate.read_text(encoding="utf-8"))
 
 

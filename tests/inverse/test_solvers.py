@@ -264,7 +264,7 @@ def test_mce_debiased_fits_better(simulated: Any) -> None:
         solver = made(simulated, "mce")
         solver.apply_inverse_operator(simulated[0], alpha=0.5, debias=debias)
         variance.append(solver.localization.explained_variance)
-    assert variance[1] > variance[0] + 5
+    assert variance[1] > variance[0] + 0.05
 
 
 def test_no_noise_covariance_is_the_same_noise_everywhere(simulated: Any) -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import Floats, warn
+from .._arguments.convert import Floats
+from .._arguments.extras import needs
+from .._arguments.warn import warn
 from .._axes import GREY, falling, plain
 from ..solve.many import Path
 from ..solve.solution import Solution, reported
@@ -125,10 +127,8 @@ class AlphaChoice:
         ImportError
             Where matplotlib is not installed.
         """
-        try:
+        with needs("the picture", "matplotlib", "mne"):
             import matplotlib.pyplot as plt
-        except ImportError as error:
-            raise ImportError("the picture needs matplotlib: pip install 'mxne-rs[mne]'") from error
         if axes is None:
             _, axes = plt.subplots(layout="constrained")
         axes.plot(self.alphas, self.values, "o-", color=CURVE_COLOUR, markersize=4, linewidth=1.2)

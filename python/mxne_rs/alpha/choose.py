@@ -4,108 +4,80 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._arguments import Floats, as_array, as_choice, as_flag, as_floats, require_finite, shown
+from .._arguments.convert import (
+    Floats,
+    as_array,
+    as_choice,
+    as_flag,
+    as_floats,
+    require_finite,
+    shown,
+)
+from .._arguments.declare import takes
 from ..solve.gain import Gain, prepared
+from ..solve.inputs import sensor_data
 from ..solve.many import falling_alphas
-from ..solve.options import make_request, make_rounds, sensor_data
+from ..solve.options import Inputs, make_request, make_rounds
 from ..solve.solution import one_warning
+from .sure import SureOptions
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 from .choice import LABELS, AlphaChoice
-from .criteria import SUBSAMPLE, Problem, mean_of
+from .criteria import SUBSAMPLE, THRESHOLD, Problem, mean_of
 from .methods import by_cv, by_discrepancy, by_gof, by_map, by_n_sources, by_stability, by_sure
 from .sure import noise_levels, solve_sure
 
 
+@takes(SureOptions, Inputs)
 def choose_alpha(
     gain: Gain | ArrayLike,
     data: ArrayLike,
     alphas: ArrayLike | None = None,
     *,
     method: str = "sure",
-    n_alphas: int = 15,
-    eps: float = 0.1,
     sigma: float | ArrayLike | None = None,
-    n_directions: int = 1,
     n_folds: int = 5,
-    n_resamples: int = 50,
+    n_resamples: int = 100,
     subsample: float = SUBSAMPLE,
-    threshold: float = 0.9,
+    threshold: float = THRESHOLD,
     max_false: float = 1.0,
     gof: float = 0.8,
     n_sources: int | None = None,
-    debias: bool = False,
-    rng: Any = 0,
-    n_reweights: int = 1,
-    tol_reweight: float = 1e-6,
-    surrogate: str = "sqrt",
-    amplitude_unit: float | str = "relative",
-    n_orient: int | None = None,
-    weights: ArrayLike | None = None,
-    tol: float = 1e-6,
-    max_iter: int = 10_000,
-    time_limit: float | None = None,
-    solver: str = "bcd",
-    active_set_size: int | None = 10,
-    n_threads: int = 0,
-    verbose: bool | str | int | None = None,
+    **options: Unpack[SureOptions],
 ) -> AlphaChoice:
     """Choose alpha by one of seven methods.
 
     Parameters
     ----------
-    gain
-        As for :func:`solve_mxne`.
     data : array_like, shape (n_sensors, n_times) or (n_trials, n_sensors, n_times)
         Whitened data; of trials the average is solved.
-    alphas : array_like, shape (n_alphas,) | None
-        Absolute. None takes ``n_alphas`` values from ``alpha_max`` down to ``eps * alpha_max``,
-        evenly spaced in their logarithm. Not to be given for "map", which finds its own.
-    method : str
-        How to choose (see Notes): "sure", "cv", "stability", "map", "discrepancy", "gof" or
-        "n_sources". What follows up to ``rng`` is used by the methods that are named with it, and
-        not looked at by the others.
-    n_alphas, eps
-        As for :func:`solve_path`. All but "map".
-    sigma : float | array_like, shape (n_times,) | None
+    method : {'sure', 'cv', 'stability', 'map', 'discrepancy', 'gof', 'n_sources'}
+        How to choose (see Notes). "sure" is the default. A parameter that names methods at its end
+        is used by these only; "map" finds its own alphas.
+    sigma : float or array_like, shape (n_times,), or None, default None
         Standard deviation of the noise in what is solved, of all samples or of each. None is 1,
         and ``n_trials ** -0.5`` where trials are given. "sure", "map", "discrepancy".
-    n_directions : int
-        As for :func:`solve_sure`. "sure".
-    n_folds : int
+    n_folds : int, default 5
         Parts into which the sensors are divided. "cv".
-    n_resamples : int
+    n_resamples : int, default 100
         How often trials are drawn. "stability".
-    subsample : float
+    subsample : float, default 0.5
         Part of the trials that is drawn each time, without replacement. "stability".
-    threshold : float
+    threshold : float, default 0.9
         Frequency from which on a location is stable, above 0.5. "stability".
-    max_false : float
+    max_false : float, default 1.0
         Bound allowed on the expected number of stable locations that are false. "stability".
-    gof : float
+    gof : float, default 0.8
         Part of the variance to be explained, between 0 and 1. "gof".
-    n_sources : int | None
+    n_sources : int or None, default None
         Locations at most. "n_sources", which needs it.
-    debias : bool
-        Look at the fit after :func:`debias`. "sure", "cv", "discrepancy", "gof". The solution
-        returned is never debiased.
-    rng : None | int | numpy.random.Generator | numpy.random.RandomState
-        Where directions, folds or resamples are drawn from; an integer is a seed, None draws
-        others in each call.
-    n_reweights, tol_reweight, surrogate, amplitude_unit
-        As for :func:`solve_irmxne`; 1 is MxNE.
-    n_orient, weights, tol, solver, active_set_size, verbose
-        As for :func:`solve_mxne`.
-    max_iter : int
-        Epochs allowed for each alpha.
-    time_limit : float | None
-        Seconds allowed for everything.
-    n_threads : int
-        Threads for products with the whole gain; for "sure" and "stability" paths walked at a
-        time.
 
     Returns
     -------
@@ -179,26 +151,18 @@ def choose_alpha(
     >>> np.flatnonzero(mxne_rs.choose_alpha(gain, trials, **options).stable)
     array([20, 60])
     """
-    gain = prepared(gain, n_orient)
+    gain = prepared(gain, options["n_orient"])
     trials, array = _trials_and_average(gain, data)
     method = as_choice("method", method, tuple(LABELS))
-    request = make_request(
-        gain, array, 1.0, weights=weights, tol=tol, max_iter=max_iter, time_limit=time_limit,
-        solver=solver, active_set_size=active_set_size, n_threads=n_threads,
-    )  # fmt: skip
-    rounds = make_rounds(n_reweights, tol_reweight, surrogate, amplitude_unit)
-    debias = as_flag("debias", debias)
+    request, rounds = make_request(gain, array, 1.0, options), make_rounds(options)
+    debias = as_flag("debias", options["debias"])
     left = _countdown(request.time_limit)
-    problem = Problem(gain, array, trials, request, rounds, left, verbose)
+    problem = Problem(gain, array, trials, request, rounds, left, options["verbose"])
     if sigma is None:
         sigma = 1.0 if trials is None else len(trials) ** -0.5
     with one_warning():
         if method == "sure":
-            solution = solve_sure(
-                gain, array, alphas, n_alphas=n_alphas, eps=eps, sigma=sigma,
-                n_directions=n_directions, rng=rng, debias=debias, **rounds._asdict(),
-                **problem.options(),
-            )  # fmt: skip
+            solution = solve_sure(gain, array, alphas, sigma=sigma, **options)
             return by_sure(solution)
         if method == "map":
             if alphas is not None:
@@ -206,11 +170,13 @@ def choose_alpha(
                     f"alphas is {shown(alphas)}, but method 'map' finds its own; leave alphas out"
                 )
             return by_map(problem, noise_levels(sigma, array))
-        grid = falling_alphas(gain, array, alphas, n_alphas, eps, weights)
+        grid = falling_alphas(gain, array, alphas, options)
         if method == "cv":
-            return by_cv(problem, grid, n_folds, debias, rng)
+            return by_cv(problem, grid, n_folds, debias, options["rng"])
         if method == "stability":
-            return by_stability(problem, grid, n_resamples, subsample, threshold, max_false, rng)
+            return by_stability(
+                problem, grid, n_resamples, subsample, threshold, max_false, options["rng"]
+            )
         if method == "discrepancy":
             return by_discrepancy(problem, grid, noise_levels(sigma, array), debias)
         if method == "gof":

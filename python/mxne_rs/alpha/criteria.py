@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import Floats
+from .._arguments.convert import Floats
 from ..solve.debias import amplitudes, fitted
 from ..solve.gain import Gain
 from ..solve.many import Path, path_of, solve_path, walk
@@ -147,6 +147,8 @@ def _label(number: int) -> Callable[[float], str]:
     return lambda alpha: f"alpha {alpha:.4g}{where}: "
 
 
+#: Frequency from which on a location is stable.
+THRESHOLD = 0.9
 #: Part of the trials in a resample: what the bound on false selections is proved for.
 SUBSAMPLE = 0.5
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments import Floats, as_count, as_number, shown, warn
+from .._arguments.convert import Floats, as_count, as_number, shown
+from .._arguments.warn import warn
 from ..solve.many import Path
 from ..solve.single import alpha_max, solve_irmxne, solve_mxne
 from ..solve.solution import Solution

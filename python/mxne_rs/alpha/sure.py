@@ -4,18 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _core
-from .._arguments import Floats, as_count, as_flag, as_numbers, shown, warn
+from .._arguments.convert import Floats, as_count, as_flag, as_numbers, shown
+from .._arguments.declare import Option, takes
+from .._arguments.warn import warn
 from ..solve.debias import fitted
 from ..solve.gain import Gain, prepared
+from ..solve.inputs import sensor_data
 from ..solve.many import Path, falling_alphas, path_of, walk
-from ..solve.options import N_REWEIGHTS, make_request, make_rounds, sensor_data
+from ..solve.options import (
+    N_REWEIGHTS,
+    EngineOptions,
+    GridOptions,
+    Inputs,
+    PenaltyOptions,
+    ReweightOptions,
+    make_request,
+    make_rounds,
+)
 from ..solve.solution import Solution, SureCurve, one_warning, reported
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 #: Noise below this part of the data is rounding: no finite difference can be taken along it.
 NOTHING = 1e-12
@@ -26,30 +41,43 @@ FAINT = 1e-3
 MANY_OF_MXNE, MANY = 4, 20
 
 
+class SureOptions(GridOptions, ReweightOptions, PenaltyOptions, EngineOptions, total=False):
+    """Options of `solve_sure`, but for the level of the noise."""
+
+    n_directions: Annotated[
+        int, Option(1, "Random directions that SURE averages over; each costs one more path.")
+    ]
+    debias: Annotated[
+        bool,
+        Option(
+            False,
+            """
+            Look at the fit of the debiased answers. The solution returned is never debiased: see
+            `debias`.
+            """,
+        ),
+    ]
+    rng: Annotated[
+        Any,
+        Option(
+            0,
+            """
+            Where random numbers are drawn from; an integer is a seed, None draws others in each
+            call.
+            """,
+            "None, int, numpy.random.Generator or numpy.random.RandomState",
+        ),
+    ]
+
+
+@takes(SureOptions, Inputs)
 def solve_sure(
     gain: Gain | ArrayLike,
     data: ArrayLike,
     alphas: ArrayLike | None = None,
     *,
-    n_alphas: int = 15,
-    eps: float = 0.1,
     sigma: float | ArrayLike = 1.0,
-    n_directions: int = 1,
-    rng: Any = 0,
-    debias: bool = False,
-    n_reweights: int = 1,
-    tol_reweight: float = 1e-6,
-    surrogate: str = "sqrt",
-    amplitude_unit: float | str = "relative",
-    n_orient: int | None = None,
-    weights: ArrayLike | None = None,
-    tol: float = 1e-6,
-    max_iter: int = 10_000,
-    time_limit: float | None = None,
-    solver: str = "bcd",
-    active_set_size: int | None = 10,
-    n_threads: int = 0,
-    verbose: bool | str | int | None = None,
+    **options: Unpack[SureOptions],
 ) -> Solution:
     """MxNE or irMxNE with the alpha whose estimated risk is smallest.
 
@@ -63,33 +91,9 @@ def solve_sure(
 
     Parameters
     ----------
-    gain, data
-        As for :func:`solve_mxne`.
-    alphas : array_like, shape (n_alphas,) | None
-        Absolute. None takes ``n_alphas`` values from ``alpha_max`` down to ``eps * alpha_max``,
-        evenly spaced in their logarithm.
-    n_alphas, eps
-        As for :func:`solve_path`.
-    sigma : float | array_like, shape (n_times,)
+    sigma : float or array_like, shape (n_times,), default 1.0
         Standard deviation of the noise in the whitened data, of all samples or of each: 1 for
         single trials, ``nave ** -0.5`` for an average.
-    n_directions : int
-        Random directions d to average over; each costs one more path.
-    rng : None | int | numpy.random.Generator | numpy.random.RandomState
-        Where the directions are drawn from; an integer is a seed, None draws others in each call.
-    debias : bool
-        Estimate the risk of the debiased answers. The solution returned is never debiased: see
-        :func:`debias`.
-    n_reweights, tol_reweight, surrogate, amplitude_unit
-        As for :func:`solve_irmxne`; 1 is MxNE.
-    n_orient, weights, tol, solver, active_set_size, verbose
-        As for :func:`solve_mxne`.
-    max_iter : int
-        Epochs allowed for each alpha.
-    time_limit : float | None
-        Seconds allowed for everything.
-    n_threads : int
-        Paths walked at a time.
 
     Returns
     -------
@@ -126,31 +130,26 @@ def solve_sure(
     >>> np.flatnonzero(solution.active_set), solution.sure.at_edge
     (array([20, 60]), False)
     """
-    gain = prepared(gain, n_orient)
+    gain = prepared(gain, options["n_orient"])
     array = sensor_data(gain, data)
-    grid = falling_alphas(gain, array, alphas, n_alphas, eps, weights)
-    request = make_request(
-        gain, array, grid[0], weights=weights, tol=tol, max_iter=max_iter, time_limit=time_limit,
-        solver=solver, active_set_size=active_set_size, n_threads=n_threads,
-    )  # fmt: skip
-    rounds = make_rounds(n_reweights, tol_reweight, surrogate, amplitude_unit)
-    debias = as_flag("debias", debias)
+    grid = falling_alphas(gain, array, alphas, options)
+    request, rounds = make_request(gain, array, grid[0], options), make_rounds(options)
+    debias = as_flag("debias", options["debias"])
     levels = noise_levels(sigma, array)
     with np.errstate(over="ignore"):
         steps = 2 * levels / array.shape[0] ** 0.3
-    draws = random_stream(rng)
-    directions = [
-        draws.standard_normal(array.shape) for _ in range(as_count("n_directions", n_directions, 1))
-    ]
+    draws = random_stream(options["rng"])
+    count = as_count("n_directions", options["n_directions"], 1)
+    directions = [draws.standard_normal(array.shape) for _ in range(count)]
     data_sets = [array, *(_perturbed(array, steps, direction) for direction in directions)]
     largest = 0.0
     if rounds.amplitude_unit == "mne":
         # That of the data for those that are perturbed, too.
         largest = _core.alpha_max(gain._prepared, array, request.weights, request.n_threads)
         rounds = rounds._replace(amplitude_unit=100 / largest if largest else 1.0)
-    outcomes = walk(gain, data_sets, grid, request, rounds, "SURE", verbose)
+    outcomes = walk(gain, data_sets, grid, request, rounds, "SURE", options["verbose"])
     # A product more is no part of the time allowed.
-    if not largest and time_limit is None:
+    if not largest and request.time_limit is None:
         largest = _core.alpha_max(gain._prepared, array, request.weights, request.n_threads)
     with one_warning():
         paths = [

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from ..inverse.covariance import some
 from ..inverse.data import as_evokeds, evoked_of_raw
+from ..inverse.mne_calls import private
 from .wording import WrongInput, one_line
 
 #: How `mne.what` calls the kinds of FIF files, and how a person does.
@@ -296,7 +297,6 @@ def _check_channels(
     mne: Any, given: str, evoked: Any, forward: Any, noise_cov: Any, options: Any
 ) -> None:
     """Say which file does not fit the others, before MNE meets a gain without rows."""
-    from mne.minimum_norm.inverse import _check_reference
 
     measured, modelled = _sensors(mne, evoked.info), _sensors(mne, forward["info"])
     ours, theirs = set(measured.values()), set(modelled.values())
@@ -327,7 +327,7 @@ def _check_channels(
         )
     used = common & set(noise_cov["names"]) - bads
     try:
-        _check_reference(evoked, used)
+        private("_check_reference")(evoked, used)
     except ValueError as error:
         raise WrongInput(
             f"{given}: the EEG has to have an average reference, as a projection; in Python: "

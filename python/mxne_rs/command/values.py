@@ -7,8 +7,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ..solve.options import as_unit
-
 #: Distances between the locations of a simulation in mm: finer ones fill the memory of a laptop, on
 #: coarser ones the true sources are no longer where they should be.
 FINEST, COARSEST = 3.0, 20.0
@@ -200,6 +198,6 @@ def unit_of_amplitudes(text: str) -> float | str:
     """
     number = _finite(text)
     try:
-        return as_unit(text if number is None else number)
+        return text if number is None else number
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None

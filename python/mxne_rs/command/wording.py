@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .._arguments import one_line as shortened
+from .._arguments.convert import one_line as shortened
 from ..alpha.sure import doubt
 from ..inverse.localization import Localization
 

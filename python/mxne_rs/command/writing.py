@@ -164,7 +164,8 @@ def write_localization(
         f"{localization.name}, {start:.0f} to {stop:.0f} ms: {method}, "
         f"alpha {localization.alpha:.4g} %{chosen}",
         format_table(rows),
-        f"{count} {localization.explained_variance:.1f} % of the whitened data's power; standard "
+        f"{count} {100 * localization.explained_variance:.1f} % of the whitened data's power; "
+        "standard "
         f"deviation of the residual: {localization.levels()}",
         _channels(localization),
         f"{solution.status.replace('_', ' ')}: relative gap {localization.relative_gap:.1e}, "

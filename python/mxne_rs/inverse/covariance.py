@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments import Floats, as_count, warn
+from .._arguments.convert import Floats, as_count
+from .._arguments.warn import warn
 
 #: A variance below or above these parts of the median of its channel type is no noise. A channel
 #: that is too quiet carries the answer alone; one that is too loud hides the rank of the others.

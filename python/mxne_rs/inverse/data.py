@@ -2,35 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import os
-import threading
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from .._arguments import Floats, is_number, warn
-
-#: MNE unlocks objects and sets its log level for a while, and epochs count as they are iterated:
-#: one thread at a time is inside of MNE. Solving is outside.
-MNE_LOCK = threading.RLock()
-if hasattr(os, "register_at_fork"):  # or a child could wait for a thread that it does not have
-    os.register_at_fork(
-        before=MNE_LOCK.acquire, after_in_child=MNE_LOCK.release, after_in_parent=MNE_LOCK.release
-    )
-Function = TypeVar("Function", bound=Callable[..., Any])
-
-
-def one_at_a_time(function: Function) -> Function:
-    """Keep other threads out of MNE while a function runs."""
-
-    @functools.wraps(function)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        with MNE_LOCK:
-            return function(*args, **kwargs)
-
-    return guarded  # type: ignore[return-value]
+from .._arguments.convert import Floats, is_number
+from .._arguments.warn import warn
+from .mne_calls import one_at_a_time
 
 
 @one_at_a_time

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .localize import import_mne, log_level
+from .._arguments.extras import import_mne
+from .mne_calls import log_level
 from .model import both_sides
 
 #: How far a dipole may lie from its location, in m: a .dip file keeps hundredths of a millimetre.

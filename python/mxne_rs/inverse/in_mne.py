@@ -12,13 +12,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import Floats, as_count
+from .._arguments.convert import Floats, as_count
+from .._arguments.extras import import_mne
 from ..alpha.sure import solve_sure
 from ..solve.debias import debias as find_factors
 from ..solve.gain import Gain
 from ..solve.single import solve_irmxne, solve_mxne
 from ..solve.solution import Solution
-from .localize import import_mne
 from .settings import array_solver, warn_of_free_cd
 
 #: The versions of MNE-Python that this is tested with.

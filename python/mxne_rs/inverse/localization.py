@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import Floats, one_line
+from .._arguments.convert import Floats, one_line
+from .._arguments.warn import warn
 from ..solve.solution import Solution
-from .data import noise_level, one_at_a_time
+from .data import noise_level
+from .mne_calls import one_at_a_time, private
+from .model import Model
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -27,8 +31,8 @@ class Localization:
     info : mne.Info
         Measurement information of the channels used.
     solution : Solution
-        The answer with its certificate, in the units of MNE's solver: whitened data, a gain scaled
-        so that alpha_max is 100, and ``alpha`` in percent; before debiasing.
+        The answer on whitened data and the weighted gain, with its certificate, before debiasing;
+        its ``alpha`` is in percent.
     active : array, shape (n_locations,)
         True where there is a source.
     n_orient : int
@@ -59,6 +63,28 @@ class Localization:
     data: Floats
     left_out: dict[str, list[str]]
 
+    @classmethod
+    def of(
+        cls,
+        model: Model,
+        evokeds: Sequence[Any],
+        solution: Solution,
+        **pieces: Any,
+    ) -> Localization:
+        """Make one of a solution on the locations of a model; `pieces` are the other fields."""
+        solution = replace(solution, active_set=model.everywhere(solution.active_set, False))
+        warn_if_empty(solution, bool(pieces["data"].any()))
+        return cls(
+            evokeds=list(evokeds),
+            forward=model.forward,
+            info=model.info,
+            solution=solution,
+            active=solution.active_set,
+            n_orient=model.n_orient,
+            left_out=model.left_out,
+            **pieces,
+        )
+
     @property
     def name(self) -> str:
         """Comment of the first evoked on one line; "evoked" where it has none."""
@@ -76,15 +102,15 @@ class Localization:
 
     @property
     def explained_variance(self) -> float:
-        """Percentage of the whitened data's power that the sources explain."""
+        """Part of the whitened data's power that the sources explain, 1 at most."""
         total = float(np.sum(self.data**2))
         if total == 0:
             return 0.0
-        return 100 * (1 - float(np.sum((self.data - self.gain @ self.amplitudes) ** 2)) / total)
+        return 1 - float(np.sum((self.data - self.gain @ self.amplitudes) ** 2)) / total
 
     @property
     def drops(self) -> Floats:
-        """Points of `explained_variance` lost without each source, shape (n_active,).
+        """Part of `explained_variance` lost without each source, shape (n_active,).
 
         Each source is set to zero while the others stay as they are. A source that works against
         the fit has a negative drop; drops of correlated sources do not add up.
@@ -95,7 +121,7 @@ class Localization:
         for s in range(len(drops)):
             rows = slice(s * o, (s + 1) * o)
             field = self.gain[:, rows] @ self.amplitudes[rows]
-            drops[s] = 100 * float(np.sum((2 * residual + field) * field)) / total
+            drops[s] = float(np.sum((2 * residual + field) * field)) / total
         return drops
 
     @property
@@ -147,7 +173,6 @@ class Localization:
             In Am.
         """
         import mne
-        from mne.inverse_sparse.mxne_inverse import _make_sparse_stc
 
         if pick_ori == "vector" and not self.active.any():
             # MNE has no vectors of nothing.
@@ -163,7 +188,7 @@ class Localization:
                 for stc in self.estimates()
             ]
         return [
-            _make_sparse_stc(
+            private("_make_sparse_stc")(
                 self.amplitudes[:, times].copy(),
                 self._active_columns,
                 self.forward,
@@ -184,10 +209,9 @@ class Localization:
             Amplitude in Am, position in m (head coordinates), goodness of fit in percent: each
             dipole's share of the whitened data's power at each time.
         """
-        from mne.inverse_sparse.mxne_inverse import _make_dipoles_sparse
 
         return [
-            _make_dipoles_sparse(
+            private("_make_dipoles_sparse")(
                 self.amplitudes[:, times].copy(),
                 self._active_columns,
                 self.forward,
@@ -209,10 +233,9 @@ class Localization:
             The channels used, in their own units; active projections are applied to the explained
             part.
         """
-        from mne.inverse_sparse.mxne_inverse import _compute_residual
 
         return [
-            _compute_residual(
+            private("_compute_residual")(
                 self.forward, evoked, self.amplitudes[:, times], self._active_columns, self.info
             )
             for evoked, times in self._slices()
@@ -222,7 +245,7 @@ class Localization:
         """One line: what was found, and how well."""
         return (
             f"<Localization: {int(self.active.sum())} sources explain "
-            f"{self.explained_variance:.1f}%, alpha {self.alpha:.3g}, residual "
+            f"{self.explained_variance:.1%}, alpha {self.alpha:.3g}, residual "
             f"{self.levels()}, {self.solution.status}, relative gap {self.relative_gap:.1e}>"
         )
 
@@ -236,3 +259,15 @@ class Localization:
             (evoked, slice(int(end) - len(evoked.times), int(end)))
             for evoked, end in zip(self.evokeds, ends, strict=True)
         ]
+
+
+def warn_if_empty(solution: Solution, has_data: bool) -> None:
+    """Warn where there is no source, as MNE does (whatever its log level)."""
+    if solution.active_set.any() or not solution.converged or solution.emptied:
+        return
+    warn(
+        f"No active dipoles found. alpha is too big (alpha={solution.alpha:g})."
+        if has_data
+        else "No active dipoles found. The data are zero.",
+        RuntimeWarning,
+    )

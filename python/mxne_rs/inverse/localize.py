@@ -2,66 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._arguments import Floats, warn
+from .._arguments.convert import Floats
+from .._arguments.declare import takes
+from .._arguments.extras import import_mne
+from .._arguments.warn import warn
 from ..alpha.sure import solve_sure
 from ..solve.debias import debias as find_factors
 from ..solve.many import solve_batch
 from ..solve.single import alpha_max, solve_irmxne, solve_mxne
 from ..solve.solution import Solution
-from .data import MNE_LOCK, as_evokeds, noise_level
+from .data import as_evokeds, noise_level
 from .localization import Localization
+from .mne_calls import log_level
 from .model import Model, prepare_model, will_be_fixed
+from .options import LocalizeOptions, MneInputs, ModelOptions, OrientationOptions
 from .settings import Settings, make_settings, warn_of_free_cd
 
-#: MNE's log levels before those that are set now.
-_LEVELS: list[Any] = []
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+#: What `prepare_model` takes.
+MODEL_OPTIONS = (*ModelOptions.__annotations__, *OrientationOptions.__annotations__)
+
 #: Whitened data beyond this are no M/EEG: strong artefacts reach some hundreds.
 IMPLAUSIBLE = 1e6
 #: Whitened data below this have less noise than an average of a million trials.
 FAINT = 1e-3
 
 
+@takes(LocalizeOptions, MneInputs)
 def localize(
     evoked: Any,
     forward: Any,
     noise_cov: Any,
-    alpha: Any = "sure",
-    *,
-    loose: Any = "auto",
-    depth: Any = 0.8,
-    weights: Any = None,
-    weights_min: Any = 0.0,
-    rank: Any = None,
-    pick_ori: str | None = None,
-    verbose: bool | str | int | None = None,
-    **how: Any,
+    alpha: float | str = "sure",
+    **options: Unpack[LocalizeOptions],
 ) -> Localization:
     """Solve once and keep everything that estimates, dipoles, residuals and pictures are made from.
 
-    Parameters are those of `mixed_norm` without the ``return_...`` ones, as are the errors and
-    warnings.
+    Parameters
+    ----------
 
     Returns
     -------
-    Localization
+    localization : Localization
+        Debiased, in Am.
 
-    Notes
+    Raises
+    ------
+    ImportError, TypeError, ValueError
+        As `mixed_norm`.
+
+    Warns
     -----
-    irMxNE depends on the unit of the amplitudes. MNE chooses it by dividing the whitened gain by k
-    = alpha_max / 100, so that alpha_max becomes 100. Here the data are multiplied by k instead and
-    alpha by k squared. With Y the amplitudes in MNE's unit,
-
-        1/2 |k M - G Y|^2 + k^2 alpha sum_s w_s |Y_s| = k^2 (1/2 |M - (G / k) Y|^2 + alpha sum_s
-        w_s |Y_s|),
-
-    the same amplitudes and the same relative gap, with no second copy of the gain.
+    ConvergenceWarning, RuntimeWarning
+        As `mixed_norm`.
 
     Examples
     --------
@@ -72,52 +73,26 @@ def localize(
     (2, True)
     """
     mne = import_mne()
-    settings = make_settings(alpha, verbose=verbose, **how)
+    settings = make_settings(alpha, options)
     evokeds = as_evokeds(evoked)
-    with log_level(verbose):
-        model = prepare_model(
-            evokeds[0].info, forward, noise_cov, loose=loose, depth=depth, rank=rank,
-            weights=weights, weights_min=weights_min, pick_ori=pick_ori,
-        )  # fmt: skip
-        warn_of_free_cd(how.get("solver"), will_be_fixed(forward, loose))
+    with log_level(options["verbose"]):
+        model = model_of(evokeds[0].info, forward, noise_cov, options)
         localization = solve_jointly(model, evokeds, settings)
         solution = localization.solution
         mne.utils.logger.info(
             f"{int(localization.active.sum())} sources explain "
-            f"{localization.explained_variance:.1f}% of the whitened data at alpha "
+            f"{localization.explained_variance:.1%} of the whitened data at alpha "
             f"{solution.alpha:.3g}%; {solution.status}, relative gap {solution.gap:.1e}"
         )
     return localization
 
 
-def import_mne() -> Any:
-    """MNE-Python, or the error that names the extra."""
-    try:
-        import mne
-        import mne.inverse_sparse
-    except ImportError as error:
-        raise ImportError("mixed_norm needs MNE-Python: pip install 'mxne-rs[mne]'") from error
-    return mne
-
-
-@contextmanager
-def log_level(verbose: bool | str | int | None) -> Iterator[None]:
-    """MNE's log level for a while; None leaves it as it is (in MNE 1.11 it would reset it).
-
-    Levels before are put back in the order of a stack, so that the last of several threads leaves
-    the level that the first one found.
-    """
-    if verbose is None:
-        yield
-        return
-    mne = import_mne()
-    with MNE_LOCK:
-        _LEVELS.append(mne.set_log_level(verbose, return_old_level=True))
-    try:
-        yield
-    finally:
-        with MNE_LOCK:
-            mne.set_log_level(_LEVELS.pop())
+def model_of(info: Any, forward: Any, noise_cov: Any, options: Any) -> Model:
+    """Prepare the model that some options ask for."""
+    weighting = {name: options[name] for name in MODEL_OPTIONS if name in options}
+    model = prepare_model(info, forward, noise_cov, **weighting)
+    warn_of_free_cd(options["solver"], will_be_fixed(forward, options["loose"]))
+    return model
 
 
 def solve_jointly(model: Model, evokeds: Sequence[Any], settings: Settings) -> Localization:
@@ -125,78 +100,47 @@ def solve_jointly(model: Model, evokeds: Sequence[Any], settings: Settings) -> L
     data = np.hstack([model.whiten(one) for one in evokeds])
     check_units(data)
     reduced, basis = truncate(data, settings.n_components)
-    unit = unit_of(model, reduced)
-    scaled, square = unit * reduced, unit**2
-    common = common_options(settings)
+    percent = percent_of(model, reduced)
+    reweight = settings.reweight.copy()
+    if reweight["amplitude_unit"] == "mne":
+        reweight["amplitude_unit"] = 1 / percent
     if settings.percent is None and data.any():
-        levels = _noise_levels(data, evokeds, basis, settings.sure_sigma)
         solution = solve_sure(
-            model.gain, scaled, square * settings.grid, sigma=unit * levels, rng=settings.rng,
-            n_directions=settings.sure_directions, debias=settings.debias,
-            n_reweights=settings.n_mxne_iter, **surrogate_options(settings, unit),
-            max_iter=settings.maxit * settings.n_mxne_iter, verbose=settings.verbose, **common,
+            model.gain, reduced, percent * settings.grid,
+            sigma=_noise_levels(data, evokeds, basis, settings.sigma), rng=settings.rng,
+            n_directions=settings.n_directions, debias=settings.debias, **reweight,
+            **settings.engine,
         )  # fmt: skip
+    elif reweight["n_reweights"] == 1:
+        alpha = percent * (settings.percent or 100.0)
+        solution = solve_mxne(model.gain, reduced, alpha, **settings.engine)
     else:
-        alpha = square * (settings.percent or 100.0)
-        if settings.n_mxne_iter == 1:
-            solution = solve_mxne(
-                model.gain, scaled, alpha, max_iter=settings.maxit, verbose=settings.verbose,
-                **common,
-            )  # fmt: skip
-        else:
-            # MNE limits each problem, the array level all of them together.
-            solution = solve_irmxne(
-                model.gain, scaled, alpha, n_reweights=settings.n_mxne_iter,
-                **surrogate_options(settings, unit), verbose=settings.verbose,
-                max_iter=settings.maxit * settings.n_mxne_iter, **common,
-            )  # fmt: skip
-    return localization_of(model, evokeds, (reduced, basis), solution, unit, settings)
+        alpha = percent * (settings.percent or 100.0)
+        solution = solve_irmxne(model.gain, reduced, alpha, **reweight, **settings.engine)
+    return localization_of(model, evokeds, (reduced, basis), solution, percent, settings.debias)
 
 
 def solve_each(model: Model, evokeds: Sequence[Any], settings: Settings) -> list[Localization]:
     """One problem for each of the data, side by side on one gain where alpha is given."""
-    # A number is a unit of its own for each of the data, which `solve_jointly` scales.
-    if settings.percent is None or isinstance(settings.amplitude_unit, float):
+    if settings.percent is None:
         return [solve_jointly(model, [one], settings) for one in evokeds]
     whitened = [model.whiten(one) for one in evokeds]
     check_units(*whitened)
     reduced = [truncate(one, settings.n_components) for one in whitened]
-    units = [unit_of(model, data) for data, _ in reduced]
+    percents = [percent_of(model, data) for data, _ in reduced]
+    engine = settings.engine.copy()
+    engine["verbose"] = False
     solutions = solve_batch(
-        model.gain,
-        [unit * data for unit, (data, _) in zip(units, reduced, strict=True)],
-        [unit**2 * settings.percent for unit in units],
-        n_reweights=settings.n_mxne_iter,
-        **surrogate_options(settings, 1.0),
-        max_iter=settings.maxit * settings.n_mxne_iter,
-        verbose=False,
-        **common_options(settings),
-    )
+        model.gain, [data for data, _ in reduced], [settings.percent * one for one in percents],
+        **settings.reweight, **engine,
+    )  # fmt: skip
     return [
-        localization_of(model, [one], data, solution, unit, settings)
-        for one, data, solution, unit in zip(evokeds, reduced, solutions, units, strict=True)
+        localization_of(model, [one], data, solution, percent, settings.debias)
+        for one, data, solution, percent in zip(evokeds, reduced, solutions, percents, strict=True)
     ]
 
 
-def common_options(settings: Settings) -> dict[str, Any]:
-    """What every verb takes."""
-    return {
-        "tol": 2 * settings.tol,
-        "time_limit": settings.time_limit,
-        "solver": settings.solver,
-        "active_set_size": settings.active_set_size,
-        "n_threads": settings.n_threads,
-    }
-
-
-def surrogate_options(settings: Settings, unit: float) -> dict[str, Any]:
-    """How to reweight data that are scaled by ``unit``, as `localize` notes: MNE's unit is 1."""
-    given = settings.amplitude_unit
-    scaled = 1.0 if given == "mne" else given if isinstance(given, str) else given * unit
-    return {"surrogate": settings.surrogate, "amplitude_unit": scaled}
-
-
-def unit_of(model: Model, data: Floats) -> float:
+def percent_of(model: Model, data: Floats) -> float:
     """A hundredth of alpha_max; 1 where there are no data, or none that a source could produce."""
     return 0.01 * alpha_max(model.gain, data) or 1.0
 
@@ -234,68 +178,39 @@ def localization_of(
     evokeds: Sequence[Any],
     data: tuple[Floats, Floats | None],
     solution: Solution,
-    unit: float,
-    settings: Settings,
+    percent: float,
+    debias: bool,
 ) -> Localization:
-    """The answer on scaled data as a Localization: debiased, in Am, over all of time.
+    """The answer as a Localization: debiased, in Am, over all of time, with alpha in percent.
 
-    `data` are those that were solved for before scaling, and their basis over time if there is one.
+    `data` are those that were solved for, and their basis over time if there is one; `percent` is
+    a hundredth of their alpha_max.
     """
-    (reduced, basis), n_orient = data, model.n_orient
-    columns = np.repeat(solution.active_set, n_orient)
+    reduced, basis = data
     amplitudes = np.array(solution.sources, dtype=np.float64)
-    gain = model.gain.columns(solution.active_set)
     factors = np.ones(int(solution.active_set.sum()))
-    if settings.debias and len(factors):
-        factors = find_factors(gain, unit * reduced, amplitudes, n_orient=n_orient)
-        amplitudes *= np.repeat(factors, n_orient)[:, np.newaxis]
+    if debias and len(factors):
+        columns = model.gain.columns(solution.active_set)
+        factors = find_factors(columns, reduced, amplitudes, n_orient=model.n_orient)
+        amplitudes *= np.repeat(factors, model.n_orient)[:, np.newaxis]
     if basis is not None:
         amplitudes, reduced = amplitudes @ basis, reduced @ basis
-    weighting = model.weighting[columns]
-    solution = _in_percent(model, solution, unit)
-    warn_if_empty(solution, bool(reduced.any()))
-    return Localization(
-        evokeds=list(evokeds),
-        forward=model.forward,
-        info=model.info,
-        solution=solution,
-        active=solution.active_set,
-        n_orient=n_orient,
-        amplitudes=amplitudes * (weighting / unit)[:, np.newaxis],
-        factors=factors,
-        # An orientation that `loose` forbids has weight 0: its column is zero and stays so.
-        gain=gain / np.where(weighting == 0, 1, weighting),
-        data=reduced,
-        left_out=model.left_out,
-    )
-
-
-def _in_percent(model: Model, solution: Solution, unit: float) -> Solution:
-    """The same answer to the problem that MNE writes: see `localize`, divided by k squared."""
-    square = unit**2
-    sure = solution.sure
-    weights = solution.weights
-    if weights is not None:
-        spread = np.full(int(model.forward["nsource"]), np.inf)
-        spread[model.kept] = weights
-        weights = spread
-    return replace(
+    weighting = model.weighting[np.repeat(solution.active_set, model.n_orient)]
+    weights, sure = solution.weights, solution.sure
+    in_percent = replace(
         solution,
-        active_set=model.locations(solution.active_set),
-        alpha=solution.alpha / square,
-        primal=solution.primal / square,
-        dual=solution.dual / square,
-        history=tuple(one._replace(primal=one.primal / square) for one in solution.history),
-        objective=None if solution.objective is None else solution.objective / square,
-        weights=weights,
-        sure=sure
-        and replace(
-            sure,
-            alphas=sure.alphas / square,
-            values=sure.values / square,
-            sigma=sure.sigma / unit,
-            residual_std=sure.residual_std / unit,
-        ),
+        alpha=solution.alpha / percent,
+        weights=None if weights is None else model.everywhere(weights, np.inf),
+        sure=sure and replace(sure, alphas=sure.alphas / percent),
+    )
+    return Localization.of(
+        model,
+        evokeds,
+        in_percent,
+        amplitudes=amplitudes * weighting[:, np.newaxis],
+        factors=factors,
+        gain=model.physical_gain(solution.active_set),
+        data=reduced,
     )
 
 
@@ -310,18 +225,6 @@ def check_units(*whitened: Floats) -> None:
         raise ValueError(f"the whitened data reach {max(sizes):.1e} {question}")
     if 0 < max(sizes) < FAINT:
         warn(f"the whitened data reach only {max(sizes):.1e} {question}")
-
-
-def warn_if_empty(solution: Solution, has_data: bool) -> None:
-    """Warn where there is no source, as MNE does (whatever its log level)."""
-    if solution.active_set.any() or not solution.converged or solution.emptied:
-        return
-    warn(
-        f"No active dipoles found. alpha is too big (alpha={solution.alpha:g})."
-        if has_data
-        else "No active dipoles found. The data are zero.",
-        RuntimeWarning,
-    )
 
 
 def truncate(data: Floats, n_components: int | None) -> tuple[Floats, Floats | None]:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .._arguments.declare import documents, takes
+from .._arguments.extras import import_mne
 from .._progress import Progress
 from .data import evoked_of_raw, evokeds_of_epochs
 from .localization import Localization
-from .localize import import_mne, localize, log_level, solve_each
-from .model import prepare_model, will_be_fixed
-from .settings import SEED, make_settings, warn_of_free_cd
+from .localize import localize, model_of, solve_each
+from .mne_calls import log_level
+from .options import SEED, EpochsOptions, LocalizeOptions, MneInputs, ReturnOptions
+from .settings import make_settings
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 #: Epochs that are solved side by side between two that a generator hands out.
 CHUNK = 16
 
 
+@documents(MneInputs, LocalizeOptions, ReturnOptions)
 def mixed_norm(
     evoked: Any,
     forward: Any,
@@ -59,94 +66,6 @@ def mixed_norm(
 
     Parameters
     ----------
-    evoked : mne.Evoked, list of mne.Evoked, mne.Epochs or mne.io.Raw
-        The data. Several (a list or tuple) are solved as one problem: they share their sources, not
-        their time courses. Epochs are averaged (`mixed_norm_epochs` solves each), of Raw all
-        samples are used (`mixed_norm_raw` takes a range).
-    forward : mne.Forward
-        The forward solution.
-    noise_cov : mne.Covariance
-        The noise covariance of a single trial, for the whitener.
-    alpha : float or 'sure', default 'sure'
-        Regularisation in percent of the smallest value that leaves no source, from 1 to below 100
-        (see `allow_small_alpha`); 'sure' chooses it by Stein's unbiased risk estimate (see
-        `solve_sure`).
-    loose : float, dict or 'auto', default 'auto'
-        Weight of the tangential orientations, 0 (fixed orientation) to 1 (free), by source space
-        type where a dict. 'auto' is 0.2 for surface source spaces, else 1.
-    depth : float, dict or None, default 0.8
-        Depth weighting: an exponent, or the options that MNE takes. None or 0 is none.
-    maxit : int, default 3000
-        Largest number of epochs of the solver for a convex problem, on average over irMxNE's.
-    tol : float, default 1e-4
-        Stop where the duality gap is at most `tol` times the squared norm of the whitened data.
-        That is a relative gap, in the words of this package, of twice `tol`.
-    active_set_size : int or None, default 10
-        By how many locations the working set grows; None is no working set.
-    debias : bool, default True
-        Undo the shrinkage of the amplitudes: one factor of at least 1 per source (see
-        `mxne_rs.debias`).
-    time_pca : bool or int, default True
-        An integer keeps that many temporal components of the whitened data, an approximation. True
-        and False are the same here: the solver reduces time exactly by itself.
-    weights : None, array of shape (n_locations,), or mne.SourceEstimate
-        Bigger is less penalised (unlike the array functions of this package, as in MNE): a location
-        with half the weight has to explain twice as much. Of a source estimate on the locations of
-        `forward`, such as dSPM, the largest magnitude over time. Not negative.
-    weights_min : float, default 0
-        Locations whose weight is not above it are left out.
-    solver : {'auto', 'bcd', 'cd', 'fista'}, default 'auto'
-        Block coordinate descent ('auto', 'bcd'; 'cd' is its case of fixed orientation) or FISTA.
-    n_mxne_iter : int, default 1
-        Number of convex problems: 1 is MxNE, more is irMxNE.
-    return_residual : bool, default False
-        Also return the data not explained by the sources.
-    return_as_dipoles : bool, default False
-        Return the sources as lists of dipoles.
-    dgap_freq : float, default 10
-        Checked, but without effect on the answer: the solver looks at the gap every five epochs,
-        which costs it little.
-    rank : None, 'info', 'full' or dict, default None
-        Rank of the noise covariance, as in `mne.compute_rank`. In a dictionary "meg" is the rank of
-        magnetometers and gradiometers together, where both are used.
-    pick_ori : None or 'vector', default None
-        None returns the norm over the orientations of a source, 'vector' all three of them. Fixed
-        orientation returns signed amplitudes and allows None only.
-    sure_alpha_grid : array_like or 'auto', default 'auto'
-        Percentages, above 0 and at most 100, that SURE chooses from. 'auto' is 15 values from 100
-        to 10, evenly spaced in their logarithm.
-    verbose : bool, str, int or None, default None
-        MNE's log level; True also shows the progress of the solver.
-    rng : None, int, numpy.random.Generator or numpy.random.RandomState, default 0
-        Where SURE draws its random directions from; an integer seeds `numpy.random.default_rng`,
-        None draws others in each call (MNE's default).
-    random_state : None, int or numpy.random.RandomState
-        The same, but an integer seeds NumPy's legacy stream. Give one of the two.
-    surrogate : {'sqrt', 'log'}, default 'sqrt'
-        Penalty of irMxNE (see `solve_irmxne`).
-    amplitude_unit : float or {'mne', 'gain', 'relative', 'largest'}, default 'mne'
-        Unit of irMxNE's amplitudes (see `solve_irmxne`). With MNE's, the answer depends on the
-        scale of `noise_cov` and on how many evokeds and samples are solved together; with
-        'relative' it does not. A number is that of sources on the whitened and depth-weighted
-        gain, not of Am.
-    n_threads : int, default 0
-        Threads of the solver; 0 means all cores, or RAYON_NUM_THREADS.
-    time_limit : float or None, default None
-        Seconds the solver may take. A solve that runs out of it warns, and returns the best there
-        is.
-    sure_sigma : float, 'nave' or None, default None
-        Standard deviation of the noise in the whitened data that SURE assumes. None is the root
-        mean square of the whitened data themselves (of each evoked): what no few sources explain
-        counts as noise. 'nave' is that of white noise, ``nave ** -0.5``; MNE assumes 1.
-    sure_directions : int, default 1
-        Random directions that SURE averages over.
-    return_solution : bool, default False
-        Also return the `Solution`: duality gap, status, alpha (in percent), history, and for
-        `alpha` 'sure' the curve (`Solution.sure`).
-    allow_small_alpha : bool, default False
-        Allow `alpha` below 1 %, which is refused otherwise: 0.5 is half a percent, solved for
-        minutes, where half of the largest value may be meant. Likewise a `sure_alpha_grid` of which
-        no value is above 1.
 
     Returns
     -------
@@ -193,39 +112,25 @@ def mixed_norm(
     >>> len(stc.data), f"{1e3 * stc.times[abs(stc.data).max(axis=0).argmax()]:.0f} ms"
     (2, '100 ms')
     """
-    localization = localize(
-        evoked, forward, noise_cov, alpha, loose=loose, depth=depth, maxit=maxit, tol=tol,
-        active_set_size=active_set_size, debias=debias, time_pca=time_pca, weights=weights,
-        weights_min=weights_min, solver=solver, n_mxne_iter=n_mxne_iter, dgap_freq=dgap_freq,
-        rank=rank, pick_ori=pick_ori, sure_alpha_grid=sure_alpha_grid, verbose=verbose, rng=rng,
-        random_state=random_state, surrogate=surrogate, amplitude_unit=amplitude_unit,
-        n_threads=n_threads,
-        time_limit=time_limit, sure_sigma=sure_sigma, sure_directions=sure_directions,
-        allow_small_alpha=allow_small_alpha,
-    )  # fmt: skip
+    given = locals()
     wanted = Wanted(pick_ori, return_residual, return_as_dipoles, return_solution)
+    localization = localize(
+        evoked, forward, noise_cov, alpha,
+        **{name: given[name] for name in LocalizeOptions.__annotations__},
+    )  # fmt: skip
     with log_level(verbose):
         return wanted.of(localization)
 
 
+@takes(EpochsOptions, MneInputs)
 def mixed_norm_epochs(
     epochs: Any,
     forward: Any,
     noise_cov: Any,
     alpha: float | str = "sure",
     *,
-    loose: float | str | dict[str, float] = "auto",
-    depth: float | dict[str, Any] | None = 0.8,
-    weights: Any = None,
-    weights_min: float = 0.0,
-    rank: Any = None,
-    pick_ori: str | None = None,
-    return_residual: bool = False,
-    return_as_dipoles: bool = False,
-    return_solution: bool = False,
     return_generator: bool = False,
-    verbose: bool | str | int | None = None,
-    **how: Any,
+    **options: Unpack[EpochsOptions],
 ) -> Any:
     """Localise the sources of each epoch by itself, all on one prepared gain.
 
@@ -235,22 +140,9 @@ def mixed_norm_epochs(
     Parameters
     ----------
     epochs : mne.Epochs
-        The epochs, of any reader.
-    forward, noise_cov
-        As for `mixed_norm`.
-    alpha : float or 'sure', default 'sure'
-        As for `mixed_norm`: in percent of each epoch's own largest value.
-    loose, depth, weights, weights_min, rank, pick_ori
-        As for `mixed_norm`.
-    return_residual, return_as_dipoles, return_solution
-        As for `mixed_norm`: each item is then a tuple.
+        The epochs, of any reader; `alpha` is in percent of each epoch's own largest value.
     return_generator : bool, default False
         Return a generator instead of a list.
-    verbose : bool, str, int or None, default None
-        MNE's log level; True also shows a bar over the epochs.
-    **how
-        All other arguments of `mixed_norm`. ``time_limit`` holds for each group of epochs that is
-        solved side by side; with SURE for each epoch.
 
     Returns
     -------
@@ -282,18 +174,17 @@ def mixed_norm_epochs(
     mne = import_mne()
     if not isinstance(epochs, mne.BaseEpochs):
         raise TypeError(f"epochs is a {type(epochs).__name__}, not mne.Epochs; see mixed_norm")
-    settings = make_settings(alpha, verbose=verbose, **how)
-    with log_level(verbose):
-        model = prepare_model(
-            epochs.info, forward, noise_cov, loose=loose, depth=depth, rank=rank,
-            weights=weights, weights_min=weights_min, pick_ori=pick_ori,
-        )  # fmt: skip
-        warn_of_free_cd(how.get("solver"), will_be_fixed(forward, loose))
+    settings = make_settings(alpha, options)
+    with log_level(options["verbose"]):
+        model = model_of(epochs.info, forward, noise_cov, options)
         evokeds = evokeds_of_epochs(epochs)
-    wanted = Wanted(pick_ori, return_residual, return_as_dipoles, return_solution)
+    given: dict[str, Any] = {**options}
+    wanted = Wanted(*(given[name] for name in Wanted._fields))
 
     def each() -> Iterator[Any]:
-        with Progress("epochs", settings.tol, settings.verbose, len(evokeds)) as progress:
+        with Progress(
+            "epochs", settings.engine["tol"], settings.engine["verbose"], len(evokeds)
+        ) as progress:
             for start in range(0, len(evokeds), CHUNK):
                 found = solve_each(model, evokeds[start : start + CHUNK], settings)
                 if progress is not None:
@@ -308,6 +199,7 @@ def mixed_norm_epochs(
     return each() if return_generator else list(each())
 
 
+@takes(EpochsOptions, MneInputs)
 def mixed_norm_raw(
     raw: Any,
     forward: Any,
@@ -316,7 +208,7 @@ def mixed_norm_raw(
     *,
     tmin: float | None = None,
     tmax: float | None = None,
-    **how: Any,
+    **options: Unpack[EpochsOptions],
 ) -> Any:
     """Localise the sources of a range of a continuous recording, as one problem.
 
@@ -324,12 +216,8 @@ def mixed_norm_raw(
     ----------
     raw : mne.io.Raw
         The recording, of any reader.
-    forward, noise_cov, alpha
-        As for `mixed_norm`.
     tmin, tmax : float or None, default None
         First and last time in s from the beginning of `raw`, both included; None is its end.
-    **how
-        All other arguments of `mixed_norm`.
 
     Returns
     -------
@@ -362,25 +250,25 @@ def mixed_norm_raw(
     mne = import_mne()
     if not isinstance(raw, mne.io.BaseRaw):
         raise TypeError(f"raw is a {type(raw).__name__}, not mne.io.Raw; see mixed_norm")
-    return mixed_norm(evoked_of_raw(raw, tmin, tmax), forward, noise_cov, alpha, **how)
+    return mixed_norm(evoked_of_raw(raw, tmin, tmax), forward, noise_cov, alpha, **options)
 
 
 class Wanted(NamedTuple):
     """Which of the outputs are returned."""
 
     pick_ori: str | None
-    residual: bool
-    as_dipoles: bool
-    solution: bool
+    return_residual: bool
+    return_as_dipoles: bool
+    return_solution: bool
 
     def of(self, found: Localization) -> Any:
         """Make them: bare where there is one evoked, lists where there are several."""
-        outs = found.dipoles() if self.as_dipoles else found.estimates(self.pick_ori)
+        outs = found.dipoles() if self.return_as_dipoles else found.estimates(self.pick_ori)
         single = len(outs) == 1
         results: list[Any] = [outs[0] if single else outs]
-        if self.residual:
+        if self.return_residual:
             residuals = found.residuals()
             results.append(residuals[0] if single else residuals)
-        if self.solution:
+        if self.return_solution:
             results.append(found.solution)
         return results[0] if len(results) == 1 else tuple(results)

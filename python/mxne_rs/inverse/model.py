@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import Floats, as_number
+from .._arguments.convert import Floats, as_number
 from ..solve.gain import Gain
 from .covariance import check_rank, odd_channels, some, warn_of_few_samples, warn_of_other_names
-from .data import one_at_a_time
+from .mne_calls import one_at_a_time, private
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,11 +65,18 @@ class Model:
             )
         return np.asarray(self.whitener @ data)
 
-    def locations(self, active_set: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """The support among all locations of `forward`, from that among those kept."""
-        active = np.zeros(int(self.forward["nsource"]), dtype=bool)
-        active[self.kept[active_set]] = True
-        return active
+    def physical_gain(self, active_set: NDArray[np.bool_]) -> Floats:
+        """Whitened gain of some locations in 1/Am, without the weights of `gain`."""
+        weighting = self.weighting[np.repeat(active_set, self.n_orient)]
+        # An orientation that `loose` forbids has weight 0: its column is zero and stays so.
+        return self.gain.columns(active_set) / np.where(weighting == 0, 1, weighting)
+
+    def everywhere(self, values: NDArray[Any], elsewhere: Any) -> NDArray[Any]:
+        """Spread values of the locations kept over all of `forward`, along the last axis."""
+        shape = (*values.shape[:-1], int(self.forward["nsource"]))
+        out = np.full(shape, elsewhere, dtype=values.dtype)
+        out[..., self.kept] = values
+        return out
 
 
 @one_at_a_time
@@ -80,9 +87,9 @@ def prepare_model(
     *,
     loose: Any = "auto",
     depth: Any = 0.8,
-    rank: Any = None,
     weights: Any = None,
     weights_min: Any = 0.0,
+    rank: Any = None,
     pick_ori: Any = None,
 ) -> Model:
     """Whiten and weight a forward solution by MNE's own functions, and prepare the gain.
@@ -90,8 +97,6 @@ def prepare_model(
     Parameters are those of `mxne_rs.mixed_norm`, as are the errors; `info` is that of the data.
     """
     import mne
-    from mne.inverse_sparse.mxne_inverse import _prepare_gain
-    from mne.minimum_norm.inverse import _check_reference
 
     check_kinds(forward, noise_cov)
     if forward is None or noise_cov is None:
@@ -100,7 +105,7 @@ def prepare_model(
     forward = on_both_sides(forward)
     names, left_out = _align(info, forward, noise_cov)
     _check_pick_ori(pick_ori, forward, loose)
-    _check_reference(mne.EvokedArray(np.zeros((len(info["ch_names"]), 1)), info), names)
+    private("_check_reference")(mne.EvokedArray(np.zeros((len(info["ch_names"]), 1)), info), names)
     odd = odd_channels(info, noise_cov, names)
     if odd:
         noise_cov = noise_cov.copy()
@@ -110,7 +115,7 @@ def prepare_model(
     check_rank(rank, info, names)
     n_locations = int(forward["nsource"])
     factors = _location_factors(weights, weights_min, forward)
-    prepared, gain, gain_info, whitener, weighting, _ = _prepare_gain(
+    prepared, gain, gain_info, whitener, weighting, _ = private("_prepare_gain")(
         forward, info, noise_cov, True, *copy.deepcopy((depth, loose, rank))
     )
     warn_of_few_samples(noise_cov, names, len(whitener))

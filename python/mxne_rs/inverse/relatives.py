@@ -9,19 +9,20 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments import Floats, as_count, as_flag, as_number
+from .._arguments.convert import as_count, as_flag, as_number
+from .._arguments.declare import documents
 from ..solve.debias import debias as find_factors
 from ..solve.gain import Gain
 from ..solve.many import solve_batch
+from ..solve.options import EngineOptions
 from ..solve.single import alpha_max, solve_mxne
-from ..solve.solution import Solution
 from .localization import Localization
-from .localize import warn_if_empty
 from .model import Model
 
 NOT_NEGATIVE = "give zero or a positive number"
 
 
+@documents(EngineOptions)
 def l1l2(
     model: Model,
     evokeds: Sequence[Any],
@@ -64,8 +65,6 @@ def l1l2(
         Subtract the mean over channels from data and gain at each time: the model stays consistent.
     scale_l1_by_lmax : bool
         Take `l1_spatial` relative to ``max_i |A_i' Y|``.
-    n_threads, time_limit, verbose
-        As for `solve_mxne`.
     """
     share = as_number("l1_spatial", l1_spatial, NOT_NEGATIVE, zero=True)
     if alpha != "auto":
@@ -75,17 +74,16 @@ def l1l2(
     if share == 0:
         raise ValueError("l1_spatial is 0: nothing would be sparse; give a positive number")
     exponent = as_number("depth_weighting", depth_weighting, NOT_NEGATIVE, zero=True)
-    columns = model.gain.columns(np.arange(model.gain.n_locations))
-    columns = columns / np.where(model.weighting == 0, 1, model.weighting)
+    columns = model.physical_gain(np.ones(model.gain.n_locations, dtype=bool))
     data = np.hstack([model.whiten(one) for one in evokeds])
     if center_data:
         columns, data = columns - columns.mean(axis=0), data - data.mean(axis=0)
     norms = np.linalg.norm(columns.reshape(len(columns), -1, model.n_orient), axis=(0, 2))
-    factors = np.where(norms == 0, 1, norms) ** -exponent
+    divisors = np.where(norms == 0, 1, norms) ** -exponent
     # Without depth weights those of the model are of orientations, beside one scale for all.
-    weighting = np.repeat(factors, model.n_orient) * model.weighting / model.weighting.max()
+    weighting = np.repeat(divisors, model.n_orient) * model.weighting / model.weighting.max()
     # A unit in which the gain is of order one: the amplitudes are of order 1e-9 otherwise.
-    unit = float(np.max(norms * factors)) or 1.0
+    unit = float(np.max(norms * divisors)) or 1.0
     gain = Gain(columns * (weighting / unit), model.n_orient)
     largest = alpha_max(gain, data)
     with warnings.catch_warnings():
@@ -110,9 +108,14 @@ def l1l2(
     # In units of the page: lambda for A itself.
     solution = replace(solution, alpha=share if scale_l1_by_lmax else solution.alpha * unit)
     active = np.repeat(solution.active_set, model.n_orient)
-    return _localization(model, evokeds, solution, columns[:, active], data, amplitudes)
+    factors = np.ones(int(solution.active_set.sum()))
+    return Localization.of(
+        model, evokeds, solution, amplitudes=amplitudes, factors=factors, gain=columns[:, active],
+        data=data,
+    )  # fmt: skip
 
 
+@documents(EngineOptions)
 def mce(
     model: Model,
     evokeds: Sequence[Any],
@@ -134,7 +137,7 @@ def mce(
     Parameters
     ----------
     model : Model
-        As for MxNE.
+        Prepared with depth weighting.
     evokeds : list of mne.Evoked
         The data.
     alpha : float
@@ -145,8 +148,6 @@ def mce(
         Epochs at most, for each time.
     debias : bool
         One factor of at least 1 per location, for all times.
-    n_threads, time_limit, verbose
-        As for `solve_batch`.
     """
     share = as_number("alpha", alpha, "give a part of alpha_max, between 0 and 1")
     data = np.hstack([model.whiten(one) for one in evokeds])
@@ -182,33 +183,7 @@ def mce(
         elapsed=sum(one.elapsed for one in solutions),
         history=(),
     )
-    weighting = model.weighting[columns]
-    physical = gain / np.where(weighting == 0, 1, weighting)
-    amplitudes = x * weighting[:, np.newaxis]
-    found = _localization(model, evokeds, solution, physical, data, amplitudes)
-    return replace(found, factors=factors)
-
-
-def _localization(
-    model: Model,
-    evokeds: Sequence[Any],
-    solution: Solution,
-    gain: Floats,
-    data: Floats,
-    amplitudes: Floats,
-) -> Localization:
-    solution = replace(solution, active_set=model.locations(solution.active_set))
-    warn_if_empty(solution, bool(data.any()))
-    return Localization(
-        evokeds=list(evokeds),
-        forward=model.forward,
-        info=model.info,
-        solution=solution,
-        active=solution.active_set,
-        n_orient=model.n_orient,
-        amplitudes=amplitudes,
-        factors=np.ones(int(solution.active_set.sum())),
-        gain=gain,
-        data=data,
-        left_out=model.left_out,
-    )
+    return Localization.of(
+        model, evokeds, solution, amplitudes=x * model.weighting[columns][:, np.newaxis],
+        factors=factors, gain=model.physical_gain(active), data=data,
+    )  # fmt: skip

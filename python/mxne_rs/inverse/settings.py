@@ -8,105 +8,78 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments import Floats, as_choice, as_count, as_flag, as_floats, as_number, warn
+from .._arguments.convert import (
+    Floats,
+    as_count,
+    as_flag,
+    as_floats,
+    as_number,
+    number_or_name,
+)
+from .._arguments.warn import warn
 from .._progress import wants_line
-from ..solve.options import SURROGATES, as_unit
+from ..solve.options import EngineOptions, ReweightOptions, checked
+from .options import SEED
 
 #: The grid of `sure_alpha_grid="auto"`, in percent: that of MNE 1.13.
 AUTO_GRID = (100.0, 10.0, 15)
 
 
-class Seed(int):
-    """A default seed, told by its identity from the same number given."""
-
-
-#: What `rng` is where it is not given: then `random_state` may be.
-SEED = Seed(0)
-
-
 @dataclass(frozen=True)
 class Settings:
-    """How to solve, once gain and data are there; meanings as in `mixed_norm`."""
+    """How to solve, once gain and data are there."""
 
     percent: float | None
     """alpha, or None for SURE."""
     grid: Floats
     """Percentages that SURE chooses from."""
-    sure_sigma: float | str | None
-    sure_directions: int
+    sigma: float | str | None
+    """Level of the noise that SURE assumes: a number, 'nave', or that of the data."""
+    n_directions: int
     rng: Any
-    n_mxne_iter: int
-    surrogate: str
-    amplitude_unit: float | str
-    maxit: int
-    tol: float
-    active_set_size: int | None
     n_components: int | None
     """Temporal components to keep, None for all."""
     debias: bool
-    solver: str
-    n_threads: int
-    time_limit: float | None
-    verbose: bool | None
+    reweight: ReweightOptions
+    engine: EngineOptions
 
 
-def make_settings(
-    alpha: Any = "sure",
-    *,
-    maxit: Any = 3000,
-    tol: Any = 1e-4,
-    active_set_size: Any = 10,
-    debias: Any = True,
-    time_pca: Any = True,
-    solver: Any = "auto",
-    n_mxne_iter: Any = 1,
-    dgap_freq: Any = 10,
-    sure_alpha_grid: Any = "auto",
-    verbose: Any = None,
-    rng: Any = SEED,
-    random_state: Any = None,
-    surrogate: Any = "sqrt",
-    amplitude_unit: Any = "mne",
-    n_threads: Any = 0,
-    time_limit: Any = None,
-    sure_sigma: Any = None,
-    sure_directions: Any = 1,
-    allow_small_alpha: Any = False,
-    **unknown: Any,
-) -> Settings:
+def make_settings(alpha: Any, options: Any) -> Settings:
     """Everything but data and model, checked, in MNE's order."""
-    if unknown:
-        raise TypeError(f"{', '.join(sorted(unknown))} is no argument of mixed_norm")
-    small = as_flag("allow_small_alpha", allow_small_alpha)
+    small = as_flag("allow_small_alpha", options["allow_small_alpha"])
     percent = _percent(alpha)
     if percent is not None:
         refuse_parts("alpha", np.array([percent]), small)
-    rounds = as_count("n_mxne_iter", n_mxne_iter, 1)
-    _check_dgap_freq(dgap_freq)
-    grid = _grid(sure_alpha_grid, percent)
+    rounds = as_count("n_mxne_iter", options["n_mxne_iter"], 1)
+    _check_dgap_freq(options["dgap_freq"])
+    grid = _grid(options["sure_alpha_grid"], percent)
     refuse_parts("sure_alpha_grid", grid, small)
+    rng, random_state = options["rng"], options["random_state"]
     if rng is not None and rng is not SEED and random_state is not None:
         raise TypeError("Specify only one of rng and random_state")
-    seconds = "give a positive number of seconds, or None"
-    size = None if active_set_size is None else as_count("active_set_size", active_set_size, 1)
+    maxit = as_count("maxit", options["maxit"], 1)
+    solver = array_solver(options["solver"])
     return Settings(
         percent=percent,
         grid=grid,
-        sure_sigma=_sigma(sure_sigma),
-        sure_directions=as_count("sure_directions", sure_directions, 1),
+        sigma=_sigma(options["sure_sigma"]),
+        n_directions=as_count("sure_directions", options["sure_directions"], 1),
         rng=rng if random_state is None else _legacy_stream(random_state),
-        n_mxne_iter=rounds,
-        surrogate=as_choice("surrogate", surrogate, SURROGATES),
-        amplitude_unit=as_unit(amplitude_unit),
-        maxit=as_count("maxit", maxit, 1),
-        tol=as_number("tol", tol, "give a positive part of the data's power, such as 1e-4"),
-        active_set_size=size,
-        n_components=_n_components(time_pca),
-        debias=as_flag("debias", debias),
-        solver=array_solver(solver),
-        n_threads=as_count("n_threads", n_threads, 0),
-        time_limit=None if time_limit is None else as_number("time_limit", time_limit, seconds),
-        verbose=wants_line(verbose),
+        n_components=_n_components(options["time_pca"]),
+        debias=as_flag("debias", options["debias"]),
+        reweight=ReweightOptions(
+            n_reweights=rounds,
+            surrogate=options["surrogate"],
+            amplitude_unit=number_or_name("amplitude_unit", options["amplitude_unit"]),
+        ),
+        engine=EngineOptions(
+            tol=as_number("tol", options["tol"], "give a relative duality gap such as 1e-4"),
+            # MNE limits each problem, the functions on arrays all of them together.
+            max_iter=maxit * rounds,
+            verbose=wants_line(options["verbose"]),
+            solver=solver,
+            **checked(options, ("active_set_size", "n_threads", "time_limit")),  # type: ignore[typeddict-item]
+        ),
     )
 
 

@@ -5,16 +5,23 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .._arguments import as_number
+from .._arguments.convert import as_number
+from .._arguments.declare import documents, takes
+from .._arguments.extras import import_mne
 from ..solve.options import N_REWEIGHTS
 from .data import as_evokeds, check_processing
 from .localization import Localization
-from .localize import import_mne, log_level, solve_jointly
+from .localize import solve_jointly
+from .mne_calls import log_level
 from .model import Model, check_kinds, on_both_sides, prepare_model
+from .options import LogOptions, ModelOptions, OrientationOptions, SolverOptions
 from .relatives import l1l2, mce
 from .settings import make_settings
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 def list_solvers() -> list[str]:
@@ -33,6 +40,7 @@ def list_solvers() -> list[str]:
     return list(METHODS)
 
 
+@documents(ModelOptions, OrientationOptions, LogOptions)
 class Solver:
     """A method by its name: make an inverse operator once, apply it to any data.
 
@@ -54,13 +62,11 @@ class Solver:
 
         All take `n_threads` and `time_limit`.
     loose : float, dict, 'auto' or None, default None
-        As for `mixed_norm`. None is 'auto', but fixed orientation on a cortex for "l1l2".
+        Weight of the tangential orientations, 0 (fixed) to 1 (free). None is 'auto' (0.2 on a
+        cortex, else 1), but fixed orientation on a cortex for "l1l2".
     depth : float, dict, 'auto' or None, default 'auto'
-        As for `mixed_norm`; 'auto' is 0.8. "l1l2" has its `depth_weighting` instead.
-    rank, pick_ori : default None
-        As for `mixed_norm`.
-    verbose : bool, str, int or None, default None
-        MNE's log level; and of the line that shows progress, as for `solve_mxne`.
+        Depth weighting: an exponent, or the options that MNE takes; 'auto' is 0.8. "l1l2" has its
+        `depth_weighting` instead.
     **options
         Options of the method, as defaults for `apply_inverse_operator`.
 
@@ -258,42 +264,32 @@ class Method:
 
     name: str
     run: Callable[..., Localization]
-    options: tuple[str, ...]
     fixed: bool = False
     """Works on the columns as they are: no depth weights of MNE, fixed orientation on a cortex."""
 
     def check(self, options: dict[str, Any]) -> None:
         """Raise where an option is unknown."""
+        parameters = inspect.signature(self.run).parameters.values()
+        known = sorted(one.name for one in parameters if one.kind is one.KEYWORD_ONLY)
         for option in options:
-            if option not in self.options:
+            if option not in known:
                 raise TypeError(
-                    f"Solver({self.name!r}) has no option {option!r}; it has "
-                    f"{', '.join(sorted(self.options))}"
+                    f"Solver({self.name!r}) has no option {option!r}; it has {', '.join(known)}"
                 )
 
 
-#: A part of alpha_max is never taken for a percentage.
-PARTS: dict[str, Any] = {"allow_small_alpha": True}
+class MethodOptions(SolverOptions, LogOptions, total=False):
+    """Options of the methods that `mixed_norm` has."""
 
 
 def _mixed_norm(
-    model: Model, evokeds: Sequence[Any], *, alpha: float | str = 0.2, **how: Any
-) -> Localization:
-    return solve_jointly(model, evokeds, make_settings(_percent(alpha), **PARTS | how))
-
-
-def _reweighted(
     model: Model,
     evokeds: Sequence[Any],
     *,
     alpha: float | str = 0.2,
-    n_mxne_iter: int = N_REWEIGHTS,
-    amplitude_unit: float | str = "relative",
-    **how: Any,
+    **options: Unpack[MethodOptions],
 ) -> Localization:
-    options = {"n_mxne_iter": n_mxne_iter, "amplitude_unit": amplitude_unit, **PARTS, **how}
-    settings = make_settings(_percent(alpha), **options)
-    return solve_jointly(model, evokeds, settings)
+    return solve_jointly(model, evokeds, make_settings(_percent(alpha), options))
 
 
 def _sensors(info: Any) -> Any:
@@ -312,11 +308,6 @@ def _percent(alpha: Any) -> Any:
     return 100 * part
 
 
-def _keywords(function: Callable[..., Any]) -> tuple[str, ...]:
-    parameters = inspect.signature(function).parameters.values()
-    return tuple(one.name for one in parameters if one.kind is one.KEYWORD_ONLY)
-
-
 def _method(name: Any) -> Method:
     known = f"the solvers are {', '.join(METHODS)}"
     if not isinstance(name, str):
@@ -326,13 +317,17 @@ def _method(name: Any) -> Method:
     return METHODS[name.lower()]
 
 
-_SETTINGS = ("alpha", *_keywords(make_settings))
+# A part of alpha_max is never taken for a percentage: small ones are allowed.
+_mxne = takes(MethodOptions, allow_small_alpha=True)
+_irmxne = takes(
+    MethodOptions, allow_small_alpha=True, n_mxne_iter=N_REWEIGHTS, amplitude_unit="relative"
+)
 METHODS = {
     method.name: method
     for method in (
-        Method("mxne", _mixed_norm, _SETTINGS),
-        Method("irmxne", _reweighted, _SETTINGS),
-        Method("l1l2", l1l2, _keywords(l1l2), fixed=True),
-        Method("mce", mce, _keywords(mce)),
+        Method("mxne", _mxne(_mixed_norm)),
+        Method("irmxne", _irmxne(_mixed_norm)),
+        Method("l1l2", l1l2, fixed=True),
+        Method("mce", mce),
     )
 }

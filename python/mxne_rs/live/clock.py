@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._arguments import Floats
+from .._arguments.convert import Floats
 
 #: Seconds of lateness that are remembered, that a jump has to last, that are held, of a level; and
 #: how many stamps that were made one by one have to be in each of them.

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments import Floats
+from .._arguments.convert import Floats
 
 #: What a positive amplitude means, for captions.
 SIGN = "positive points out of the cortex, with free orientation upwards"

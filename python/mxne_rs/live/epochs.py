@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments import Floats
+from .._arguments.convert import Floats
 from .stream import Estimate, Stream
 
 #: Seconds between two looks for new epochs.

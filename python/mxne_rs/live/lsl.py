@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments import Floats, one_line, warn
+from .._arguments.convert import Floats, one_line
+from .._arguments.extras import needs
+from .._arguments.warn import warn
 from .clock import SampleClock
 from .find import PATIENCE, Found, find_streams, open_stream, several_of_a_name, the_one
 from .monitor import Monitor
@@ -23,12 +25,10 @@ SILENCE, WAIT = 1.0, 0.2
 
 def import_lsl() -> Any:
     """Import mne-lsl, or say which extra has it."""
-    try:
+    with needs("a stream", "mne-lsl", "stream"):
         import mne_lsl
         import mne_lsl.lsl
         import mne_lsl.player
-    except ImportError as error:
-        raise ImportError("streams need mne-lsl: pip install 'mxne-rs[stream]'") from error
     return mne_lsl
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._arguments import Floats, as_count, as_floats, warn
+from .._arguments.convert import Floats, as_count, as_floats
+from .._arguments.warn import warn
 from .stream import Estimate, Stream
 from .units import UNITS, implausible_lines, noise_power
 

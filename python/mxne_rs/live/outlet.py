@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .._arguments import Floats
+from .._arguments.convert import Floats
 from .lsl import import_lsl
 from .monitor import Update
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments import Floats
+from .._arguments.convert import Floats
 from .courses import SIGN, count_line, side_of, signed_courses, signed_peaks
 from .monitor import Monitor, Update
 

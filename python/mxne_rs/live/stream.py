@@ -5,20 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from .._arguments import Floats, as_choice, as_count, as_flag, as_floats, as_matrix, as_number
+from .._arguments.convert import (
+    Floats,
+    as_choice,
+    as_count,
+    as_flag,
+    as_floats,
+    as_matrix,
+    name_of,
+    number,
+)
+from .._arguments.declare import documents, takes
+from .._arguments.extras import needs
 from ..inverse.model import Model, prepare_model
+from ..inverse.options import MneInputs, WeightingOptions
 from ..solve.gain import Gain, prepared
-from ..solve.options import as_unit
+from ..solve.options import Inputs, PenaltyOptions, checked
+from .options import IN_TIME, MneWindowOptions, WindowOptions, Windows
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 #: Of the alpha that white noise reaches, for what varies around it.
 NOISE_MARGIN = 1.3
-MODES = ("percent", "absolute", "tracked")
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +124,7 @@ class Estimate:
         )
 
 
+@documents(WindowOptions, Windows, PenaltyOptions, Inputs)
 class Stream:
     """Solves one window after another: MxNE, or irMxNE with a fixed number of rounds.
 
@@ -118,42 +134,8 @@ class Stream:
 
     Parameters
     ----------
-    gain : Gain | array_like, shape (n_sensors, n_locations * n_orient)
-        Whitened (and depth-weighted) gain.
-    n_times : int
-        Samples in a window.
-    alpha : float
-        Regularisation, in the unit that ``alpha_mode`` says; not used where it is tracked.
-    alpha_mode : "percent" | "absolute" | "tracked"
-        Percent of the window's alpha_max, a number for all windows, or tracked from window to
-        window: ``alpha = (N + a - 1) / (sum_s |X_s| + b)`` with the sources of the last window and
-        N numbers in a window [1]_ [2]_. The hyperprior has its mode at half of the window's
-        alpha_max, as in [2]_, and counts as ten windows: ``a - 1 = 10 N``.
-    alpha_floor : float | "noise"
-        What alpha never falls below, absolute, so that windows without sources stay empty. "noise"
-        is 1.3 times what ``|G_s'M|`` is about for white noise: the largest ``|G_s| sqrt(n_times)``.
-    hop : int | None
-        Samples from one window to the next. None is half of a window.
     whitener : array_like, shape (n_sensors, n_channels) | None
         Applied to every window. None takes windows that are whitened.
-    n_orient : int | None
-        Orientations per location. None is 1 for an array and the Gain's own for a Gain.
-    n_reweights : int
-        Convex problems per window: 1 is MxNE, more is irMxNE.
-    amplitude_unit : float | "relative" | "largest" | "mne" | "gain"
-        Unit of irMxNE's amplitudes, as for :func:`solve_irmxne`. "mne" is not to be had with an
-        absolute alpha.
-    tol : float
-        Relative duality gap to reach.
-    max_iter : int
-        Epochs allowed for a window.
-    deadline : float | None
-        Seconds allowed for a window. Then the last certified sources are the answer, with their
-        gap; before anything is certified these are none, with a gap of 1.
-    warm_start : bool
-        Whether windows start from the last one's sources.
-    n_threads : int
-        Threads for the looks at all locations; 0 means as for `solve_mxne`.
 
     Raises
     ------
@@ -179,47 +161,35 @@ class Stream:
     (array([123]), True, True)
     """
 
+    @takes(WindowOptions, **IN_TIME)
     def __init__(
         self,
         gain: Gain | ArrayLike,
         n_times: int,
         alpha: float = 50.0,
         *,
-        alpha_mode: str = "percent",
-        alpha_floor: float | str = 0.0,
-        hop: int | None = None,
         whitener: ArrayLike | None = None,
         n_orient: int | None = None,
-        n_reweights: int = 1,
-        amplitude_unit: float | str = "relative",
-        tol: float = 1e-4,
-        max_iter: int = 1000,
-        deadline: float | None = None,
-        warm_start: bool = True,
-        n_threads: int = 1,
+        **options: Unpack[WindowOptions],
     ) -> None:
         self.gain = prepared(gain, n_orient)
         self.n_times = as_count("n_times", n_times, 1)
+        hop, alpha_floor = options["hop"], options["alpha_floor"]
         self.hop = max(1, self.n_times // 2) if hop is None else as_count("hop", hop, 1)
         if isinstance(alpha_floor, str):
             as_choice("alpha_floor", alpha_floor, ["noise"])
             alpha_floor = _noise_floor(self.gain, self.n_times)
-        remedy = "give a positive number of seconds, or None"
+        deadline = options["deadline"]
         settings = SimpleNamespace(
             n_times=self.n_times,
             hop=self.hop,
-            rule=as_choice("alpha_mode", alpha_mode, MODES),
-            alpha=as_number("alpha", alpha, "give a positive number"),
-            alpha_floor=as_number("alpha_floor", alpha_floor, "give zero or a positive number",
-                                  zero=True),
-            n_reweights=as_count("n_reweights", n_reweights, 1),
-            amplitude_unit=as_unit(amplitude_unit),
-            tol=as_number("tol", tol, "give a positive relative duality gap such as 1e-4"),
-            max_iter=as_count("max_iter", max_iter, 1),
-            deadline=None if deadline is None else as_number("deadline", deadline, remedy),
-            warm_start=as_flag("warm_start", warm_start),
-            n_threads=as_count("n_threads", n_threads, 0),
-        )  # fmt: skip
+            rule=name_of("alpha_mode", options["alpha_mode"]),
+            alpha=number("alpha", alpha),
+            alpha_floor=number("alpha_floor", alpha_floor),
+            deadline=None if deadline is None else number("deadline", deadline),
+            warm_start=as_flag("warm_start", options["warm_start"]),
+            **checked(options, ("n_reweights", "amplitude_unit", "tol", "max_iter", "n_threads")),
+        )
         matrix = None if whitener is None else as_matrix("whitener", whitener)
         self.n_channels = self.gain.n_sensors if matrix is None else matrix.shape[1]
         self._made_of = None if matrix is None else matrix.copy(), settings
@@ -229,6 +199,7 @@ class Stream:
         self._weighting: Floats | None = None
 
     @classmethod
+    @takes(MneWindowOptions, MneInputs, Windows, **IN_TIME)
     def from_mne(
         cls,
         info: Any,
@@ -238,10 +209,7 @@ class Stream:
         alpha: float = 50.0,
         *,
         ch_names: Sequence[str] | None = None,
-        loose: Any = "auto",
-        depth: Any = 0.8,
-        rank: Any = None,
-        **options: Any,
+        **options: Unpack[MneWindowOptions],
     ) -> Stream:
         """Prepare a stream from MNE objects; windows are in T, T/m and V, sources in Am.
 
@@ -249,19 +217,9 @@ class Stream:
         ----------
         info : mne.Info
             Measurement information of the recording.
-        forward : mne.Forward
-            Forward solution.
-        noise_cov : mne.Covariance
-            Noise covariance.
-        n_times, alpha
-            As for `Stream`.
         ch_names : list of str | None
             Names of a window's rows. None takes those of ``info``. Channels that are not used may
             be among them, and hold anything; channels of ``info`` that are not are left out.
-        loose, depth, rank
-            As for `mixed_norm`.
-        **options
-            As for `Stream`.
 
         Returns
         -------
@@ -273,7 +231,8 @@ class Stream:
         ImportError
             Without MNE-Python.
         TypeError, ValueError
-            As for `mixed_norm` and `Stream`, and where no channel is left.
+            Naming the argument, what it is, and what to give instead; also where no channel is
+            left.
 
         Examples
         --------
@@ -287,12 +246,9 @@ class Stream:
         >>> print(len(estimate.locations) >= 2, 1e-9 < estimate.amplitudes().max() < 1e-6)
         True True
         """
-        try:
+        given: dict[str, Any] = {**options}
+        with needs("Stream.from_mne", "MNE-Python", "mne"):
             import mne
-        except ImportError as error:
-            raise ImportError(
-                "Stream.from_mne needs MNE-Python: pip install 'mxne-rs[mne]'"
-            ) from error
         if ch_names is not None:
             present = set(ch_names)
             picks = [i for i, name in enumerate(info["ch_names"]) if name in present]
@@ -302,9 +258,11 @@ class Stream:
                     f"({', '.join(info['ch_names'][:3])}, ...); rename the channels"
                 )
             info = mne.pick_info(info, picks)
-        model = prepare_model(info, forward, noise_cov, loose=loose, depth=depth, rank=rank)
+        weighting = WeightingOptions.__annotations__
+        model = prepare_model(info, forward, noise_cov, **{name: given[name] for name in weighting})
         names = list(info["ch_names"] if ch_names is None else ch_names)
-        stream = cls(model.gain, n_times, alpha, whitener=model.whitener, **options)
+        window = {name: given[name] for name in WindowOptions.__annotations__}
+        stream = cls(model.gain, n_times, alpha, whitener=model.whitener, **window)
         stream._model = model
         stream.n_channels = len(names)
         stream._picks = np.array([names.index(name) for name in model.info["ch_names"]])

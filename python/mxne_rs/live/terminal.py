@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments import Floats
+from .._arguments.convert import Floats
+from .._arguments.extras import needs
 from .courses import SIGN, count_line, side_of, signed_courses, signed_peaks
 from .monitor import Monitor, Update
 
@@ -46,10 +47,8 @@ class TerminalView:
     """
 
     def __init__(self, monitor: Monitor, positions: Floats) -> None:
-        try:
+        with needs("the view", "rich", "stream"):
             from rich.live import Live
-        except ImportError as error:
-            raise ImportError("the view needs rich: pip install 'mxne-rs[stream]'") from error
         self._monitor, self._positions = monitor, positions
         self._lock = threading.Lock()
         self._history: dict[int, deque[float]] = {}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments import Floats
+from .._arguments.convert import Floats
 
 #: What samples are multiplied with to be in V, T or T/m.
 UNITS = {

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import Floats, as_count, as_flag, as_number, shown
+from .._arguments.convert import Floats, as_count, as_flag, as_number, number_or_name, shown
 from ..alpha.criteria import draw_trials
+from ..alpha.sure import random_stream
 from ..solve.debias import amplitudes
 from ..solve.gain import Gain
 from ..solve.many import solve_path
-from ..solve.options import as_unit
 from ..solve.single import alpha_max
 from ..study.run import run_study
 from ..study.study import Part, Study
@@ -69,7 +69,7 @@ def resample(
     amplitude_unit: float | str = "relative",
     tol: float,
     max_iter: int = 100_000,
-    seed: int,
+    rng: Any,
     scale: Floats | None = None,
     **how: Any,
 ) -> Resampled:
@@ -83,8 +83,10 @@ def resample(
         Whitened single trials.
     percents : array, shape (n_alphas,)
         Falling alphas, in percent of each average's alpha_max.
-    n_resamples, seed : int
-        How many, and which.
+    n_resamples : int
+        How many.
+    rng : None, int, numpy.random.Generator or numpy.random.RandomState
+        Where the draws come from; each resample has a stream of its own.
     subsample : float
         Part of the trials in a resample, drawn without replacement.
     bootstrap : bool
@@ -110,7 +112,7 @@ def resample(
     >>> trials = signal + 3 * rng.standard_normal((20, 20, 30))
     >>> found = resample(
     ...     mxne_rs.Gain(gain), trials, np.array([80.0, 60.0]), n_resamples=5, subsample=0.8,
-    ...     bootstrap=False, n_reweights=1, tol=1e-6, seed=0, verbose=False,
+    ...     bootstrap=False, n_reweights=1, tol=1e-6, rng=0, verbose=False,
     ... )
     >>> found.probability[:, 7]
     array([1., 1.])
@@ -140,14 +142,21 @@ def resample(
             "subsample": part,
             "bootstrap": as_flag("bootstrap", bootstrap),
             "n_reweights": n_reweights,
-            "amplitude_unit": as_unit(amplitude_unit),
+            "amplitude_unit": number_or_name("amplitude_unit", amplitude_unit),
             "tol": tol,
             "max_iter": max_iter,
-            "seed": as_count("seed", seed, 0),
+            "seed": as_seed(rng),
         },
         n_solves=len(percents),
     )
     return _gathered(run_study(study, **how), percents, gain.n_locations)
+
+
+def as_seed(rng: Any) -> int:
+    """Return an integer from which streams are seeded: the one given, or a random one."""
+    if isinstance(rng, (int, np.integer)) and not isinstance(rng, (bool, np.bool_)):
+        return as_count("rng", rng, 0)
+    return int(random_stream(rng).random() * 2**53)
 
 
 def _prepare(

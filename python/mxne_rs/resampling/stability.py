@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import Floats, as_count, as_number, shown, warn
-from ..alpha.criteria import SUBSAMPLE, expected_false
+from .._arguments.convert import Floats, as_count, as_number, shown
+from .._arguments.declare import documents
+from .._arguments.extras import import_mne
+from .._arguments.warn import warn
+from ..alpha.criteria import SUBSAMPLE, THRESHOLD, expected_false
 from ..inverse.data import loaded
-from ..inverse.localize import import_mne, log_level
+from ..inverse.mne_calls import log_level
 from ..inverse.model import Model, prepare_model
+from ..inverse.options import LogOptions, MneInputs, ModelOptions, SolverOptions
 from ..inverse.paths import as_percents
 from ..solve.options import N_REWEIGHTS
 from ..solve.solution import ConvergenceWarning
-from ..views.stability import THRESHOLD, draw_stability
+from ..views.stability import draw_stability
 from ..views.table import in_head, places_of, side_of
 from .resample import Resampled, resample
 
@@ -161,7 +165,7 @@ class Stability:
         ImportError
             Where matplotlib is not installed.
         """
-        return draw_stability(self, self._index(alpha), path)
+        return draw_stability(self, self._index(alpha), THRESHOLD, path)
 
     def _index(self, alpha: float | None) -> int:
         if alpha is None:
@@ -179,6 +183,7 @@ class Stability:
         )
 
 
+@documents(MneInputs, ModelOptions, SolverOptions, LogOptions)
 def stability(
     epochs: Any,
     forward: Any,
@@ -188,7 +193,7 @@ def stability(
     n_resamples: int = 100,
     subsample: float = SUBSAMPLE,
     bootstrap: bool = False,
-    seed: int = 0,
+    rng: Any = 0,
     n_mxne_iter: int = N_REWEIGHTS,
     amplitude_unit: float | str = "relative",
     tol: float = 1e-4,
@@ -219,10 +224,8 @@ def stability(
     epochs : mne.Epochs
         Two or more; of several conditions give one, such as ``epochs["left"]``, or all are
         averaged together.
-    forward, noise_cov, loose, depth, weights, weights_min, rank
-        As for :func:`mixed_norm`; the covariance is that of a single trial.
     alphas : array_like, shape (n_alphas,) | None
-        In percent of each resample's own alpha_max. Default: 20 from 100 to 10, evenly spaced in
+        In percent of each resample's own alpha_max. None is 15 from 100 to 10, evenly spaced in
         their logarithm.
     n_resamples : int
         How many.
@@ -230,15 +233,6 @@ def stability(
         Part of the epochs in each, drawn without replacement. The bound is for halves.
     bootstrap : bool
         Draw as many as there are with replacement instead.
-    seed : int
-        Of the draws.
-    n_mxne_iter : int
-        Convex problems at most: 1 is MxNE, more irMxNE. Default: 100.
-    amplitude_unit : float | "relative" | "largest" | "mne" | "gain"
-        Unit of irMxNE's amplitudes, as for :func:`solve_irmxne`, on the weighted gain.
-    tol, maxit
-        Tolerance of the duality gap, and epochs allowed for each convex problem, as for
-        :func:`mixed_norm`.
     tmin, tmax : float | None
         The window to solve in, in s; None is the end of the epochs.
     n_jobs : int | None
@@ -246,8 +240,6 @@ def stability(
         (loky, or that of ``joblib.parallel_config``, such as dask), with the same result.
     store : path | None
         Folder where finished resamples are kept: a run that was stopped goes on from there.
-    verbose
-        As for :func:`mixed_norm`; True shows a bar over resamples.
 
     Returns
     -------
@@ -288,7 +280,7 @@ def stability(
     if not isinstance(epochs, mne.BaseEpochs):
         raise TypeError(f"epochs is {shown(epochs)}; give mne.Epochs: resamples are drawn of them")
     percents = as_percents("alphas", alphas)
-    tol = as_number("tol", tol, "give a positive tolerance such as 1e-4")
+    tol = as_number("tol", tol, "give a relative duality gap such as 1e-4")
     rounds = as_count("n_mxne_iter", n_mxne_iter, 1)
     max_iter = rounds * as_count("maxit", maxit, 1)
     for name, value in (("tmin", tmin), ("tmax", tmax)):
@@ -303,8 +295,8 @@ def stability(
     trials = np.stack([_whitened(model, i, one) for i, one in enumerate(window.iter_evoked())])
     found = resample(
         model.gain, trials, percents, n_resamples=n_resamples, subsample=subsample,
-        bootstrap=bootstrap, n_reweights=rounds, amplitude_unit=amplitude_unit, tol=2 * tol,
-        max_iter=max_iter, seed=seed, scale=model.weighting, n_jobs=n_jobs, store=store,
+        bootstrap=bootstrap, n_reweights=rounds, amplitude_unit=amplitude_unit, tol=tol,
+        max_iter=max_iter, rng=rng, scale=model.weighting, n_jobs=n_jobs, store=store,
         verbose=verbose,
     )  # fmt: skip
     if found.n_short:
@@ -334,7 +326,7 @@ def _whitened(model: Model, number: int, epoch: Any) -> Floats:
 def _stability_of(model: Model, found: Resampled) -> Stability:
     """Spread over all locations of the forward solution; means and deviations."""
     counts, peaks, squares = (
-        _everywhere(model, values) for values in (found.counts, found.peaks, found.squares)
+        model.everywhere(values, 0) for values in (found.counts, found.peaks, found.squares)
     )
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = peaks / counts
@@ -352,9 +344,3 @@ def _stability_of(model: Model, found: Resampled) -> Stability:
         index=int(np.flatnonzero(bound <= 1)[-1]) if (bound <= 1).any() else 0,
         forward=model.forward,
     )
-
-
-def _everywhere(model: Model, values: NDArray[Any]) -> Floats:
-    out = np.zeros((len(values), int(model.forward["nsource"])))
-    out[:, model.kept] = values
-    return out

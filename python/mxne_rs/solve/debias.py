@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import warn
+from .._arguments.warn import warn
 from .gain import Gain, prepared
-from .options import sensor_data, support_rows
+from .inputs import sensor_data, support_rows
 from .solution import Solution
 
 Array = NDArray[np.float64]

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from .._arguments import Floats, as_array, as_count, as_floats, warn
+from .._arguments.convert import Floats, as_array, as_count, as_floats
+from .._arguments.warn import warn
 
 #: Triplets of columns that are looked at, and fewest that say something.
 N_TRIPLETS, FEWEST = 50, 20

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from .._arguments import Floats, as_count, as_floats, as_number, as_numbers, shown
+from .._arguments.convert import Floats, as_count, as_floats, as_number, as_numbers, shown
+from .._arguments.declare import takes
 from .._progress import Progress
 from .gain import Gain, prepared
-from .options import Request, Rounds, make_request, make_rounds, sensor_data
+from .inputs import sensor_data
+from .options import (
+    BatchOptions,
+    Inputs,
+    PathOptions,
+    Request,
+    Rounds,
+    make_request,
+    make_rounds,
+)
 from .single import alpha_max, hint_of_small_alpha, warn_of_large_alpha
 from .solution import Solution, one_warning, reported, solution_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -87,28 +100,12 @@ class Path:
         )
 
 
+@takes(PathOptions, Inputs)
 def solve_path(
     gain: Gain | ArrayLike,
     data: ArrayLike,
     alphas: ArrayLike | None = None,
-    *,
-    n_alphas: int = 20,
-    eps: float = 0.1,
-    n_reweights: int = 1,
-    tol_reweight: float = 1e-6,
-    surrogate: str = "sqrt",
-    amplitude_unit: float | str = "relative",
-    n_orient: int | None = None,
-    weights: ArrayLike | None = None,
-    ridge: float = 0.0,
-    tol: float = 1e-6,
-    max_iter: int = 10_000,
-    time_limit: float | None = None,
-    init: Solution | ArrayLike | None = None,
-    solver: str = "bcd",
-    active_set_size: int | None = 10,
-    n_threads: int = 0,
-    verbose: bool | str | int | None = None,
+    **options: Unpack[PathOptions],
 ) -> Path:
     """MxNE or irMxNE for decreasing alphas, each started from the last answer.
 
@@ -117,24 +114,6 @@ def solve_path(
 
     Parameters
     ----------
-    gain, data
-        As for :func:`solve_mxne`.
-    alphas : array_like, shape (n_alphas,) | None
-        Absolute; solved from the largest to the smallest, equal ones once. None takes
-        ``n_alphas`` values from ``alpha_max`` down to ``eps * alpha_max``, evenly spaced in
-        their logarithm.
-    n_alphas : int
-        Number of alphas where none are given.
-    eps : float
-        Smallest alpha as a part of ``alpha_max`` where none are given.
-    n_reweights, tol_reweight, surrogate, amplitude_unit
-        As for :func:`solve_irmxne`; 1 is MxNE. Reweighting begins at each alpha's MxNE.
-    n_orient, weights, ridge, tol, init, solver, active_set_size, n_threads, verbose
-        As for :func:`solve_mxne`.
-    max_iter : int
-        Epochs allowed for each alpha.
-    time_limit : float | None
-        Seconds allowed for the whole path.
 
     Returns
     -------
@@ -163,19 +142,14 @@ def solve_path(
     >>> len(path), int(path.n_active[0])
     (5, 0)
     """
-    gain = prepared(gain, n_orient)
+    gain = prepared(gain, options["n_orient"])
     array = sensor_data(gain, data)
-    grid = falling_alphas(gain, array, alphas, n_alphas, eps, weights)
-    request = make_request(
-        gain, array, grid[0], weights=weights, ridge=ridge, tol=tol, max_iter=max_iter,
-        time_limit=time_limit, init=init, solver=solver, active_set_size=active_set_size,
-        n_threads=n_threads,
-    )  # fmt: skip
-    rounds = make_rounds(n_reweights, tol_reweight, surrogate, amplitude_unit)
-    with Progress("path", request.tol, verbose) as progress:
+    grid = falling_alphas(gain, array, alphas, options)
+    request, rounds = make_request(gain, array, grid[0], options), make_rounds(options)
+    with Progress("path", request.tol, options["verbose"]) as progress:
         outcomes = _core.solve_path(
             gain._prepared, array, grid, request._replace(progress=progress),
-            rounds if rounds.n_reweights > 1 else None,
+            rounds,
         )  # fmt: skip
     path = path_of(
         gain, outcomes, grid, request.tol,
@@ -185,9 +159,7 @@ def solve_path(
     return path
 
 
-def falling_alphas(
-    gain: Gain, data: Floats, alphas: Any, n_alphas: Any, eps: Any, weights: Any
-) -> Floats:
+def falling_alphas(gain: Gain, data: Floats, alphas: Any, options: Any) -> Floats:
     """The alphas given, from the largest down; or ``n_alphas`` from alpha_max to a part of it."""
     if alphas is not None:
         # Not np.unique, which imports np.ma where it is called first.
@@ -197,15 +169,15 @@ def falling_alphas(
         for value in (values[0], values[-1]):
             as_number("alphas", value, remedy)
         return np.ascontiguousarray(values[::-1])
-    part = as_number("eps", eps, "give a number between 0 and 1")
+    part = as_number("eps", options["eps"], "give a number between 0 and 1")
     if part >= 1:
-        raise ValueError(f"eps is {shown(eps)}; give a number between 0 and 1")
-    largest = alpha_max(gain, data, weights=weights)
+        raise ValueError(f"eps is {shown(options['eps'])}; give a number between 0 and 1")
+    largest = alpha_max(gain, data, weights=options["weights"])
     if largest == 0:
         raise ValueError(
             "alphas cannot be chosen: data are zero or orthogonal to the gain; give them"
         )
-    count = as_count("n_alphas", n_alphas, 1)
+    count = as_count("n_alphas", options["n_alphas"], 1)
     try:
         return largest * np.geomspace(1.0, part, count)
     except (MemoryError, ValueError, OverflowError):
@@ -225,7 +197,7 @@ def walk(
     with Progress(title, request.tol, verbose, len(data_sets) * len(grid)) as progress:
         return _core.solve_paths(
             gain._prepared, data_sets, grid, request._replace(progress=progress),
-            rounds if rounds.n_reweights > 1 else None,
+            rounds,
         )  # fmt: skip
 
 
@@ -261,25 +233,12 @@ def path_of(
     return Path(grid, reweighted or convex, convex)
 
 
+@takes(BatchOptions, Inputs)
 def solve_batch(
     gain: Gain | ArrayLike,
     data: Iterable[ArrayLike],
     alpha: float | ArrayLike,
-    *,
-    n_reweights: int = 1,
-    tol_reweight: float = 1e-6,
-    surrogate: str = "sqrt",
-    amplitude_unit: float | str = "relative",
-    n_orient: int | None = None,
-    weights: ArrayLike | None = None,
-    ridge: float = 0.0,
-    tol: float = 1e-6,
-    max_iter: int = 10_000,
-    time_limit: float | None = None,
-    solver: str = "bcd",
-    active_set_size: int | None = 10,
-    n_threads: int = 0,
-    verbose: bool | str | int | None = None,
+    **options: Unpack[BatchOptions],
 ) -> list[Solution]:
     """MxNE or irMxNE of many data sets on one gain, one thread each.
 
@@ -289,23 +248,10 @@ def solve_batch(
 
     Parameters
     ----------
-    gain
-        As for :func:`solve_mxne`.
     data : iterable of array_like, shape (n_sensors, n_times)
-        The data sets (a 3-D array, or a list whose members may differ in their times).
-    alpha : float | array_like, shape (n_data,)
+        The whitened data sets (a 3-D array, or a list whose members may differ in their times).
+    alpha : float or array_like, shape (n_data,)
         Regularisation, absolute, for all or for each data set.
-    n_reweights, tol_reweight, surrogate, amplitude_unit
-        As for :func:`solve_irmxne`; 1 is MxNE.
-    n_orient, weights, ridge, tol, solver, active_set_size, verbose
-        As for :func:`solve_mxne`.
-    max_iter : int
-        Epochs allowed for each data set.
-    time_limit : float | None
-        Seconds allowed for the whole batch.
-    n_threads : int
-        Data sets solved at a time; 0 means RAYON_NUM_THREADS where it is a positive integer,
-        else all cores.
 
     Returns
     -------
@@ -333,7 +279,7 @@ def solve_batch(
     >>> len(solutions), all(solution.converged for solution in solutions)
     (4, True)
     """
-    gain = prepared(gain, n_orient)
+    gain = prepared(gain, options["n_orient"])
     arrays = [sensor_data(gain, one, f"data[{i}]") for i, one in enumerate(_sets(data))]
     if not arrays:
         return []
@@ -341,16 +287,11 @@ def solve_batch(
         "alpha", alpha, len(arrays), f"there are {len(arrays)} data sets",
         "give a positive number, such as a part of alpha_max",
     )  # fmt: skip
-    request = make_request(
-        gain, arrays[0], alphas[0], weights=weights, ridge=ridge, tol=tol, max_iter=max_iter,
-        time_limit=time_limit, solver=solver, active_set_size=active_set_size,
-        n_threads=n_threads,
-    )  # fmt: skip
-    rounds = make_rounds(n_reweights, tol_reweight, surrogate, amplitude_unit)
-    with Progress("batch", request.tol, verbose, len(arrays)) as progress:
+    request, rounds = make_request(gain, arrays[0], alphas[0], options), make_rounds(options)
+    with Progress("batch", request.tol, options["verbose"], len(arrays)) as progress:
         outcomes = _core.solve_batch(
             gain._prepared, arrays, alphas, request._replace(progress=progress),
-            rounds if rounds.n_reweights > 1 else None,
+            rounds,
         )  # fmt: skip
     with one_warning():
         return [

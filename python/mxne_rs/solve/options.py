@@ -1,33 +1,277 @@
-"""What the compiled module is asked for: every argument but gain and data, checked."""
+"""Every option of solving: name, type, default, check and sentence in one place.
 
-from __future__ import annotations
+`takes` and `documents` make signatures and docstrings of these tables; `make_request` and
+`make_rounds` check what was given, in the form that the compiled module takes. Ranges and names
+of choices are checked there.
+"""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments import (
-    Floats,
-    as_choice,
-    as_count,
-    as_floats,
-    as_number,
-    as_weights,
-    require_finite,
-    shown,
-)
+from .._arguments.convert import Floats, as_weights, integer, name_of, number, number_or_name
+from .._arguments.declare import REQUIRED, Option, options_of
 from .gain import Gain
+from .inputs import start_rows
 from .solution import Solution
 
-SOLVERS = ("bcd", "fista")
-SURROGATES = ("sqrt", "log")
-#: Units of the amplitudes that have a name.
-UNITS = ("relative", "largest", "mne", "gain")
-#: Convex problems at most, wherever irMxNE is the default: half of the answers on real data settle
-#: in 20, nearly all in 100; rounds after the last that changes anything are not solved.
+#: Convex problems of `solve_irmxne`: half of the answers on real data settle in 20, nearly all in
+#: 100; rounds after the last that changes anything are not solved.
 N_REWEIGHTS = 100
+
+
+class Inputs(TypedDict):
+    """What is solved."""
+
+    gain: Annotated[
+        Gain | ArrayLike,
+        Option(
+            REQUIRED,
+            "Whitened (and depth-weighted) gain G; the columns of a location are neighbours.",
+            "Gain or array_like, shape (n_sensors, n_locations * n_orient)",
+        ),
+    ]
+    data: Annotated[
+        ArrayLike,
+        Option(REQUIRED, "Whitened data M.", "array_like, shape (n_sensors, n_times)"),
+    ]
+    alpha: Annotated[
+        float,
+        Option(
+            REQUIRED,
+            "Regularisation, absolute: `alpha_max` is the value at which nothing is left.",
+        ),
+    ]
+    alphas: Annotated[
+        ArrayLike | None,
+        Option(
+            None,
+            """
+            Regularisations, absolute; solved from the largest to the smallest, equal ones once.
+            None takes ``n_alphas`` values from ``alpha_max`` down to ``eps * alpha_max``, evenly
+            spaced in their logarithm.
+            """,
+            "array_like, shape (n_alphas,) or None",
+        ),
+    ]
+
+
+class PenaltyOptions(TypedDict, total=False):
+    """What the problem is, beside gain, data and alpha."""
+
+    n_orient: Annotated[
+        int | None,
+        Option(
+            None,
+            "Orientations per location. None is 1 for an array and the Gain's own for a Gain.",
+        ),
+    ]
+    weights: Annotated[
+        ArrayLike | None,
+        Option(
+            None,
+            """
+            Factors on the penalty of each location: bigger is more penalised, infinity excludes.
+            """,
+            "array_like, shape (n_locations,) or None",
+        ),
+    ]
+
+
+class RidgeOptions(PenaltyOptions, total=False):
+    """The same with a ridge."""
+
+    ridge: Annotated[float, Option(0.0, "Weight of the additional ``|X|^2 / 2``.", check=number)]
+
+
+class LimitOptions(TypedDict, total=False):
+    """How far a problem is solved, and on how many threads."""
+
+    tol: Annotated[
+        float,
+        Option(
+            1e-6,
+            """
+            Relative duality gap to reach, in units of ``|M|^2 / 2``; irMxNE reaches it in every
+            round. Where the data are nearly of low rank over time, at most a tenth of it is spent
+            on time components left out.
+            """,
+            check=number,
+        ),
+    ]
+    max_iter: Annotated[
+        int,
+        Option(
+            10_000,
+            """
+            Epochs allowed: for each alpha of a path and each data set of a batch, in all rounds
+            of irMxNE together.
+            """,
+            check=integer,
+        ),
+    ]
+    n_threads: Annotated[
+        int,
+        Option(
+            0,
+            """
+            Threads; 0 means RAYON_NUM_THREADS where it is a positive integer, else all cores.
+            They share the products with the whole gain; where there are several data sets
+            (batches, directions of SURE, resamples), each thread solves one of them. The answer
+            does not depend on it.
+            """,
+            check=integer,
+        ),
+    ]
+
+
+class EngineOptions(LimitOptions, total=False):
+    """How a convex problem is solved, and when that ends."""
+
+    time_limit: Annotated[
+        float | None, Option(None, "Seconds allowed for the whole call.", check=number)
+    ]
+    solver: Annotated[
+        str,
+        Option(
+            "bcd",
+            "Block coordinate descent, or FISTA with restart.",
+            "{'bcd', 'fista'}",
+            check=name_of,
+        ),
+    ]
+    active_set_size: Annotated[
+        int | None,
+        Option(
+            10,
+            """
+            Locations by which the working set grows at least; None solves on all locations at
+            once.
+            """,
+            check=integer,
+        ),
+    ]
+    verbose: Annotated[
+        bool | str | int | None,
+        Option(
+            None,
+            """
+            None shows a progress line on a terminal, True always, False never; a level of
+            `logging` means True from 'INFO' downwards.
+            """,
+        ),
+    ]
+
+
+class InitOptions(TypedDict, total=False):
+    """Where to start."""
+
+    init: Annotated[
+        Solution | ArrayLike | None,
+        Option(
+            None,
+            "Sources to start from, such as those of another alpha.",
+            "Solution or array_like, shape (n_sources, n_times), or None",
+        ),
+    ]
+
+
+class RoundsOptions(TypedDict, total=False):
+    """How many rounds irMxNE has, and what it sees."""
+
+    n_reweights: Annotated[
+        int,
+        Option(
+            1,
+            """
+            Convex problems at most, the first (unweighted) included: 1 is MxNE, more is irMxNE
+            (``n_mxne_iter`` in MNE-Python). In 100 nearly all answers settle; none is solved after
+            that.
+            """,
+            check=integer,
+        ),
+    ]
+    amplitude_unit: Annotated[
+        float | str,
+        Option(
+            "relative",
+            """
+            The unit u of irMxNE's amplitudes: a larger one makes weights larger and sources fewer.
+            A number is in the unit of data over gain (the papers have 1). The other ones do not
+            depend on the physical unit of the sources:
+
+            - 'largest': the largest ``|X_s|`` of the first round has weight 1. It does not depend
+              on the scale of the data either. Few sources, all nearly as large.
+            - 'relative': a quarter of that, for 'sqrt' the largest ``|X_s|`` itself. The answer
+              depends little on alpha.
+            - 'mne': ``100 / alpha_max``, as in MNE-Python; costs one more product with the gain.
+            - 'gain': one over the median norm of a location's columns, so that such a source
+              moves the whitened data by 1.
+
+            With 'log' and a number, 'mne' or 'gain', weights can all be below 1, and sources more
+            than MxNE's, where a hundredth of the largest amplitude is above the unit.
+            """,
+            "float or {'relative', 'largest', 'mne', 'gain'}",
+            check=number_or_name,
+        ),
+    ]
+
+
+class ReweightOptions(RoundsOptions, total=False):
+    """How irMxNE reweights."""
+
+    tol_reweight: Annotated[
+        float,
+        Option(
+            1e-6,
+            """
+            Reweighting has converged when the support stays and no ``|X_s|`` changes by more than
+            this part of the largest.
+            """,
+            check=number,
+        ),
+    ]
+    surrogate: Annotated[
+        str,
+        Option(
+            "sqrt",
+            """
+            ``sqrt(y)`` of an amplitude y, where a location that has died stays dead, or
+            ``log(y + eps)`` with eps a hundredth of the largest y of the first round, where it may
+            return.
+            """,
+            "{'sqrt', 'log'}",
+            check=name_of,
+        ),
+    ]
+
+
+class GridOptions(TypedDict, total=False):
+    """The alphas where none are given."""
+
+    n_alphas: Annotated[int, Option(15, "Number of alphas where none are given.")]
+    eps: Annotated[
+        float,
+        Option(0.1, "Smallest alpha as a part of ``alpha_max`` where none are given."),
+    ]
+
+
+class SolveOptions(RidgeOptions, EngineOptions, InitOptions, total=False):
+    """Options of `solve_mxne`."""
+
+
+class IrmxneOptions(ReweightOptions, SolveOptions, total=False):
+    """Options of `solve_irmxne`."""
+
+
+class PathOptions(GridOptions, IrmxneOptions, total=False):
+    """Options of `solve_path`."""
+
+
+class BatchOptions(ReweightOptions, RidgeOptions, EngineOptions, total=False):
+    """Options of `solve_batch`."""
 
 
 class Request(NamedTuple):
@@ -55,115 +299,37 @@ class Rounds(NamedTuple):
     amplitude_unit: float | str
 
 
-def make_rounds(n_reweights: Any, tol_reweight: Any, surrogate: Any, amplitude_unit: Any) -> Rounds:
-    """How to reweight, checked."""
-    return Rounds(
-        n_reweights=as_count("n_reweights", n_reweights, 1),
-        tol_reweight=as_number(
-            "tol_reweight", tol_reweight, "give zero or a small number", zero=True
-        ),
-        surrogate=as_choice("surrogate", surrogate, SURROGATES),
-        amplitude_unit=as_unit(amplitude_unit),
-    )
+_TABLE = options_of(PathOptions)
 
 
-def as_unit(amplitude_unit: Any) -> float | str:
-    """Check the unit of the amplitudes: a positive number, or one of some names."""
-    remedy = f"give a positive number, or one of {', '.join(UNITS)}"
-    if isinstance(amplitude_unit, str):
-        if amplitude_unit not in UNITS:
-            raise ValueError(f"amplitude_unit is {shown(amplitude_unit)}; {remedy}")
-        return amplitude_unit
-    return as_number("amplitude_unit", amplitude_unit, remedy)
+def checked(options: Any, names: tuple[str, ...]) -> dict[str, Any]:
+    """Return some of the options as the table checks them; its defaults where one is not given."""
+    found = {}
+    for name in names:
+        value = options.get(name, _TABLE[name].default)
+        check = _TABLE[name].check
+        # None is the word for "no limit" where the default says so, and no value elsewhere.
+        allowed = value is None and ("None" in _TABLE[name].kind)
+        found[name] = value if allowed or check is None else check(name, value)
+    return found
 
 
-def sensor_data(gain: Gain, data: ArrayLike, name: str = "data") -> Floats:
-    """Data as a matrix with a row per sensor of the gain."""
-    array = as_floats(name, data, 2)
-    if array.shape[0] != gain.n_sensors:
-        raise ValueError(
-            f"{name} has {array.shape[0]} rows (sensors), but gain has {gain.n_sensors}; "
-            "give both the same sensors"
-        )
-    require_finite(name, array)
-    return array
-
-
-def source_rows(gain: Gain, data: Floats, x: Any, name: str) -> Floats:
-    """X as a matrix with a row per source of the gain."""
-    if isinstance(x, Solution):
-        support_rows(gain, data, x, name)
-        return x.x
-    array = as_floats(name, x, 2)
-    expected = (gain.shape[1], data.shape[1])
-    if array.shape != expected:
-        raise ValueError(f"{name} has shape {array.shape}; {expected} (sources, times) is needed")
-    require_finite(name, array)
-    return array
-
-
-def support_rows(gain: Gain, data: Floats, x: Any, name: str) -> tuple[NDArray[np.intp], Floats]:
-    """X as (locations, rows); a Solution is taken apart without making its dense x."""
-    if isinstance(x, Solution):
-        if (x.active_set.size, x.n_orient) != (gain.n_locations, gain.n_orient):
-            raise ValueError(
-                f"{name} is a Solution of {x.active_set.size} locations x {x.n_orient} "
-                f"orientations, but gain has {gain.n_locations} x {gain.n_orient}; "
-                "give one of the same gain"
-            )
-        if x.sources.shape[0] != np.count_nonzero(x.active_set) * x.n_orient:
-            raise ValueError(
-                f"{name} is a Solution with {x.sources.shape[0]} rows of sources, but "
-                f"{np.count_nonzero(x.active_set)} active locations x {x.n_orient} orientations; "
-                "give one as it was solved"
-            )
-        if x.sources.shape[1] != data.shape[1]:
-            raise ValueError(
-                f"{name} has {x.sources.shape[1]} times, but data has {data.shape[1]}; "
-                "give one of as many times"
-            )
-        return np.flatnonzero(x.active_set), x.sources
-    dense = source_rows(gain, data, x, name)
-    active = dense.reshape(gain.n_locations, -1).any(axis=1)
-    return np.flatnonzero(active), dense[np.repeat(active, gain.n_orient)]
-
-
-def _init(gain: Gain, data: Floats, init: Any) -> tuple[NDArray[np.int64], Floats] | None:
-    """Warm start as (locations, rows)."""
-    if init is None:
-        return None
-    locations, rows = support_rows(gain, data, init, "init")
-    return locations.astype(np.int64), np.ascontiguousarray(rows)
-
-
-def make_request(
-    gain: Gain,
-    data: Floats,
-    alpha: Any,
-    *,
-    weights: Any = None,
-    ridge: Any = 0.0,
-    tol: Any = 1e-6,
-    max_iter: Any = 10_000,
-    time_limit: Any = None,
-    init: Any = None,
-    solver: Any = "bcd",
-    active_set_size: Any = 10,
-    n_threads: Any = 0,
-) -> Request:
+def make_request(gain: Gain, data: Floats, alpha: Any, options: Any) -> Request:
     """Everything but gain and data, checked, in the form the compiled module takes."""
-    size = None if active_set_size is None else as_count("active_set_size", active_set_size, 1)
-    limit = "give a positive number of seconds, or None"
+    # In the order in which faults are told.
+    weights = as_weights(options.get("weights"), gain.n_locations)
     return Request(
-        alpha=as_number("alpha", alpha, "give a positive number, such as a part of alpha_max"),
-        weights=as_weights(weights, gain.n_locations),
-        ridge=as_number("ridge", ridge, "give zero or a positive number", zero=True),
-        tol=as_number("tol", tol, "give a positive relative duality gap such as 1e-6"),
-        max_iter=as_count("max_iter", max_iter, 1),
-        time_limit=None if time_limit is None else as_number("time_limit", time_limit, limit),
-        init=_init(gain, data, init),
-        solver=as_choice("solver", solver, SOLVERS),
-        active_set_size=size,
-        n_threads=as_count("n_threads", n_threads, 0),
+        alpha=number("alpha", alpha),
+        weights=weights,
+        init=start_rows(gain, data, options.get("init")),
         progress=None,
+        **checked(
+            options,
+            ("ridge", "tol", "max_iter", "time_limit", "solver", "active_set_size", "n_threads"),
+        ),
     )
+
+
+def make_rounds(options: Any) -> Rounds:
+    """How to reweight, checked."""
+    return Rounds(**checked(options, Rounds._fields))

@@ -3,36 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from numpy.typing import ArrayLike
 
 from .. import _core
-from .._arguments import Floats, as_matrix, as_number, as_weights, warn
+from .._arguments.convert import Floats, as_matrix, as_number, as_weights
+from .._arguments.declare import takes
+from .._arguments.warn import warn
 from .._progress import Progress
 from .gain import Gain, prepared
-from .options import N_REWEIGHTS, Request, make_request, make_rounds, sensor_data, source_rows
+from .inputs import sensor_data, source_rows
+from .options import (
+    N_REWEIGHTS,
+    Inputs,
+    IrmxneOptions,
+    PenaltyOptions,
+    Request,
+    RidgeOptions,
+    SolveOptions,
+    make_request,
+    make_rounds,
+)
 from .solution import Solution, reported, solution_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 #: An alpha below this part of alpha_max was probably not meant.
 SMALL = 1e-4
 
 
+@takes(SolveOptions, Inputs)
 def solve_mxne(
-    gain: Gain | ArrayLike,
-    data: ArrayLike,
-    alpha: float,
-    *,
-    n_orient: int | None = None,
-    weights: ArrayLike | None = None,
-    ridge: float = 0.0,
-    tol: float = 1e-6,
-    max_iter: int = 10_000,
-    time_limit: float | None = None,
-    init: Solution | ArrayLike | None = None,
-    solver: str = "bcd",
-    active_set_size: int | None = 10,
-    n_threads: int = 0,
-    verbose: bool | str | int | None = None,
+    gain: Gain | ArrayLike, data: ArrayLike, alpha: float, **options: Unpack[SolveOptions]
 ) -> Solution:
     """Mixed-norm estimate: few active locations with smooth time courses.
 
@@ -41,37 +45,6 @@ def solve_mxne(
 
     Parameters
     ----------
-    gain : Gain | array_like, shape (n_sensors, n_locations * n_orient)
-        Whitened (and depth-weighted) gain G.
-    data : array_like, shape (n_sensors, n_times)
-        Whitened data M.
-    alpha : float
-        Regularisation, absolute: see :func:`alpha_max` for the value at which nothing is left.
-    n_orient : int | None
-        Orientations per location. None is 1 for an array and the Gain's own for a Gain.
-    weights : array_like, shape (n_locations,) | None
-        Factors on the penalty of each location: bigger is more penalised, infinity excludes.
-    ridge : float
-        Weight of the additional ``|X|^2 / 2``.
-    tol : float
-        Relative duality gap to reach, in units of ``|M|^2 / 2``. Where the data are nearly of
-        low rank over time, at most a tenth of it is spent on time components left out.
-    max_iter : int
-        Epochs of the inner solver allowed, in all.
-    time_limit : float | None
-        Seconds allowed.
-    init : Solution | array_like, shape (n_sources, n_times) | None
-        Where to start.
-    solver : "bcd" | "fista"
-        Block coordinate descent, or FISTA with restart.
-    active_set_size : int | None
-        Locations by which the working set grows at least; None solves on all locations at once.
-    n_threads : int
-        Threads for products with the whole gain; 0 means RAYON_NUM_THREADS where it is a
-        positive integer, else all cores. The answer does not depend on it.
-    verbose : bool | str | int | None
-        None shows a progress line on a terminal, True always, False never; a level of `logging`
-        means True from 'INFO' downwards.
 
     Returns
     -------
@@ -108,38 +81,17 @@ def solve_mxne(
     >>> bool(solution.active_set[20]), solution.converged, solution.gap <= 1e-6
     (True, True, True)
     """
-    gain = prepared(gain, n_orient)
+    gain = prepared(gain, options["n_orient"])
     array = sensor_data(gain, data)
-    request = make_request(
-        gain, array, alpha, weights=weights, ridge=ridge, tol=tol, max_iter=max_iter,
-        time_limit=time_limit, init=init, solver=solver, active_set_size=active_set_size,
-        n_threads=n_threads,
-    )  # fmt: skip
-    with Progress("MxNE", request.tol, verbose) as progress:
+    request = make_request(gain, array, alpha, options)
+    with Progress("MxNE", request.tol, options["verbose"]) as progress:
         outcome = _core.solve_mxne(gain._prepared, array, request._replace(progress=progress))
     return _finished(gain, array, outcome, request)
 
 
+@takes(IrmxneOptions, Inputs, n_reweights=N_REWEIGHTS)
 def solve_irmxne(
-    gain: Gain | ArrayLike,
-    data: ArrayLike,
-    alpha: float,
-    *,
-    n_reweights: int = N_REWEIGHTS,
-    tol_reweight: float = 1e-6,
-    surrogate: str = "sqrt",
-    amplitude_unit: float | str = "relative",
-    n_orient: int | None = None,
-    weights: ArrayLike | None = None,
-    ridge: float = 0.0,
-    tol: float = 1e-6,
-    max_iter: int = 10_000,
-    time_limit: float | None = None,
-    init: Solution | ArrayLike | None = None,
-    solver: str = "bcd",
-    active_set_size: int | None = 10,
-    n_threads: int = 0,
-    verbose: bool | str | int | None = None,
+    gain: Gain | ArrayLike, data: ArrayLike, alpha: float, **options: Unpack[IrmxneOptions]
 ) -> Solution:
     """Iteratively reweighted mixed-norm estimate: sparser, with less amplitude bias.
 
@@ -149,38 +101,6 @@ def solve_irmxne(
 
     Parameters
     ----------
-    gain, data, alpha
-        As for :func:`solve_mxne`.
-    n_reweights : int
-        Convex problems at most, the first (unweighted) included: 1 is MxNE, as ``n_mxne_iter``
-        in MNE-Python. Default: 100, in which nearly all answers settle; none is solved after that.
-    tol_reweight : float
-        Reweighting has converged when the support stays and no ``|X_s|`` changes by more than
-        this part of the largest.
-    surrogate : "sqrt" | "log"
-        ``sqrt(y)`` of an amplitude y, where a location that has died stays dead, or
-        ``log(y + eps)`` with eps a hundredth of the largest y of the first round, where it may
-        return.
-    amplitude_unit : float | "relative" | "largest" | "mne" | "gain"
-        The unit u: a larger one makes weights larger and sources fewer. A number is in the unit
-        of data over gain ([1]_ and [2]_ have 1). The other ones do not depend on the physical
-        unit of the sources:
-
-        - "largest": the largest ``|X_s|`` of the first round has weight 1. It does not depend on
-          the scale of the data either. Few sources, all nearly as large.
-        - "relative": a quarter of that, for "sqrt" the largest ``|X_s|`` itself. The answer
-          depends little on alpha.
-        - "mne": ``100 / alpha_max``, as in MNE-Python; costs one more product with the gain.
-        - "gain": one over the median norm of a location's columns, so that such a source moves
-          the whitened data by 1.
-
-        With "log" and a number, "mne" or "gain", weights can all be below 1, and sources more
-        than MxNE's, where a hundredth of the largest amplitude is above the unit.
-    n_orient, weights, ridge, tol, max_iter, time_limit, init
-        As for :func:`solve_mxne`; weights and ridge act in every round, ``tol`` is reached in
-        every round, the limits are on all rounds together.
-    solver, active_set_size, n_threads, verbose
-        As for :func:`solve_mxne`.
 
     Returns
     -------
@@ -219,40 +139,22 @@ def solve_irmxne(
     >>> np.flatnonzero(solution.active_set)
     array([20, 60])
     """
-    gain = prepared(gain, n_orient)
+    gain = prepared(gain, options["n_orient"])
     array = sensor_data(gain, data)
-    request = make_request(
-        gain, array, alpha, weights=weights, ridge=ridge, tol=tol, max_iter=max_iter,
-        time_limit=time_limit, init=init, solver=solver, active_set_size=active_set_size,
-        n_threads=n_threads,
-    )  # fmt: skip
-    rounds = make_rounds(n_reweights, tol_reweight, surrogate, amplitude_unit)
-    with Progress("irMxNE", request.tol, verbose) as progress:
+    request, rounds = make_request(gain, array, alpha, options), make_rounds(options)
+    with Progress("irMxNE", request.tol, options["verbose"]) as progress:
         outcome = _core.solve_irmxne(
             gain._prepared, array, request._replace(progress=progress), rounds
         )
     return _finished(gain, array, outcome, request)
 
 
-def alpha_max(
-    gain: Gain | ArrayLike,
-    data: ArrayLike,
-    *,
-    n_orient: int | None = None,
-    weights: ArrayLike | None = None,
-) -> float:
+@takes(PenaltyOptions, Inputs)
+def alpha_max(gain: Gain | ArrayLike, data: ArrayLike, **options: Unpack[PenaltyOptions]) -> float:
     """Smallest alpha for which the MxNE is exactly zero: ``max_s |G_s'M| / w_s``.
 
     Parameters
     ----------
-    gain : Gain | array_like, shape (n_sensors, n_locations * n_orient)
-        Whitened gain G.
-    data : array_like, shape (n_sensors, n_times)
-        Whitened data M.
-    n_orient : int | None
-        As for :func:`solve_mxne`.
-    weights : array_like, shape (n_locations,) | None
-        As for :func:`solve_mxne`.
 
     Returns
     -------
@@ -270,20 +172,19 @@ def alpha_max(
     >>> mxne_rs.alpha_max(np.eye(2), [[3.0, 4.0], [1.0, 0.0]])
     5.0
     """
-    gain = prepared(gain, n_orient)
+    gain = prepared(gain, options["n_orient"])
     array = sensor_data(gain, data)
-    return _core.alpha_max(gain._prepared, array, as_weights(weights, gain.n_locations), 0)
+    weights = as_weights(options["weights"], gain.n_locations)
+    return _core.alpha_max(gain._prepared, array, weights, 0)
 
 
+@takes(RidgeOptions, Inputs)
 def duality_gap(
     gain: Gain | ArrayLike,
     data: ArrayLike,
     x: Solution | ArrayLike,
     alpha: float,
-    *,
-    n_orient: int | None = None,
-    weights: ArrayLike | None = None,
-    ridge: float = 0.0,
+    **options: Unpack[RidgeOptions],
 ) -> tuple[float, float, float]:
     """Certificate of any X: how far its objective can be from the minimum.
 
@@ -292,16 +193,8 @@ def duality_gap(
 
     Parameters
     ----------
-    gain : Gain | array_like, shape (n_sensors, n_locations * n_orient)
-        Whitened gain G.
-    data : array_like, shape (n_sensors, n_times)
-        Whitened data M.
-    x : Solution | array_like, shape (n_sources, n_times)
-        The sources to be certified, from any solver.
-    alpha : float
-        Regularisation, absolute.
-    n_orient, weights, ridge
-        As for :func:`solve_mxne`. X has to be zero where a weight is infinite.
+    x : Solution or array_like, shape (n_sources, n_times)
+        The sources to be certified, from any solver; zero where a weight is infinite.
 
     Returns
     -------
@@ -325,9 +218,9 @@ def duality_gap(
     >>> mxne_rs.duality_gap(np.eye(2), [[3.0], [1.0]], np.zeros((2, 1)), alpha=3.0)
     (0.0, 5.0, 5.0)
     """
-    gain = prepared(gain, n_orient)
+    gain = prepared(gain, options["n_orient"])
     array = sensor_data(gain, data)
-    request = make_request(gain, array, alpha, weights=weights, ridge=ridge)
+    request = make_request(gain, array, alpha, options)
     return _core.duality_gap(gain._prepared, array, source_rows(gain, array, x, "x"), request)
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _core
-from .._arguments import Floats, warn
+from .._arguments.convert import Floats
+from .._arguments.warn import warn
 from .._progress import logger
 from .gain import Gain
 

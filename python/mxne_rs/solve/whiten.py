@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import as_floats, require_finite, shown
+from .._arguments.convert import as_floats, require_finite, shown
 
 Array = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from numbers import Integral
 from typing import Any
 
-from .._arguments import shown
+from .._arguments.convert import shown
 from .._progress import UNWRITABLE, Progress, logger
 from .store import Store
 from .study import Cost, Part, Study

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import shown
+from .._arguments.convert import shown
 from .._progress import logger
 
 #: What a part is a part of.

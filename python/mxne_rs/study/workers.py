@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments import shown
+from .._arguments.convert import shown
 from .._progress import logger
 from ..solve.solution import ConvergenceWarning
 from .study import Part, Study

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._axes import GREY, LEFT, along_time, annotate, plain, plain_words
+from .._axes import GREY, LEFT, along_time, annotate, blank_figure, plain, plain_words
 from ..inverse.localization import Localization
 from .table import SourceRow, in_head, source_table
 
@@ -104,18 +104,11 @@ def draw(
     >>> [axes.get_title() for axes in figure.axes[:3]]
     ['axial', 'coronal', 'sagittal']
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("the picture needs matplotlib: pip install 'mxne-rs[mne]'") from error
-
     dipoles = localization.dipoles()[0] if dipoles is None else dipoles
     residual = localization.residuals()[0] if residual is None else residual
     rows = source_table(localization, dipoles)
 
-    figure = Figure(figsize=(12, 8.6), dpi=150, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = blank_figure(12, 8.6, layout=None)
     outer = figure.add_gridspec(
         2, 1, height_ratios=[1.0, 1.0], hspace=0.26, left=LEFT, right=0.985, top=0.875, bottom=0.115
     )
@@ -149,7 +142,7 @@ def _summary(localization: Localization, n_sources: int) -> str:
             method,
             f"alpha {localization.alpha:.4g} %",
             f"{n_sources} {plural}",
-            f"{localization.explained_variance:.1f} % of whitened variance explained",
+            f"{100 * localization.explained_variance:.1f} % of whitened variance explained",
             f"{status}, relative gap {localization.relative_gap:.1e}",
         )
     )

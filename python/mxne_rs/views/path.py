@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._arguments import Floats
-from .._axes import GREY, LEFT, PERCENT, annotate, falling, plain, plain_words
+from .._arguments.convert import Floats
+from .._axes import GREY, LEFT, PERCENT, annotate, blank_figure, falling, plain, plain_words
 from ..inverse.localization import Localization
 from .localization import COLOURS, WEAK_COLOUR
 from .table import source_table
@@ -70,20 +70,13 @@ def draw_path(found: Sequence[Localization], path: str | os.PathLike[str] | None
     >>> [axes.get_ylabel() for axes in figure.axes]
     ['sources', 'explained (%)', 'peak amplitude (nAm)']
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("the picture needs matplotlib: pip install 'mxne-rs[mne]'") from error
-
-    figure = Figure(figsize=(11, 8.4), dpi=150, facecolor="white")
-    FigureCanvasAgg(figure)
+    figure = blank_figure(11, 8.4, layout=None)
     panels = figure.subplots(3, 1, sharex=True, height_ratios=[1.0, 1.0, 2.2])
     figure.subplots_adjust(left=LEFT, right=0.78, top=0.89, bottom=0.115, hspace=0.1)
     percents = np.array([one.alpha for one in found])
     short = np.array([not one.solution.converged for one in found])
     counts = np.array([float(one.active.sum()) for one in found])
-    explained = np.array([one.explained_variance for one in found])
+    explained = 100 * np.array([one.explained_variance for one in found])
     for axes, values, label in (
         (panels[0], counts, "sources"),
         (panels[1], explained, "explained (%)"),

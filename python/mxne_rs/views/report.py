@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._arguments import one_line
+from .._arguments.convert import one_line
 from .._axes import GREY, PERCENT, blank_figure, falling, plain, plain_words
 from .._core import __version__
 from ..inverse.localization import Localization
@@ -154,7 +154,7 @@ def _summary(localization: Localization) -> list[tuple[str, str]]:
         ("sources", f"{int(localization.active.sum())} of {localization.active.size} locations"),
         (
             "explained",
-            f"{localization.explained_variance:.1f} % of the whitened data's power",
+            f"{100 * localization.explained_variance:.1f} % of the whitened data's power",
         ),
         (
             "residual",

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-#: A location that is selected this often is stable.
-THRESHOLD = 0.9
 #: What marks, colours and lines mean.
 CAPTION = (
     "Heads: colour and area show the selection probability at the dashed alpha, the part of the "
@@ -29,7 +27,9 @@ N_NAMED = 7
 
 
 @plain_words()
-def draw_stability(found: Any, index: int, path: str | os.PathLike[str] | None = None) -> Figure:
+def draw_stability(
+    found: Any, index: int, threshold: float, path: str | os.PathLike[str] | None = None
+) -> Figure:
     """Draw the probabilities at an alpha on the head, and along alpha.
 
     The seven locations that are most probable at this alpha, of equal ones those with the largest
@@ -41,6 +41,8 @@ def draw_stability(found: Any, index: int, path: str | os.PathLike[str] | None =
         What to draw.
     index : int
         Position of the alpha.
+    threshold : float
+        Probability from which on a location counts as stable.
     path : path | None
         Where to save the figure.
 
@@ -73,8 +75,8 @@ def draw_stability(found: Any, index: int, path: str | os.PathLike[str] | None =
     if points is not None:
         upper.colorbar(points, ax=list(heads), shrink=0.8, label="selection probability")
     upper.suptitle(
-        f"alpha {found.alphas[index]:.3g} %: {int((here >= THRESHOLD).sum())} locations in at "
-        f"least {100 * THRESHOLD:.0f} % of {len(found.n_active)} resamples",
+        f"alpha {found.alphas[index]:.3g} %: {int((here >= threshold).sum())} locations in at "
+        f"least {100 * threshold:.0f} % of {len(found.n_active)} resamples",
         fontsize=12,
     )  # fmt: skip
     left, right = lower.subplots(1, 2)
@@ -87,7 +89,7 @@ def draw_stability(found: Any, index: int, path: str | os.PathLike[str] | None =
             found.alphas, found.probability[:, s], color=colour, linewidth=1.6, marker=marker,
             label=f"({x:.0f}, {y:.0f}, {z:.0f}) mm",
         )  # fmt: skip
-    left.axhline(THRESHOLD, color=GREY, linewidth=0.8, linestyle=":")
+    left.axhline(threshold, color=GREY, linewidth=0.8, linestyle=":")
     left.set_ylabel("selection probability")
     n_active = found.n_active.mean(axis=0)
     for values, line, colour, label in (

@@ -35,7 +35,7 @@ class SourceRow:
     peak_time : float
         Time of that peak in ms.
     drop : float
-        Percentage points of explained variance lost where this source is set to zero and the
+        Part of the explained variance lost where this source is set to zero and the
         others stay (`Localization.drops`).
     mne_gof : float
         MNE's goodness of fit of its dipole at the time of the peak: its share of the percentage
@@ -198,7 +198,7 @@ def write_table(rows: Sequence[SourceRow], path: str | os.PathLike[str]) -> None
 
 def cells(row: SourceRow) -> list[str]:
     """Return the row as the texts of its columns."""
-    numbers = (*row.position, row.peak_amplitude, row.peak_time, row.drop, row.mne_gof)
+    numbers = (*row.position, row.peak_amplitude, row.peak_time, 100 * row.drop, row.mne_gof)
     # Adding 0 turns the -0.0 that rounding leaves into 0.0.
     return [
         str(row.number),
@@ -349,7 +349,7 @@ def _path_cells(one: Localization) -> list[str]:
     return [
         _percent(one),
         str(int(one.active.sum())),
-        f"{one.explained_variance:.1f}",
+        f"{100 * one.explained_variance:.1f}",
         f"{one.relative_gap:.1e}",
         solution.status.replace("_", " "),
         str(solution.n_reweights or 1),

@@ -1,6 +1,7 @@
 //! Arrays copied out of Python while the GIL is held: what other threads do to them later is of no account.
 
-use crate::{Error, memory};
+use crate::Error;
+use crate::machine::memory;
 use ndarray::Array2;
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
 

@@ -1,7 +1,8 @@
 //! One answer as Python reads it: arrays are handed over, not copied.
 
 use super::flat;
-use crate::{Solution, memory};
+use crate::Solution;
+use crate::machine::memory;
 use numpy::{IntoPyArray, PyArray1, PyArray2};
 use pyo3::prelude::*;
 

@@ -17,19 +17,19 @@ pub(super) struct Request<'py> {
     weights: Option<PyReadonlyArray1<'py, f64>>,
     ridge: f64,
     tol: f64,
-    max_iter: usize,
+    max_iter: i64,
     time_limit: Option<f64>,
     init: Option<(PyReadonlyArray1<'py, i64>, PyReadonlyArray2<'py, f64>)>,
     solver: String,
-    active_set_size: Option<usize>,
-    n_threads: usize,
+    active_set_size: Option<i64>,
+    n_threads: i64,
     progress: Option<Py<PyAny>>,
 }
 
-/// How to reweight, gathered by `mxne_rs.request`.
+/// How to reweight, gathered by `mxne_rs.solve`.
 #[derive(FromPyObject)]
 pub(super) struct Rounds {
-    n_reweights: usize,
+    n_reweights: i64,
     tol_reweight: f64,
     surrogate: String,
     amplitude_unit: UnitGiven,
@@ -69,9 +69,19 @@ impl Rounds {
                 return Err(PyValueError::new_err(message));
             }
         };
-        let (n_reweights, tol_reweight) = (self.n_reweights, self.tol_reweight);
-        let amplitude_unit = self.amplitude_unit.own()?;
-        Ok(Reweight { n_reweights, tol_reweight, surrogate, amplitude_unit })
+        Ok(Reweight {
+            n_reweights: count("n_reweights", self.n_reweights, 1)?,
+            tol_reweight: self.tol_reweight,
+            surrogate,
+            amplitude_unit: self.amplitude_unit.own()?,
+        })
+    }
+
+    /// The same where one convex problem, MxNE, is a choice: then there is nothing to reweight.
+    pub fn own_if_any(self) -> PyResult<Option<Reweight>> {
+        let reweight = self.own()?;
+        reweight.check()?;
+        Ok((reweight.n_reweights > 1).then_some(reweight))
     }
 }
 
@@ -112,18 +122,39 @@ impl Request<'_> {
             weights: self.weights.as_ref().map(vector).transpose()?,
             ridge: self.ridge,
             tol: self.tol,
-            max_iter: self.max_iter,
-            time_limit: self.time_limit.map(|s| {
-                let limit = Duration::try_from_secs_f64(s);
-                limit.unwrap_or(Duration::MAX).max(Duration::from_nanos(1))
-            }),
+            max_iter: count("max_iter", self.max_iter, 1)?,
+            time_limit: self.time_limit.map(|s| seconds("time_limit", s)).transpose()?,
             init,
             solver,
-            active_set_size: self.active_set_size,
-            n_threads: self.n_threads,
+            active_set_size: self
+                .active_set_size
+                .map(|size| count("active_set_size", size, 1))
+                .transpose()?,
+            n_threads: count("n_threads", self.n_threads, 0)?,
             progress: self.progress,
         })
     }
+}
+
+/// An integer that is at least `least`.
+pub(super) fn count(name: &str, value: i64, least: usize) -> PyResult<usize> {
+    match usize::try_from(value) {
+        Ok(count) if count >= least => Ok(count),
+        _ => {
+            let message = format!("{name} is {value}; give an integer of at least {least}");
+            Err(PyValueError::new_err(message))
+        }
+    }
+}
+
+/// A time that is above zero.
+pub(super) fn seconds(name: &str, value: f64) -> PyResult<Duration> {
+    if !(value > 0.0 && value.is_finite()) {
+        let message = format!("{name} is {value:?}; give a positive number of seconds, or None");
+        return Err(PyValueError::new_err(message));
+    }
+    let limit = Duration::try_from_secs_f64(value).unwrap_or(Duration::MAX);
+    Ok(limit.max(Duration::from_nanos(1)))
 }
 
 impl Owned {

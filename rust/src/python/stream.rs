@@ -1,15 +1,15 @@
 //! A stream of windows; the GIL is released while one is solved.
 
 use super::arrays::matrix;
-use super::request::UnitGiven;
+use super::request::{UnitGiven, count, seconds};
 use super::run::watched;
 use super::{PyGain, flat};
-use crate::{AlphaRule, Estimate, Stream, StreamOptions, Threads, memory};
+use crate::machine::memory;
+use crate::{AlphaRule, Estimate, Stream, StreamOptions, Threads};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray2};
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use std::sync::{Mutex, TryLockError};
-use std::time::Duration;
 
 /// Every option, checked and named as in `mxne_rs.stream`.
 #[derive(FromPyObject)]
@@ -20,13 +20,13 @@ struct Settings {
     rule: String,
     alpha: f64,
     alpha_floor: f64,
-    n_reweights: usize,
+    n_reweights: i64,
     amplitude_unit: UnitGiven,
     tol: f64,
-    max_iter: usize,
+    max_iter: i64,
     deadline: Option<f64>,
     warm_start: bool,
-    n_threads: usize,
+    n_threads: i64,
 }
 
 impl Settings {
@@ -37,18 +37,22 @@ impl Settings {
             alpha: match self.rule.as_str() {
                 "absolute" => AlphaRule::Absolute(self.alpha),
                 "percent" => AlphaRule::Percent(self.alpha),
-                _ => AlphaRule::Tracked,
+                "tracked" => AlphaRule::Tracked,
+                other => {
+                    let message = format!(
+                        "alpha_mode is {other:?}; give \"percent\", \"absolute\" or \"tracked\""
+                    );
+                    return Err(PyValueError::new_err(message));
+                }
             },
             alpha_floor: self.alpha_floor,
-            n_reweights: self.n_reweights,
+            n_reweights: count("n_reweights", self.n_reweights, 1)?,
             amplitude_unit: self.amplitude_unit.own()?,
             tol: self.tol,
-            max_iter: self.max_iter,
-            deadline: self
-                .deadline
-                .map(|s| Duration::try_from_secs_f64(s).unwrap_or(Duration::MAX)),
+            max_iter: count("max_iter", self.max_iter, 1)?,
+            deadline: self.deadline.map(|s| seconds("deadline", s)).transpose()?,
             warm_start: self.warm_start,
-            threads: Threads::new(self.n_threads),
+            threads: Threads::new(count("n_threads", self.n_threads, 0)?),
         })
     }
 }

@@ -1,8 +1,8 @@
 //! What a stream hands back for a window.
 
 use crate::error::Error;
-use crate::memory;
-use crate::solution::{Certificate, Status};
+use crate::machine::memory;
+use crate::problem::solution::{Certificate, Status};
 use ndarray::ArrayView2;
 use std::time::Duration;
 

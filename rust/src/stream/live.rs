@@ -1,22 +1,22 @@
 //! The working set of a stream: it stays from window to window, with its Gram matrix.
 
 use super::look::DIRECTIONS;
-use crate::clock::{Clock, Halt};
-use crate::drive::{Room, Task, drive};
-use crate::eigen::diagonalise;
 use crate::error::Error;
-use crate::gain::Gain;
-use crate::kernels::kernels;
-use crate::memory;
-use crate::panel::Panel;
-use crate::penalty::Penalty;
-use crate::problem::is_zero;
-use crate::quadratic::gram::Gram;
-use crate::reweighting::{Surrogate, Unit};
-use crate::solution::{Certificate, Status};
-use crate::solver::Epoch;
-use crate::solver::bcd::Bcd;
-use crate::stopping::{Goal, Watch};
+use crate::machine::clock::{Clock, Halt};
+use crate::machine::eigen::diagonalise;
+use crate::machine::kernels::kernels;
+use crate::machine::memory;
+use crate::machine::panel::Panel;
+use crate::method::drive::{Room, Task, drive};
+use crate::method::gram::Gram;
+use crate::method::solver::Epoch;
+use crate::method::solver::bcd::Bcd;
+use crate::method::stopping::{Goal, Watch};
+use crate::problem::convex::is_zero;
+use crate::problem::gain::Gain;
+use crate::problem::penalty::Penalty;
+use crate::problem::solution::{Certificate, Status};
+use crate::solve::reweighting::{Surrogate, Unit};
 use std::ops::Range;
 
 /// Rows of X up to which its directions are looked for.

@@ -1,12 +1,12 @@
 //! A look at all locations: bounds, and what is exact where it matters.
 
 use super::pieces::Pieces;
-use crate::clock::{Clock, Halt};
-use crate::gain::{Gain, ScreenRoom, Which};
-use crate::kernels::kernels;
-use crate::memory;
-use crate::panel::{Lane, Panel};
-use crate::threads::Threads;
+use crate::machine::clock::{Clock, Halt};
+use crate::machine::kernels::kernels;
+use crate::machine::memory;
+use crate::machine::panel::{Lane, Panel};
+use crate::machine::threads::Threads;
+use crate::problem::gain::{Gain, ScreenRoom, Which};
 
 const WHAT: &str = "the correlations";
 

@@ -1,8 +1,8 @@
 //! What a stream is asked for.
 
 use crate::error::Error;
-use crate::reweighting::AmplitudeUnit;
-use crate::threads::Threads;
+use crate::machine::threads::Threads;
+use crate::solve::reweighting::AmplitudeUnit;
 use std::time::Duration;
 
 /// How the regularisation of a window is found.

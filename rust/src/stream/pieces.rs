@@ -1,8 +1,8 @@
 //! What looks have found out about the samples of a window, piece by piece.
 
 use crate::error::Error;
-use crate::kernels::kernels;
-use crate::memory;
+use crate::machine::kernels::kernels;
+use crate::machine::memory;
 use std::ops::Range;
 
 /// Room for pieces: two neighbours are longer than a third of the window, the first may be cut.

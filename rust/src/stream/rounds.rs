@@ -1,12 +1,12 @@
 //! The rounds of reweighting of a window.
 
 use super::Stream;
-use crate::clock::Halt;
-use crate::kernels::kernels;
-use crate::reweighting::{AmplitudeUnit, Surrogate, Unit};
-use crate::solution::Status;
-use crate::stopping::{Goal, Watch};
-use crate::units::{Units, times_power};
+use crate::machine::clock::Halt;
+use crate::machine::kernels::kernels;
+use crate::machine::units::{Units, times_power};
+use crate::method::stopping::{Goal, Watch};
+use crate::problem::solution::Status;
+use crate::solve::reweighting::{AmplitudeUnit, Surrogate, Unit};
 
 impl Stream {
     /// The unit of the amplitudes, after the first round.

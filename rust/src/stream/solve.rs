@@ -1,15 +1,15 @@
 //! How a window is solved: on the working set, with looks at all locations in between.
 
 use super::{AlphaRule, Stream};
-use crate::clock::Halt;
 use crate::error::Error;
-use crate::kernels::kernels;
-use crate::memory;
-use crate::problem::Energies;
-use crate::rounding;
-use crate::solution::{Certificate, Status};
-use crate::stopping::{Goal, Watch};
-use crate::units::times_power;
+use crate::machine::clock::Halt;
+use crate::machine::kernels::kernels;
+use crate::machine::memory;
+use crate::machine::units::times_power;
+use crate::method::stopping::{Goal, Watch};
+use crate::problem::convex::Energies;
+use crate::problem::rounding;
+use crate::problem::solution::{Certificate, Status};
 use std::time::{Duration, Instant};
 
 /// Violators that the working set takes in after a look.

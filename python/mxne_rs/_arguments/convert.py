@@ -1,0 +1,230 @@
+"""Convert arguments to float64 arrays and numbers, or raise errors that name them.
+
+Checks come in one order: type, dimensions, size, match, finite values, parameters.
+"""
+
+from __future__ import annotations
+
+import math
+import reprlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+#: Numbers that are converted in one go: signals are answered in between.
+PIECE = 1 << 21
+
+
+def as_floats(name: str, value: Any, ndim: int) -> Floats:
+    """Aligned, native, contiguous float64 array with ``ndim`` dimensions.
+
+    The caller's array is not changed.
+
+    Raises
+    ------
+    TypeError
+        Where the values are not real numbers.
+    ValueError
+        Where the dimensions are wrong or the array is empty.
+    MemoryError
+        Where there is no room for a float64 copy.
+    """
+    array = as_array(name, value)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{name} has dtype {array.dtype}; give real numbers (float64, float32 or integers)"
+        )
+    if array.ndim != ndim:
+        shapes = {1: "a vector", 2: "two dimensions"}
+        raise ValueError(f"{name} has shape {array.shape}; give {shapes[ndim]}")
+    if array.size == 0:
+        raise ValueError(f"{name} is empty: its shape is {array.shape}; give at least one number")
+    contiguous = array.flags.c_contiguous or array.flags.f_contiguous
+    native = array.dtype == np.float64 and array.dtype.isnative and array.flags.aligned
+    return np.asarray(array if native and contiguous else _converted(name, array))
+
+
+def as_array(name: str, value: Any) -> NDArray[Any]:
+    """Whatever NumPy makes of it, unless that is no array of numbers."""
+    if hasattr(value, "tocsr"):
+        raise TypeError(
+            f"{name} is a sparse {type(value).__name__}; give a dense array: {name}.toarray()"
+        )
+    # Not np.ma, imported when first named: a child forked meanwhile would wait for that for ever.
+    mask = getattr(value, "mask", None) if isinstance(value, np.ndarray) else None
+    if mask is not None and np.any(mask):
+        raise ValueError(f"{name} has masked entries; fill or drop them first")
+    try:
+        return np.asarray(value)
+    except MemoryError:
+        raise MemoryError(f"{name} does not fit into memory; give fewer numbers") from None
+    except Exception as error:
+        remedy = f"give a rectangular array of numbers ({type(error).__name__}: {error})"
+        message = f"{name} is {shown(value)}, which NumPy cannot read; {remedy}"[:500]
+        kind = ValueError if isinstance(error, ValueError) else TypeError
+        raise kind(message) from None
+
+
+def _converted(name: str, array: NDArray[Any]) -> Floats:
+    """A contiguous float64 copy, made piece by piece."""
+    order: Any = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
+    try:
+        out = np.empty(array.shape, dtype=np.float64, order=order)
+    except (MemoryError, ValueError):
+        raise MemoryError(
+            f"a float64 copy of {name}, shape {array.shape}, does not fit into memory; "
+            "use fewer locations or samples"
+        ) from None
+    axis = int(order == "F" and array.ndim > 1)
+    step = max(1, PIECE * array.shape[axis] // array.size)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for first in range(0, array.shape[axis], step):
+            piece = (slice(None),) * axis + (slice(first, first + step),)
+            out[piece] = array[piece]
+    return out
+
+
+def require_finite(name: str, array: Floats) -> None:
+    """Refuse NaN and infinities, naming the first."""
+    # A finite sum means finite values; only where it is not is the array read again.
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspicious = not math.isfinite(float(np.sum(array)))
+    if not suspicious:
+        return
+    # Looked at once: another thread may write to the array meanwhile.
+    for first in np.argwhere(~np.isfinite(array))[:1].tolist():
+        place = ", ".join(map(str, first))
+        raise ValueError(f"{name} holds {array[tuple(first)]} at [{place}]; remove it first")
+
+
+def as_matrix(name: str, value: Any) -> Floats:
+    """Two-dimensional finite float64 array."""
+    array = as_floats(name, value, 2)
+    require_finite(name, array)
+    return array
+
+
+def as_weights(value: Any, n_locations: int) -> Floats | None:
+    """One weight per location; None stays None."""
+    if value is None:
+        return None
+    weights = as_floats("weights", value, 1)
+    if weights.shape[0] != n_locations:
+        raise ValueError(
+            f"weights has {weights.shape[0]} entries, but gain has {n_locations} locations; "
+            "give one for each"
+        )
+    return np.ascontiguousarray(weights)
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is one real number: Python's, NumPy's or an array without dimensions."""
+    if isinstance(value, np.ndarray):
+        return value.ndim == 0 and value.dtype.kind in "fiu"
+    if isinstance(value, (bool, np.bool_, np.complexfloating, np.timedelta64)):
+        return False
+    return isinstance(value, (int, float, np.number))
+
+
+def number(name: str, value: Any, remedy: str = "give a number") -> float:
+    """A real number of any size: infinite where it is beyond doubles."""
+    if not is_number(value):
+        raise TypeError(f"{name} is {shown(value)}, not a real number; {remedy}")
+    try:
+        with np.errstate(over="ignore"):
+            return float(value)
+    except OverflowError:
+        return math.copysign(math.inf, value)
+
+
+def number_or_name(name: str, value: Any) -> float | str:
+    """A real number, or a name as it is."""
+    return value if isinstance(value, str) else number(name, value, "give a number or a name")
+
+
+def name_of(name: str, value: Any) -> str:
+    """A string as it is."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {shown(value)}, not a name; give a string")
+    return value
+
+
+def integer(name: str, value: Any, remedy: str = "give an integer") -> int:
+    """An integer, at most some 10^18 on both sides."""
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        value = value[()]
+    odd = isinstance(value, (bool, np.bool_, np.timedelta64))
+    if odd or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} is {shown(value)}, not an integer; {remedy}")
+    return max(min(int(value), 2**62), -(2**62))
+
+
+def as_number(name: str, value: Any, remedy: str, *, zero: bool = False) -> float:
+    """A finite positive number (or zero where allowed)."""
+    found = number(name, value, remedy)
+    if not math.isfinite(found) or found < 0 or (found == 0 and not zero):
+        raise ValueError(f"{name} is {shown(value)}; {remedy}")
+    return found
+
+
+def as_numbers(name: str, value: Any, count: int, counted: str, remedy: str) -> Floats:
+    """As many positive numbers as are ``counted``, or one for all of them."""
+    if is_number(value) or isinstance(value, (str, bytes)):
+        return np.full(count, as_number(name, value, remedy))
+    values = as_floats(name, value, 1)
+    if values.size != count:
+        raise ValueError(f"{name} has {values.size} entries, but {counted}; give one for each")
+    for one in values.tolist():
+        as_number(name, one, remedy)
+    return values
+
+
+def as_count(name: str, value: Any, least: int) -> int:
+    """An integer that is at least ``least``."""
+    remedy = f"give an integer of at least {least}"
+    found = integer(name, value, remedy)
+    if found < least:
+        raise ValueError(f"{name} is {shown(value)}; {remedy}")
+    return found
+
+
+def as_flag(name: str, value: Any) -> bool:
+    """True or False."""
+    if isinstance(value, (bool, np.bool_)) or (isinstance(value, int) and value in (0, 1)):
+        return bool(value)
+    raise TypeError(f"{name} is {shown(value)}; give True or False")
+
+
+def as_choice(name: str, value: Any, choices: Sequence[str]) -> str:
+    """One of some names."""
+    remedy = f"give one of {', '.join(choices)}"
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {shown(value)}, not a name; {remedy}")
+    if value not in choices:
+        raise ValueError(f"{name} is {shown(value)}; {remedy}")
+    return value
+
+
+def one_line(text: object) -> str:
+    """A user's words on one line, with what cannot be printed as escapes: ``\\x1b``.
+
+    Examples
+    --------
+    >>> from mxne_rs._arguments.convert import one_line
+    >>> one_line("left\\nright\\t\\x1b[2J"), one_line("Ton é")
+    ('left right \\\\x1b[2J', 'Ton é')
+    """
+    words = " ".join(str(text).split())
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
+
+
+def shown(value: Any) -> str:
+    """A value as an error message quotes it: short, whatever it is."""
+    try:
+        return " ".join(reprlib.repr(value).split())[:200]
+    except Exception:
+        return f"a {type(value).__name__}"

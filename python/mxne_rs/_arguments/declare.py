@@ -1,0 +1,137 @@
+"""Declare options once: signatures, defaults and docstrings of all functions come from a table.
+
+A table is a `TypedDict` whose fields are ``Annotated[type, Option(...)]``. A function that takes
+``**options: Unpack[Table]`` and is decorated with ``takes(Table)`` gets a signature with every
+option, an error for names that are none, and the text of each in its docstring.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar, get_type_hints
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+#: The default of what has to be given.
+REQUIRED = inspect.Parameter.empty
+#: The section of a numpydoc docstring that is filled in, up to the next one.
+SECTION = re.compile(r"(Parameters\n-{10}\n)(.*?)(?=\n\S[^\n]*\n---|\Z)", re.DOTALL)
+
+
+class Option(NamedTuple):
+    """What is known of an option beside its name and type."""
+
+    default: Any
+    #: What it does, as the docstrings say it.
+    text: str
+    #: Its type in docstrings, where that says more than the annotation.
+    kind: str = ""
+    #: ``check(name, value)`` returns the value in the type that the solver takes, or raises.
+    check: Callable[[str, Any], Any] | None = None
+    #: Its annotation, which `options_of` reads from the table.
+    annotation: Any = REQUIRED
+
+
+def options_of(table: type) -> dict[str, Option]:
+    """Return the options of a table by name, each with the kind that docstrings show."""
+    found = {}
+    for name, hint in get_type_hints(table, include_extras=True).items():
+        option = hint.__metadata__[0]
+        annotation = getattr(hint.__origin__, "__name__", "") or str(hint.__origin__)
+        kind = option.kind or annotation.replace(" | ", " or ")
+        found[name] = option._replace(kind=kind, annotation=annotation)
+    return found
+
+
+def takes(table: type, *described: type, **defaults: Any) -> Callable[[F], F]:
+    """Decorate a function with the options of a table, some with defaults of its own.
+
+    The tables ``described`` hold texts for parameters that the function itself declares.
+    """
+    options = options_of(table)
+    known = {name: one.default for name, one in options.items()} | defaults
+    texts = {name: one for each in described for name, one in options_of(each).items()}
+    texts |= {name: one._replace(default=known[name]) for name, one in options.items()}
+
+    def decorate(function: F) -> F:
+        signature = inspect.signature(function)
+        own = [one for one in signature.parameters.values() if one.kind is not one.VAR_KEYWORD]
+        given = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=default,
+                annotation=options[name].annotation,
+            )
+            for name, default in known.items()
+        ]
+        names = {one.name for one in own} | known.keys()
+
+        @functools.wraps(function)
+        def verb(*args: Any, **keywords: Any) -> Any:
+            for name in keywords:
+                if name not in names:
+                    raise TypeError(
+                        f"{function.__name__}() got an unexpected keyword argument {name!r}"
+                    )
+            return function(*args, **{**known, **keywords})
+
+        described = {
+            one.name: text and text._replace(default=one.default)
+            for one in (*own, *given)
+            for text in [texts.get(one.name)]
+        }
+        verb.__signature__ = signature.replace(parameters=[*own, *given])  # type: ignore[attr-defined]
+        verb.__doc__ = with_parameters(function.__doc__, described)
+        return verb  # type: ignore[return-value]
+
+    return decorate
+
+
+def documents(*tables: type) -> Callable[[F], F]:
+    """Decorate a class or function that declares its parameters with the texts of tables."""
+    texts = {name: one for table in tables for name, one in options_of(table).items()}
+
+    def decorate(target: F) -> F:
+        described = {}
+        for name, one in inspect.signature(target).parameters.items():
+            text = texts.get(name)
+            described[name] = text and text._replace(default=one.default)
+        target.__doc__ = with_parameters(target.__doc__, described)
+        return target
+
+    return decorate
+
+
+def with_parameters(doc: str | None, described: Mapping[str, Option | None]) -> str:
+    """Return a docstring whose Parameters section has an entry for each name, in this order.
+
+    What the section already says of a name stays.
+    """
+    doc = inspect.cleandoc(doc or "")
+    match = SECTION.search(doc)
+    if match is None:
+        return doc
+    said: dict[str, str] = {}
+    for entry in re.split(r"\n(?=\S)", match.group(2).strip("\n")):
+        for name in entry.split("\n")[0].split(" : ")[0].split(", "):
+            said.setdefault(name.lstrip("*"), entry)
+    entries: list[str] = []
+    for name, option in described.items():
+        entry = said.get(name) or (option and _entry(name, option))
+        if entry and entry not in entries:
+            entries.append(entry)
+    entries += [entry for entry in said.values() if entry and entry not in entries]
+    section = "\n".join(entries)
+    return doc[: match.start(2)] + section + "\n" + doc[match.end(2) :]
+
+
+def _entry(name: str, option: Option) -> str:
+    default = "" if option.default is REQUIRED else f", default {option.default!r}"
+    lines = inspect.cleandoc(option.text).split("\n")
+    return "\n".join(
+        [f"{name} : {option.kind}{default}", *(f"    {one}".rstrip() for one in lines)]
+    )

@@ -1,0 +1,33 @@
+"""Name the extra that has to be installed where an import fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+
+@contextmanager
+def needs(what: str, library: str, extra: str) -> Iterator[None]:
+    """Turn the failure of an import into an error that names the extra.
+
+    Examples
+    --------
+    >>> from mxne_rs._arguments.extras import needs
+    >>> with needs("the picture", "matplotlib", "mne"):
+    ...     import nowhere
+    Traceback (most recent call last):
+    ImportError: the picture needs matplotlib: pip install 'mxne-rs[mne]'
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise ImportError(f"{what} needs {library}: pip install 'mxne-rs[{extra}]'") from error
+
+
+def import_mne(what: str = "mixed_norm") -> Any:
+    """Return MNE-Python, or raise the error that names the extra."""
+    with needs(what, "MNE-Python", "mne"):
+        import mne
+        import mne.inverse_sparse
+    return mne

@@ -1,0 +1,19 @@
+"""Warn with the caller's line."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import warnings
+from pathlib import Path
+
+#: Frames of these files are the package's own: a warning names the line outside that called it.
+OWN = (str(Path(__file__).parents[1]), contextlib.__file__)
+
+
+def warn(message: str, category: type[Warning] = RuntimeWarning) -> None:
+    """Warn with the line outside of the package that called it."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(OWN):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)

@@ -1,0 +1,330 @@
+"""Every option of `mixed_norm` and its kin: MNE's names, with type, default and sentence."""
+
+from typing import Annotated, Any, TypedDict
+
+from .._arguments.declare import REQUIRED, Option
+
+
+class Seed(int):
+    """A default seed, told by its identity from the same number given."""
+
+
+#: What `rng` is where it is not given: then `random_state` may be.
+SEED = Seed(0)
+
+
+class MneInputs(TypedDict):
+    """What is solved, as MNE holds it."""
+
+    evoked: Annotated[
+        Any,
+        Option(
+            REQUIRED,
+            """
+            The data. Several (a list or tuple) are solved as one problem: they share their
+            sources, not their time courses. Epochs are averaged (`mixed_norm_epochs` solves
+            each), of Raw all samples are used (`mixed_norm_raw` takes a range).
+            """,
+            "mne.Evoked, list of mne.Evoked, mne.Epochs or mne.io.Raw",
+        ),
+    ]
+    forward: Annotated[Any, Option(REQUIRED, "The forward solution.", "mne.Forward")]
+    noise_cov: Annotated[
+        Any,
+        Option(
+            REQUIRED,
+            "The noise covariance of a single trial, for the whitener.",
+            "mne.Covariance",
+        ),
+    ]
+    alpha: Annotated[
+        float | str,
+        Option(
+            "sure",
+            """
+            Regularisation in percent of the smallest value that leaves no source, from 1 to below
+            100 (see `allow_small_alpha`); 'sure' chooses it by Stein's unbiased risk estimate (see
+            `solve_sure`).
+            """,
+            "float or 'sure'",
+        ),
+    ]
+    percents: Annotated[
+        Any,
+        Option(
+            None,
+            """
+            Alphas in percent of the smallest value that leaves no source. None is 15 from 100 to
+            10, evenly spaced in their logarithm.
+            """,
+            "array_like, shape (n_alphas,) or None",
+        ),
+    ]
+
+
+class WeightingOptions(TypedDict, total=False):
+    """How the forward solution is weighted."""
+
+    loose: Annotated[
+        float | str | dict[str, float],
+        Option(
+            "auto",
+            """
+            Weight of the tangential orientations, 0 (fixed orientation) to 1 (free), by source
+            space type where a dict. 'auto' is 0.2 for surface source spaces, else 1.
+            """,
+            "float, dict or 'auto'",
+        ),
+    ]
+    depth: Annotated[
+        float | dict[str, Any] | None,
+        Option(
+            0.8,
+            "Depth weighting: an exponent, or the options that MNE takes. None or 0 is none.",
+            "float, dict or None",
+        ),
+    ]
+    rank: Annotated[
+        Any,
+        Option(
+            None,
+            """
+            Rank of the noise covariance, as in `mne.compute_rank`. In a dictionary "meg" is the
+            rank of magnetometers and gradiometers together, where both are used.
+            """,
+            "None, 'info', 'full' or dict",
+        ),
+    ]
+
+
+class ModelOptions(WeightingOptions, total=False):
+    """How the forward solution is weighted, and which locations are better known."""
+
+    weights: Annotated[
+        Any,
+        Option(
+            None,
+            """
+            Bigger is less penalised (unlike the array functions of this package, as in MNE): a
+            location with half the weight has to explain twice as much. Of a source estimate on the
+            locations of `forward`, such as dSPM, the largest magnitude over time. Not negative.
+            """,
+            "None, array of shape (n_locations,), or mne.SourceEstimate",
+        ),
+    ]
+    weights_min: Annotated[
+        float, Option(0.0, "Locations whose weight is not above it are left out.")
+    ]
+
+
+class OrientationOptions(TypedDict, total=False):
+    """What is told of the orientations."""
+
+    pick_ori: Annotated[
+        str | None,
+        Option(
+            None,
+            """
+            None returns the norm over the orientations of a source, 'vector' all three of them.
+            Fixed orientation returns signed amplitudes and allows None only.
+            """,
+            "None or 'vector'",
+        ),
+    ]
+
+
+class SolverOptions(TypedDict, total=False):
+    """How mixed_norm solves: MNE's names and defaults, and those that are new."""
+
+    maxit: Annotated[
+        int,
+        Option(
+            3000,
+            """
+            Epochs for each convex problem; irMxNE shares the budget, ``maxit * n_mxne_iter`` in
+            all.
+            """,
+        ),
+    ]
+    tol: Annotated[
+        float,
+        Option(
+            1e-4,
+            """
+            Relative duality gap to reach, in units of half the squared norm of the whitened data
+            (half of what MNE allows for the same number).
+            """,
+        ),
+    ]
+    active_set_size: Annotated[
+        int | None,
+        Option(10, "By how many locations the working set grows; None is no working set."),
+    ]
+    debias: Annotated[
+        bool,
+        Option(
+            True,
+            """
+            Undo the shrinkage of the amplitudes: one factor of at least 1 per source (see
+            `mxne_rs.debias`).
+            """,
+        ),
+    ]
+    time_pca: Annotated[
+        bool | int,
+        Option(
+            True,
+            """
+            An integer keeps that many temporal components of the whitened data, an approximation.
+            True and False are the same here: the solver reduces time exactly by itself.
+            """,
+        ),
+    ]
+    solver: Annotated[
+        str,
+        Option(
+            "auto",
+            """
+            Block coordinate descent ('auto', 'bcd'; 'cd' is its case of fixed orientation) or
+            FISTA.
+            """,
+            "{'auto', 'bcd', 'cd', 'fista'}",
+        ),
+    ]
+    n_mxne_iter: Annotated[
+        int,
+        Option(1, "Convex problems at most: 1 is MxNE, more is irMxNE; nearly all settle in 100."),
+    ]
+    dgap_freq: Annotated[
+        float,
+        Option(
+            10,
+            """
+            Checked, but without effect on the answer: the solver looks at the gap every five
+            epochs, which costs it little.
+            """,
+        ),
+    ]
+    sure_alpha_grid: Annotated[
+        Any,
+        Option(
+            "auto",
+            """
+            Percentages, above 0 and at most 100, that SURE chooses from. 'auto' is 15 values from
+            100 to 10, evenly spaced in their logarithm.
+            """,
+            "array_like or 'auto'",
+        ),
+    ]
+    rng: Annotated[
+        Any,
+        Option(
+            SEED,
+            """
+            Where SURE draws its random directions from; an integer seeds
+            `numpy.random.default_rng`, None draws others in each call (MNE's default).
+            """,
+            "None, int, numpy.random.Generator or numpy.random.RandomState",
+        ),
+    ]
+    random_state: Annotated[
+        Any,
+        Option(
+            None,
+            """
+            The same, but an integer seeds NumPy's legacy stream. Give one of the two.
+            """,
+            "None, int or numpy.random.RandomState",
+        ),
+    ]
+    surrogate: Annotated[
+        str, Option("sqrt", "Penalty of irMxNE (see `solve_irmxne`).", "{'sqrt', 'log'}")
+    ]
+    amplitude_unit: Annotated[
+        float | str,
+        Option(
+            "mne",
+            """
+            Unit of irMxNE's amplitudes (see `solve_irmxne`). With MNE's, the answer depends on
+            the scale of `noise_cov` and on how many evokeds and samples are solved together; with
+            'relative' it does not. A number is that of sources on the whitened and depth-weighted
+            gain, not of Am.
+            """,
+            "float or {'mne', 'gain', 'relative', 'largest'}",
+        ),
+    ]
+    n_threads: Annotated[
+        int, Option(0, "Threads of the solver; 0 means all cores, or RAYON_NUM_THREADS.")
+    ]
+    time_limit: Annotated[
+        float | None,
+        Option(
+            None,
+            """
+            Seconds the solver may take. A solve that runs out of it warns, and returns the best
+            there is. It holds for each group of epochs that is solved side by side (with SURE for
+            each epoch), and for the whole of a path.
+            """,
+        ),
+    ]
+    sure_sigma: Annotated[
+        float | str | None,
+        Option(
+            None,
+            """
+            Standard deviation of the noise in the whitened data that SURE assumes. None is the
+            root mean square of the whitened data themselves (of each evoked): what no few sources
+            explain counts as noise. 'nave' is that of white noise, ``nave ** -0.5``; MNE assumes
+            1.
+            """,
+            "float, 'nave' or None",
+        ),
+    ]
+    sure_directions: Annotated[int, Option(1, "Random directions that SURE averages over.")]
+    allow_small_alpha: Annotated[
+        bool,
+        Option(
+            False,
+            """
+            Allow `alpha` below 1 %, which is refused otherwise: 0.5 is half a percent, solved for
+            minutes, where half of the largest value may be meant. Likewise a `sure_alpha_grid` of
+            which no value is above 1.
+            """,
+        ),
+    ]
+
+
+class LogOptions(TypedDict, total=False):
+    """What is told while it runs."""
+
+    verbose: Annotated[
+        bool | str | int | None,
+        Option(None, "MNE's log level; True also shows the progress of the solver."),
+    ]
+
+
+class ReturnOptions(TypedDict, total=False):
+    """What is returned beside or instead of estimates."""
+
+    return_residual: Annotated[
+        bool, Option(False, "Also return the data not explained by the sources.")
+    ]
+    return_as_dipoles: Annotated[bool, Option(False, "Return the sources as lists of dipoles.")]
+    return_solution: Annotated[
+        bool,
+        Option(
+            False,
+            """
+            Also return the `Solution`: duality gap, status, alpha (in percent), history, and for
+            `alpha` 'sure' the curve (`Solution.sure`).
+            """,
+        ),
+    ]
+
+
+class LocalizeOptions(ModelOptions, OrientationOptions, SolverOptions, LogOptions, total=False):
+    """Options of `localize` and its kin."""
+
+
+class EpochsOptions(LocalizeOptions, ReturnOptions, total=False):
+    """Options of `mixed_norm_epochs` and `mixed_norm_raw`."""

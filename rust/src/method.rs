@@ -1,0 +1,16 @@
+//! How a convex problem is solved: epochs of a solver, one loop over them, nested working sets.
+
+/// `Stopping`: when to stop, and the watch that keeps it during a run.
+pub(crate) mod stopping;
+/// `Quadratic`: the smooth part as an epoch sees it.
+pub(crate) mod quadratic;
+/// The quadratic of a whole gain.
+pub(crate) mod sensors;
+/// The quadratic of a working set.
+pub(crate) mod gram;
+/// One epoch: block coordinate descent or FISTA, with extrapolation.
+pub(crate) mod solver;
+/// The one loop over epochs.
+pub(crate) mod drive;
+/// Nested working sets, grown until the certificate on all locations holds.
+pub(crate) mod working_set;

@@ -1,0 +1,261 @@
+//! The quadratic of a working set: H = G'G + ridge and the correlations kept up to date; no sensor is touched.
+
+mod storage;
+
+use crate::error::Error;
+use crate::machine::clock::{Clock, Halt};
+use crate::machine::kernels::{MANY, kernels};
+use crate::machine::memory;
+use crate::machine::panel::{Lane, Panel};
+use crate::method::quadratic::Quadratic;
+use crate::problem::convex::{Energies, is_zero};
+use crate::problem::curvature::Curvature;
+use crate::problem::gain::Gain;
+use std::ops::Range;
+
+/// Correlations of more lanes than this do not stay in a core's cache from one block to the next: they are updated for
+/// several blocks at a time.
+const LARGE: usize = 8192;
+
+/// What the memory is for.
+const WHAT: &str = "the working set";
+
+/// A block update costs `n_sources * n_orient * n_times` here, whatever the number of sensors.
+pub(crate) struct Gram {
+    n_orient: usize,
+    n_sensors: usize,
+    ridge: f64,
+    /// |M|^2
+    data_energy: f64,
+    /// a row per column of the gain
+    columns: Vec<f64>,
+    /// G'G + ridge, a row every `stride` numbers
+    hessian: Vec<f64>,
+    stride: usize,
+    /// G'M
+    linear: Panel,
+    /// G'M - (G'G + ridge) X
+    correlations: Panel,
+    curvature: Curvature,
+    late: Late,
+    /// lanes of `correlations` from which updates are put off
+    large: usize,
+}
+
+/// Moves in a window of neighbouring locations that the correlations outside of the window have not seen yet.
+#[derive(Default)]
+struct Late {
+    window: usize,
+    moved: Vec<usize>,
+    /// by how much, a block of rows each
+    deltas: Vec<Lane>,
+    /// their rows of H, as far as they are needed
+    rows: Vec<f64>,
+}
+
+impl Late {
+    /// Makes room for `rows` rows and a window full of blocks of `size` lanes.
+    fn reserve(&mut self, rows: usize, size: usize) -> Result<(), Error> {
+        self.moved = memory::room(WHAT, MANY)?;
+        self.deltas = memory::room(WHAT, MANY * size)?;
+        self.rows = memory::room(WHAT, MANY * rows)?;
+        Ok(())
+    }
+}
+
+impl Gram {
+    pub fn empty(gain: &Gain, data: &Panel, ridge: f64) -> Result<Self, Error> {
+        Ok(Gram {
+            n_orient: gain.n_orient(),
+            n_sensors: gain.n_sensors(),
+            ridge,
+            data_energy: kernels().energy(data.lanes()),
+            columns: Vec::new(),
+            hessian: Vec::new(),
+            stride: 0,
+            linear: Panel::zeros(0, data.n_times)?,
+            correlations: Panel::zeros(0, data.n_times)?,
+            curvature: Curvature::default(),
+            late: Late::default(),
+            large: LARGE,
+        })
+    }
+
+    fn window_rows(&self) -> Range<usize> {
+        let (o, size) = (self.n_orient, self.window());
+        let first = self.late.window * size * o;
+        first..(first + size * o).min(self.linear.rows)
+    }
+
+    fn is_large(&self) -> bool {
+        self.correlations.lanes().len() > self.large
+    }
+
+    /// Locations that make a window.
+    fn window(&self) -> usize {
+        (MANY / self.n_orient).max(1)
+    }
+
+    /// Subtracts what is late from the rows given, and forgets it.
+    fn subtract_late(&mut self, before: Range<usize>, after: Range<usize>) {
+        let (moved, deltas) =
+            (std::mem::take(&mut self.late.moved), std::mem::take(&mut self.late.deltas));
+        self.subtract(before, &moved, &deltas);
+        self.subtract(after, &moved, &deltas);
+        (self.late.moved, self.late.deltas) = (moved, deltas);
+        self.late.moved.clear();
+        self.late.deltas.clear();
+    }
+
+    /// `correlations -= H_moved' deltas` on the rows given.
+    fn subtract(&mut self, rows: Range<usize>, moved: &[usize], deltas: &[Lane]) {
+        let (o, stride, width) = (self.n_orient, self.stride, self.linear.width);
+        let target = &mut self.correlations.lanes_mut()[rows.start * width..rows.end * width];
+        if let (1, &[s]) = (o, moved) {
+            let row = &self.hessian[s * stride..];
+            kernels().subtract_outer(target, &row[rows.start..rows.end], deltas, width);
+            return;
+        }
+        self.late.rows.clear();
+        for i in moved.iter().flat_map(|s| s * o..(s + 1) * o) {
+            let row = &self.hessian[i * stride..];
+            self.late.rows.extend_from_slice(&row[rows.start..rows.end]);
+        }
+        kernels().subtract_outer(target, &self.late.rows, deltas, width);
+    }
+}
+
+impl Quadratic for Gram {
+    fn n_orient(&self) -> usize {
+        self.n_orient
+    }
+
+    fn curvature(&self) -> &Curvature {
+        &self.curvature
+    }
+
+    fn ridge(&self) -> f64 {
+        self.ridge
+    }
+
+    fn work(&self) -> usize {
+        8 * self.n_orient * self.correlations.lanes().len()
+    }
+
+    fn load(&mut self, x: &Panel, clock: &Clock) -> Result<(), Halt> {
+        let (o, p) = (self.n_orient, self.linear.rows);
+        self.late.moved.clear();
+        self.late.deltas.clear();
+        self.correlations.lanes_mut().copy_from_slice(self.linear.lanes());
+        let alive = (0..x.rows / o).filter(|&s| !is_zero(x.block(s, o)));
+        if self.is_large() {
+            let window = self.window();
+            for s in alive {
+                self.late.moved.push(s);
+                self.late.deltas.extend_from_slice(x.block(s, o));
+                if self.late.moved.len() == window {
+                    clock.spend(window * self.work())?;
+                    self.subtract_late(0..p, 0..0);
+                }
+            }
+            self.subtract_late(0..p, 0..0);
+        } else {
+            for s in alive {
+                clock.spend(self.work())?;
+                self.subtract(0..p, &[s], x.block(s, o));
+            }
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, s: usize, delta: &[Lane]) {
+        if !self.is_large() {
+            self.subtract(0..self.linear.rows, &[s], delta);
+            return;
+        }
+        let window = s / self.window();
+        if window != self.late.window {
+            self.settle();
+            self.late.window = window;
+        }
+        self.subtract(self.window_rows(), &[s], delta);
+        self.late.moved.push(s);
+        self.late.deltas.extend_from_slice(delta);
+    }
+
+    /// What moved in the window reaches the correlations before and after it.
+    fn settle(&mut self) {
+        if self.late.moved.is_empty() {
+            return;
+        }
+        let inside = self.window_rows();
+        self.subtract_late(0..inside.start, inside.end..self.linear.rows);
+    }
+
+    fn correlation(&mut self, s: usize, _block: &[Lane], out: &mut [Lane]) {
+        if s / self.window() != self.late.window {
+            self.settle();
+        }
+        out.copy_from_slice(self.correlations.block(s, self.n_orient));
+    }
+
+    fn correlations(&self, _x: &Panel, out: &mut Panel, _clock: &Clock) -> Result<(), Halt> {
+        out.lanes_mut().copy_from_slice(self.correlations.lanes());
+        Ok(())
+    }
+
+    /// `|R|^2 + ridge |X|^2 = |M|^2 - <X, G'M + C>`, `<R, M> = |M|^2 - <X, G'M>`.
+    fn energies(&self, x: &Panel) -> Energies {
+        let against_data = self.data_energy - kernels().dot(x.lanes(), self.linear.lanes());
+        let residual = against_data - kernels().dot(x.lanes(), self.correlations.lanes());
+        Energies { residual: residual.max(0.0), against_data }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ndarray::Array2;
+
+    /// Putting updates off changes nothing but the rounding.
+    #[test]
+    fn late_updates_are_the_same() -> Result<(), Halt> {
+        let clock = Clock::endless();
+        for (n_orient, n_locations) in [(1, 40), (3, 11), (5, 7)] {
+            let wave = |i: usize, j: usize| ((i * 31 + j * 17) as f64).sin();
+            let gain = Array2::from_shape_fn((9, n_locations * n_orient), |(i, j)| wave(i, j));
+            let gain = Gain::new(gain.view(), n_orient)?;
+            let data =
+                Panel::from_array(Array2::from_shape_fn((9, 20), |(i, j)| wave(j, i)).view())?;
+            let all: Vec<usize> = (0..n_locations).collect();
+            let (mut now, mut late) =
+                (Gram::empty(&gain, &data, 0.3)?, Gram::empty(&gain, &data, 0.3)?);
+            late.large = 0;
+            let x = Array2::from_shape_fn((n_locations * n_orient, 20), |(i, j)| {
+                if i / n_orient % 3 == 1 { 0.0 } else { wave(i + j, j) }
+            });
+            let x = Panel::from_array(x.view())?;
+            let mut out = (
+                vec![Lane([0.0; 8]); n_orient * x.width],
+                vec![Lane([0.0; 8]); n_orient * x.width],
+            );
+            for gram in [&mut now, &mut late] {
+                gram.extend(&gain, &all, &data, &clock)?;
+                gram.load(&x, &clock)?;
+            }
+            for s in [0, 1, 2, 6, 3, 1, n_locations - 1, 0] {
+                now.advance(s, x.block((s + 2) % n_locations, n_orient));
+                late.advance(s, x.block((s + 2) % n_locations, n_orient));
+                now.correlation((s + 1) % n_locations, &[], &mut out.0);
+                late.correlation((s + 1) % n_locations, &[], &mut out.1);
+                let close =
+                    |(a, b): (&Lane, &Lane)| (0..8).all(|i| (a.0[i] - b.0[i]).abs() < 1e-11);
+                assert!(out.0.iter().zip(&out.1).all(close));
+            }
+            late.settle();
+            let pairs = now.correlations.values().iter().zip(late.correlations.values());
+            assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-11));
+        }
+        Ok(())
+    }
+}

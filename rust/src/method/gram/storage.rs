@@ -1,0 +1,124 @@
+//! A working set that changes: locations come and go in place, and data are renewed.
+
+use super::{Gram, WHAT};
+use crate::machine::clock::{Clock, Halt};
+use crate::machine::kernels::kernels;
+use crate::machine::memory;
+use crate::machine::panel::Panel;
+use crate::problem::gain::Gain;
+
+impl Gram {
+    /// Adds locations of the gain: only the new rows and columns of H are computed. On a halt it is spoilt.
+    pub fn extend(
+        &mut self,
+        gain: &Gain,
+        locations: &[usize],
+        data: &Panel,
+        clock: &Clock,
+    ) -> Result<(), Halt> {
+        let (n, o) = (self.n_sensors, self.n_orient);
+        let old = self.linear.rows;
+        let all = old + locations.len() * o;
+        for &s in locations {
+            memory::append(WHAT, &mut self.columns, gain.block(s))?;
+        }
+        self.make_room(all, clock)?;
+        let stride = self.stride;
+        for i in old..all {
+            clock.spend(i * n)?;
+            for j in 0..=i {
+                let column = |i: usize| &self.columns[i * n..(i + 1) * n];
+                let entry = kernels().dot_slices(column(i), column(j));
+                self.hessian[i * stride + j] = entry;
+                self.hessian[j * stride + i] = entry;
+            }
+            self.hessian[i * stride + i] += self.ridge;
+        }
+        self.linear.resize(all)?;
+        self.correlations.reset(all)?;
+        self.correlate_from(old, data, clock)?;
+        self.curvature.append(gain.curvature(), locations)?;
+        Ok(())
+    }
+
+    /// The largest `|G_s'M|`.
+    pub fn largest_linear(&self) -> f64 {
+        let blocks = self.linear.lanes().chunks(self.n_orient * self.linear.width);
+        blocks.map(|block| kernels().norm(block)).fold(0.0, f64::max)
+    }
+
+    /// `|C_s|` at the state.
+    pub fn correlation_norm(&self, s: usize) -> f64 {
+        kernels().norm(self.correlations.block(s, self.n_orient))
+    }
+
+    /// Makes room for so many locations.
+    pub fn reserve(&mut self, n_locations: usize) -> Result<(), Halt> {
+        let rows = n_locations * self.n_orient;
+        self.make_room(rows, &Clock::endless())?;
+        memory::resize(WHAT, &mut self.columns, rows * self.n_sensors)?;
+        self.columns.clear();
+        self.curvature.reserve(n_locations, self.n_orient)?;
+        self.late.reserve(rows, self.n_orient * self.linear.width)?;
+        for panel in [&mut self.linear, &mut self.correlations] {
+            panel.resize(rows)?;
+            panel.reset(0)?;
+        }
+        Ok(())
+    }
+
+    /// Makes H hold so many rows and columns; where it has to grow, it grows by half.
+    fn make_room(&mut self, rows: usize, clock: &Clock) -> Result<(), Halt> {
+        if rows > self.stride {
+            let (old, stride) = (self.stride, rows.max(self.stride + self.stride / 2));
+            let mut hessian: Vec<f64> = memory::zeros(WHAT, stride.saturating_mul(stride))?;
+            for (to, from) in hessian.chunks_mut(stride).zip(self.hessian.chunks(old.max(1))) {
+                clock.spend(old)?;
+                to[..old].copy_from_slice(from);
+            }
+            (self.hessian, self.stride) = (hessian, stride);
+        }
+        Ok(())
+    }
+
+    /// Keeps the locations at some of its places, rising.
+    pub fn retain(&mut self, kept: &[usize], clock: &Clock) -> Result<(), Halt> {
+        let (n, o, width) = (self.n_sensors, self.n_orient, self.linear.width);
+        for (to, &from) in kept.iter().enumerate() {
+            clock.spend(o * (n + 8 * width + kept.len() * o))?;
+            self.columns.copy_within(from * o * n..(from + 1) * o * n, to * o * n);
+            let lanes = from * o * width..(from + 1) * o * width;
+            self.linear.lanes_mut().copy_within(lanes, to * o * width);
+            for i in 0..o {
+                let (row, target) = ((from * o + i) * self.stride, (to * o + i) * self.stride);
+                for (column, &s) in kept.iter().enumerate() {
+                    let block = row + s * o..row + (s + 1) * o;
+                    self.hessian.copy_within(block, target + column * o);
+                }
+            }
+        }
+        self.columns.truncate(kept.len() * o * n);
+        self.linear.resize(kept.len() * o)?;
+        self.correlations.resize(kept.len() * o)?;
+        self.curvature.retain(kept);
+        self.late.window = 0;
+        Ok(())
+    }
+
+    /// Takes other data of as many samples.
+    pub fn renew(&mut self, data: &Panel, clock: &Clock) -> Result<(), Halt> {
+        self.data_energy = kernels().energy(data.lanes());
+        self.correlate_from(0, data, clock)
+    }
+
+    /// G'M from a row on.
+    fn correlate_from(&mut self, row: usize, data: &Panel, clock: &Clock) -> Result<(), Halt> {
+        let (n, o, width) = (self.n_sensors, self.n_orient, self.linear.width);
+        let blocks = self.linear.lanes_mut()[row * width..].chunks_mut(o * width);
+        for (out, columns) in blocks.zip(self.columns[row * n..].chunks(o * n)) {
+            clock.spend(o * 8 * data.lanes().len())?;
+            kernels().correlate(out, columns, data.lanes(), width);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! One epoch of block coordinate descent: each block is minimised exactly in turn.
+
+use super::Epoch;
+use super::anderson::Anderson;
+use crate::error::Error;
+use crate::machine::clock::{Clock, Halt};
+use crate::machine::panel::{Lane, Panel};
+use crate::method::quadratic::Quadratic;
+use crate::problem::convex::is_zero;
+use crate::problem::penalty::{BlockMinimiser, Penalty};
+
+/// The memory of block coordinate descent.
+#[derive(Default)]
+pub(crate) struct Bcd {
+    blocks: Option<Blocks>,
+    anderson: Anderson,
+}
+
+impl Bcd {
+    /// Makes room for sources of so many rows.
+    pub fn reserve(&mut self, rows: usize, n_times: usize) -> Result<(), Error> {
+        self.anderson.reserve(rows, n_times)
+    }
+
+    /// Another problem begins.
+    pub fn restart(&mut self) {
+        self.anderson.forget();
+    }
+}
+
+struct Blocks {
+    minimiser: BlockMinimiser,
+    /// B, then the new block, then how it moved
+    block: Vec<Lane>,
+}
+
+impl Epoch for Bcd {
+    fn epoch(
+        &mut self,
+        quadratic: &mut dyn Quadratic,
+        penalty: &Penalty,
+        x: &mut Panel,
+        clock: &Clock,
+    ) -> Result<(), Halt> {
+        let (o, width) = (quadratic.n_orient(), x.width);
+        let blocks = self.blocks.get_or_insert_with(|| Blocks {
+            minimiser: BlockMinimiser::new(o, width),
+            block: vec![Lane([0.0; 8]); o * width],
+        });
+        for (s, &a) in penalty.thresholds.iter().enumerate() {
+            clock.spend(quadratic.work())?;
+            blocks.update(quadratic, s, a, x.block_mut(s, o));
+        }
+        quadratic.settle();
+        self.anderson.visit(quadratic, penalty, x, clock)
+    }
+}
+
+impl Blocks {
+    /// `B = C_s + (H_s + ridge) X_s`, then X_s is the minimiser for B.
+    fn update(&mut self, quadratic: &mut dyn Quadratic, s: usize, a: f64, x: &mut [Lane]) {
+        quadratic.correlation(s, x, &mut self.block);
+        let ridge = quadratic.ridge();
+        let curvature = quadratic.curvature();
+        let was_zero = is_zero(x);
+        if !was_zero {
+            add_curvature(&mut self.block, curvature.matrix(s), ridge, x);
+        }
+        let is_alive = self.minimiser.minimise(&mut self.block, a, ridge, (curvature, s));
+        if is_alive || !was_zero {
+            for (new, old) in self.block.iter_mut().zip(x) {
+                for (new, old) in new.0.iter_mut().zip(&mut old.0) {
+                    let value = *new;
+                    *new -= *old;
+                    *old = value;
+                }
+            }
+            quadratic.advance(s, &self.block);
+        }
+    }
+}
+
+/// `out += (matrix + ridge) x`.
+fn add_curvature(out: &mut [Lane], matrix: &[f64], ridge: f64, x: &[Lane]) {
+    let o = matrix.len().isqrt();
+    let width = x.len() / o;
+    for (i, target) in out.chunks_exact_mut(width).enumerate() {
+        for (j, row) in x.chunks_exact(width).enumerate() {
+            let factor = matrix[i * o + j] + if i == j { ridge } else { 0.0 };
+            crate::problem::convex::add_scaled(target, factor, row);
+        }
+    }
+}

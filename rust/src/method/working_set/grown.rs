@@ -1,0 +1,83 @@
+//! The working set proper: the locations being solved, in the form of a Gram matrix that grows by blocks.
+
+use super::{Step, Subset, in_order, largest};
+use crate::machine::clock::Halt;
+use crate::machine::panel::Panel;
+use crate::method::drive::{Room, Task, drive};
+use crate::method::gram::Gram;
+use crate::method::solver::Solver;
+use crate::method::stopping::{Goal, Watch};
+use crate::problem::convex::{Iterate, Problem};
+
+/// A working set is solved to this part of the gap of the problem around it.
+const EASE: f64 = 0.1;
+
+/// The locations being solved, as a Gram matrix that grows by blocks.
+pub(super) struct WorkingSet {
+    size: usize,
+    solver: Solver,
+    gram: Option<Gram>,
+    locations: Vec<usize>,
+}
+
+impl WorkingSet {
+    pub fn new(size: usize, solver: Solver) -> Self {
+        WorkingSet { size, solver, gram: None, locations: Vec::new() }
+    }
+}
+
+impl Subset for WorkingSet {
+    fn begin(&mut self) {}
+
+    fn ease(&self) -> f64 {
+        EASE
+    }
+
+    fn improve(
+        &mut self,
+        problem: &Problem,
+        iterate: Iterate,
+        ratios: &[f64],
+        goal: Goal,
+        watch: &mut Watch,
+    ) -> Result<Step, Halt> {
+        let o = problem.gain.n_orient();
+        let mut gram = match self.gram.take() {
+            Some(gram) => gram,
+            None => Gram::empty(problem.gain, problem.data, problem.ridge)?,
+        };
+        let is_alive = |s: &usize| iterate.locations.contains(s) || ratios[*s] > 1.0;
+        let kept: Vec<usize> =
+            (0..self.locations.len()).filter(|&i| is_alive(&self.locations[i])).collect();
+        if kept.len() < self.locations.len() {
+            gram.retain(&kept, problem.clock)?;
+            self.locations = kept.iter().map(|&i| self.locations[i]).collect();
+        }
+        let is_new = |s: &usize| !self.locations.contains(s);
+        let mut new: Vec<usize> = iterate.locations.iter().copied().filter(is_new).collect();
+        let is_new = |s: &usize| is_new(s) && iterate.locations.binary_search(s).is_err();
+        let violators = largest(ratios, ratios.len(), 1.0)?.into_iter().filter(is_new);
+        let room = self.size.max(iterate.locations.len());
+        let before = new.len();
+        new.extend(violators.take(room));
+        let nothing_new = new.len() == before;
+        gram.extend(problem.gain, &new, problem.data, problem.clock)?;
+        self.locations.extend(&new);
+
+        let mut x = Panel::zeros(self.locations.len() * o, problem.data.n_times)?;
+        for (i, s) in self.locations.iter().enumerate() {
+            if let Ok(j) = iterate.locations.binary_search(s) {
+                x.block_mut(i, o).copy_from_slice(iterate.x.block(j, o));
+            }
+        }
+        let penalty = problem.penalty.select(&self.locations)?;
+        let task = Task { quadratic: &mut gram, penalty: &penalty, scale: problem.scale };
+        let mut solver = self.solver.start();
+        let mut room = Room::new(x.n_times)?;
+        let (_, status) =
+            drive(task, solver.as_mut(), &mut x, goal, watch, &mut room, |_, _, _| {})?;
+        self.gram = Some(gram);
+        let iterate = in_order(&self.locations, &x, o)?;
+        Ok(Step { iterate, status, nothing_new })
+    }
+}

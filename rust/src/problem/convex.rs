@@ -1,0 +1,266 @@
+//! A convex problem, a sparse iterate for it, and the certificate that joins them.
+
+use crate::error::Error;
+use crate::machine::clock::{Clock, Halt};
+use crate::machine::kernels::kernels;
+use crate::machine::memory;
+use crate::machine::panel::{Lane, Panel};
+use crate::machine::products;
+use crate::machine::threads::Threads;
+use crate::machine::units::times_power;
+use crate::problem::gain::{FAINT, Faint, Gain};
+use crate::problem::penalty::Penalty;
+use crate::problem::rounding;
+use crate::problem::solution::Certificate;
+
+/// `1/2 |M - G X|^2 + sum_s a_s |X_s| + ridge/2 |X|^2` with M rotated over time.
+#[derive(Clone, Copy)]
+pub(crate) struct Problem<'a> {
+    pub gain: &'a Gain,
+    pub data: &'a Panel,
+    pub penalty: &'a Penalty,
+    pub ridge: f64,
+    /// |M|^2 / 2 of the unrotated data
+    pub scale: f64,
+    /// M2, what the rotation left out
+    pub left_out: Option<&'a Panel>,
+    pub threads: &'a Threads,
+    pub clock: &'a Clock<'a>,
+}
+
+/// What is known of an iterate on all locations.
+pub(crate) struct Certified {
+    pub certificate: Certificate,
+    /// the part of the gap that is owed to rounding of the correlations: no descent makes it smaller
+    pub rounding: f64,
+    /// `|G_s'R - ridge X_s|_F / a_s` of the rotated problem: above 1, location s violates the dual constraint
+    pub ratios: Vec<f64>,
+    /// `|G_s'R - ridge X_s|_F` of the rotated problem
+    pub norms: Vec<f64>,
+    /// the part of the gap that is owed to what the rotation left out
+    pub hidden: f64,
+    /// `|M - G X|^2`, what the rotation left out included
+    pub misfit: f64,
+}
+
+/// The rows of X that may be non-zero: block `i` of `x` belongs to `locations[i]`.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Iterate {
+    pub locations: Vec<usize>,
+    pub x: Panel,
+}
+
+/// `|R|^2 + ridge |X|^2` and `<R, M>`: with the penalty and the correlations, all that a certificate needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Energies {
+    pub residual: f64,
+    pub against_data: f64,
+}
+
+impl Energies {
+    /// Scales the residual into the dual ball: `t = min(1, 1 / max_s |C_s| / a_s)`,
+    /// `D = t <R, M> - t^2/2 (|R|^2 + ridge |X|^2)` (Strohmeier et al. 2016, equations 6 and 7).
+    pub fn certificate(self, penalty: f64, largest_ratio: f64, scale: f64) -> Certificate {
+        let t = if largest_ratio > 1.0 { 1.0 / largest_ratio } else { 1.0 };
+        let dual = t * self.against_data - 0.5 * t * t * self.residual;
+        let dual = if dual.is_finite() { dual } else { 0.0 };
+        Certificate::new(0.5 * self.residual + penalty, dual, scale)
+    }
+
+    /// The certificate for the largest ratio that rounding leaves possible, and the part of its gap that is owed to rounding.
+    pub fn counted(
+        self,
+        penalty: f64,
+        (largest, possible): (f64, f64),
+        scale: f64,
+    ) -> (Certificate, f64) {
+        let certificate = self.certificate(penalty, possible, scale);
+        let rounding = match possible > largest {
+            true => certificate.gap() - self.certificate(penalty, largest, scale).gap(),
+            false => 0.0,
+        };
+        (certificate, rounding)
+    }
+}
+
+impl Iterate {
+    pub fn zero(n_times: usize) -> Result<Self, Error> {
+        Ok(Iterate { locations: Vec::new(), x: Panel::zeros(0, n_times)? })
+    }
+
+    pub fn copy(&self) -> Result<Self, Error> {
+        let locations = memory::copied("time courses", &self.locations)?;
+        Ok(Iterate { locations, x: self.x.copy()? })
+    }
+
+    /// Without the blocks that are zero.
+    pub fn support(&self, n_orient: usize) -> Result<Iterate, Error> {
+        let alive: Vec<usize> =
+            (0..self.locations.len()).filter(|&i| !is_zero(self.x.block(i, n_orient))).collect();
+        let locations = alive.iter().map(|&i| self.locations[i]).collect();
+        Ok(Iterate { locations, x: self.x.select(&alive, n_orient)? })
+    }
+
+    /// |X_s|_F for each of its locations.
+    pub fn norms(&self, n_orient: usize) -> Vec<f64> {
+        (0..self.locations.len()).map(|i| kernels().norm(self.x.block(i, n_orient))).collect()
+    }
+}
+
+/// Whether every sample is exactly zero: a look at the first one is not enough.
+pub(crate) fn is_zero(block: &[Lane]) -> bool {
+    block.iter().all(|lane| lane.0.iter().all(|&value| value == 0.0))
+}
+
+impl<'a> Problem<'a> {
+    /// `R = M - G X`.
+    pub fn residual(&self, iterate: &Iterate) -> Result<Panel, Halt> {
+        let (o, width) = (self.gain.n_orient(), self.data.width);
+        let mut residual = self.data.copy()?;
+        for (i, &s) in iterate.locations.iter().enumerate() {
+            self.clock.spend(o * 8 * residual.lanes().len())?;
+            let block = iterate.x.block(i, o);
+            kernels().subtract_outer(residual.lanes_mut(), self.gain.block(s), block, width);
+        }
+        Ok(residual)
+    }
+
+    /// `|M - G X|^2`, what the rotation left out included.
+    pub fn misfit(&self, iterate: &Iterate) -> Result<f64, Halt> {
+        let residual = kernels().energy(self.residual(iterate)?.lanes());
+        Ok(residual + self.left_out.map_or(0.0, |rest| kernels().energy(rest.lanes())))
+    }
+
+    /// `1/2 |M - G X|^2 + ridge/2 |X|^2`.
+    pub fn smooth(&self, iterate: &Iterate) -> Result<f64, Halt> {
+        let ridge = self.ridge * kernels().energy(iterate.x.lanes());
+        Ok(0.5 * (self.misfit(iterate)? + ridge))
+    }
+
+    /// The objective.
+    pub fn objective(&self, iterate: &Iterate) -> Result<f64, Halt> {
+        let penalty = self.penalty.select(&iterate.locations)?.value(&iterate.x);
+        Ok(self.smooth(iterate)? + penalty)
+    }
+
+    /// The certificate of an iterate on all locations, that of the whole data.
+    ///
+    /// `known` are the norms of the correlations where they are known from an earlier look at the same iterate: they do
+    /// not depend on the penalty.
+    pub fn certify(&self, iterate: &Iterate, known: Option<Vec<f64>>) -> Result<Certified, Halt> {
+        let residual = self.residual(iterate)?;
+        let misfit = kernels().energy(residual.lanes());
+        let hidden_energy = self.left_out.map_or(0.0, |rest| kernels().energy(rest.lanes()));
+        let norms = match known {
+            Some(norms) => norms,
+            None => self.correlation_norms(iterate, &residual)?,
+        };
+        let over = |(norm, a): (&f64, &f64)| norm / a;
+        let ratios = norms.iter().zip(&self.penalty.thresholds).map(over);
+        let ratios = memory::gathered("the correlations", ratios)?;
+        let x_energy = kernels().energy(iterate.x.lanes());
+        let energies = Energies {
+            residual: misfit + self.ridge * x_energy,
+            against_data: kernels().dot(residual.lanes(), self.data.lanes()),
+        };
+        let penalty = self.penalty.select(&iterate.locations)?.value(&iterate.x);
+        let largest = ratios.iter().fold(0.0, |a: f64, &b| a.max(b));
+        let possible = self.possible_ratio(iterate, |s| ratios[s], largest)?;
+        let (mut certificate, mut rounding) =
+            energies.counted(penalty, (largest, possible), self.scale);
+        let mut hidden = 0.0;
+        if let Some(rest) = self.left_out {
+            let whole = Energies {
+                residual: energies.residual + hidden_energy,
+                against_data: energies.against_data + hidden_energy,
+            };
+            let largest = self.largest_ratio_with(rest, hidden_energy, &ratios, largest)?;
+            let rotated_gap = certificate.gap() - rounding;
+            let possible = largest.max(possible);
+            (certificate, rounding) = whole.counted(penalty, (largest, possible), self.scale);
+            hidden = certificate.gap() - rounding - rotated_gap;
+        }
+        let misfit = misfit + hidden_energy;
+        Ok(Certified { certificate, rounding, ratios, norms, hidden, misfit })
+    }
+
+    /// The largest ratio that rounding leaves possible.
+    pub fn possible_ratio(
+        &self,
+        iterate: &Iterate,
+        ratio: impl Fn(usize) -> f64,
+        largest: f64,
+    ) -> Result<f64, Halt> {
+        let o = self.gain.n_orient();
+        let block = |(i, &s): (usize, &usize)| (s, iterate.x.block(i, o));
+        let sources = iterate.locations.iter().enumerate().map(block);
+        let compared = (ratio, |s: usize| self.penalty.thresholds[s]);
+        rounding::largest_ratio(self.gain, self.data, sources, compared, largest, self.clock)
+    }
+
+    /// `|G_s'R - ridge X_s|_F` of every location: the only thing here that reads the whole gain.
+    pub fn correlation_norms(&self, iterate: &Iterate, residual: &Panel) -> Result<Vec<f64>, Halt> {
+        let (o, width) = (self.gain.n_orient(), self.data.width);
+        let columns = self.gain.columns();
+        let mut norms =
+            products::correlation_norms(columns, o, residual, self.threads, self.clock)?;
+        if self.ridge > 0.0 {
+            let mut block: Vec<Lane> = memory::zeros("time courses", o * width)?;
+            for (i, &s) in iterate.locations.iter().enumerate() {
+                self.clock.spend(o * 8 * residual.lanes().len())?;
+                kernels().correlate(&mut block, self.gain.block(s), residual.lanes(), width);
+                add_scaled(&mut block, -self.ridge, iterate.x.block(i, o));
+                norms[s] = kernels().norm(&block);
+            }
+        }
+        for faint in self.gain.faint() {
+            let of_rest = self.faint_norm(faint, self.left_out)?;
+            norms[faint.location] = self.faint_norm(faint, Some(residual))?.hypot(of_rest);
+        }
+        Ok(norms)
+    }
+
+    /// |G_s'R|_F of a location that is too faint to be squared.
+    fn faint_norm(&self, faint: &Faint, residual: Option<&Panel>) -> Result<f64, Halt> {
+        let Some(residual) = residual else { return Ok(0.0) };
+        let (o, width) = (self.gain.n_orient(), residual.width);
+        self.clock.spend(o * 8 * residual.lanes().len())?;
+        let mut block: Vec<Lane> = memory::zeros("time courses", o * width)?;
+        kernels().correlate(&mut block, &faint.columns, residual.lanes(), width);
+        Ok(times_power(kernels().energy(&block).sqrt(), faint.exponent))
+    }
+
+    /// The largest `sqrt(|C_s|^2 + |G_s'M2|^2) / a_s`, computed only where `|G_s'M2|^2 <= L_s |M2|^2` does not rule the
+    /// location out.
+    fn largest_ratio_with(
+        &self,
+        rest: &Panel,
+        energy: f64,
+        ratios: &[f64],
+        largest: f64,
+    ) -> Result<f64, Halt> {
+        let o = self.gain.n_orient();
+        let mut squared = largest * largest;
+        let mut block: Vec<Lane> = memory::zeros("time courses", o * rest.width)?;
+        for (s, (ratio, a)) in ratios.iter().zip(&self.penalty.thresholds).enumerate() {
+            let lipschitz = self.gain.curvature().lipschitz(s);
+            let bound = ratio * ratio + lipschitz * energy / (a * a);
+            // A faint location's ratio counts all of the data.
+            if lipschitz >= FAINT && bound > squared.max(1.0) {
+                self.clock.spend(o * 8 * rest.lanes().len())?;
+                kernels().correlate(&mut block, self.gain.block(s), rest.lanes(), rest.width);
+                squared = squared.max(ratio * ratio + kernels().energy(&block) / (a * a));
+            }
+        }
+        Ok(squared.sqrt())
+    }
+}
+
+/// `out += factor * x`.
+pub(crate) fn add_scaled(out: &mut [Lane], factor: f64, x: &[Lane]) {
+    for (target, lane) in out.iter_mut().zip(x) {
+        for (value, x) in target.0.iter_mut().zip(lane.0) {
+            *value += factor * x;
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The whitened gain, prepared once and shared by every solve.
+
+mod preparation;
+mod screen;
+
+use crate::error::Error;
+use crate::machine::clock::{Clock, Halt};
+use crate::machine::memory;
+use crate::machine::units::times_power;
+use crate::problem::curvature::Curvature;
+use ndarray::{Array2, ArrayView2};
+pub(crate) use preparation::Preparation;
+pub(crate) use screen::{Room as ScreenRoom, Screen, Which};
+use std::sync::OnceLock;
+
+/// What the memory is for.
+const WHAT: &str = "the gain";
+/// A location is too faint for squares where its block Lipschitz constant, that of the largest being about 1, is less.
+pub(crate) const FAINT: f64 = 1e-210;
+
+/// A whitened gain G (n_sensors x n_locations * n_orient), immutable and shared by many solves and threads.
+///
+/// Preparing it copies the columns into location order (one copy, the only one), checks that they are finite, and
+/// computes for every location s the small matrix `G_s' G_s`, its eigenvalues and eigenvectors; the largest eigenvalue
+/// is the block Lipschitz constant (Strohmeier et al. 2016, section II-B).
+///
+/// ```
+/// use mxne_rs::Gain;
+/// use ndarray::array;
+///
+/// let gain = Gain::new(array![[1.0, 0.0], [0.0, 2.0]].view(), 1)?;
+/// assert_eq!((gain.n_sensors(), gain.n_locations(), gain.n_orient()), (2, 2, 1));
+/// assert_eq!(gain.lipschitz(1), 4.0);
+/// # Ok::<(), mxne_rs::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Gain {
+    n_sensors: usize,
+    n_orient: usize,
+    /// the power of two taken out of the columns
+    exponent: i32,
+    /// a row per column of the gain, `n_sensors` long
+    columns: Vec<f64>,
+    curvature: Curvature,
+    faint: Vec<Faint>,
+    /// made when a stream first asks for it
+    screen: OnceLock<Screen>,
+}
+
+/// A location whose columns are not zero, but too small beside the largest to be squared.
+#[derive(Debug, Clone)]
+pub(crate) struct Faint {
+    pub location: usize,
+    /// its columns with a power of two of their own taken out, which follows
+    pub columns: Vec<f64>,
+    pub exponent: i32,
+    /// of those columns
+    lipschitz: f64,
+}
+
+impl std::fmt::Debug for Gain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gain")
+            .field("n_sensors", &self.n_sensors)
+            .field("n_locations", &self.n_locations())
+            .field("n_orient", &self.n_orient)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Gain {
+    /// Prepares a gain of shape (n_sensors, n_locations * n_orient).
+    ///
+    /// # Errors
+    /// Empty arrays, an `n_orient` that does not divide the columns, values that are not finite, no memory.
+    pub fn new(gain: ArrayView2<f64>, n_orient: usize) -> Result<Self, Error> {
+        let mut preparation = Preparation::new(gain.dim(), n_orient)?;
+        while preparation.copy_some(gain) {}
+        preparation.finish(&Clock::endless()).map_err(Halt::into_error)
+    }
+
+    /// Number of sensors (rows).
+    #[must_use]
+    pub fn n_sensors(&self) -> usize {
+        self.n_sensors
+    }
+
+    /// Number of orientations in a location: 1 fixed, 3 loose or free.
+    #[must_use]
+    pub fn n_orient(&self) -> usize {
+        self.n_orient
+    }
+
+    /// Number of locations.
+    #[must_use]
+    pub fn n_locations(&self) -> usize {
+        self.columns.len() / (self.n_sensors * self.n_orient)
+    }
+
+    /// Number of sources (columns): locations times orientations.
+    #[must_use]
+    pub fn n_sources(&self) -> usize {
+        self.columns.len() / self.n_sensors
+    }
+
+    /// The block Lipschitz constant `|G_s' G_s|_2` of location `s`; infinite or zero where that is no double.
+    ///
+    /// # Panics
+    /// If there is no location `s`.
+    #[must_use]
+    pub fn lipschitz(&self, s: usize) -> f64 {
+        match self.faint.iter().find(|faint| faint.location == s) {
+            Some(faint) => times_power(faint.lipschitz, 2 * (self.exponent + faint.exponent)),
+            None => times_power(self.curvature.lipschitz(s), 2 * self.exponent),
+        }
+    }
+
+    /// The columns of the locations named, in their order (n_sensors x locations * n_orient).
+    ///
+    /// # Errors
+    /// A location that does not exist, no memory.
+    pub fn columns_of(&self, locations: &[usize]) -> Result<Array2<f64>, Error> {
+        if let Some(&got) = locations.iter().find(|&&s| s >= self.n_locations()) {
+            let (name, what, other) = ("locations", "as an index", "gain");
+            let expected = self.n_locations() - 1;
+            return Err(Error::Mismatch { name, what, got, expected, other });
+        }
+        let (n, o) = (self.n_sensors, self.n_orient);
+        let mut out = memory::array(WHAT, n, locations.len().saturating_mul(o))?;
+        for (k, &s) in locations.iter().enumerate() {
+            for (j, column) in self.block(s).chunks_exact(n).enumerate() {
+                for (i, &value) in column.iter().enumerate() {
+                    out[[i, k * o + j]] = times_power(value, self.exponent);
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// The median of `|G_s|_2` over locations that are not zero, without the power of two taken out; 1 where all are.
+    pub(crate) fn typical_norm(&self) -> f64 {
+        let mut seen: Vec<f64> = (0..self.n_locations())
+            .map(|s| self.curvature.lipschitz(s))
+            .filter(|&lipschitz| lipschitz > 0.0)
+            .collect();
+        if seen.is_empty() {
+            return 1.0;
+        }
+        let (middle, even) = (seen.len() / 2, seen.len().is_multiple_of(2));
+        let (below, &mut upper, _) = seen.select_nth_unstable_by(middle, f64::total_cmp);
+        let lower = if even { below.iter().fold(0.0, |a: f64, &b| a.max(b)) } else { upper };
+        0.5 * (lower.sqrt() + upper.sqrt())
+    }
+
+    /// The power of two taken out of the columns that follow.
+    pub(crate) fn exponent(&self) -> i32 {
+        self.exponent
+    }
+
+    /// All columns, one after the other.
+    pub(crate) fn columns(&self) -> &[f64] {
+        &self.columns
+    }
+
+    /// The columns of location `s`, one after the other.
+    pub(crate) fn block(&self, s: usize) -> &[f64] {
+        let size = self.n_sensors * self.n_orient;
+        &self.columns[s * size..(s + 1) * size]
+    }
+
+    pub(crate) fn curvature(&self) -> &Curvature {
+        &self.curvature
+    }
+
+    /// The locations of which no square can be trusted: they stay at zero, and certificates look at them apart.
+    pub(crate) fn faint(&self) -> &[Faint] {
+        &self.faint
+    }
+
+    /// What bounds the correlations of all locations cheaply.
+    pub(crate) fn screen(&self, clock: &Clock) -> Result<&Screen, Halt> {
+        if let Some(screen) = self.screen.get() {
+            return Ok(screen);
+        }
+        let made = Screen::new(self, clock)?;
+        Ok(self.screen.get_or_init(|| made))
+    }
+
+    /// The gain of some locations, in that order.
+    pub(crate) fn select(&self, locations: &[usize], clock: &Clock) -> Result<Gain, Halt> {
+        let size = self.n_orient * self.n_sensors;
+        let mut columns = memory::room(WHAT, locations.len() * size)?;
+        for &s in locations {
+            clock.spend(size)?;
+            columns.extend_from_slice(self.block(s));
+        }
+        let curvature = self.curvature.select(locations)?;
+        let renamed = |(location, s): (usize, &usize)| {
+            let faint = self.faint.iter().find(|faint| faint.location == *s);
+            faint.map(|faint| Faint { location, ..faint.clone() })
+        };
+        let faint = match self.faint.is_empty() {
+            true => Vec::new(),
+            false => locations.iter().enumerate().filter_map(renamed).collect(),
+        };
+        let Gain { n_sensors, n_orient, exponent, .. } = *self;
+        let screen = OnceLock::new();
+        Ok(Gain { n_sensors, n_orient, exponent, columns, curvature, faint, screen })
+    }
+}
+
+/// Refuses NaN and infinities, naming the first.
+pub(crate) fn check_finite(name: &'static str, array: ArrayView2<f64>) -> Result<(), Error> {
+    match array.indexed_iter().find(|(_, value)| !value.is_finite()) {
+        None => Ok(()),
+        Some(((row, column), &value)) => Err(Error::NotFinite { name, value, row, column }),
+    }
+}

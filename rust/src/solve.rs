@@ -1,0 +1,16 @@
+//! What a user calls: MxNE, irMxNE, paths of alphas and batches of data on one gain.
+
+/// `Options`: what a user may ask for.
+pub(crate) mod options;
+/// Every refusal, in one order.
+pub(crate) mod checks;
+/// Checked input, scaled and rotated.
+pub(crate) mod setup;
+/// One convex problem: solve it, certify an answer, find its largest alpha.
+pub(crate) mod single;
+/// irMxNE: convex problems with new weights.
+pub(crate) mod reweighting;
+/// Falling alphas on one data set.
+pub(crate) mod path;
+/// Many data sets on one gain.
+pub(crate) mod batch;

@@ -1,0 +1,93 @@
+//! What an input has to be like: every refusal of the verbs, in one order.
+
+use crate::error::Error;
+use crate::machine::units::times_power;
+use crate::problem::gain::{Gain, check_finite};
+use crate::problem::solution::Sources;
+use crate::solve::options::Options;
+use ndarray::ArrayView2;
+
+/// Beside gains near one: the answer to a larger one is too small for all its digits.
+const LARGEST_RIDGE: f64 = 1e250;
+
+pub(crate) fn check_all(
+    gain: &Gain,
+    data: ArrayView2<f64>,
+    alpha: f64,
+    options: &Options,
+) -> Result<(), Error> {
+    check_data(gain, data)?;
+    check_alpha(alpha)?;
+    if !(options.ridge >= 0.0 && options.ridge.is_finite()) {
+        let remedy = "give zero or a positive number";
+        return Err(Error::Parameter { name: "ridge", value: options.ridge, remedy });
+    }
+    let beyond = times_power(options.ridge, -2 * gain.exponent()) > LARGEST_RIDGE;
+    if options.ridge > 0.0 && (beyond || !gain.faint().is_empty()) {
+        let remedy = "beside the squares of the largest columns of gain those of the smallest are nothing: leave it zero, \
+                      or bring the gain near one";
+        return Err(Error::Parameter { name: "ridge", value: options.ridge, remedy });
+    }
+    check_weights(gain, options.weights)
+}
+
+pub(crate) fn check_alpha(alpha: f64) -> Result<(), Error> {
+    if alpha > 0.0 && alpha.is_finite() {
+        return Ok(());
+    }
+    let remedy = "give a positive number, such as a part of alpha_max";
+    Err(Error::Parameter { name: "alpha", value: alpha, remedy })
+}
+
+pub(crate) fn check_data(gain: &Gain, data: ArrayView2<f64>) -> Result<(), Error> {
+    let (rows, columns) = data.dim();
+    if rows == 0 || columns == 0 {
+        return Err(Error::Empty { name: "data", rows, columns });
+    }
+    let expected = gain.n_sensors();
+    if rows != expected {
+        let (what, other) = ("rows (sensors)", "gain");
+        return Err(Error::Mismatch { name: "data", what, got: rows, expected, other });
+    }
+    check_finite("data", data)
+}
+
+pub(crate) fn check_weights(gain: &Gain, weights: Option<&[f64]>) -> Result<(), Error> {
+    let Some(weights) = weights else { return Ok(()) };
+    let (got, expected) = (weights.len(), gain.n_locations());
+    if got != expected {
+        let (what, other) = ("entries", "locations of gain");
+        return Err(Error::Mismatch { name: "weights", what, got, expected, other });
+    }
+    match weights.iter().position(|w| w.is_nan() || *w <= 0.0) {
+        Some(location) => Err(Error::Weight { location, value: weights[location] }),
+        None => Ok(()),
+    }
+}
+
+pub(crate) fn check_sources(
+    name: &'static str,
+    gain: &Gain,
+    data: ArrayView2<f64>,
+    sources: &Sources,
+) -> Result<(), Error> {
+    let mismatch =
+        |what, got, expected, other| Error::Mismatch { name, what, got, expected, other };
+    if sources.n_orient != gain.n_orient() {
+        let other = "gain";
+        return Err(mismatch("orientations", sources.n_orient, gain.n_orient(), other));
+    }
+    let rows = sources.locations.len() * sources.n_orient;
+    if sources.coef.nrows() != rows {
+        return Err(mismatch("rows", sources.coef.nrows(), rows, "locations"));
+    }
+    if sources.coef.ncols() != data.ncols() {
+        return Err(mismatch("columns (times)", sources.coef.ncols(), data.ncols(), "data"));
+    }
+    let rising = sources.locations.is_sorted_by(|a, b| a < b);
+    if !rising || sources.locations.last().is_some_and(|&s| s >= gain.n_locations()) {
+        let last = sources.locations.iter().max().map_or(0, |s| s + 1);
+        return Err(mismatch("locations (rising)", last, gain.n_locations(), "gain"));
+    }
+    check_finite(name, sources.coef.view())
+}

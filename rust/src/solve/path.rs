@@ -1,0 +1,110 @@
+//! Decreasing alphas on one data set, each started from the last answer.
+
+use crate::error::Error;
+use crate::machine::clock::{Clock, Halt};
+use crate::method::stopping::Watch;
+use crate::problem::gain::Gain;
+use crate::problem::scaled::Scaled;
+use crate::problem::solution::Solution;
+use crate::solve::checks::check_alpha;
+use crate::solve::options::Options;
+use crate::solve::reweighting::{Reweight, reweighted};
+use crate::solve::setup::Setup;
+use crate::solve::single::finish;
+use ndarray::ArrayView2;
+
+/// The answers along decreasing alphas.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub struct Path {
+    /// one MxNE per alpha, in the order of the alphas
+    pub solutions: Vec<Solution>,
+    /// one irMxNE per alpha, started from that alpha's MxNE, where reweighting was asked for
+    pub reweighted: Vec<Solution>,
+}
+
+/// MxNE for every alpha of a falling sequence: one rotation, one gain, every answer the start of the next; with
+/// `reweight`, irMxNE from each of them.
+///
+/// The last certificate of one alpha is the first look at the next one, so that an alpha costs one product with the gain
+/// where nothing unforeseen enters; its reweighting (square root) none. `max_iter` is for each alpha, `time_limit` for all
+/// together: answers that are out of time say so.
+///
+/// # Errors
+/// Input that cannot be solved, alphas that are none or not falling, or [`Error::Interrupted`].
+///
+/// ```
+/// use mxne_rs::{Gain, Options, Reweight, solve_path};
+/// use ndarray::array;
+///
+/// let gain = Gain::new(array![[1.0, 0.0], [0.0, 1.0]].view(), 1)?;
+/// let data = array![[3.0, 4.0], [1.0, 0.0]];
+/// let reweight = Reweight::default();
+/// let path = solve_path(&gain, data.view(), &[5.0, 2.0, 0.5], Some(&reweight), &Options::default())?;
+/// let counts: Vec<_> = path.solutions.iter().map(|s| s.sources.locations.len()).collect();
+/// assert_eq!(counts, [0, 1, 2]);
+/// assert!(path.solutions.is_sorted_by_key(|s| s.explained_variance));
+/// assert_eq!(path.reweighted[1].sources.locations, [0]);
+/// # Ok::<(), mxne_rs::Error>(())
+/// ```
+pub fn solve_path(
+    gain: &Gain,
+    data: ArrayView2<f64>,
+    alphas: &[f64],
+    reweight: Option<&Reweight>,
+    options: &Options,
+) -> Result<Path, Error> {
+    walk(gain, data, alphas, reweight, options, &|| ())
+}
+
+/// The path; `passed` is called after each alpha.
+pub(crate) fn walk(
+    gain: &Gain,
+    data: ArrayView2<f64>,
+    alphas: &[f64],
+    reweight: Option<&Reweight>,
+    options: &Options,
+    passed: &dyn Fn(),
+) -> Result<Path, Error> {
+    check_falling(alphas)?;
+    reweight.map_or(Ok(()), Reweight::check)?;
+    let clock = Clock::start(options.stopping.time_limit, options.stopping.monitor);
+    let data = Scaled::new(gain, data)?;
+    let mut setup = Setup::new(gain, &data, alphas[0], options, &clock)?;
+    let mut descent = setup.strategy().start(gain);
+    let goal = setup.goal();
+    let mut start = setup.start(gain, &setup.penalty(alphas[0], gain.n_locations())?)?;
+    let mut path = Path { solutions: Vec::new(), reweighted: Vec::new() };
+    for &alpha in alphas {
+        let mut watch = Watch::start(&clock, options.stopping.max_iter);
+        let penalty = setup.penalty(alpha, gain.n_locations())?;
+        let end = match setup.solve(&mut descent, (gain, &penalty), &mut start, goal, &mut watch) {
+            Err(Halt::OutOfTime) => setup.nothing()?,
+            end => end.map_err(Halt::into_error)?,
+        };
+        start = end.iterate.copy()?;
+        let so_far = watch.fork()?;
+        path.solutions.push(finish(&setup, &end, alpha, so_far)?);
+        if let Some(reweight) = reweight {
+            // A rotation that reweighting finds too coarse stays its own: the path goes on with the one it has.
+            let own = (setup.copy()?, setup.strategy().start(gain));
+            path.reweighted.push(reweighted(own, gain, end, alpha, reweight, watch)?);
+        }
+        passed();
+    }
+    Ok(path)
+}
+
+pub(crate) fn check_falling(alphas: &[f64]) -> Result<(), Error> {
+    if alphas.is_empty() {
+        return Err(Error::Empty { name: "alphas", rows: 0, columns: 1 });
+    }
+    for pair in alphas.windows(2) {
+        check_alpha(pair[1])?;
+        if pair[1] >= pair[0] {
+            let remedy = "give alphas that fall, the largest first";
+            return Err(Error::Parameter { name: "alphas", value: pair[1], remedy });
+        }
+    }
+    Ok(())
+}

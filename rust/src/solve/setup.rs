@@ -1,0 +1,280 @@
+//! Checked input in the form that solving needs: what the verbs share.
+
+use crate::error::Error;
+use crate::machine::clock::{Clock, Halt};
+use crate::machine::dense::prepare_this_thread;
+use crate::machine::kernels::kernels;
+use crate::machine::memory;
+use crate::machine::panel::Panel;
+use crate::machine::units::{Units, times_power};
+use crate::method::stopping::{Goal, Watch};
+use crate::method::working_set::{Descended, Descent, Strategy};
+use crate::problem::convex::{Iterate, Problem};
+use crate::problem::gain::Gain;
+use crate::problem::penalty::Penalty;
+use crate::problem::rotation::Rotation;
+use crate::problem::scaled::Scaled;
+use crate::problem::solution::{Sources, Status};
+use crate::solve::checks::{check_all, check_sources};
+use crate::solve::options::Options;
+use ndarray::{Array2, ArrayView2};
+
+/// The energy of the time columns left out, in units of the tolerance.
+const SLACK: f64 = 0.1;
+/// Where what was left out matters, this part of it may be left out instead, and nothing once that is tiny.
+const FINER: f64 = 0.03;
+const LEAST_SLACK: f64 = 1e-12;
+/// The part of the energy that a first approach may leave out.
+const COARSE: f64 = 1e-3;
+
+/// A gain, data and options, checked, scaled and rotated.
+pub(crate) struct Setup<'a> {
+    options: &'a Options<'a>,
+    clock: &'a Clock<'a>,
+    n_orient: usize,
+    pub units: Units,
+    unrotated: ArrayView2<'a, f64>,
+    rotation: Rotation,
+    /// the part of the energy that the rotation may leave out
+    slack: f64,
+    data: Panel,
+    scale: f64,
+}
+
+impl<'a> Setup<'a> {
+    pub fn new(
+        gain: &Gain,
+        data: &'a Scaled,
+        alpha: f64,
+        options: &'a Options,
+        clock: &'a Clock,
+    ) -> Result<Self, Error> {
+        let values = data.values.view();
+        check_all(gain, values, alpha, options)?;
+        options.stopping.check()?;
+        prepare_this_thread()?;
+        if let Some(init) = options.init {
+            check_sources("init", gain, values, init)?;
+        }
+        // Without a working set no certificate looks beyond the rotated problem: leave nothing out.
+        let slack = options.active_set_size.map_or(0.0, |_| SLACK * options.stopping.tol);
+        let (rotated, rotation) = match Rotation::new(values, slack, clock) {
+            // What is left to do without time is the same in every frame.
+            Err(Halt::OutOfTime) => Rotation::none(values),
+            other => other,
+        }
+        .map_err(Halt::into_error)?;
+        let setup = Setup {
+            options,
+            clock,
+            n_orient: gain.n_orient(),
+            units: data.units,
+            unrotated: values,
+            rotation,
+            slack,
+            data: rotated,
+            scale: 0.5 * data.energy,
+        };
+        if options.active_set_size.is_none() {
+            setup.measure(gain.n_sources())?;
+        }
+        Ok(setup)
+    }
+
+    /// What handing over takes: without a working set an answer can have as many rows as the gain has columns.
+    fn measure(&self, n_sources: usize) -> Result<(), Error> {
+        self.clock.measure(n_sources, |rows| {
+            let x = Panel::zeros(rows, self.data.n_times)?.copy()?;
+            self.in_units(self.rotation.back(&x)?);
+            Ok(())
+        })
+    }
+
+    pub fn copy(&self) -> Result<Self, Error> {
+        Ok(Setup { rotation: self.rotation.copy()?, data: self.data.copy()?, ..*self })
+    }
+
+    /// Solves; where what the rotation left out turns out to matter, again with less left out. `start` follows
+    /// the rotation. Out of time before anything is certified, it halts.
+    pub fn solve(
+        &mut self,
+        descent: &mut Descent,
+        (gain, penalty): (&Gain, &Penalty),
+        start: &mut Iterate,
+        goal: Goal,
+        watch: &mut Watch,
+    ) -> Result<Descended, Halt> {
+        if start.locations.is_empty() {
+            *start = self.approach(gain, penalty, watch)?;
+        }
+        let mut end = descent.solve(&self.problem(gain, penalty), start, goal, watch)?;
+        while end.too_coarse {
+            let refined = self.refine(start, &mut end.iterate).and_then(|()| {
+                *descent = self.strategy().start(gain);
+                descent.solve(&self.problem(gain, penalty), &end.iterate, goal, watch)
+            });
+            end = match refined {
+                Ok(finer) => finer.or_earlier(end),
+                Err(Halt::OutOfTime) => {
+                    Descended { status: Status::TimeLimit, too_coarse: false, ..end }
+                }
+                Err(failed) => return Err(failed),
+            };
+        }
+        Ok(end)
+    }
+
+    /// Leaves less out; both iterates follow the rotation.
+    fn refine(&mut self, start: &mut Iterate, iterate: &mut Iterate) -> Result<(), Halt> {
+        let slack = if self.slack > LEAST_SLACK { FINER * self.slack } else { 0.0 };
+        let (data, rotation) =
+            self.rotation.refined(self.unrotated, &self.data, slack, self.clock)?;
+        let moved = |x: &Panel| self.rotation.moved(x, &rotation);
+        (start.x, iterate.x) = (moved(&start.x)?, moved(&iterate.x)?);
+        (self.slack, self.data, self.rotation) = (slack, data, rotation);
+        Ok(())
+    }
+
+    /// alpha_max of the scaled problem.
+    pub fn largest_correlation(&self, gain: &Gain) -> Result<f64, Halt> {
+        largest_correlation(gain, self.unrotated, self.options, self.clock)
+    }
+
+    /// The user's weight of a location.
+    pub fn weight(&self, s: usize) -> f64 {
+        self.options.weights.map_or(1.0, |weights| weights[s])
+    }
+
+    /// `1/2 |M - G X|^2 + ridge/2 |X|^2` of an answer.
+    pub fn smooth(&self, answer: &Descended) -> f64 {
+        let energy = kernels().energy(answer.iterate.x.lanes());
+        0.5 * (answer.misfit + self.units.ridge(self.options.ridge) * energy)
+    }
+
+    pub fn strategy(&self) -> Strategy {
+        let active_set_size = self.options.active_set_size.map(|size| size.max(1));
+        Strategy { solver: self.options.solver, active_set_size }
+    }
+
+    pub fn goal(&self) -> Goal {
+        Goal { gap: self.options.stopping.tol * self.scale, work_first: false }
+    }
+
+    /// The penalty of the scaled problem.
+    pub fn penalty(&self, alpha: f64, n_locations: usize) -> Result<Penalty, Error> {
+        Penalty::new(self.units.alpha(alpha)?, self.options.weights, n_locations)
+    }
+
+    pub fn problem<'b>(&'b self, gain: &'b Gain, penalty: &'b Penalty) -> Problem<'b> {
+        Problem {
+            gain,
+            data: &self.data,
+            penalty,
+            ridge: self.units.ridge(self.options.ridge),
+            scale: self.scale,
+            left_out: self.rotation.left_out.as_ref(),
+            threads: &self.options.threads,
+            clock: self.clock,
+        }
+    }
+
+    /// The sources to start from, rotated; excluded locations start at zero, and a start that is worse than zero is not
+    /// used: descending from it can take longer than the whole solve.
+    pub fn start(&self, gain: &Gain, penalty: &Penalty) -> Result<Iterate, Error> {
+        match self.user_start(gain, penalty) {
+            Err(Halt::OutOfTime) => Iterate::zero(self.data.n_times),
+            start => start.map_err(Halt::into_error),
+        }
+    }
+
+    fn user_start(&self, gain: &Gain, penalty: &Penalty) -> Result<Iterate, Halt> {
+        let nothing = Iterate::zero(self.data.n_times)?;
+        let Some(init) = self.options.init else { return Ok(nothing) };
+        let allowed = |s: usize| self.options.weights.is_none_or(|weights| weights[s].is_finite());
+        let kept: Vec<usize> =
+            (0..init.locations.len()).filter(|&i| allowed(init.locations[i])).collect();
+        let mut x = Panel::from_array(init.coef.view())?.select(&kept, self.n_orient)?;
+        x.scale(-self.units.of_sources());
+        let x = self.rotation.forward(x.to_array()?.view(), self.clock)?;
+        let start = Iterate { locations: kept.iter().map(|&i| init.locations[i]).collect(), x };
+        match self.problem(gain, penalty).objective(&start)? < self.scale {
+            true => Ok(start),
+            false => Ok(nothing),
+        }
+    }
+
+    /// X = 0: what is known where the time is over before anything is certified.
+    pub fn nothing(&self) -> Result<Descended, Error> {
+        Descended::nothing(self.data.n_times, self.scale)
+    }
+
+    /// `1 - |M - G X|^2 / |M|^2`, 0 where there are no data.
+    pub fn explained_variance(&self, misfit: f64) -> f64 {
+        if self.scale > 0.0 { 1.0 - 0.5 * misfit / self.scale } else { 0.0 }
+    }
+
+    /// A start from the few time columns that carry nearly all of the data, where they are few enough to be cheap: the
+    /// gain is ranked and most epochs are made on a part of the samples. Its certificates are not those of the problem.
+    fn approach(&self, gain: &Gain, penalty: &Penalty, watch: &mut Watch) -> Result<Iterate, Halt> {
+        let zero = Iterate::zero(self.data.n_times);
+        if self.options.active_set_size.is_none() || COARSE <= self.options.stopping.tol {
+            return Ok(zero?);
+        }
+        let (data, rotation) = Rotation::new(self.unrotated, COARSE, self.clock)?;
+        if 2 * data.width > self.data.width {
+            return Ok(zero?);
+        }
+        let problem = Problem { data: &data, left_out: None, ..self.problem(gain, penalty) };
+        let goal = Goal { gap: SLACK * COARSE * self.scale, work_first: false };
+        let seen = watch.history.len();
+        let start = Iterate::zero(data.n_times)?;
+        let end = self.strategy().start(gain).solve(&problem, &start, goal, watch)?.iterate;
+        watch.history.truncate(seen);
+        let x = self.rotation.forward(rotation.back(&end.x)?.view(), self.clock)?;
+        Ok(Iterate { x, ..end })
+    }
+
+    fn in_units(&self, mut coef: Array2<f64>) -> Array2<f64> {
+        if self.units.of_sources() != 0 {
+            coef.mapv_inplace(|value| times_power(value, self.units.of_sources()));
+        }
+        coef
+    }
+
+    /// The sources in the caller's units.
+    pub fn sources(&self, iterate: &Iterate, alpha: f64) -> Result<Sources, Error> {
+        let coef = self.rotation.back(&iterate.x)?;
+        if self.units.of_sources() != 0 {
+            let (alpha, ridge) = (self.units.alpha(alpha)?, self.options.ridge);
+            for (&s, norm) in iterate.locations.iter().zip(iterate.norms(self.n_orient)) {
+                self.units.check_source(norm, alpha * self.weight(s), ridge)?;
+            }
+        }
+        let coef = self.in_units(coef);
+        let locations = memory::copied("time courses", &iterate.locations)?;
+        Ok(Sources { locations, coef, n_orient: self.n_orient })
+    }
+}
+
+/// `max_s |G_s'M|_F / w_s`.
+pub(crate) fn largest_correlation(
+    gain: &Gain,
+    data: ArrayView2<f64>,
+    options: &Options,
+    clock: &Clock,
+) -> Result<f64, Halt> {
+    let (rotated, _) = Rotation::new(data, 0.0, clock)?;
+    let penalty = Penalty::new(1.0, options.weights, gain.n_locations())?;
+    let problem = Problem {
+        gain,
+        data: &rotated,
+        penalty: &penalty,
+        ridge: 0.0,
+        scale: 0.0,
+        left_out: None,
+        threads: &options.threads,
+        clock,
+    };
+    let norms = problem.correlation_norms(&Iterate::zero(rotated.n_times)?, &rotated)?;
+    Ok(penalty.largest_ratio(&norms))
+}
