@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter
+from itertools import product
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from certificate import EXTENDED
 from corpus import corpus
 from judge import Case, judge, judge_isolated
+from marks import slow_but
 
 #: One case in so many is judged by `make test`, the others by `make test-all`; prime, so that the
 #: verbs and orientations that a family is crossed with all have their turn.
@@ -55,7 +57,10 @@ SOLVED = ["solve_mxne", "solve_irmxne", "solve_path", "solve_batch"]
 @pytest.mark.parametrize("n_orient", ["1", "3"], ids=["fixed", "free"])
 @pytest.mark.parametrize(
     ("verb", "gain"),
-    [(verb, "array") for verb in ["Gain", *SOLVED]] + [(verb, "prepared") for verb in SOLVED],
+    [
+        pytest.param(verb, gain, marks=[] if verb == "solve_mxne" else [pytest.mark.slow])
+        for verb, gain in [*product(["Gain", *SOLVED], ["array"]), *product(SOLVED, ["prepared"])]
+    ],
 )
 def test_too_little_memory_is_an_error(verb: str, gain: str, n_orient: str) -> None:
     """MemoryError or the answer, and the process alive, however much there is."""
@@ -64,7 +69,7 @@ def test_too_little_memory_is_an_error(verb: str, gain: str, n_orient: str) -> N
 
 
 @pytest.mark.parametrize("n_orient", ["1", "3"], ids=["fixed", "free"])
-@pytest.mark.parametrize("verb", ["Gain", *SOLVED])
+@pytest.mark.parametrize("verb", slow_but(["Gain", *SOLVED], "solve_mxne"))
 def test_arrays_may_change_during_the_solve(verb: str, n_orient: str) -> None:
     """Another thread writes to them: an answer or a refusal, and the process alive."""
     verdict = judge_isolated("race", verb, n_orient)

@@ -13,7 +13,7 @@ import pytest
 import children
 import mxne_rs
 from children import SOON
-from marks import unix
+from marks import slow_but, unix
 
 newer = pytest.mark.skipif(
     sys.version_info < (3, 11), reason="NumPy's own sums fail in a subinterpreter of CPython 3.10"
@@ -60,7 +60,7 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("job", JOBS)
+@pytest.mark.parametrize("job", slow_but(JOBS, "many solves"))
 def test_exit_while_a_daemon_thread_solves(job: str) -> None:
     """The process ends at once, as it was asked to, and without a word."""
     started = {
@@ -166,7 +166,7 @@ os._exit(0)
 
 
 @unix
-@pytest.mark.parametrize("verbose", [True, None])
+@pytest.mark.parametrize("verbose", slow_but([True, None], True))
 @pytest.mark.parametrize("how", STREAMS)
 def test_streams_that_cannot_be_written(how: str, verbose: Any, tmp_path: Path) -> None:
     """Take the progress line away, and nothing else."""
@@ -220,7 +220,13 @@ COMPILED = f"""
 configs = pytest.mark.parametrize(
     "config", ["", "'legacy'" if sys.version_info >= (3, 13) else "isolated=False"]
 )
-works = pytest.mark.parametrize("work", [WHOLE, COMPILED], ids=["package", "compiled module"])
+works = pytest.mark.parametrize(
+    "work",
+    [
+        pytest.param(WHOLE, id="package"),
+        pytest.param(COMPILED, id="compiled module", marks=pytest.mark.slow),
+    ],
+)
 
 
 def in_subinterpreters(work: str, config: str, prelude: str, last: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import children
-from marks import linux
+from marks import linux, slow_but
 
 PEAK = """
 def peak():
@@ -31,7 +31,7 @@ print((made - before) / gain.nbytes, (after - before) / gain.nbytes, found.conve
 
 @linux
 @pytest.mark.parametrize("order", ["C", "F"])
-@pytest.mark.parametrize("n_times", [40, 300])
+@pytest.mark.parametrize("n_times", slow_but([40, 300], 40))
 def test_memory_beyond_the_gain(order: str, n_times: int) -> None:
     """Preparing and solving take at most 1.2 times the gain more, in either order."""
     result = children.run(PEAK.format(order=order, n_times=n_times)).ended()
@@ -100,7 +100,7 @@ GROWING = {
 
 
 @linux
-@pytest.mark.parametrize("kind", GROWING)
+@pytest.mark.parametrize("kind", slow_but(GROWING, "solve", "interrupted"))
 def test_memory_does_not_grow(kind: str) -> None:
     """Whatever is done again and again: 50 bytes a solve would be seen."""
     warm, count, allowed = GROWING[kind]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import children
-from marks import linux, unix
+from marks import linux, slow_but, unix
 
 pytestmark = pytest.mark.filterwarnings("ignore:SURE ")
 
@@ -32,7 +32,7 @@ print(len(out), len(set(out)) == 1, children.answers(gain, data, alpha) == out[0
 
 
 @unix
-@pytest.mark.parametrize("size", [64, 128, 256])
+@pytest.mark.parametrize("size", slow_but([64, 128, 256], 64))
 def test_a_small_stack(size: int) -> None:
     """Of the calling thread: what is large is not on it."""
     result = children.run(SMALL_STACK.format(size=size))
@@ -128,7 +128,7 @@ VERBS = ["prepare", "solve", "all", "fista", "irmxne", "path", "batch", "alpha_m
 
 
 @linux
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", slow_but(VERBS, "prepare", "solve"))
 def test_too_little_memory_is_an_error(verb: str) -> None:
     """MemoryError, and never an abort or another answer, wherever in the call memory ends."""
     result = children.run(OUT_OF_MEMORY.format(verb=verb))

@@ -19,7 +19,7 @@ import pytest
 import children
 import mxne_rs
 from children import ENDLESS, SOON
-from marks import unix
+from marks import slow_but, unix
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::mxne_rs.ConvergenceWarning"),
@@ -28,6 +28,10 @@ pytestmark = [
 
 
 # --- signals -------------------------------------------------------------------------------------
+
+
+#: The phases that `make test` interrupts.
+FAST = ("prepare one block", "epochs on a working set", "path of short solves", "SURE")
 
 
 def interrupt(phase: str) -> tuple[str, float, children.Result]:
@@ -47,7 +51,16 @@ def interrupt(phase: str) -> tuple[str, float, children.Result]:
 
 
 @unix
-@pytest.mark.parametrize("phase", children.PHASES)
+@pytest.mark.parametrize(
+    "phase",
+    slow_but(
+        children.PHASES,
+        "prepare one block",
+        "epochs on a working set",
+        "path of short solves",
+        "SURE",
+    ),
+)
 def test_ctrl_c_in_every_phase(phase: str) -> None:
     """KeyboardInterrupt, soon; meanwhile another thread ran; afterwards solves answer as before."""
     line, seconds, result = interrupt(phase)
@@ -76,7 +89,9 @@ except Enough as error:
 
 
 @unix
-@pytest.mark.parametrize("phase", ["prepare C order", "epochs on a working set", "SURE"])
+@pytest.mark.parametrize(
+    "phase", slow_but(["prepare C order", "epochs on a working set", "SURE"], "SURE")
+)
 def test_exception_of_a_signal_handler_is_the_callers(phase: str) -> None:
     """It comes out of the call as it was raised, and no KeyboardInterrupt in its place."""
     result = children.run(RAISING.format(phase=phase, soon=0.2 + SOON)).ended()
