@@ -25,7 +25,7 @@ def simulated():
 @pytest.fixture(scope="module")
 def found(simulated):
     return mxne_rs.stability(
-        *simulated, PERCENTS, n_resamples=6, subsample=0.5, seed=4, n_mxne_iter=3, tol=1e-7,
+        *simulated, PERCENTS, n_resamples=6, subsample=0.5, rng=4, n_mxne_iter=3, tol=1e-7,
         tmin=0.06, tmax=0.15, verbose=False,
     )  # fmt: skip
 

@@ -213,7 +213,7 @@ def test_another_process_is_first(tmp_path, monkeypatch, links):
 def test_a_process_that_was_killed_locks_no_folder(tmp_path):
     """What it had begun to write is left, wherever it was killed, and in nobody's way."""
     code = (
-        "import os, sys, mxne_rs.store as s, numpy as np\n"
+        "import os, sys, mxne_rs.study.store as s, numpy as np\n"
         "real = os.fsync\n"
         "def fsync(file):\n"
         "    if len(os.listdir(sys.argv[1])) > int(sys.argv[2]): os._exit(9)\n"

@@ -309,7 +309,7 @@ def _how(options: argparse.Namespace, inputs: Inputs) -> dict[str, Any]:
         "amplitude_unit": options.amplitude_unit,
         "maxit": options.maxit,
         # Of the power of the data there, of half of it here, which is the gap that is shown.
-        "tol": options.tol / 2,
+        "tol": options.tol,
         "allow_small_alpha": options.allow_small_alpha,
         "time_limit": options.time_limit,
         "debias": not options.no_debias,
