@@ -71,8 +71,8 @@ def dask_backend() -> Iterator[dict[str, str]]:
     distributed = pytest.importorskip("dask.distributed")
     with (
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None,
-            silence_logs=50,
+            n_workers=2, threads_per_worker=1, host="127.0.0.1", silence_logs=50,
+            dashboard_address=":0",  # any free port: other tests may run at the same time
         ) as cluster,
         distributed.Client(cluster),
     ):  # fmt: skip

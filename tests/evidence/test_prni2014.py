@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
+from marks import slow_but
 from papers import prni2014
 from papers.prni2014 import (
     METHODS,
@@ -43,7 +44,7 @@ def test_draws_are_those_of_the_paper(setting):
     assert not np.array_equal(draw_problem(1, 0, setting).gain, draws[0].gain)
 
 
-@pytest.mark.parametrize("repetition", [0, 1])
+@pytest.mark.parametrize("repetition", slow_but([0, 1], 0))
 def test_scores_are_those_of_mnes_solver(repetition, monkeypatch):
     optim = pytest.importorskip("mne.inverse_sparse.mxne_optim")
     percents = np.array([75.0, 50.0, 30.0, 20.0])

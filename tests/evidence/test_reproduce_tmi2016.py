@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import mxne_rs
+from marks import slow_but
 from mxne_rs.solve.debias import debias
 from papers.estimates import METHODS, estimate_currents, estimate_sources
 from papers.scores import Scores, krippendorff_alpha
@@ -91,7 +92,7 @@ def mne_support(gain, data, alpha, tol, n_reweights=1):
     return active.reshape(-1, 3).any(axis=1)
 
 
-@pytest.mark.parametrize("repetition", [0, 1])
+@pytest.mark.parametrize("repetition", slow_but([0, 1], 0))
 def test_counts_are_those_of_mne(small, repetition):
     """True and false positives and active sets of three methods, on the same draws."""
     head, model, field = small

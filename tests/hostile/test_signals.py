@@ -125,13 +125,13 @@ LONG_STEPS = {
 
 
 @unix
-@pytest.mark.parametrize("work", LONG_STEPS.values(), ids=LONG_STEPS)
-def test_a_handler_that_only_counts_changes_nothing(work: str) -> None:
+@pytest.mark.parametrize("step", slow_but(LONG_STEPS, "an epoch"))
+def test_a_handler_that_only_counts_changes_nothing(step: str) -> None:
     """It is called many times within a single long step, and the answer is the same to the bit.
 
     A step takes about a second; between steps alone the handler would be called four times.
     """
-    result = children.run(COUNTING.format(work=work)).ended()
+    result = children.run(COUNTING.format(work=LONG_STEPS[step])).ended()
     count, same = result.out.split()
     assert int(count) >= 8 and same == "True", result
 
@@ -158,7 +158,11 @@ print(len(inner) > 1, set(inner) == {{expected}}, all((a.x == b.x).all() for a, 
 
 @unix
 @pytest.mark.parametrize(
-    ("verb", "data"), [("solve_mxne", "hard[1]"), ("solve_batch", "[hard[1]] * 3")]
+    ("verb", "data"),
+    [
+        ("solve_mxne", "hard[1]"),
+        pytest.param("solve_batch", "[hard[1]] * 3", marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_handler_may_solve(verb: str, data: str) -> None:
     """In the midst of a solve, on the same threads: both answers are what they should be."""

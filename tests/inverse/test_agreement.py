@@ -384,6 +384,7 @@ def test_agreement_on_a_grid(case: Case) -> None:
 
 
 @needs_data
+@pytest.mark.slow
 @settings(max_examples=20, phases=PHASES)
 @given(cases("surface"))
 def test_agreement_on_the_cortex(case: Case) -> None:

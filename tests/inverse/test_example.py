@@ -75,6 +75,7 @@ def test_example_runs(inputs: Any) -> None:
     plt.close("all")
 
 
+@pytest.mark.slow
 def test_example_at_one_alpha_is_mnes(inputs: Any) -> None:
     """Without the choice of alpha: MNE's dipoles, one by one."""
     changes = {"alpha": 30, "sure_alpha_grid": "auto", "tol": 1e-9, "n_mxne_iter": 3}

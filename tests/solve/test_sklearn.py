@@ -10,6 +10,7 @@ import pytest
 
 import mxne_rs
 import reference
+from marks import slow_but
 from strategies import fixed_problem
 
 pytest.importorskip("sklearn", minversion="1.6")
@@ -109,7 +110,7 @@ def test_certificate_is_that_of_the_coefficients(n_orient, weights, fit_intercep
     assert 0 < active.sum() < active.size
 
 
-@pytest.mark.parametrize("n_orient", [1, 3])
+@pytest.mark.parametrize("n_orient", slow_but([1, 3], 1))
 def test_reweighting_is_in_the_unit_asked_for(n_orient):
     """The last round of the formulas, with the gain divided so that alpha_max is 100."""
     problem = fixed_problem(n_orient=n_orient, noise=1.0)
