@@ -19,7 +19,7 @@ PERCENTS = [70.0, 40.0, 25.0]
 
 @pytest.fixture(scope="module")
 def simulated():
-    return simulate_epochs(n_epochs=12, spacing=20.0, seed=1)
+    return simulate_epochs(n_epochs=12, spacing=20.0, rng=1)
 
 
 @pytest.fixture(scope="module")
