@@ -9,6 +9,7 @@ import pytest
 
 from marks import slow_but
 from papers import prni2014
+from papers.claims import above, every
 from papers.prni2014 import (
     METHODS,
     PERCENTS,
@@ -19,7 +20,6 @@ from papers.prni2014 import (
 )
 from papers.prni2014_claims import claims_of
 from papers.prni2014_recorded import Race, Recorded
-from papers.verdicts import above, every
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)
