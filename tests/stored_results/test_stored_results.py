@@ -11,15 +11,15 @@ from __future__ import annotations
 import inspect
 import re
 
+import pytest
+
 import cases
 import cases_command
 import cases_mne
 import cases_other
-import pytest
+import mxne_rs
 from answers import CASES, HERE, NEEDS, answer_of
 from stored import differences, read, what_differs
-
-import mxne_rs
 
 #: What answers otherwise now, by the name of a case or of a part of its answer, as
 #: "refusals.3". Each reason is a sentence of CHANGELOG.md.
