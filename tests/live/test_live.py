@@ -236,6 +236,7 @@ def test_sources_played_are_found_where_and_when_they_are() -> None:
 
 
 @pytest.mark.timeout(0)
+@pytest.mark.slow
 def test_a_stream_with_faults_is_survived_and_what_is_lost_is_counted() -> None:
     """It pauses, loses samples, begins again, and has a dead channel for a while."""
     faults = [f"--fault={fault}" for fault in ("lose@1.5", "dead@2.5", "pause@3.5", "restart@6.0")]
@@ -251,6 +252,7 @@ def test_a_stream_with_faults_is_survived_and_what_is_lost_is_counted() -> None:
 
 
 @pytest.mark.timeout(0)
+@pytest.mark.slow
 def test_a_solver_too_slow_for_its_deadline_says_so() -> None:
     found = live("1000 fixed, 0.5 ms deadline", seconds=4)
     counts = found["counts"]
