@@ -23,8 +23,48 @@ from stored import differences, read, what_differs
 
 #: What answers otherwise now, by the name of a case or of a part of its answer, as
 #: "refusals.3". Each reason is a sentence of CHANGELOG.md.
-CHANGED: dict[str, str] = {}
+WORDS = "The solver itself says which range or choice an argument misses"
+SEEN = "Options that were passed on unseen stand in the signature"
+RNG = "What was `seed` is `rng`"
+CHANGED: dict[str, str] = {
+    **{
+        f"refusals.{number}": WORDS
+        for number in (0, 2, 3, 4, 5, 17, 18, 19, 20, 23, 30, 31, 32, 33, 60, 61)
+    },
+    "mixed_norm_refused.24": "An argument that `mixed_norm_epochs` does not have",
+    "mixed_norm_with_units.sqrt_gain": '`amplitude_unit="gain"` of `mixed_norm`',
+    "mixed_norm_with_units.log_gain": '`amplitude_unit="gain"` of `mixed_norm`',
+    "mixed_norm_with_units.warnings": '`amplitude_unit="gain"` of `mixed_norm`',
+    "signatures.mxne_rs.Stream.from_mne": SEEN,
+    "signatures.mxne_rs.mixed_norm_epochs": SEEN,
+    "signatures.mxne_rs.mixed_norm_raw": SEEN,
+    "options_of_commands.localize": RNG,
+    "options_of_commands.simulate": RNG,
+    "options_of_commands.reproduce": RNG,
+    "signatures.simulate.simulate_auditory": RNG,
+    "signatures.simulate.simulate_epochs": RNG,
+    "signatures.simulate.write_simulation": RNG,
+    "signatures.mxne_rs.stability": RNG,
+    "signatures.mxne_rs.solve_path": "15 alphas",
+    "signatures.mxne_rs.choose_alpha": "`choose_alpha` draws 100 resamples",
+}
 
+#: Cases whose digits differ from about the tenth on, though nothing else does.
+ROUNDED = {
+    "mixed_norm",
+    "mixed_norm_with_units",
+    "mixed_norm_with_sure",
+    "mixed_norm_with_outputs",
+    "mixed_norm_with_weights",
+    "mixed_norm_of_epochs_and_raw",
+    "mixed_norm_on_a_cortex",
+    "dipoles_as_an_estimate",
+    "solvers",
+    "stability",
+}
+#: Of those, what is told in the unit of the problem that was solved.
+UNITS = {"sources", "amplitude_unit"}
+ROUNDING = "`mixed_norm` and its kin no longer scale their data by `alpha_max / 100`"
 MODULES = (cases, cases_command, cases_mne, cases_other)
 FINGERPRINT, STORED = read()
 
@@ -40,11 +80,22 @@ def skip_without(*needs: str) -> None:
         pytest.skip("no real data here")
 
 
+def unordered(signature: str) -> list[str]:
+    """Take a signature apart, so that the order of its keywords does not count."""
+    positional, _, keywords = signature.strip("()").partition("*, ")
+    return [positional, *sorted(keywords.split(", "))]
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_answer_is_the_stored_one(name: str) -> None:
     skip_without(*NEEDS[name])
-    exactly = not what_differs(FINGERPRINT, *NEEDS[name])
-    found = differences(STORED[name], answer_of(name), exactly)
+    exactly = not what_differs(FINGERPRINT, *NEEDS[name]) and name not in ROUNDED
+    stored, answer = STORED[name], answer_of(name)
+    if name == "signatures":
+        stored, answer = ({k: unordered(v) for k, v in one.items()} for one in (stored, answer))
+    found = differences(stored, answer, exactly)
+    if name in ROUNDED:
+        found = {key: text for key, text in found.items() if not UNITS & set(key.split("."))}
     excuses = {one: f"{one}." for one in CHANGED if one.split(".")[0] == name}
     excused = {
         key: [one for one in excuses if f"{name}.{key}.".startswith(excuses[one])] for key in found
@@ -64,6 +115,7 @@ def test_answers_are_compared_bit_for_bit_here() -> None:
 
 def test_every_exception_is_in_the_changelog() -> None:
     text = " ".join((HERE.parents[1] / "CHANGELOG.md").read_text(encoding="utf-8").split())
+    assert set(CASES) >= ROUNDED and ROUNDING in text
     for name, reason in CHANGED.items():
         assert name.split(".")[0] in CASES
         assert reason and " ".join(reason.split()) in text
