@@ -7,11 +7,13 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import mne
 import numpy as np
+import pytest
 
 from marks import is_pinned_mne
 from mxne_rs import use_in_mne
+
+mne = pytest.importorskip("mne", minversion="1.8")
 
 Inputs = tuple[Any, Any, Any]
 Solve = Callable[..., Any]
