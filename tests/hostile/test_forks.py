@@ -101,7 +101,7 @@ thread = threading.Thread(target=lambda: print(children.answer() == {expected!r}
 thread.start()
 with context.Pool(2) as pool:
     jobs = [pool.apply_async(children.answer_of, (gain,)) for _ in range(4)]
-    print({{job.get(timeout=40) for job in jobs}} == {{{expected!r}}})
+    print({{job.get(timeout=600) for job in jobs}} == {{{expected!r}}})
     gain, data, alpha = children.problem()
     solution = pool.apply(mxne_rs.solve_mxne, (gain, data, alpha))
     print(children.digest(solution.x) == {expected!r})

@@ -267,7 +267,7 @@ found, end = [], time.monotonic() + 200
 while not found and time.monotonic() < end:
     found = lsl.resolve_streams(1, name=sys.argv[1])
 inlet = lsl.StreamInlet(found[0])
-inlet.open_stream(timeout=60)
+inlet.open_stream(timeout=600)
 names = inlet.get_sinfo().get_channel_names()
 samples = []
 while (len(samples) < 60 or sum(s[0] > 0 for s in samples) < 30) and time.monotonic() < end:
@@ -307,9 +307,9 @@ def test_stream_command_publishes_the_sources_of_a_stream() -> None:
         playing.stdin.flush()
         solving = subprocess.Popen(command, stderr=subprocess.PIPE, **pipes)
         listening = subprocess.Popen([sys.executable, "-c", LISTENER, f"{name}-sources"], **pipes)
-        heard = json.loads(listening.communicate(timeout=300)[0])
+        heard = json.loads(listening.communicate(timeout=600)[0])
         solving.send_signal(signal.SIGINT)
-        said, complaints = solving.communicate(timeout=300)
+        said, complaints = solving.communicate(timeout=600)
     finally:
         for process in (playing, solving, listening):
             process.kill()

@@ -40,7 +40,7 @@ def test_epochs_of_a_stream_are_solved_each_once_in_its_unit() -> None:
 
     stream = StreamLSL(bufsize=4, name=name)
     until(lambda: lsl.resolve_streams(1.0, name=name), "the stream")
-    stream.connect(acquisition_delay=None, timeout=60)
+    stream.connect(acquisition_delay=None, timeout=600)
     epochs = EpochsStream(
         stream, bufsize=3, event_id={"a": 1, "b": 2}, event_channels="STI", tmin=0.0,
         tmax=N_TIMES / SFREQ, baseline=None, picks="eeg",

@@ -68,11 +68,11 @@ def test_page_in_a_browser(page: PageView, tmp_path: Path) -> None:
     ]  # fmt: skip
     shot = tmp_path / "page.png"
     done = subprocess.run(
-        [*command, "--dump-dom", page.url], capture_output=True, text=True, timeout=100
+        [*command, "--dump-dom", page.url], capture_output=True, text=True, timeout=600
     )
     assert 'data-drawn="yes"' in done.stdout
     assert " explain" in done.stdout and "</span>33" in done.stdout.replace("● ", "</span>")
-    subprocess.run([*command, f"--screenshot={shot}", page.url], capture_output=True, timeout=100)
+    subprocess.run([*command, f"--screenshot={shot}", page.url], capture_output=True, timeout=600)
     pytest.importorskip("matplotlib", reason="no matplotlib here to read the screenshot with")
     import matplotlib.image
 

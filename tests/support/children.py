@@ -31,6 +31,8 @@ import numpy as np
 import mxne_rs, children
 warnings.simplefilter("ignore")
 """
+#: Seconds after which a child hangs: many times what a busy machine takes.
+LIMIT = 600
 #: What no process may ever print: the words of Rust, of Python and of the C library at their end.
 DISASTERS = (
     "panicked", "PanicException", "Fatal Python error", "fatal runtime error", "Segmentation fault",
@@ -65,7 +67,7 @@ def start(code: str, *, prelude: str = PRELUDE, **options: Any) -> subprocess.Po
     )  # fmt: skip
 
 
-def finish(process: subprocess.Popen[str], timeout: float = 60) -> Result:
+def finish(process: subprocess.Popen[str], timeout: float = LIMIT) -> Result:
     """How the child ended, or that it had to be killed."""
     begin = time.perf_counter()
     try:
@@ -82,7 +84,7 @@ def finish(process: subprocess.Popen[str], timeout: float = 60) -> Result:
     return Result(code, out or "", err or "", time.perf_counter() - begin)
 
 
-def run(code: str, *, timeout: float = 60, **options: Any) -> Result:
+def run(code: str, *, timeout: float = LIMIT, **options: Any) -> Result:
     """Run the code to its end."""
     return finish(start(code, **options), timeout)
 
