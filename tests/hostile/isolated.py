@@ -31,7 +31,7 @@ import mxne_rs
 HEADROOMS = [int(size) for size in np.geomspace(2**16, 2**29, 12)]
 BEYOND_GAIN = [int(size) for size in np.geomspace(2**12, 2**25, 14)]
 #: Seconds for one call.
-LIMIT = 30.0
+LIMIT = 300.0
 #: Seconds of writing and solving at a time.
 RACE = 0.4
 #: How a child ends.

@@ -45,7 +45,7 @@ REMEDY = re.compile(
 #: More than this many characters nobody reads.
 LONGEST = 1000
 #: Seconds after which a case, small as it is, hangs.
-LIMIT = 60.0
+LIMIT = 600.0
 
 
 @dataclass(frozen=True)
