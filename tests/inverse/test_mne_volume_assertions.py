@@ -119,11 +119,11 @@ def test_fixed_surface_beside_a_free_grid(mixed: Inputs) -> None:
         forward, evoked.info, noise_cov, True, 0.8, loose, None
     )
     data = whitener @ evoked.copy().pick(info["ch_names"]).data
-    gain *= 100 / reference.alpha_max(gain, data, 3)
+    alpha = MIXED / 100 * reference.alpha_max(gain, data, 3)
     stc, solution = mixed_norm(
         *mixed, MIXED, loose=loose, tol=1e-8, return_solution=True, verbose=False
     )
-    assert reference.duality_gap(gain, data, solution.x, MIXED, 3)[0] <= 2e-8
+    assert reference.duality_gap(gain, data, solution.x, alpha, 3)[0] <= 2e-8
     *surface, volume = (len(vertices) for vertices in stc.vertices)
     assert sum(surface) > 0 < volume
     tangential = solution.sources.reshape(-1, 3, data.shape[1])[: sum(surface), :2]
