@@ -11,8 +11,9 @@ const WHAT: &str = "a least squares problem";
 const EXCHANGES: usize = 20;
 /// Rounds per unknown at most; collinear columns in random directions take up to six.
 const ROUNDS: usize = 100;
-/// Columns of norm one whose combination is weaker than this count as dependent.
-const NEGLIGIBLE: f64 = 1e-10;
+/// A column of norm one that is no further than this from the span of others counts as dependent:
+/// held at zero it pulls with no more than this part of what is left.
+const NEGLIGIBLE: f64 = 5e-10;
 
 /// Guesses the minimum of `1/2 u'Hu - linear'u` over `u >= 0` by exchanging all wrong indices at
 /// once. `hessian` holds H in rows.
