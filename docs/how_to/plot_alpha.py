@@ -22,7 +22,7 @@ import numpy as np
 from mxne_rs import mixed_norm
 from mxne_rs.simulate import simulate_auditory
 
-evoked, forward, noise_cov = simulate_auditory(spacing=15, snr=0.3, seed=1)
+evoked, forward, noise_cov = simulate_auditory(spacing=15, snr=0.3, rng=1)
 evoked.crop(0.08, 0.13)
 
 for alpha in (90, 40, 10):

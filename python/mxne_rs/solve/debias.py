@@ -92,7 +92,7 @@ def amplitudes(gain: Gain, data: Floats, solution: Solution, debiased: bool) -> 
 
 def fitted(gain: Gain, data: Floats, solution: Solution, debiased: bool) -> Floats:
     """Return G X, debiased where that is asked for."""
-    columns = gain.columns(solution.active_set)
+    columns = gain.active_columns(solution.active_set)
     return np.asarray(columns @ amplitudes(gain, data, solution, debiased))
 
 
