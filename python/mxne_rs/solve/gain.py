@@ -103,7 +103,7 @@ class Gain:
         return self._prepared.columns(np.ascontiguousarray(chosen, dtype=np.int64))
 
     def active_columns(self, active_set: NDArray[np.bool_]) -> Floats:
-        """Columns of the locations that a mask of the solver's marks, unchecked."""
+        """Return the columns of the locations that a mask of the solver marks, unchecked."""
         return self._prepared.columns(np.flatnonzero(active_set))
 
     def __reduce__(self) -> tuple[type[Gain], tuple[Floats, int]]:
