@@ -2,7 +2,7 @@
 
 use mxne_rs::{
     Error, Gain, Options, Reweight, Solver, Sources, Status, Stopping, Surrogate, Threads,
-    alpha_max, duality_gap, group_soft_threshold, solve_irmxne, solve_mxne,
+    alpha_max, debias, duality_gap, group_soft_threshold, solve_irmxne, solve_mxne,
 };
 use ndarray::{Array2, s};
 use proptest::prelude::*;
@@ -97,6 +97,58 @@ proptest! {
         prop_assert!(primals.iter().all(|p| p - lowest <= 1e-6));
     }
 
+    /// Where d > 1 the field of a source has no product with what is left of the data; where d = 1
+    /// it has none above zero.
+    #[test]
+    fn debiasing_meets_the_conditions_of_bounded_least_squares((g, m, o, part) in problem()) {
+        let gain = Gain::new(g.view(), o)?;
+        let x = g.t().dot(&m).mapv(|c| part * (c * 5.0).cos());
+        let sources = Sources::from_dense(x.view(), o);
+        let debiasing = debias(&gain, m.view(), &sources, None)?;
+        prop_assert!(debiasing.is_optimal());
+        let block = |s: usize| s![s * o..(s + 1) * o, ..];
+        let field = |s: usize| g.slice(s![.., s * o..(s + 1) * o]).dot(&x.slice(block(s)));
+        let debiased = sources.debiased(&gain, m.view())?.to_dense(gain.n_locations());
+        let (left, fit) = (&m - &g.dot(&debiased), g.dot(&x));
+        let size = norm(&m).max(norm(&fit));
+        for (&s, &factor) in sources.locations.iter().zip(&debiasing.factors) {
+            prop_assert!(factor >= 1.0);
+            let pull = (&field(s) * &left).sum();
+            let rounding = 1e-8 * norm(&field(s)) * size;
+            prop_assert!(pull <= rounding && (factor == 1.0 || pull.abs() <= rounding), "{}", pull);
+        }
+    }
+
+    /// Fields F that are orthogonal leave each source to itself, in any unit:
+    /// d = max(1, <F, M> / |F|^2).
+    #[test]
+    fn debiasing_of_orthogonal_fields_is_a_projection(
+        (v, m, x) in (2usize..9, 1usize..7)
+            .prop_flat_map(|(n, t)| (matrix(n, 1), matrix(n, t), matrix(n, t))),
+        (of_gain, of_data) in (-400i32..400, -400i32..400),
+    ) {
+        let n = v.nrows();
+        // A reflection, with columns of other lengths.
+        let length = |j: usize| 2.0_f64.powi(3 * j as i32 - 9);
+        let energy = norm(&v).powi(2);
+        prop_assume!(energy >= 1e-3);
+        let plain = Array2::from_shape_fn((n, n), |(i, j)| {
+            f64::from(u8::from(i == j)) - 2.0 * v[[i, 0]] * v[[j, 0]] / energy
+        });
+        let g = Array2::from_shape_fn((n, n), |(i, j)| plain[[i, j]] * length(j));
+        let units = |e: i32| 2.0_f64.powi(e);
+        let gain = Gain::new((&g * units(of_gain)).view(), 1)?;
+        let data = &m * units(of_data);
+        let sources = Sources::from_dense((&x * units(of_data - of_gain)).view(), 1);
+        let debiasing = debias(&gain, data.view(), &sources, None)?;
+        for (&s, &factor) in sources.locations.iter().zip(&debiasing.factors) {
+            let field = g.slice(s![.., s..=s]).dot(&x.slice(s![s..=s, ..]));
+            let expected = ((&field * &m).sum() / norm(&field).powi(2)).max(1.0);
+            let rounding = 1e-9 * norm(&m) / norm(&field) + 1e-12;
+            prop_assert!((factor - expected).abs() <= rounding, "{} {}", factor, expected);
+        }
+    }
+
     /// No round of reweighting raises the non-convex objective.
     #[test]
     fn reweighting_descends((g, m, o, part) in problem(), log in any::<bool>()) {
@@ -153,6 +205,36 @@ fn monitor_stops_a_run() -> Result<(), Error> {
     let alpha = 1e-6 * alpha_max(&gain, data.view(), &Options::default())?;
     let result = solve_mxne(&gain, data.view(), alpha, &patient);
     assert!(matches!(result, Err(Error::Interrupted)));
+    Ok(())
+}
+
+#[test]
+fn debiasing_answers_or_names_what_it_refuses() -> Result<(), Error> {
+    let mut g = Array2::from_shape_fn((4, 5), |(i, j)| ((3 * i + 7 * j + i * j) as f64).sin());
+    let column = g.column(0).to_owned();
+    g.column_mut(1).assign(&column);
+    g.column_mut(2).assign(&(-&column));
+    g.column_mut(3).fill(0.0);
+    let (gain, x) = (Gain::new(g.view(), 1)?, Array2::from_elem((5, 3), 0.5));
+    let data = g.dot(&x) * 3.0 + 0.1;
+    // A twin, an opposite and a silent column: not unique, yet the conditions hold.
+    let sources = Sources::from_dense(x.view(), 1);
+    let debiasing = debias(&gain, data.view(), &sources, None)?;
+    assert!(debiasing.is_optimal() && debiasing.factors.iter().all(|d| *d >= 1.0));
+    assert_eq!(debiasing.factors[3], 1.0);
+    let nothing = Sources::from_dense(Array2::zeros((5, 3)).view(), 1);
+    assert!(debias(&gain, data.view(), &nothing, None)?.factors.is_empty());
+    let one = Sources { locations: vec![0], coef: Array2::ones((1, 3)), n_orient: 1 };
+    assert_eq!(debias(&gain, (&data * 0.0).view(), &one, None)?.factors, [1.0]);
+    let mut broken = data.clone();
+    broken[[1, 2]] = f64::NAN;
+    let refused = debias(&gain, broken.view(), &sources, None);
+    assert!(matches!(refused, Err(Error::NotFinite { name: "data", row: 1, column: 2, .. })));
+    let refused = debias(&gain, data.slice(s![.., ..2]), &sources, None);
+    assert!(matches!(refused, Err(Error::Mismatch { name: "x", .. })));
+    let faint = Sources { coef: &sources.coef * 1e-200, ..sources };
+    let refused = debias(&gain, data.view(), &faint, None);
+    assert!(matches!(refused, Err(Error::Scale { .. })));
     Ok(())
 }
 
