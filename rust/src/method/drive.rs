@@ -39,8 +39,8 @@ impl Task<'_> {
         let o = self.quadratic.n_orient();
         self.quadratic.load(x, clock)?;
         self.quadratic.correlations(x, correlations, clock)?;
-        let ratio = |(s, a): (usize, &f64)| kernels().energy(correlations.block(s, o)).sqrt() / a;
-        let largest = self.penalty.thresholds.iter().enumerate().map(ratio).fold(0.0, f64::max);
+        let norm = |s| kernels().energy(correlations.block(s, o)).sqrt();
+        let largest = self.penalty.dual_norm((0..self.penalty.n_locations()).map(norm));
         Ok(self.quadratic.energies(x).certificate(self.penalty.value(x), largest, self.scale))
     }
 }

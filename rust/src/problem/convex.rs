@@ -155,8 +155,7 @@ impl<'a> Problem<'a> {
             Some(norms) => norms,
             None => self.correlation_norms(iterate, &residual)?,
         };
-        let over = |(norm, a): (&f64, &f64)| norm / a;
-        let ratios = norms.iter().zip(&self.penalty.thresholds).map(over);
+        let ratios = norms.iter().enumerate().map(|(s, &norm)| self.penalty.ratio(s, norm));
         let ratios = memory::gathered("the correlations", ratios)?;
         let x_energy = kernels().energy(iterate.x.lanes());
         let energies = Energies {
@@ -164,7 +163,7 @@ impl<'a> Problem<'a> {
             against_data: kernels().dot(residual.lanes(), self.data.lanes()),
         };
         let penalty = self.penalty.select(&iterate.locations)?.value(&iterate.x);
-        let largest = ratios.iter().fold(0.0, |a: f64, &b| a.max(b));
+        let largest = self.penalty.dual_norm(norms.iter().copied());
         let possible = self.possible_ratio(iterate, |s| ratios[s], largest)?;
         let (mut certificate, mut rounding) =
             energies.counted(penalty, (largest, possible), self.scale);
@@ -194,7 +193,7 @@ impl<'a> Problem<'a> {
         let o = self.gain.n_orient();
         let block = |(i, &s): (usize, &usize)| (s, iterate.x.block(i, o));
         let sources = iterate.locations.iter().enumerate().map(block);
-        let compared = (ratio, |s: usize| self.penalty.thresholds[s]);
+        let compared = (ratio, |s: usize| self.penalty.threshold(s));
         rounding::largest_ratio(self.gain, self.data, sources, compared, largest, self.clock)
     }
 
@@ -242,14 +241,15 @@ impl<'a> Problem<'a> {
         let o = self.gain.n_orient();
         let mut squared = largest * largest;
         let mut block: Vec<Lane> = memory::zeros("time courses", o * rest.width)?;
-        for (s, (ratio, a)) in ratios.iter().zip(&self.penalty.thresholds).enumerate() {
+        for (s, ratio) in ratios.iter().enumerate() {
             let lipschitz = self.gain.curvature().lipschitz(s);
-            let bound = ratio * ratio + lipschitz * energy / (a * a);
+            let bound = ratio * ratio + self.penalty.squared_ratio(s, lipschitz * energy);
             // A faint location's ratio counts all of the data.
             if lipschitz >= FAINT && bound > squared.max(1.0) {
                 self.clock.spend(o * 8 * rest.lanes().len())?;
                 kernels().correlate(&mut block, self.gain.block(s), rest.lanes(), rest.width);
-                squared = squared.max(ratio * ratio + kernels().energy(&block) / (a * a));
+                let rest = self.penalty.squared_ratio(s, kernels().energy(&block));
+                squared = squared.max(ratio * ratio + rest);
             }
         }
         Ok(squared.sqrt())

@@ -20,6 +20,14 @@ pub(crate) struct Curvature {
     bound: f64,
 }
 
+/// The eigen-decomposition of one location's matrix.
+#[derive(Clone, Copy)]
+pub(crate) struct Eigen<'a> {
+    pub values: &'a [f64],
+    /// row `i`, column `j` is component `i` of vector `j`
+    pub vectors: &'a [f64],
+}
+
 impl Curvature {
     /// Of a gain whose columns are given one after the other; the eigenvalues of a matrix that is not finite are zero.
     pub fn new(
@@ -75,7 +83,7 @@ impl Curvature {
         &self.matrices[s * size..(s + 1) * size]
     }
 
-    pub fn eigenvalues(&self, s: usize) -> &[f64] {
+    fn eigenvalues(&self, s: usize) -> &[f64] {
         &self.eigenvalues[s * self.n_orient..(s + 1) * self.n_orient]
     }
 
@@ -89,10 +97,10 @@ impl Curvature {
         self.bound
     }
 
-    /// The eigenvectors of location `s`: row `i`, column `j` is component `i` of vector `j`.
-    pub fn basis(&self, s: usize) -> &[f64] {
+    /// Returns the eigen-decomposition of `G_s' G_s`.
+    pub fn eigen(&self, s: usize) -> Eigen<'_> {
         let size = self.n_orient * self.n_orient;
-        &self.bases[s * size..(s + 1) * size]
+        Eigen { values: self.eigenvalues(s), vectors: &self.bases[s * size..(s + 1) * size] }
     }
 
     /// Those of some locations, in that order.
@@ -135,7 +143,7 @@ impl Curvature {
         for &s in locations {
             memory::append(WHAT, &mut self.matrices, other.matrix(s))?;
             memory::append(WHAT, &mut self.eigenvalues, other.eigenvalues(s))?;
-            memory::append(WHAT, &mut self.bases, other.basis(s))?;
+            memory::append(WHAT, &mut self.bases, other.eigen(s).vectors)?;
         }
         Ok(())
     }

@@ -276,5 +276,5 @@ pub(crate) fn largest_correlation(
         clock,
     };
     let norms = problem.correlation_norms(&Iterate::zero(rotated.n_times)?, &rotated)?;
-    Ok(penalty.largest_ratio(&norms))
+    Ok(penalty.dual_norm(norms.into_iter()))
 }

@@ -62,7 +62,7 @@ impl Live {
             seen: x.copy()?,
             few: Panel::zeros(ROWS, data.n_times)?,
             x,
-            penalty: Penalty { thresholds: memory::room("the weights", size)? },
+            penalty: Penalty::new(0.0, None, size)?,
             solver: Bcd::default(),
             room: Room::new(data.n_times)?,
             kept: memory::room("the working set", size)?,
@@ -158,8 +158,7 @@ impl Live {
         goal: Goal,
         watch: &mut Watch,
     ) -> Result<(Certificate, Status), Halt> {
-        self.penalty.thresholds.clear();
-        self.penalty.thresholds.resize(self.locations.len(), alpha);
+        self.penalty.renew(alpha, self.locations.iter().map(|_| 1.0));
         self.run(scale, goal, watch)
     }
 
@@ -175,11 +174,11 @@ impl Live {
         let concave = Surrogate::Sqrt.with_largest(0.0);
         let Live { penalty, x, locations, n_orient, .. } = self;
         let norms = (0..locations.len()).map(|place| kernels().norm(x.block(place, *n_orient)));
-        penalty.thresholds.clear();
-        penalty.thresholds.extend(norms.map(|norm| match norm > 0.0 {
-            true => alpha * concave.weight(unit.amplitude(norm)),
+        let weight = |norm: f64| match norm > 0.0 {
+            true => concave.weight(unit.amplitude(norm)),
             false => f64::INFINITY,
-        }));
+        };
+        penalty.renew(alpha, norms.map(weight));
         self.run(scale, goal, watch)
     }
 

@@ -47,9 +47,9 @@ impl Epoch for Bcd {
             minimiser: BlockMinimiser::new(o, width),
             block: vec![Lane([0.0; 8]); o * width],
         });
-        for (s, &a) in penalty.thresholds.iter().enumerate() {
+        for s in 0..penalty.n_locations() {
             clock.spend(quadratic.work())?;
-            blocks.update(quadratic, s, a, x.block_mut(s, o));
+            blocks.update(quadratic, s, penalty.threshold(s), x.block_mut(s, o));
         }
         quadratic.settle();
         self.anderson.visit(quadratic, penalty, x, clock)
@@ -58,7 +58,7 @@ impl Epoch for Bcd {
 
 impl Blocks {
     /// `B = C_s + (H_s + ridge) X_s`, then X_s is the minimiser for B.
-    fn update(&mut self, quadratic: &mut dyn Quadratic, s: usize, a: f64, x: &mut [Lane]) {
+    fn update(&mut self, quadratic: &mut dyn Quadratic, s: usize, threshold: f64, x: &mut [Lane]) {
         quadratic.correlation(s, x, &mut self.block);
         let ridge = quadratic.ridge();
         let curvature = quadratic.curvature();
@@ -66,7 +66,8 @@ impl Blocks {
         if !was_zero {
             add_curvature(&mut self.block, curvature.matrix(s), ridge, x);
         }
-        let is_alive = self.minimiser.minimise(&mut self.block, a, ridge, (curvature, s));
+        let hessian = curvature.eigen(s);
+        let is_alive = self.minimiser.minimise(&mut self.block, threshold, ridge, hessian);
         if is_alive || !was_zero {
             for (new, old) in self.block.iter_mut().zip(x) {
                 for (new, old) in new.0.iter_mut().zip(&mut old.0) {

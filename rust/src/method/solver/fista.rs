@@ -57,7 +57,7 @@ impl Epoch for Fista {
         x: &mut Panel,
         clock: &Clock,
     ) -> Result<(), Halt> {
-        let n_locations = penalty.thresholds.len();
+        let n_locations = penalty.n_locations();
         let state = match &mut self.state {
             Some(state) => state,
             none => none.insert(State::new(quadratic, n_locations, x, clock)?),
@@ -103,7 +103,7 @@ impl State {
         x: &mut Panel,
         clock: &Clock,
     ) -> Result<(), Halt> {
-        for (s, a) in penalty.thresholds.iter().enumerate() {
+        for s in 0..penalty.n_locations() {
             let (point, c) =
                 (self.point.block(s, n_orient), self.point_correlations.block(s, n_orient));
             let block = x.block_mut(s, n_orient);
@@ -113,12 +113,7 @@ impl State {
                     x.0[i] = p.0[i] + c.0[i] / self.lipschitz;
                 }
             }
-            let norm = kernels().energy(block).sqrt();
-            let threshold = a / self.lipschitz;
-            let factor = if norm > threshold { 1.0 - threshold / norm } else { 0.0 };
-            for lane in block {
-                lane.0 = if factor == 0.0 { [0.0; 8] } else { lane.0.map(|value| value * factor) };
-            }
+            penalty.prox(s, block, self.lipschitz);
         }
         Ok(())
     }
