@@ -146,12 +146,11 @@ fn limits_are_statuses_with_an_honest_gap() -> Result<(), Error> {
 fn monitor_stops_a_run() -> Result<(), Error> {
     let (gain, data) = simple()?;
     let stop = |_| false;
-    let stopping =
-        Stopping { tol: 1e-300, max_iter: usize::MAX, monitor: Some(&stop), time_limit: None };
-    let options = Options { stopping, active_set_size: None, ..Options::default() };
-    let patient = Options { solver: Solver::Fista, ..options };
+    let stopping = Stopping { tol: 1e-300, max_iter: usize::MAX, time_limit: None };
+    let solver = Solver::Fista;
+    let patient = Options { stopping, solver, active_set_size: None, ..Options::default() };
     let alpha = 1e-6 * alpha_max(&gain, data.view(), &Options::default())?;
-    let result = solve_mxne(&gain, data.view(), alpha, &patient);
+    let result = solve_mxne(&gain, data.view(), alpha, patient.monitored(&stop));
     assert!(matches!(result, Err(Error::Interrupted)));
     Ok(())
 }

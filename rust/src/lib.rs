@@ -53,7 +53,7 @@ pub use problem::gain::Gain;
 pub use problem::penalty::group_soft_threshold;
 pub use problem::solution::{Certificate, Record, Reweighting, Solution, Sources, Status};
 pub use solve::batch::{solve_batch, solve_paths};
-pub use solve::options::Options;
+pub use solve::options::{Options, Run};
 pub use solve::path::{Path, solve_path};
 pub use solve::reweighting::{AmplitudeUnit, Reweight, Surrogate, solve_irmxne};
 pub use solve::single::{alpha_max, duality_gap, solve_mxne};

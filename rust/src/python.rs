@@ -18,7 +18,7 @@ mod stream;
 use crate::machine::clock::{Clock, Halt};
 use crate::machine::memory;
 use crate::problem::gain::Preparation;
-use crate::{Certificate, Error, Gain, Options, Solution, Sources, Stopping, Threads};
+use crate::{Certificate, Error, Gain, Options, Run, Solution, Sources, Threads};
 use arrays::{indices, matrix, vector};
 use numpy::{
     IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
@@ -121,11 +121,11 @@ fn solve_mxne(
     py: Python<'_>,
     gain: PyRef<'_, PyGain>,
     data: PyReadonlyArray2<'_, f64>,
-    request: Request<'_>,
+    request: Bound<'_, PyAny>,
 ) -> PyResult<Outcome> {
-    let request = request.own(gain.gain.n_orient())?;
+    let request = Request::new(&request, gain.gain.n_orient())?;
     let (gain, data) = (gain.gain.as_ref(), matrix(&data)?);
-    let solve = |options: &Options| crate::solve_mxne(gain, data.view(), request.alpha, options);
+    let solve = |run: Run| crate::solve_mxne(gain, data.view(), request.alpha, run);
     Outcome::new(py, request.run(py, solve)?)
 }
 
@@ -134,15 +134,14 @@ fn solve_irmxne(
     py: Python<'_>,
     gain: PyRef<'_, PyGain>,
     data: PyReadonlyArray2<'_, f64>,
-    request: Request<'_>,
+    request: Bound<'_, PyAny>,
     rounds: Rounds,
 ) -> PyResult<Outcome> {
     let reweight = rounds.own()?;
-    let request = request.own(gain.gain.n_orient())?;
+    let request = Request::new(&request, gain.gain.n_orient())?;
     let (gain, data) = (gain.gain.as_ref(), matrix(&data)?);
-    let solution = request.run(py, |options| {
-        crate::solve_irmxne(gain, data.view(), request.alpha, &reweight, options)
-    })?;
+    let solution = request
+        .run(py, |run| crate::solve_irmxne(gain, data.view(), request.alpha, &reweight, run))?;
     Outcome::new(py, solution)
 }
 
@@ -163,15 +162,14 @@ fn solve_path(
     gain: PyRef<'_, PyGain>,
     data: PyReadonlyArray2<'_, f64>,
     alphas: PyReadonlyArray1<'_, f64>,
-    request: Request<'_>,
+    request: Bound<'_, PyAny>,
     rounds: Rounds,
 ) -> PyResult<Outcomes> {
     let (reweight, alphas) = (rounds.own_if_any()?, vector(&alphas)?);
-    let request = request.own(gain.gain.n_orient())?;
+    let request = Request::new(&request, gain.gain.n_orient())?;
     let (gain, data) = (gain.gain.as_ref(), matrix(&data)?);
-    let path = request.run(py, |options| {
-        crate::solve_path(gain, data.view(), &alphas, reweight.as_ref(), options)
-    })?;
+    let path = request
+        .run(py, |run| crate::solve_path(gain, data.view(), &alphas, reweight.as_ref(), run))?;
     both(py, path)
 }
 
@@ -181,16 +179,16 @@ fn solve_paths(
     gain: PyRef<'_, PyGain>,
     data: Vec<PyReadonlyArray2<'_, f64>>,
     alphas: PyReadonlyArray1<'_, f64>,
-    request: Request<'_>,
+    request: Bound<'_, PyAny>,
     rounds: Rounds,
 ) -> PyResult<Vec<Outcomes>> {
     let (reweight, alphas) = (rounds.own_if_any()?, vector(&alphas)?);
-    let request = request.own(gain.gain.n_orient())?;
+    let request = Request::new(&request, gain.gain.n_orient())?;
     let gain = gain.gain.as_ref();
     let data = data.iter().map(matrix).collect::<Result<Vec<_>, _>>()?;
     let views: Vec<_> = data.iter().map(|array| array.view()).collect();
-    let paths = request
-        .run(py, |options| crate::solve_paths(gain, &views, &alphas, reweight.as_ref(), options))?;
+    let paths =
+        request.run(py, |run| crate::solve_paths(gain, &views, &alphas, reweight.as_ref(), run))?;
     paths.into_iter().map(|path| both(py, path)).collect()
 }
 
@@ -200,16 +198,16 @@ fn solve_batch(
     gain: PyRef<'_, PyGain>,
     data: Vec<PyReadonlyArray2<'_, f64>>,
     alphas: PyReadonlyArray1<'_, f64>,
-    request: Request<'_>,
+    request: Bound<'_, PyAny>,
     rounds: Rounds,
 ) -> PyResult<Vec<Outcome>> {
     let (reweight, alphas) = (rounds.own_if_any()?, vector(&alphas)?);
-    let request = request.own(gain.gain.n_orient())?;
+    let request = Request::new(&request, gain.gain.n_orient())?;
     let gain = gain.gain.as_ref();
     let data = data.iter().map(matrix).collect::<Result<Vec<_>, _>>()?;
     let views: Vec<_> = data.iter().map(|array| array.view()).collect();
-    let solutions = request
-        .run(py, |options| crate::solve_batch(gain, &views, &alphas, reweight.as_ref(), options))?;
+    let solutions =
+        request.run(py, |run| crate::solve_batch(gain, &views, &alphas, reweight.as_ref(), run))?;
     outcomes(py, solutions)
 }
 
@@ -222,17 +220,13 @@ fn alpha_max(
     weights: Option<PyReadonlyArray1<'_, f64>>,
     n_threads: usize,
 ) -> PyResult<f64> {
-    let weights = weights.as_ref().map(vector).transpose()?;
     let (gain, data) = (gain.gain.as_ref(), matrix(&data)?);
-    watched(py, None, |monitor| {
-        let options = Options {
-            weights: weights.as_deref(),
-            stopping: Stopping { monitor: Some(monitor), ..Stopping::default() },
-            threads: Threads::new(n_threads),
-            ..Options::default()
-        };
-        crate::alpha_max(gain, data.view(), &options)
-    })
+    let options = Options {
+        weights: weights.as_ref().map(vector).transpose()?,
+        threads: Threads::new(n_threads),
+        ..Options::default()
+    };
+    watched(py, None, |monitor| crate::alpha_max(gain, data.view(), options.monitored(monitor)))
 }
 
 #[pyfunction]
@@ -241,18 +235,18 @@ fn duality_gap(
     gain: PyRef<'_, PyGain>,
     data: PyReadonlyArray2<'_, f64>,
     x: PyReadonlyArray2<'_, f64>,
-    request: Request<'_>,
+    request: Bound<'_, PyAny>,
 ) -> PyResult<(f64, f64, f64)> {
-    let request = request.own(gain.gain.n_orient())?;
+    let request = Request::new(&request, gain.gain.n_orient())?;
     let (gain, data, x) = (gain.gain.as_ref(), matrix(&data)?, matrix(&x)?);
-    let certificate = request.run(py, |options| {
+    let certificate = request.run(py, |run| {
         if x.nrows() != gain.n_sources() {
             let (got, expected) = (x.nrows(), gain.n_sources());
             let (what, other) = ("rows (sources)", "columns of gain");
             return Err(Error::Mismatch { name: "x", what, got, expected, other });
         }
         let sources = Sources::from_dense(x.view(), gain.n_orient());
-        crate::duality_gap(gain, data.view(), &sources, request.alpha, options)
+        crate::duality_gap(gain, data.view(), &sources, request.alpha, run)
     })?;
     Ok(flat(&certificate))
 }

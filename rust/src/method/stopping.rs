@@ -1,42 +1,29 @@
 //! When to stop, as a value, and the watch that keeps it during a run.
 
 use crate::error::Error;
-use crate::machine::clock::{Clock, Monitor, Progress};
+use crate::machine::clock::{Clock, Progress};
 use crate::machine::memory;
 use crate::problem::solution::{Certificate, Record};
 use std::time::{Duration, Instant};
 
 /// When a run stops.
-#[derive(Clone, Copy)]
-pub struct Stopping<'a> {
+#[derive(Debug, Clone, Copy)]
+pub struct Stopping {
     /// relative duality gap to reach (default 1e-6)
     pub tol: f64,
     /// epochs allowed, in all (default 10000)
     pub max_iter: usize,
     /// time allowed
     pub time_limit: Option<Duration>,
-    /// interrupt check
-    pub monitor: Option<Monitor<'a>>,
 }
 
-impl Default for Stopping<'_> {
+impl Default for Stopping {
     fn default() -> Self {
-        Stopping { tol: 1e-6, max_iter: 10_000, time_limit: None, monitor: None }
+        Stopping { tol: 1e-6, max_iter: 10_000, time_limit: None }
     }
 }
 
-impl std::fmt::Debug for Stopping<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stopping")
-            .field("tol", &self.tol)
-            .field("max_iter", &self.max_iter)
-            .field("time_limit", &self.time_limit)
-            .field("monitor", &self.monitor.is_some())
-            .finish()
-    }
-}
-
-impl Stopping<'_> {
+impl Stopping {
     pub(crate) fn check(&self) -> Result<(), Error> {
         if !(self.tol > 0.0 && self.tol.is_finite()) {
             let remedy = "give a positive relative duality gap such as 1e-6";

@@ -28,7 +28,7 @@ pub(crate) fn check_all(
                       or bring the gain near one";
         return Err(Error::Parameter { name: "ridge", value: options.ridge, remedy });
     }
-    check_weights(gain, options.weights)
+    check_weights(gain, options.weights.as_deref())
 }
 
 pub(crate) fn check_alpha(alpha: f64) -> Result<(), Error> {
@@ -86,7 +86,7 @@ pub(crate) fn check_sources(
     }
     let rising = sources.locations.is_sorted_by(|a, b| a < b);
     if !rising || sources.locations.last().is_some_and(|&s| s >= gain.n_locations()) {
-        let last = sources.locations.iter().max().map_or(0, |s| s + 1);
+        let last = sources.locations.iter().max().map_or(0, |s| s.saturating_add(1));
         return Err(mismatch("locations (rising)", last, gain.n_locations(), "gain"));
     }
     check_finite(name, sources.coef.view())

@@ -7,7 +7,7 @@ use crate::problem::gain::Gain;
 use crate::problem::scaled::Scaled;
 use crate::problem::solution::Solution;
 use crate::solve::checks::check_alpha;
-use crate::solve::options::Options;
+use crate::solve::options::{Options, Run};
 use crate::solve::reweighting::{Reweight, reweighted};
 use crate::solve::setup::Setup;
 use crate::solve::single::finish;
@@ -47,18 +47,20 @@ pub struct Path {
 /// assert_eq!(path.reweighted[1].sources.locations, [0]);
 /// # Ok::<(), mxne_rs::Error>(())
 /// ```
-pub fn solve_path(
+pub fn solve_path<'a>(
     gain: &Gain,
     data: ArrayView2<f64>,
     alphas: &[f64],
     reweight: Option<&Reweight>,
-    options: &Options,
+    options: impl Into<Run<'a>>,
 ) -> Result<Path, Error> {
-    walk(gain, data, alphas, reweight, options, &|| ())
+    let run = options.into();
+    path_on(&run.clock(), gain, data, alphas, reweight, run.options, &|| ())
 }
 
-/// The path; `passed` is called after each alpha.
-pub(crate) fn walk(
+/// The path by a clock that has started; `passed` is called after each alpha.
+pub(crate) fn path_on(
+    clock: &Clock,
     gain: &Gain,
     data: ArrayView2<f64>,
     alphas: &[f64],
@@ -68,15 +70,14 @@ pub(crate) fn walk(
 ) -> Result<Path, Error> {
     check_falling(alphas)?;
     reweight.map_or(Ok(()), Reweight::check)?;
-    let clock = Clock::start(options.stopping.time_limit, options.stopping.monitor);
     let data = Scaled::new(gain, data)?;
-    let mut setup = Setup::new(gain, &data, alphas[0], options, &clock)?;
+    let mut setup = Setup::new(gain, &data, alphas[0], options, clock)?;
     let mut descent = setup.strategy().start(gain);
     let goal = setup.goal();
     let mut start = setup.start(gain, &setup.penalty(alphas[0], gain.n_locations())?)?;
     let mut path = Path { solutions: Vec::new(), reweighted: Vec::new() };
     for &alpha in alphas {
-        let mut watch = Watch::start(&clock, options.stopping.max_iter);
+        let mut watch = Watch::start(clock, options.stopping.max_iter);
         let penalty = setup.penalty(alpha, gain.n_locations())?;
         let end = match setup.solve(&mut descent, (gain, &penalty), &mut start, goal, &mut watch) {
             Err(Halt::OutOfTime) => setup.nothing()?,

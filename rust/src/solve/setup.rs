@@ -29,7 +29,7 @@ const COARSE: f64 = 1e-3;
 
 /// A gain, data and options, checked, scaled and rotated.
 pub(crate) struct Setup<'a> {
-    options: &'a Options<'a>,
+    options: &'a Options,
     clock: &'a Clock<'a>,
     n_orient: usize,
     pub units: Units,
@@ -53,7 +53,7 @@ impl<'a> Setup<'a> {
         check_all(gain, values, alpha, options)?;
         options.stopping.check()?;
         prepare_this_thread()?;
-        if let Some(init) = options.init {
+        if let Some(init) = &options.init {
             check_sources("init", gain, values, init)?;
         }
         // Without a working set no certificate looks beyond the rotated problem: leave nothing out.
@@ -142,7 +142,7 @@ impl<'a> Setup<'a> {
 
     /// The user's weight of a location.
     pub fn weight(&self, s: usize) -> f64 {
-        self.options.weights.map_or(1.0, |weights| weights[s])
+        self.options.weights.as_ref().map_or(1.0, |weights| weights[s])
     }
 
     /// `1/2 |M - G X|^2 + ridge/2 |X|^2` of an answer.
@@ -162,7 +162,7 @@ impl<'a> Setup<'a> {
 
     /// The penalty of the scaled problem.
     pub fn penalty(&self, alpha: f64, n_locations: usize) -> Result<Penalty, Error> {
-        Penalty::new(self.units.alpha(alpha)?, self.options.weights, n_locations)
+        Penalty::new(self.units.alpha(alpha)?, self.options.weights.as_deref(), n_locations)
     }
 
     pub fn problem<'b>(&'b self, gain: &'b Gain, penalty: &'b Penalty) -> Problem<'b> {
@@ -189,8 +189,8 @@ impl<'a> Setup<'a> {
 
     fn user_start(&self, gain: &Gain, penalty: &Penalty) -> Result<Iterate, Halt> {
         let nothing = Iterate::zero(self.data.n_times)?;
-        let Some(init) = self.options.init else { return Ok(nothing) };
-        let allowed = |s: usize| self.options.weights.is_none_or(|weights| weights[s].is_finite());
+        let Some(init) = &self.options.init else { return Ok(nothing) };
+        let allowed = |s: usize| self.weight(s).is_finite();
         let kept: Vec<usize> =
             (0..init.locations.len()).filter(|&i| allowed(init.locations[i])).collect();
         let mut x = Panel::from_array(init.coef.view())?.select(&kept, self.n_orient)?;
@@ -264,7 +264,7 @@ pub(crate) fn largest_correlation(
     clock: &Clock,
 ) -> Result<f64, Halt> {
     let (rotated, _) = Rotation::new(data, 0.0, clock)?;
-    let penalty = Penalty::new(1.0, options.weights, gain.n_locations())?;
+    let penalty = Penalty::new(1.0, options.weights.as_deref(), gain.n_locations())?;
     let problem = Problem {
         gain,
         data: &rotated,

@@ -14,7 +14,7 @@ use crate::problem::penalty::Penalty;
 use crate::problem::scaled::Scaled;
 use crate::problem::solution::{Certificate, Record, Solution, Sources};
 use crate::solve::checks::{check_all, check_data, check_sources, check_weights};
-use crate::solve::options::Options;
+use crate::solve::options::{Options, Run};
 use crate::solve::setup::{Setup, largest_correlation};
 use ndarray::ArrayView2;
 
@@ -39,16 +39,27 @@ use ndarray::ArrayView2;
 /// assert!(solution.certificate.relative_gap() <= 1e-6);
 /// # Ok::<(), mxne_rs::Error>(())
 /// ```
-pub fn solve_mxne(
+pub fn solve_mxne<'a>(
+    gain: &Gain,
+    data: ArrayView2<f64>,
+    alpha: f64,
+    options: impl Into<Run<'a>>,
+) -> Result<Solution, Error> {
+    let run = options.into();
+    solve_on(&run.clock(), gain, data, alpha, run.options)
+}
+
+/// MxNE by a clock that has started.
+pub(crate) fn solve_on(
+    clock: &Clock,
     gain: &Gain,
     data: ArrayView2<f64>,
     alpha: f64,
     options: &Options,
 ) -> Result<Solution, Error> {
-    let clock = Clock::start(options.stopping.time_limit, options.stopping.monitor);
-    let mut watch = Watch::start(&clock, options.stopping.max_iter);
+    let mut watch = Watch::start(clock, options.stopping.max_iter);
     let data = Scaled::new(gain, data)?;
-    let mut setup = Setup::new(gain, &data, alpha, options, &clock)?;
+    let mut setup = Setup::new(gain, &data, alpha, options, clock)?;
     let (end, _) = solve_from_the_start(&mut setup, gain, alpha, &mut watch)?;
     finish(&setup, &end, alpha, watch)
 }
@@ -101,7 +112,7 @@ pub(crate) fn in_units(watch: Watch, setup: &Setup) -> Vec<Record> {
 
 /// The smallest alpha for which the answer is exactly zero: `max_s |G_s' M|_F / w_s`.
 ///
-/// Only `weights`, `threads` and the monitor of the options matter here.
+/// Of the options only `weights`, `threads` and the monitor matter here.
 ///
 /// # Errors
 /// Input that cannot be solved, or [`Error::Interrupted`].
@@ -115,11 +126,16 @@ pub(crate) fn in_units(watch: Watch, setup: &Setup) -> Vec<Record> {
 /// assert_eq!(alpha_max(&gain, data.view(), &Options::default())?, 5.0);
 /// # Ok::<(), mxne_rs::Error>(())
 /// ```
-pub fn alpha_max(gain: &Gain, data: ArrayView2<f64>, options: &Options) -> Result<f64, Error> {
+pub fn alpha_max<'a>(
+    gain: &Gain,
+    data: ArrayView2<f64>,
+    options: impl Into<Run<'a>>,
+) -> Result<f64, Error> {
+    let Run { options, monitor } = options.into();
     check_data(gain, data)?;
-    check_weights(gain, options.weights)?;
+    check_weights(gain, options.weights.as_deref())?;
     prepare_this_thread()?;
-    let clock = Clock::start(None, options.stopping.monitor);
+    let clock = Clock::start(None, monitor);
     let data = Scaled::new(gain, data)?;
     let largest =
         largest_correlation(gain, data.values.view(), options, &clock).map_err(Halt::into_error)?;
@@ -161,7 +177,7 @@ impl Gain {
 
 /// The certificate of any X on the full problem: primal, dual and duality gap.
 ///
-/// Only `weights`, `ridge`, `threads` and the monitor of the options matter here.
+/// Of the options only `weights`, `ridge`, `threads` and the monitor matter here.
 ///
 /// # Errors
 /// Input that cannot be solved, or [`Error::Interrupted`].
@@ -177,20 +193,21 @@ impl Gain {
 /// assert_eq!(certificate.gap(), 0.0);
 /// # Ok::<(), mxne_rs::Error>(())
 /// ```
-pub fn duality_gap(
+pub fn duality_gap<'a>(
     gain: &Gain,
     data: ArrayView2<f64>,
     sources: &Sources,
     alpha: f64,
-    options: &Options,
+    options: impl Into<Run<'a>>,
 ) -> Result<Certificate, Error> {
+    let Run { options, monitor } = options.into();
     check_all(gain, data, alpha, options)?;
     check_sources("x", gain, data, sources)?;
     prepare_this_thread()?;
-    let clock = Clock::start(None, options.stopping.monitor);
+    let clock = Clock::start(None, monitor);
     let data = Scaled::new(gain, data)?;
     let alpha = data.units.alpha(alpha)?;
-    let penalty = Penalty::new(alpha, options.weights, gain.n_locations())?;
+    let penalty = Penalty::new(alpha, options.weights.as_deref(), gain.n_locations())?;
     let panel = Panel::from_array(data.values.view())?;
     let problem = Problem {
         gain,
