@@ -172,6 +172,15 @@ fn threads_do_not_change_the_answer() -> Result<(), Error> {
 }
 
 #[test]
+fn an_empty_working_set_is_refused() -> Result<(), Error> {
+    let (gain, data) = simple()?;
+    let options = Options { active_set_size: Some(0), ..Options::default() };
+    let error = solve_mxne(&gain, data.view(), 1.0, &options);
+    assert!(matches!(error, Err(Error::Parameter { name: "active_set_size", .. })));
+    Ok(())
+}
+
+#[test]
 fn refused_input_is_named() {
     let ones = Array2::ones((3, 4));
     assert!(matches!(Gain::new(ones.view(), 3), Err(Error::Orientation { n_orient: 3, .. })));

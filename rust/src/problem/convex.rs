@@ -57,6 +57,13 @@ pub(crate) struct Energies {
     pub against_data: f64,
 }
 
+/// The largest `|C_s| / a_s`, as computed and as rounding leaves it possible.
+#[derive(Clone, Copy)]
+struct LargestRatio {
+    computed: f64,
+    possible: f64,
+}
+
 impl Energies {
     /// Scales the residual into the dual ball: `t = min(1, 1 / max_s |C_s| / a_s)`,
     /// `D = t <R, M> - t^2/2 (|R|^2 + ridge |X|^2)` (Strohmeier et al. 2016, equations 6 and 7).
@@ -67,16 +74,13 @@ impl Energies {
         Certificate::new(0.5 * self.residual + penalty, dual, scale)
     }
 
-    /// The certificate for the largest ratio that rounding leaves possible, and the part of its gap that is owed to rounding.
-    pub fn counted(
-        self,
-        penalty: f64,
-        (largest, possible): (f64, f64),
-        scale: f64,
-    ) -> (Certificate, f64) {
+    /// Computes the certificate for the largest ratio that rounding leaves possible, and the part of its gap that is owed to
+    /// rounding.
+    fn counted(self, penalty: f64, ratio: LargestRatio, scale: f64) -> (Certificate, f64) {
+        let LargestRatio { computed, possible } = ratio;
         let certificate = self.certificate(penalty, possible, scale);
-        let rounding = match possible > largest {
-            true => certificate.gap() - self.certificate(penalty, largest, scale).gap(),
+        let rounding = match possible > computed {
+            true => certificate.gap() - self.certificate(penalty, computed, scale).gap(),
             false => 0.0,
         };
         (certificate, rounding)
@@ -163,27 +167,27 @@ impl<'a> Problem<'a> {
             against_data: kernels().dot(residual.lanes(), self.data.lanes()),
         };
         let penalty = self.penalty.select(&iterate.locations)?.value(&iterate.x);
-        let largest = self.penalty.dual_norm(norms.iter().copied());
-        let possible = self.possible_ratio(iterate, |s| ratios[s], largest)?;
+        let computed = self.penalty.dual_norm(norms.iter().copied());
+        let possible = self.possible_ratio(iterate, |s| ratios[s], computed)?;
         let (mut certificate, mut rounding) =
-            energies.counted(penalty, (largest, possible), self.scale);
+            energies.counted(penalty, LargestRatio { computed, possible }, self.scale);
         let mut hidden = 0.0;
         if let Some(rest) = self.left_out {
             let whole = Energies {
                 residual: energies.residual + hidden_energy,
                 against_data: energies.against_data + hidden_energy,
             };
-            let largest = self.largest_ratio_with(rest, hidden_energy, &ratios, largest)?;
+            let computed = self.largest_ratio_with(rest, hidden_energy, &ratios, computed)?;
+            let ratio = LargestRatio { computed, possible: computed.max(possible) };
             let rotated_gap = certificate.gap() - rounding;
-            let possible = largest.max(possible);
-            (certificate, rounding) = whole.counted(penalty, (largest, possible), self.scale);
+            (certificate, rounding) = whole.counted(penalty, ratio, self.scale);
             hidden = certificate.gap() - rounding - rotated_gap;
         }
         let misfit = misfit + hidden_energy;
         Ok(Certified { certificate, rounding, ratios, norms, hidden, misfit })
     }
 
-    /// The largest ratio that rounding leaves possible.
+    /// Bounds the largest ratio by what rounding leaves possible.
     pub fn possible_ratio(
         &self,
         iterate: &Iterate,
@@ -193,8 +197,9 @@ impl<'a> Problem<'a> {
         let o = self.gain.n_orient();
         let block = |(i, &s): (usize, &usize)| (s, iterate.x.block(i, o));
         let sources = iterate.locations.iter().enumerate().map(block);
-        let compared = (ratio, |s: usize| self.penalty.threshold(s));
-        rounding::largest_ratio(self.gain, self.data, sources, compared, largest, self.clock)
+        let threshold = |s: usize| self.penalty.threshold(s);
+        let compared = rounding::Compared { ratio, threshold, largest };
+        rounding::largest_ratio(self.gain, self.data, sources, compared, self.clock)
     }
 
     /// `|G_s'R - ridge X_s|_F` of every location: the only thing here that reads the whole gain.

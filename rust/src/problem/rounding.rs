@@ -10,20 +10,30 @@ use crate::problem::gain::Gain;
 const NEGLIGIBLE: f64 = 1e-12;
 const WHAT: &str = "the rounding of correlations";
 
-/// At most how large `|G_s'R| / a_s`, R = M - G X, may be without rounding; `largest` of the `ratio` of all locations where it
-/// matters next to nothing.
+/// The correlations that a certificate compares with the penalty, by location.
+pub(crate) struct Compared<R, T> {
+    /// `|G_s'R| / a_s` as computed
+    pub ratio: R,
+    /// `a_s`
+    pub threshold: T,
+    /// the largest ratio
+    pub largest: f64,
+}
+
+/// Bounds the largest `|G_s'R| / a_s`, R = M - G X, as it may be without rounding: `largest` itself where rounding matters
+/// next to nothing.
 ///
 /// Every product and sum rounds off a part of what it is given, so the error of `G_s'R` is at most about
-/// `eps sqrt(n_sensors) |G_s|' (|M| + |G| |X|)`, with absolute values of every entry. That is computed only for locations that a
-/// bound by norms does not rule out: none, unless thresholds or columns are extreme.
+/// `eps sqrt(n_sensors) |G_s|' (|M| + |G| |X|)`, with absolute values of every entry. That is computed only for locations
+/// that a bound by norms does not rule out: none, unless thresholds or columns are extreme.
 pub(crate) fn largest_ratio<'x>(
     gain: &Gain,
     data: &Panel,
     sources: impl Iterator<Item = (usize, &'x [Lane])> + Clone,
-    (ratio, threshold): (impl Fn(usize) -> f64, impl Fn(usize) -> f64),
-    largest: f64,
+    compared: Compared<impl Fn(usize) -> f64, impl Fn(usize) -> f64>,
     clock: &Clock,
 ) -> Result<f64, Halt> {
+    let Compared { ratio, threshold, largest } = compared;
     let (curvature, width, o) = (gain.curvature(), data.width, gain.n_orient());
     let per_entry = 2.0 * f64::EPSILON * (gain.n_sensors() as f64).sqrt();
     let fit = |(s, x): (usize, &[Lane])| curvature.lipschitz(s).sqrt() * kernels().norm(x);

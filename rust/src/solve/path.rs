@@ -79,7 +79,7 @@ pub(crate) fn path_on(
     for &alpha in alphas {
         let mut watch = Watch::start(clock, options.stopping.max_iter);
         let penalty = setup.penalty(alpha, gain.n_locations())?;
-        let end = match setup.solve(&mut descent, (gain, &penalty), &mut start, goal, &mut watch) {
+        let end = match setup.solve(&mut descent, gain, &penalty, &mut start, goal, &mut watch) {
             Err(Halt::OutOfTime) => setup.nothing()?,
             end => end.map_err(Halt::into_error)?,
         };

@@ -243,16 +243,15 @@ impl Rounds<'_> {
         {
             let weights = self.weights(&last.answer.iterate)?;
             let penalty = Penalty::new(alpha, Some(&weights), weights.len())?;
-            let part = (self.part.as_ref(), &penalty);
-            let answer =
-                match self.setup.solve(descent, part, &mut last.answer.iterate, goal, watch) {
-                    Ok(answer) => answer,
-                    Err(Halt::OutOfTime) => {
-                        last.answer.status = Status::TimeLimit;
-                        return Ok(last);
-                    }
-                    Err(Halt::Failed(error)) => return Err(error),
-                };
+            let (part, start) = (self.part.as_ref(), &mut last.answer.iterate);
+            let answer = match self.setup.solve(descent, part, &penalty, start, goal, watch) {
+                Ok(answer) => answer,
+                Err(Halt::OutOfTime) => {
+                    last.answer.status = Status::TimeLimit;
+                    return Ok(last);
+                }
+                Err(Halt::Failed(error)) => return Err(error),
+            };
             let objective = self.objective(&answer)?;
             let converged = self.has_settled(&last.answer.iterate, &answer.iterate)?;
             let n_reweights = last.n_reweights + 1;

@@ -15,17 +15,17 @@ use crate::problem::penalty::Penalty;
 use crate::problem::rotation::Rotation;
 use crate::problem::scaled::Scaled;
 use crate::problem::solution::{Sources, Status};
-use crate::solve::checks::{check_all, check_sources};
+use crate::solve::checks::{check_method, check_problem};
 use crate::solve::options::Options;
 use ndarray::{Array2, ArrayView2};
 
-/// The energy of the time columns left out, in units of the tolerance.
-const SLACK: f64 = 0.1;
-/// Where what was left out matters, this part of it may be left out instead, and nothing once that is tiny.
-const FINER: f64 = 0.03;
-const LEAST_SLACK: f64 = 1e-12;
+/// The energy that the rotation may leave out, and the goal of a first approach, in units of the tolerance.
+const SLACK_FRACTION: f64 = 0.1;
+/// Where what was left out matters, the slack is multiplied by this, and becomes zero once it is at most `MIN_SLACK`.
+const SLACK_SHRINKAGE: f64 = 0.03;
+const MIN_SLACK: f64 = 1e-12;
 /// The part of the energy that a first approach may leave out.
-const COARSE: f64 = 1e-3;
+const APPROACH_SLACK: f64 = 1e-3;
 
 /// A gain, data and options, checked, scaled and rotated.
 pub(crate) struct Setup<'a> {
@@ -50,14 +50,11 @@ impl<'a> Setup<'a> {
         clock: &'a Clock,
     ) -> Result<Self, Error> {
         let values = data.values.view();
-        check_all(gain, values, alpha, options)?;
-        options.stopping.check()?;
+        check_problem(gain, values, alpha, options)?;
+        check_method(gain, values, options)?;
         prepare_this_thread()?;
-        if let Some(init) = &options.init {
-            check_sources("init", gain, values, init)?;
-        }
         // Without a working set no certificate looks beyond the rotated problem: leave nothing out.
-        let slack = options.active_set_size.map_or(0.0, |_| SLACK * options.stopping.tol);
+        let slack = options.active_set_size.map_or(0.0, |_| SLACK_FRACTION * options.stopping.tol);
         let (rotated, rotation) = match Rotation::new(values, slack, clock) {
             // What is left to do without time is the same in every frame.
             Err(Halt::OutOfTime) => Rotation::none(values),
@@ -99,7 +96,8 @@ impl<'a> Setup<'a> {
     pub fn solve(
         &mut self,
         descent: &mut Descent,
-        (gain, penalty): (&Gain, &Penalty),
+        gain: &Gain,
+        penalty: &Penalty,
         start: &mut Iterate,
         goal: Goal,
         watch: &mut Watch,
@@ -126,7 +124,7 @@ impl<'a> Setup<'a> {
 
     /// Leaves less out; both iterates follow the rotation.
     fn refine(&mut self, start: &mut Iterate, iterate: &mut Iterate) -> Result<(), Halt> {
-        let slack = if self.slack > LEAST_SLACK { FINER * self.slack } else { 0.0 };
+        let slack = if self.slack > MIN_SLACK { SLACK_SHRINKAGE * self.slack } else { 0.0 };
         let (data, rotation) =
             self.rotation.refined(self.unrotated, &self.data, slack, self.clock)?;
         let moved = |x: &Panel| self.rotation.moved(x, &rotation);
@@ -152,8 +150,8 @@ impl<'a> Setup<'a> {
     }
 
     pub fn strategy(&self) -> Strategy {
-        let active_set_size = self.options.active_set_size.map(|size| size.max(1));
-        Strategy { solver: self.options.solver, active_set_size }
+        let Options { solver, active_set_size, .. } = *self.options;
+        Strategy { solver, active_set_size }
     }
 
     pub fn goal(&self) -> Goal {
@@ -217,15 +215,15 @@ impl<'a> Setup<'a> {
     /// gain is ranked and most epochs are made on a part of the samples. Its certificates are not those of the problem.
     fn approach(&self, gain: &Gain, penalty: &Penalty, watch: &mut Watch) -> Result<Iterate, Halt> {
         let zero = Iterate::zero(self.data.n_times);
-        if self.options.active_set_size.is_none() || COARSE <= self.options.stopping.tol {
+        if self.options.active_set_size.is_none() || APPROACH_SLACK <= self.options.stopping.tol {
             return Ok(zero?);
         }
-        let (data, rotation) = Rotation::new(self.unrotated, COARSE, self.clock)?;
+        let (data, rotation) = Rotation::new(self.unrotated, APPROACH_SLACK, self.clock)?;
         if 2 * data.width > self.data.width {
             return Ok(zero?);
         }
         let problem = Problem { data: &data, left_out: None, ..self.problem(gain, penalty) };
-        let goal = Goal { gap: SLACK * COARSE * self.scale, work_first: false };
+        let goal = Goal { gap: SLACK_FRACTION * APPROACH_SLACK * self.scale, work_first: false };
         let seen = watch.history.len();
         let start = Iterate::zero(data.n_times)?;
         let end = self.strategy().start(gain).solve(&problem, &start, goal, watch)?.iterate;

@@ -13,7 +13,7 @@ use crate::problem::gain::Gain;
 use crate::problem::penalty::Penalty;
 use crate::problem::scaled::Scaled;
 use crate::problem::solution::{Certificate, Record, Solution, Sources};
-use crate::solve::checks::{check_all, check_data, check_sources, check_weights};
+use crate::solve::checks::{check_data, check_problem, check_sources, check_weights};
 use crate::solve::options::{Options, Run};
 use crate::solve::setup::{Setup, largest_correlation};
 use ndarray::ArrayView2;
@@ -74,7 +74,7 @@ pub(crate) fn solve_from_the_start(
     let penalty = setup.penalty(alpha, gain.n_locations())?;
     let mut descent = setup.strategy().start(gain);
     let (mut start, goal) = (setup.start(gain, &penalty)?, setup.goal());
-    match setup.solve(&mut descent, (gain, &penalty), &mut start, goal, watch) {
+    match setup.solve(&mut descent, gain, &penalty, &mut start, goal, watch) {
         Ok(end) => Ok((end, descent)),
         Err(Halt::OutOfTime) => Ok((setup.nothing()?, descent)),
         Err(Halt::Failed(error)) => Err(error),
@@ -201,7 +201,7 @@ pub fn duality_gap<'a>(
     options: impl Into<Run<'a>>,
 ) -> Result<Certificate, Error> {
     let Run { options, monitor } = options.into();
-    check_all(gain, data, alpha, options)?;
+    check_problem(gain, data, alpha, options)?;
     check_sources("x", gain, data, sources)?;
     prepare_this_thread()?;
     let clock = Clock::start(None, monitor);

@@ -56,7 +56,7 @@ impl Subset for Candidates {
         let at = |s: &usize| chosen.partition_point(|c| c < s);
         let locations = iterate.locations.iter().map(at).collect();
         let start = Start { iterate: Iterate { locations, ..iterate }, norms: None };
-        let size = self.strategy.active_set_size.unwrap_or(1).max(1);
+        let size = self.strategy.active_set_size.unwrap_or(1);
         let mut subset = WorkingSet::new(size, self.strategy.solver);
         // Certificates of a part are not those of the problem: nobody is told.
         let end = descend(&part, start, &mut subset, goal, watch, |_, _, _| {})?;
