@@ -16,7 +16,7 @@ pub(crate) use backend_gemm::gemm;
 use std::cell::Cell;
 
 /// At most what a back end keeps on a thread for its products.
-pub(crate) const SCRATCH: usize = 1 << 23;
+pub(crate) const SCRATCH_BYTES: usize = 1 << 23;
 
 /// A matrix seen through its strides.
 #[derive(Clone, Copy)]
@@ -65,7 +65,7 @@ pub(crate) fn prepare_this_thread() -> Result<(), Error> {
         static PREPARED: Cell<bool> = const { Cell::new(false) };
     }
     if !PREPARED.get() {
-        memory::expect_room("products", SCRATCH)?;
+        memory::expect_room("products", SCRATCH_BYTES)?;
         const N: usize = 64;
         let (ones, mut out) =
             (memory::zeros("products", N * N)?, memory::zeros("products", N * N)?);

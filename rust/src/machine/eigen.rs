@@ -6,7 +6,7 @@
 use crate::machine::clock::{Clock, Halt};
 
 /// Sweeps after which rounding is all that can be left.
-const SWEEPS: usize = 30;
+const MAX_SWEEPS: usize = 30;
 
 /// Diagonalises `matrix` (n x n, symmetric) in place and writes its eigenvectors into the columns of `basis`.
 pub(crate) fn diagonalise(
@@ -18,7 +18,7 @@ pub(crate) fn diagonalise(
     for (i, value) in basis.iter_mut().enumerate() {
         *value = if i % (n + 1) == 0 { 1.0 } else { 0.0 };
     }
-    for _ in 0..SWEEPS {
+    for _ in 0..MAX_SWEEPS {
         let mut rotated = false;
         for p in 0..n {
             clock.spend(6 * n * (n - p))?;

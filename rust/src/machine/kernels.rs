@@ -12,8 +12,8 @@ pub(crate) use multiply::Factors;
 use multiply::{multiply_body, multiply_single_body};
 use std::sync::OnceLock;
 
-/// A sum of squares below this has lost digits.
-const VANISHING: f64 = 1e-280;
+/// Sums of squares below this have lost digits.
+const MIN_EXACT_ENERGY: f64 = 1e-280;
 
 #[inline(always)]
 fn madd<const FMA: bool>(a: f64, b: f64, c: f64) -> f64 {
@@ -73,8 +73,8 @@ fn energy_single_body<const FMA: bool>(a: &[f32]) -> f64 {
 /// Squares that are summed up in single precision: the relative error is at most this, times 2^-24.
 pub(crate) const RUN: usize = 32;
 
-/// Rows that `subtract_outer` takes in one pass over its target: enough to be busy with other things than memory.
-pub(crate) const MANY: usize = 12;
+/// Rows that `subtract_outer` takes in one pass over its target: with so many, arithmetic takes longer than memory.
+pub(crate) const ROWS_AT_ONCE: usize = 12;
 
 /// `out[r] -= sum_i rows[i][r] * delta[i]` for `K` rows at once.
 #[inline(always)]
@@ -109,12 +109,12 @@ fn subtract_outer_body<const FMA: bool>(
     let n = out.len() / width;
     let mut rows = rows;
     let mut delta = delta;
-    while rows.len() >= MANY * n && n > 0 {
-        let (now, rest) = rows.split_at(MANY * n);
-        let now: [&[f64]; MANY] = std::array::from_fn(|i| &now[i * n..(i + 1) * n]);
-        subtract_rows::<FMA, MANY>(out, now, delta, width);
+    while rows.len() >= ROWS_AT_ONCE * n && n > 0 {
+        let (now, rest) = rows.split_at(ROWS_AT_ONCE * n);
+        let now: [&[f64]; ROWS_AT_ONCE] = std::array::from_fn(|i| &now[i * n..(i + 1) * n]);
+        subtract_rows::<FMA, ROWS_AT_ONCE>(out, now, delta, width);
         rows = rest;
-        delta = &delta[MANY * width..];
+        delta = &delta[ROWS_AT_ONCE * width..];
     }
     while rows.len() >= 3 * n && n > 0 {
         let (now, rest) = rows.split_at(3 * n);
@@ -247,7 +247,7 @@ impl Kernels {
     /// |a|, also where its squares vanish or overflow.
     pub fn norm(&self, a: &[Lane]) -> f64 {
         let energy = self.energy(a);
-        if energy > VANISHING && energy.is_finite() {
+        if energy > MIN_EXACT_ENERGY && energy.is_finite() {
             return energy.sqrt();
         }
         let values = || a.iter().flat_map(|lane| lane.0);
@@ -355,10 +355,11 @@ mod tests {
 
     #[test]
     fn chosen_kernels_agree_with_the_baseline() {
-        // No rows, no sensors, one of each, and both sides of the three and of the `MANY` rows taken at once.
-        let edges = [(1, 1, 0), (5, 2, 0), (0, 1, 0), (0, 2, 7), (1, 1, 1), (1, 1, MANY)];
-        let usual = [(7, 1, 2), (50, 2, 3), (33, 3, 5), (9, 8, 4), (5, 2, 29), (3, 1, MANY + 4)];
-        let long = [(31, 1, 2 * MANY), (32, 1, MANY - 1), (33, 2, 2)];
+        // No rows, no sensors, one of each, and both sides of the three and of the `ROWS_AT_ONCE` rows taken at once.
+        let edges = [(1, 1, 0), (5, 2, 0), (0, 1, 0), (0, 2, 7), (1, 1, 1), (1, 1, ROWS_AT_ONCE)];
+        let usual =
+            [(7, 1, 2), (50, 2, 3), (33, 3, 5), (9, 8, 4), (5, 2, 29), (3, 1, ROWS_AT_ONCE + 4)];
+        let long = [(31, 1, 2 * ROWS_AT_ONCE), (32, 1, ROWS_AT_ONCE - 1), (33, 2, 2)];
         for (n, width, k) in edges.into_iter().chain(usual).chain(long) {
             agree(n, width, k);
         }

@@ -1,13 +1,13 @@
 //! Thread pools: made when first asked for, one per process and size, never rayon's global one.
 
-use crate::machine::dense::{SCRATCH, prepare_this_thread};
+use crate::machine::dense::{SCRATCH_BYTES, prepare_this_thread};
 use crate::machine::memory::expect_room;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::Duration;
 
-const STACK: usize = 1 << 21;
+const STACK_BYTES: usize = 1 << 21;
 
 /// The threads a computation may use. Chunk borders never depend on them, so neither do results.
 #[derive(Debug, Clone)]
@@ -70,9 +70,10 @@ fn pool(count: usize) -> Option<Arc<ThreadPool>> {
         return Some(pool.clone());
     }
     // A thread that starts without room for its stack and scratch takes the process with it.
-    expect_room("threads", count * (STACK + SCRATCH)).ok()?;
+    expect_room("threads", count * (STACK_BYTES + SCRATCH_BYTES)).ok()?;
     let name = |i| format!("mxne_rs-{i}");
-    let made = ThreadPoolBuilder::new().num_threads(count).thread_name(name).stack_size(STACK);
+    let made =
+        ThreadPoolBuilder::new().num_threads(count).thread_name(name).stack_size(STACK_BYTES);
     let pool = Arc::new(made.build().ok()?);
     if pool.broadcast(|_| prepare_this_thread()).into_iter().any(|made| made.is_err()) {
         return None;

@@ -3,13 +3,13 @@
 use crate::error::Error;
 
 /// Exponents up to this are left alone: the square of a square of such a number is still far from the ends.
-const HARMLESS: i32 = 100;
+const MAX_HARMLESS_EXPONENT: i32 = 100;
 
 /// The power of two to take out of numbers of which `largest` is the largest: even, so that its square root is exact, and
 /// 0 where they do no harm.
 pub(crate) fn exponent(largest: f64) -> i32 {
     let exponent = whole_exponent(largest);
-    if exponent.abs() <= HARMLESS { 0 } else { exponent }
+    if exponent.abs() <= MAX_HARMLESS_EXPONENT { 0 } else { exponent }
 }
 
 /// The power of two of `largest`, whether it does harm or not.
@@ -67,8 +67,8 @@ impl Units {
     /// at its optimum as large as `threshold`, by no more than rounding.
     pub fn check_source(self, norm: f64, threshold: f64, ridge: f64) -> Result<(), Error> {
         let lost = times_power(f64::from_bits(1), -self.of_sources());
-        // A gain that was not scaled is within 2^HARMLESS of one.
-        let largest = if self.gain == 0 { 2.0_f64.powi(2 * HARMLESS) } else { 1.0 };
+        // A gain that was not scaled is within 2^MAX_HARMLESS_EXPONENT of one.
+        let largest = if self.gain == 0 { 2.0_f64.powi(2 * MAX_HARMLESS_EXPONENT) } else { 1.0 };
         let moved = lost * (1e4 * largest + self.ridge(ridge));
         if times_power(norm, self.of_sources()).is_finite() && moved <= f64::EPSILON * threshold {
             return Ok(());

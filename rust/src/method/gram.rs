@@ -4,7 +4,7 @@ mod storage;
 
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
-use crate::machine::kernels::{MANY, kernels};
+use crate::machine::kernels::{ROWS_AT_ONCE, kernels};
 use crate::machine::memory;
 use crate::machine::panel::{Lane, Panel};
 use crate::method::quadratic::Quadratic;
@@ -15,7 +15,7 @@ use std::ops::Range;
 
 /// Correlations of more lanes than this do not stay in a core's cache from one block to the next: they are updated for
 /// several blocks at a time.
-const LARGE: usize = 8192;
+const MAX_CACHED_LANES: usize = 8192;
 
 /// What the memory is for.
 const WHAT: &str = "the working set";
@@ -56,9 +56,9 @@ struct Late {
 impl Late {
     /// Makes room for `rows` rows and a window full of blocks of `size` lanes.
     fn reserve(&mut self, rows: usize, size: usize) -> Result<(), Error> {
-        self.moved = memory::room(WHAT, MANY)?;
-        self.deltas = memory::room(WHAT, MANY * size)?;
-        self.rows = memory::room(WHAT, MANY * rows)?;
+        self.moved = memory::room(WHAT, ROWS_AT_ONCE)?;
+        self.deltas = memory::room(WHAT, ROWS_AT_ONCE * size)?;
+        self.rows = memory::room(WHAT, ROWS_AT_ONCE * rows)?;
         Ok(())
     }
 }
@@ -77,7 +77,7 @@ impl Gram {
             correlations: Panel::zeros(0, data.n_times)?,
             curvature: Curvature::default(),
             late: Late::default(),
-            large: LARGE,
+            large: MAX_CACHED_LANES,
         })
     }
 
@@ -93,7 +93,7 @@ impl Gram {
 
     /// Locations that make a window.
     fn window(&self) -> usize {
-        (MANY / self.n_orient).max(1)
+        (ROWS_AT_ONCE / self.n_orient).max(1)
     }
 
     /// Subtracts what is late from the rows given, and forgets it.

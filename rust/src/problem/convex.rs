@@ -8,7 +8,7 @@ use crate::machine::panel::{Lane, Panel};
 use crate::machine::products;
 use crate::machine::threads::Threads;
 use crate::machine::units::times_power;
-use crate::problem::gain::{FAINT, Faint, Gain};
+use crate::problem::gain::{FAINT_LIPSCHITZ, Faint, Gain};
 use crate::problem::penalty::Penalty;
 use crate::problem::rounding;
 use crate::problem::solution::Certificate;
@@ -250,7 +250,7 @@ impl<'a> Problem<'a> {
             let lipschitz = self.gain.curvature().lipschitz(s);
             let bound = ratio * ratio + self.penalty.squared_ratio(s, lipschitz * energy);
             // A faint location's ratio counts all of the data.
-            if lipschitz >= FAINT && bound > squared.max(1.0) {
+            if lipschitz >= FAINT_LIPSCHITZ && bound > squared.max(1.0) {
                 self.clock.spend(o * 8 * rest.lanes().len())?;
                 kernels().correlate(&mut block, self.gain.block(s), rest.lanes(), rest.width);
                 let rest = self.penalty.squared_ratio(s, kernels().energy(&block));

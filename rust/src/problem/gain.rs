@@ -16,7 +16,7 @@ use std::sync::OnceLock;
 /// What the memory is for.
 const WHAT: &str = "the gain";
 /// A location is too faint for squares where its block Lipschitz constant, that of the largest being about 1, is less.
-pub(crate) const FAINT: f64 = 1e-210;
+pub(crate) const FAINT_LIPSCHITZ: f64 = 1e-210;
 
 /// A whitened gain G (n_sensors x n_locations * n_orient), immutable and shared by many solves and threads.
 ///

@@ -5,7 +5,7 @@ use crate::machine::kernels::kernels;
 use crate::machine::memory;
 use crate::machine::panel::{Lane, Panel};
 use crate::problem::curvature::Eigen;
-use crate::problem::gain::FAINT;
+use crate::problem::gain::FAINT_LIPSCHITZ;
 use ndarray::ArrayViewMut2;
 
 /// Eigenvalues of a block below this part of the largest are rounding.
@@ -148,7 +148,7 @@ impl BlockMinimiser {
         let Eigen { values: d, vectors } = hessian;
         let largest = d.iter().fold(0.0, |a: f64, &b| a.max(b)) + ridge;
         let is_zero = energy <= threshold * threshold || threshold == f64::INFINITY;
-        if is_zero || largest < FAINT {
+        if is_zero || largest < FAINT_LIPSCHITZ {
             block.fill(Lane([0.0; 8]));
             return false;
         }

@@ -8,10 +8,10 @@ use crate::machine::products::dot;
 use nalgebra::{DMatrix, SymmetricEigen};
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
-/// Matrices from this size on take milliseconds to decompose.
-const LONG: usize = 64;
+/// Matrices from this size on take milliseconds to decompose: the clock is looked at meanwhile.
+const SLOW_SIZE: usize = 64;
 /// Energy below this part of the whole is rounding.
-const ROUNDING: f64 = 1e-28;
+const ROUNDING_ENERGY: f64 = 1e-28;
 
 /// `M = [M1 M2] V'` with V orthogonal: penalty and data term do not change when data and sources are rotated over time,
 /// so the problem is solved for M1 = M V1 and rotated back.
@@ -39,7 +39,7 @@ impl Rotation {
             return Rotation::none(data);
         }
         let Part { kept, basis, left_out } =
-            Part::new(data, energy * slack.clamp(ROUNDING, 0.5), energy, clock)?;
+            Part::new(data, energy * slack.clamp(ROUNDING_ENERGY, 0.5), energy, clock)?;
         match kept.ncols() == n_times {
             true => Rotation::none(data),
             false => {
@@ -66,7 +66,7 @@ impl Rotation {
         rest -= &dot(overlap.view(), basis.view(), clock)?;
         let energy = energy_of(data);
         let allowed = (energy * slack).min(0.5 * energy_of(rest.view()));
-        if allowed <= energy * ROUNDING {
+        if allowed <= energy * ROUNDING_ENERGY {
             return Rotation::none(data);
         }
         let more = Part::new(rest.view(), allowed, energy, clock)?;
@@ -169,7 +169,7 @@ impl Part {
         }
         let basis = dot(axes.slice(s![.., ..kept]).reversed_axes(), spanning.view(), clock)?;
         let kept = rotated.slice_move(s![.., ..kept]);
-        let left_out = match left_out > energy * ROUNDING {
+        let left_out = match left_out > energy * ROUNDING_ENERGY {
             true => {
                 let mut rest = dot(kept.view(), basis.view(), clock)?;
                 rest.zip_mut_with(&data, |fit, m| *fit = m - *fit);
@@ -227,7 +227,7 @@ fn principal_axes(a: &Array2<f64>, clock: &Clock) -> Result<Array2<f64>, Halt> {
     let gram = dot(a.t(), a.view(), clock)?;
     let gram = DMatrix::from_fn(n, n, |i, j| gram[[i, j]]);
     let decompose = move || SymmetricEigen::try_new(gram, f64::EPSILON, 1000 * n);
-    let eigen = if n < LONG { decompose() } else { clock.wait_for(decompose)? };
+    let eigen = if n < SLOW_SIZE { decompose() } else { clock.wait_for(decompose)? };
     // Without them the columns stay as they are: any orthonormal ones will do.
     let Some(eigen) = eigen else { return Ok(Array2::eye(n)) };
     let mut order: Vec<usize> = (0..n).collect();

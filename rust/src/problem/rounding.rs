@@ -7,7 +7,7 @@ use crate::machine::panel::{Lane, Panel};
 use crate::problem::gain::Gain;
 
 /// A ratio that moves by less than this moves the relative gap by less than rounding of the objective does.
-const NEGLIGIBLE: f64 = 1e-12;
+const NEGLIGIBLE_RATIO: f64 = 1e-12;
 const WHAT: &str = "the rounding of correlations";
 
 /// The correlations that a certificate compares with the penalty, by location.
@@ -39,10 +39,10 @@ pub(crate) fn largest_ratio<'x>(
     let fit = |(s, x): (usize, &[Lane])| curvature.lipschitz(s).sqrt() * kernels().norm(x);
     let size = kernels().norm(data.lanes()) + sources.clone().map(fit).sum::<f64>();
     let lowest = (0..gain.n_locations()).fold(f64::INFINITY, |a, s| a.min(threshold(s)));
-    if per_entry * size * curvature.bound().sqrt() <= NEGLIGIBLE * lowest {
+    if per_entry * size * curvature.bound().sqrt() <= NEGLIGIBLE_RATIO * lowest {
         return Ok(largest);
     }
-    let least = largest.max(1.0) + NEGLIGIBLE;
+    let least = largest.max(1.0) + NEGLIGIBLE_RATIO;
     let exceeds = |s: usize| {
         ratio(s) + per_entry * size * curvature.lipschitz(s).sqrt() / threshold(s) > least
     };

@@ -1,7 +1,7 @@
 //! Many data sets on one gain, one thread each.
 
 use crate::error::Error;
-use crate::machine::clock::{Clock, POLL, Progress};
+use crate::machine::clock::{Clock, MONITOR_INTERVAL, Progress};
 use crate::machine::memory;
 use crate::machine::threads::Threads;
 use crate::problem::gain::Gain;
@@ -133,7 +133,7 @@ fn spread<T: Send>(
         if std::thread::Builder::new().spawn_scoped(scope, work).is_err() {
             return solve_all();
         }
-        while wait.recv_timeout(POLL) == Err(RecvTimeoutError::Timeout) {
+        while wait.recv_timeout(MONITOR_INTERVAL) == Err(RecvTimeoutError::Timeout) {
             let n_iter = done.load(Ordering::Relaxed);
             let progress = Progress { n_iter, gap: 0.0, n_active: 0 };
             if run.monitor.is_some_and(|monitor| !monitor(progress)) {

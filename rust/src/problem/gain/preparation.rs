@@ -1,6 +1,6 @@
 //! A gain on its way in: copied piece by piece, then looked at as a whole.
 
-use super::{FAINT, Faint, Gain, WHAT};
+use super::{FAINT_LIPSCHITZ, Faint, Gain, WHAT};
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
 use crate::machine::memory;
@@ -9,13 +9,13 @@ use crate::problem::curvature::Curvature;
 use ndarray::{ArrayView2, Axis, s};
 
 /// Columns that the copy into location order moves at a time, so that reads and writes stay in the cache.
-const TILE: usize = 64;
+const TILE_COLUMNS: usize = 64;
 /// Sensors that it moves at a time: a cache line of the copy.
-const STRIP: usize = 8;
+const TILE_SENSORS: usize = 8;
 /// Numbers that are copied in one piece: a few milliseconds.
-const PIECE: usize = 1 << 19;
+const PIECE_NUMBERS: usize = 1 << 19;
 /// Block Lipschitz constants in this range show that no power of two has to be taken out.
-const ORDINARY: std::ops::Range<f64> = 1e-57..1e57;
+const ORDINARY_LIPSCHITZ: std::ops::Range<f64> = 1e-57..1e57;
 
 /// A gain being copied into location order; whoever calls may do other things between the pieces.
 pub(crate) struct Preparation {
@@ -49,9 +49,11 @@ impl Preparation {
         let flipped = gain.reversed_axes();
         let tile = match flipped.is_standard_layout() {
             true => n_columns,
-            false => TILE,
+            false => TILE_COLUMNS,
         };
-        let end = (self.done + (PIECE / n).max(TILE).next_multiple_of(TILE)).min(n_columns);
+        let end = (self.done
+            + (PIECE_NUMBERS / n).max(TILE_COLUMNS).next_multiple_of(TILE_COLUMNS))
+        .min(n_columns);
         for first in (self.done..end).step_by(tile) {
             let last = (first + tile).min(end);
             copy_tile(&mut self.columns[first * n..last * n], flipped.slice(s![first..last, ..]));
@@ -67,7 +69,7 @@ impl Preparation {
         let n_locations = columns.len() / (n_sensors * n_orient);
         let largest = (0..n_locations).fold(0.0, |a: f64, s| a.max(curvature.lipschitz(s)));
         let mut taken_out = 0;
-        if !curvature.is_finite() || !ORDINARY.contains(&largest) {
+        if !curvature.is_finite() || !ORDINARY_LIPSCHITZ.contains(&largest) {
             taken_out = exponent(largest_of(&columns, n_sensors, clock)?);
             if taken_out != 0 {
                 for column in columns.chunks_exact_mut(n_sensors) {
@@ -79,7 +81,9 @@ impl Preparation {
         }
         let mut faint = Vec::new();
         for (location, block) in columns.chunks_exact(n_sensors * n_orient).enumerate() {
-            if curvature.lipschitz(location) < FAINT && block.iter().any(|value| *value != 0.0) {
+            if curvature.lipschitz(location) < FAINT_LIPSCHITZ
+                && block.iter().any(|value| *value != 0.0)
+            {
                 let exponent = exponent(block.iter().fold(0.0, |a: f64, b| a.max(b.abs())));
                 let mut columns = memory::copied(WHAT, block)?;
                 scale(&mut columns, -exponent)?;
@@ -129,9 +133,9 @@ fn copy_tile(out: &mut [f64], columns: ArrayView2<f64>) {
         return;
     }
     let n = columns.ncols();
-    for (strip, sensors) in columns.axis_chunks_iter(Axis(1), STRIP).enumerate() {
+    for (strip, sensors) in columns.axis_chunks_iter(Axis(1), TILE_SENSORS).enumerate() {
         for (j, column) in sensors.rows().into_iter().enumerate() {
-            let at = j * n + strip * STRIP;
+            let at = j * n + strip * TILE_SENSORS;
             for (value, &source) in out[at..].iter_mut().zip(column) {
                 *value = source;
             }
