@@ -1,7 +1,7 @@
 //! The boundary to Python: arrays in, plain results out. Everything a user sees is documented in `python/mxne_rs`.
 //!
-//! Arrays arrive as aligned C- or Fortran-ordered float64 (`mxne_rs.arrays` sees to it), are copied while the GIL is held,
-//! and are never written to.
+//! Arrays arrive as aligned C- or Fortran-ordered float64 (`mxne_rs._arguments.convert` sees to it), are copied while the GIL
+//! is held, and are never written to.
 #![allow(missing_docs)]
 
 /// Arrays copied out of Python.
@@ -24,10 +24,10 @@ use numpy::{
     IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
     PyUntypedArrayMethods,
 };
-use outcome::Outcome;
+use outcome::PyOutcome;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
-use request::{Request, Rounds};
+use request::{Request, ReweightRequest};
 use run::watched;
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ struct PyGain {
 
 #[pymethods]
 impl PyGain {
-    /// Copies piece by piece: other threads and signals get their turn in between.
+    /// Prepares a gain; it is copied piece by piece, so that other threads and signals get their turn in between.
     #[new]
     #[pyo3(signature = (gain, n_orient))]
     fn new(py: Python<'_>, gain: Bound<'_, PyArray2<f64>>, n_orient: usize) -> PyResult<Self> {
@@ -95,7 +95,7 @@ impl PyGain {
         Ok(self.gain.columns_of(&indices(&locations)?)?.into_pyarray(py))
     }
 
-    /// Seconds of one product G'R in the crate's own product module: the unit of cost in `benches/`.
+    /// Measures the seconds of one product G'R: the unit of cost in `benches/`.
     fn product_seconds(
         &self,
         py: Python<'_>,
@@ -112,6 +112,7 @@ impl PyGain {
     }
 }
 
+/// Lists relative gap, primal and dual value.
 fn flat(certificate: &Certificate) -> (f64, f64, f64) {
     (certificate.relative_gap(), certificate.primal, certificate.dual)
 }
@@ -122,11 +123,11 @@ fn solve_mxne(
     gain: PyRef<'_, PyGain>,
     data: PyReadonlyArray2<'_, f64>,
     request: Bound<'_, PyAny>,
-) -> PyResult<Outcome> {
+) -> PyResult<PyOutcome> {
     let request = Request::new(&request, gain.gain.n_orient())?;
     let (gain, data) = (gain.gain.as_ref(), matrix(&data)?);
     let solve = |run: Run| crate::solve_mxne(gain, data.view(), request.alpha, run);
-    Outcome::new(py, request.run(py, solve)?)
+    PyOutcome::new(py, request.run(py, solve)?)
 }
 
 #[pyfunction]
@@ -135,21 +136,21 @@ fn solve_irmxne(
     gain: PyRef<'_, PyGain>,
     data: PyReadonlyArray2<'_, f64>,
     request: Bound<'_, PyAny>,
-    rounds: Rounds,
-) -> PyResult<Outcome> {
+    rounds: ReweightRequest,
+) -> PyResult<PyOutcome> {
     let reweight = rounds.own()?;
     let request = Request::new(&request, gain.gain.n_orient())?;
     let (gain, data) = (gain.gain.as_ref(), matrix(&data)?);
     let solution = request
         .run(py, |run| crate::solve_irmxne(gain, data.view(), request.alpha, &reweight, run))?;
-    Outcome::new(py, solution)
+    PyOutcome::new(py, solution)
 }
 
-/// A path as two lists: MxNE, and irMxNE where it was asked for.
-type Outcomes = (Vec<Outcome>, Vec<Outcome>);
+/// The answers of a path: MxNE, and irMxNE where it was asked for.
+type Outcomes = (Vec<PyOutcome>, Vec<PyOutcome>);
 
-fn outcomes(py: Python<'_>, solutions: Vec<Solution>) -> PyResult<Vec<Outcome>> {
-    solutions.into_iter().map(|solution| Outcome::new(py, solution)).collect()
+fn outcomes(py: Python<'_>, solutions: Vec<Solution>) -> PyResult<Vec<PyOutcome>> {
+    solutions.into_iter().map(|solution| PyOutcome::new(py, solution)).collect()
 }
 
 fn both(py: Python<'_>, path: crate::Path) -> PyResult<Outcomes> {
@@ -163,7 +164,7 @@ fn solve_path(
     data: PyReadonlyArray2<'_, f64>,
     alphas: PyReadonlyArray1<'_, f64>,
     request: Bound<'_, PyAny>,
-    rounds: Rounds,
+    rounds: ReweightRequest,
 ) -> PyResult<Outcomes> {
     let (reweight, alphas) = (rounds.own_if_any()?, vector(&alphas)?);
     let request = Request::new(&request, gain.gain.n_orient())?;
@@ -180,7 +181,7 @@ fn solve_paths(
     data: Vec<PyReadonlyArray2<'_, f64>>,
     alphas: PyReadonlyArray1<'_, f64>,
     request: Bound<'_, PyAny>,
-    rounds: Rounds,
+    rounds: ReweightRequest,
 ) -> PyResult<Vec<Outcomes>> {
     let (reweight, alphas) = (rounds.own_if_any()?, vector(&alphas)?);
     let request = Request::new(&request, gain.gain.n_orient())?;
@@ -199,8 +200,8 @@ fn solve_batch(
     data: Vec<PyReadonlyArray2<'_, f64>>,
     alphas: PyReadonlyArray1<'_, f64>,
     request: Bound<'_, PyAny>,
-    rounds: Rounds,
-) -> PyResult<Vec<Outcome>> {
+    rounds: ReweightRequest,
+) -> PyResult<Vec<PyOutcome>> {
     let (reweight, alphas) = (rounds.own_if_any()?, vector(&alphas)?);
     let request = Request::new(&request, gain.gain.n_orient())?;
     let gain = gain.gain.as_ref();
@@ -266,11 +267,11 @@ fn group_soft_threshold<'py>(
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("back_end", if cfg!(feature = "blas") { "blas" } else { "gemm" })?;
-    // Now, so that no fork finds another thread in the middle of it.
+    // Both once and now: a process forked while another thread is inside of them could never finish them.
     crate::machine::kernels::kernels();
     let _ = crate::machine::dense::prepare_this_thread();
     module.add_class::<PyGain>()?;
-    module.add_class::<Outcome>()?;
+    module.add_class::<PyOutcome>()?;
     module.add_class::<stream::PyStream>()?;
     module.add_class::<stream::PyEstimate>()?;
     module.add_function(wrap_pyfunction!(solve_mxne, module)?)?;

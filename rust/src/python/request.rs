@@ -1,4 +1,4 @@
-//! A request taken out of Python, and the run it asks for.
+//! Requests copied out of Python objects, and the run that is asked for.
 
 use super::arrays::{indices, matrix, vector};
 use super::run::watched;
@@ -17,16 +17,16 @@ pub(super) struct Request {
     progress: Option<Py<PyAny>>,
 }
 
-/// How to reweight, gathered by `mxne_rs.solve`.
+/// How to reweight, as `mxne_rs.solve` gathers it.
 #[derive(FromPyObject)]
-pub(super) struct Rounds {
+pub(super) struct ReweightRequest {
     n_reweights: i64,
     tol_reweight: f64,
     surrogate: String,
     amplitude_unit: UnitGiven,
 }
 
-/// A number, or the name of a unit.
+/// A unit of amplitudes as it is given: a number, or a name.
 #[derive(FromPyObject)]
 pub(super) enum UnitGiven {
     Number(f64),
@@ -34,6 +34,7 @@ pub(super) enum UnitGiven {
 }
 
 impl UnitGiven {
+    /// Reads the name.
     pub fn own(self) -> PyResult<AmplitudeUnit> {
         match self {
             UnitGiven::Number(value) => Ok(AmplitudeUnit::Number(value)),
@@ -50,7 +51,8 @@ impl UnitGiven {
     }
 }
 
-impl Rounds {
+impl ReweightRequest {
+    /// Reads the names and checks the counts.
     pub fn own(self) -> PyResult<Reweight> {
         let surrogate = match self.surrogate.as_str() {
             "sqrt" => Surrogate::Sqrt,
@@ -68,7 +70,7 @@ impl Rounds {
         })
     }
 
-    /// The same where one convex problem, MxNE, is a choice: then there is nothing to reweight.
+    /// Does the same, and returns nothing where one convex problem is asked for, which is MxNE.
     pub fn own_if_any(self) -> PyResult<Option<Reweight>> {
         let reweight = self.own()?;
         reweight.check()?;
@@ -126,7 +128,7 @@ impl Request {
     }
 }
 
-/// An integer that is at least `least`.
+/// Checks that an integer is at least `least`.
 pub(super) fn count(name: &str, value: i64, least: usize) -> PyResult<usize> {
     match usize::try_from(value) {
         Ok(count) if count >= least => Ok(count),
@@ -137,7 +139,7 @@ pub(super) fn count(name: &str, value: i64, least: usize) -> PyResult<usize> {
     }
 }
 
-/// A time that is above zero.
+/// Checks that a time is above zero.
 pub(super) fn seconds(name: &str, value: f64) -> PyResult<Duration> {
     if !(value > 0.0 && value.is_finite()) {
         let message = format!("{name} is {value:?}; give a positive number of seconds, or None");
