@@ -23,11 +23,18 @@ fn problem() -> impl Strategy<Value = (Array2<f64>, Array2<f64>, usize, f64)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     /// B = prox(B) + projection of B onto the ball of radius a.
     #[test]
-    fn prox_and_projection_add_up((block, a) in ((1usize..5, 1usize..7).prop_flat_map(|(o, t)| matrix(o, t)), 0.0..2.0f64)) {
+    fn prox_and_projection_add_up(
+        block in (1usize..5, 1usize..7).prop_flat_map(|(o, t)| matrix(o, t)),
+        a in 0.0..2.0f64,
+    ) {
         let mut shrunk = block.clone();
         group_soft_threshold(shrunk.view_mut(), a);
         let ball = &block - &shrunk;
@@ -61,7 +68,10 @@ proptest! {
 
     /// The gap is never negative, and bounds how far any X is above the optimum.
     #[test]
-    fn gap_bounds_suboptimality((g, m, o, part) in problem(), ridge in prop_oneof![Just(0.0), 0.01..1.0f64]) {
+    fn gap_bounds_suboptimality(
+        (g, m, o, part) in problem(),
+        ridge in prop_oneof![Just(0.0), 0.01..1.0f64],
+    ) {
         let gain = Gain::new(g.view(), o)?;
         let alpha = part * alpha_max(&gain, m.view(), &Options::default())? + 1e-9;
         let stopping = Stopping { tol: 1e-9, ..Stopping::default() };
@@ -76,7 +86,8 @@ proptest! {
         // What the solver says of its answer holds on the unrotated problem.
         let again = duality_gap(&gain, m.view(), &best.sources, alpha, &options)?;
         prop_assert!(again.relative_gap() <= 1e-9 + 1e-13);
-        prop_assert!((again.primal - best.certificate.primal).abs() <= 1e-12 * (again.scale + again.primal));
+        let rounding = 1e-12 * (again.scale + again.primal);
+        prop_assert!((again.primal - best.certificate.primal).abs() <= rounding);
     }
 
     /// Both solvers, on a working set and on all locations, reach the same objective.

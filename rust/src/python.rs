@@ -1,7 +1,8 @@
-//! The boundary to Python: arrays in, plain results out. Everything a user sees is documented in `python/mxne_rs`.
+//! The boundary to Python: arrays in, plain results out. Everything a user sees is documented in
+//! `python/mxne_rs`.
 //!
-//! Arrays arrive as aligned C- or Fortran-ordered float64 (`mxne_rs._arguments.convert` sees to it), are copied while the GIL
-//! is held, and are never written to.
+//! Arrays arrive as aligned C- or Fortran-ordered float64 (`mxne_rs._arguments.convert` sees to
+//! it), are copied while the GIL is held, and are never written to.
 #![allow(missing_docs)]
 
 /// Arrays copied out of Python.
@@ -38,7 +39,8 @@ struct PyGain {
 
 #[pymethods]
 impl PyGain {
-    /// Prepares a gain; it is copied piece by piece, so that other threads and signals get their turn in between.
+    /// Prepares a gain; it is copied piece by piece, so that other threads and signals get their
+    /// turn in between.
     #[new]
     #[pyo3(signature = (gain, n_orient))]
     fn new(py: Python<'_>, gain: Bound<'_, PyArray2<f64>>, n_orient: usize) -> PyResult<Self> {
@@ -267,7 +269,8 @@ fn group_soft_threshold<'py>(
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("back_end", if cfg!(feature = "blas") { "blas" } else { "gemm" })?;
-    // Both once and now: a process forked while another thread is inside of them could never finish them.
+    // Both once and now: a process forked while another thread is inside of them could never finish
+    // them.
     crate::machine::kernels::kernels();
     let _ = crate::machine::dense::prepare_this_thread();
     module.add_class::<PyGain>()?;

@@ -28,7 +28,8 @@ macro_rules! ensure {
     }};
 }
 
-/// A gap beyond both is no stall by rounding: so many bounds on rounding, and a gap below which slow is stalled.
+/// A gap beyond both is no stall by rounding: so many bounds on rounding, and a gap below which
+/// slow is stalled.
 const STALL: f64 = 1e4;
 const SLOW: f64 = 1e-6;
 
@@ -62,7 +63,8 @@ fn allowed(case: &Case, error: &Error) -> Result<Outcome, Finding> {
         let gain = largest_exponent(case.gain.view()).unwrap_or(0);
         let data = case.data.iter().filter_map(|data| largest_exponent(data.view()));
         let far = data.map(|e| (e + gain).abs().max((e - gain).abs())).max().unwrap_or(0);
-        // The alphas of several data sets are those of the first, and so may be anything to the others.
+        // The alphas of several data sets are those of the first, and so may be anything to the
+        // others.
         let several = matches!(case.verb, Verb::Batch | Verb::Paths);
         let wild = case.weights.is_some() || several;
         // One small entry among ordinary ones makes an alpha_max that is no double.
@@ -93,7 +95,8 @@ fn problem<'a>(case: &'a Case, data: &'a Array2<f64>, alpha: f64) -> Problem<'a>
     Problem { gain: &case.gain, data, n_orient: case.n_orient, weights, alpha, ridge: ridge(case) }
 }
 
-/// The alphas asked for, from the library's alpha_max of the first data set, which is compared with the formula's.
+/// The alphas asked for, from the library's alpha_max of the first data set, which is compared with
+/// the formula's.
 fn alphas(case: &Case, gain: &Gain) -> Result<Result<Vec<f64>, Error>, Finding> {
     let (size, e) = problem(case, &case.data[0], 1.0).alpha_max();
     let options =

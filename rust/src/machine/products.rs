@@ -1,4 +1,5 @@
-//! The products of the method, in chunks of rows that do not depend on the number of threads: nor do results.
+//! The products of the method, in chunks of rows that do not depend on the number of threads: nor
+//! do results.
 
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt, MAX_WORK_UNWATCHED};
@@ -21,7 +22,8 @@ fn whole(panel: &Panel) -> View<'_> {
     View::new(panel.values(), panel.rows, panel.n_times, panel.stride())
 }
 
-/// Chooses how many rows one task multiplies with `n` x `n_times`: at most [`MAX_TASK_ROWS`], fewer where that takes long or fills the cache.
+/// Chooses how many rows one task multiplies with `n` x `n_times`: at most [`MAX_TASK_ROWS`], fewer
+/// where that takes long or fills the cache.
 fn rows_per_task(n: usize, n_times: usize) -> usize {
     let work = n.saturating_mul(n_times).max(1);
     (4 * MAX_WORK_UNWATCHED / work).min(MAX_TASK_NUMBERS / n_times.max(1)).clamp(8, MAX_TASK_ROWS)
@@ -33,7 +35,8 @@ fn tasks_in_a_row(rows: usize, n: usize, n_times: usize, threads: &Threads) -> u
     (MAX_WORK_UNWATCHED / work).max(1) * threads.count()
 }
 
-/// Computes `out = columns residual`: the correlations G'R, where a row of `columns` is a column of the gain.
+/// Computes `out = columns residual`: the correlations G'R, where a row of `columns` is a column of
+/// the gain.
 pub(crate) fn correlations(
     columns: &[f64],
     residual: &Panel,

@@ -14,11 +14,13 @@ use crate::problem::solution::{Certificate, Status};
 const EPOCHS_PER_CERTIFICATE: usize = 5;
 /// The part of the smallest gap so far below which another gap is progress.
 const GAP_PROGRESS: f64 = 0.99;
-/// Certificates without progress after which a run is called stalled, where X stands still and where it moves. The objective
-/// alone cannot tell: its error is the square of that of X, so it stands still long before the gap.
+/// Certificates without progress after which a run is called stalled, where X stands still and
+/// where it moves. The objective alone cannot tell: its error is the square of that of X, so it
+/// stands still long before the gap.
 const PATIENCE_STANDING: usize = 20;
 const PATIENCE_MOVING: usize = 400;
-/// The part of itself by which the objective falls during `PATIENCE_MOVING` where a run is slow, not stalled.
+/// The part of itself by which the objective falls during `PATIENCE_MOVING` where a run is slow,
+/// not stalled.
 const OBJECTIVE_PROGRESS: f64 = 1e-11;
 /// X stands still when it moves by less than this part of itself between two certificates.
 const STANDSTILL: f64 = 1e-14;
@@ -123,10 +125,11 @@ impl Patience<'_> {
     }
 }
 
-/// Runs epochs until the gap of the problem reaches the goal, and returns the last certificate and how the run ended.
+/// Runs epochs until the gap of the problem reaches the goal, and returns the last certificate and
+/// how the run ended.
 ///
-/// Where it ends before, `x` becomes the best iterate that was certified; it is a halt where there is none. `report` sees
-/// every certificate.
+/// Where it ends before, `x` becomes the best iterate that was certified; it is a halt where there
+/// is none. `report` sees every certificate.
 pub(crate) fn drive(
     mut problem: EpochProblem,
     solver: &mut dyn Epoch,

@@ -35,7 +35,8 @@ pub(crate) struct Strategy {
     pub active_set_size: Option<usize>,
 }
 
-/// A strategy at work on one gain; what it learned of the gain is kept for the next problem on it.
+/// A strategy at work on one gain; the candidates it copied and its last answer serve the next
+/// problem too.
 pub(crate) struct Descent {
     solver: Solver,
     /// none solves on all locations
@@ -45,6 +46,7 @@ pub(crate) struct Descent {
 }
 
 impl Strategy {
+    /// Chooses nested subsets for the size of the gain.
     pub fn start(self, gain: &Gain) -> Descent {
         let subset = self.active_set_size.map(|size| -> Box<dyn Subset> {
             if gain.n_locations() > 4 * MIN_CANDIDATES.max(size) {
@@ -58,8 +60,8 @@ impl Strategy {
 }
 
 impl Descent {
-    /// Solves from `start` to the goal; the certificate is that of the problem given. Out of time before anything is
-    /// certified, it halts.
+    /// Solves from `start` to the goal, and certifies on the problem given. It halts where the time
+    /// is over before anything is certified.
     pub fn solve(
         &mut self,
         problem: &Problem,
@@ -105,7 +107,8 @@ pub(crate) struct Descended {
     pub status: Status,
     /// `|M - G X|^2`
     pub misfit: f64,
-    /// what the rotation left out keeps the gap from the goal: rotate again, leaving out less
+    /// whether what the rotation left out keeps the gap from the goal: rotating again, leaving out
+    /// less, would help
     pub too_coarse: bool,
 }
 
@@ -131,7 +134,7 @@ impl Descended {
     }
 }
 
-/// A part of a problem that is solved in its place.
+/// Some locations of a problem, which is solved on them.
 trait Subset {
     /// Forgets the problem before.
     fn begin(&mut self);
@@ -150,7 +153,7 @@ trait Subset {
     ) -> Result<Step, Halt>;
 }
 
-/// What became of one try on a subset.
+/// The result of one try on a subset.
 struct Step {
     iterate: Iterate,
     status: Status,
@@ -158,9 +161,11 @@ struct Step {
     nothing_new: bool,
 }
 
-/// Certifies, improves on a subset where the gap is too large, and repeats; `report` sees every certificate.
+/// Certifies, improves on a subset where the gap is too large, and repeats; `report` sees every
+/// certificate.
 ///
-/// Where it ends before the goal, the answer is the best iterate that was certified; it is a halt where there is none.
+/// Where it ends before the goal, the answer is the best iterate that was certified; it is a halt
+/// where there is none.
 fn descend(
     problem: &Problem,
     start: Start,
@@ -234,7 +239,8 @@ impl Tries {
         }
     }
 
-    /// Decides whether the descent ends with this certificate: how, and whether the rotation is too coarse.
+    /// Decides whether the descent ends with this certificate: how, and whether the rotation is too
+    /// coarse.
     fn verdict(&self, certified: &Certified, watch: &Watch) -> Option<(Status, bool)> {
         let Certified { certificate, rounding, hidden, .. } = certified;
         let (gap, may_end) = (certificate.gap(), !self.goal.work_first);
@@ -252,7 +258,7 @@ impl Tries {
     }
 }
 
-/// The non-zero blocks with their locations rising.
+/// Collects the non-zero blocks, their locations rising.
 fn in_order(locations: &[usize], x: &Panel, n_orient: usize) -> Result<Iterate, Error> {
     let mut alive: Vec<usize> =
         (0..locations.len()).filter(|&i| !is_zero(x.block(i, n_orient))).collect();
@@ -261,7 +267,8 @@ fn in_order(locations: &[usize], x: &Panel, n_orient: usize) -> Result<Iterate, 
     Ok(Iterate { locations: sorted, x: x.select(&alive, n_orient)? })
 }
 
-/// At most `count` locations whose ratio exceeds `floor`, the largest ratios first; equal ones in their own order.
+/// Lists at most `count` locations whose ratio exceeds `floor`, the largest ratios first, equal
+/// ones in their own order.
 fn largest(ratios: &[f64], count: usize, floor: f64) -> Result<Vec<usize>, Error> {
     let above = |&s: &usize| ratios[s] > floor;
     let mut order = memory::room("the locations", (0..ratios.len()).filter(above).count())?;
@@ -275,7 +282,7 @@ fn largest(ratios: &[f64], count: usize, floor: f64) -> Result<Vec<usize>, Error
     Ok(order)
 }
 
-/// The problem over all its locations at once, sensors and all.
+/// Solves on all locations at once, over sensors.
 fn solve_on_all(
     problem: &Problem,
     start: &Iterate,
@@ -300,14 +307,14 @@ fn solve_on_all(
         watch.clock.reserve(alive * o);
     };
     let mut workspace = Workspace::new(x.n_times)?;
-    // Where rounding will be counted, room is left for it.
+    // The certificate at the end counts rounding, if it matters: the goal leaves room for it.
     let nothing = Iterate::zero(x.n_times)?;
     let is_rounded = problem.possible_ratio(&nothing, |_| 1.0, 1.0)? > 1.0;
     let goal = Goal { gap: if is_rounded { 0.9 } else { 1.0 } * goal.gap, ..goal };
     let (mut certificate, mut status) =
         drive(on_all, solver.start().as_mut(), &mut x, goal, watch, &mut workspace, report)?;
     let iterate = in_order(&all, &x, o)?;
-    // Of the primal value, what is not penalty: no product when the time may be over.
+    // The primal value without penalty and ridge: a product would take time, which may be over.
     let energy = kernels().energy(iterate.x.lanes());
     let mut misfit =
         (2.0 * (certificate.primal - penalty.value(&x)) - problem.ridge * energy).max(0.0);

@@ -1,4 +1,4 @@
-//! The small matrix of every location that a block update needs.
+//! The small matrix of every location, `G_s' G_s`, that a block update needs.
 
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
@@ -29,7 +29,8 @@ pub(crate) struct Eigen<'a> {
 }
 
 impl Curvature {
-    /// Of a gain whose columns are given one after the other; the eigenvalues of a matrix that is not finite are zero.
+    /// Computes the matrices of a gain whose columns are given one after the other; where a matrix
+    /// is not finite its eigenvalues are zero.
     pub fn new(
         columns: &[f64],
         n_sensors: usize,
@@ -72,12 +73,12 @@ impl Curvature {
         Ok(all)
     }
 
-    /// Whether no product has overflowed.
+    /// Tells whether no product has overflowed.
     pub fn is_finite(&self) -> bool {
         self.matrices.iter().all(|value| value.is_finite())
     }
 
-    /// `G_s' G_s` (symmetric).
+    /// Returns `G_s' G_s` (symmetric).
     pub fn matrix(&self, s: usize) -> &[f64] {
         let size = self.n_orient * self.n_orient;
         &self.matrices[s * size..(s + 1) * size]
@@ -87,12 +88,12 @@ impl Curvature {
         &self.eigenvalues[s * self.n_orient..(s + 1) * self.n_orient]
     }
 
-    /// The largest eigenvalue: the block Lipschitz constant.
+    /// Returns the largest eigenvalue: the block Lipschitz constant.
     pub fn lipschitz(&self, s: usize) -> f64 {
         self.eigenvalues(s).iter().fold(0.0, |a: f64, &b| a.max(b))
     }
 
-    /// At least the largest block Lipschitz constant.
+    /// Returns a bound on the block Lipschitz constants.
     pub fn bound(&self) -> f64 {
         self.bound
     }
@@ -103,7 +104,7 @@ impl Curvature {
         Eigen { values: self.eigenvalues(s), vectors: &self.bases[s * size..(s + 1) * size] }
     }
 
-    /// Those of some locations, in that order.
+    /// Copies those of some locations, in the order given.
     pub fn select(&self, locations: &[usize]) -> Result<Curvature, Error> {
         let mut out = Curvature { n_orient: self.n_orient, ..Curvature::default() };
         out.append(self, locations)?;
@@ -136,7 +137,7 @@ impl Curvature {
         self.eigenvalues.truncate(kept.len() * o);
     }
 
-    /// Adds some locations of another.
+    /// Appends some locations of another.
     pub fn append(&mut self, other: &Curvature, locations: &[usize]) -> Result<(), Error> {
         self.n_orient = other.n_orient;
         self.bound = self.bound.max(other.bound);

@@ -1,4 +1,5 @@
-//! The penalty `alpha sum_s w_s |X_s|_F`: value, proximal operator, dual norm and exact block minimiser.
+//! The penalty `alpha sum_s w_s |X_s|_F`: value, proximal operator, dual norm and exact block
+//! minimiser.
 
 use crate::error::Error;
 use crate::machine::kernels::kernels;
@@ -93,13 +94,15 @@ impl Penalty {
         sum
     }
 
-    /// Applies the proximal operator of `1 / lipschitz` times the penalty to the block of location `s`.
+    /// Applies the proximal operator of `1 / lipschitz` times the penalty to the block of location
+    /// `s`.
     pub fn prox(&self, s: usize, block: &mut [Lane], lipschitz: f64) {
         let norm = kernels().energy(block).sqrt();
         scale(values_mut(block), shrinkage(norm, self.threshold(s) / lipschitz));
     }
 
-    /// Computes `|C_s|_F / (alpha w_s)`: above 1, correlations of this norm violate the dual constraint.
+    /// Computes `|C_s|_F / (alpha w_s)`: above 1, correlations of this norm violate the dual
+    /// constraint.
     pub fn ratio(&self, s: usize, norm: f64) -> f64 {
         norm / self.threshold(s)
     }
@@ -110,8 +113,8 @@ impl Penalty {
         energy / (threshold * threshold)
     }
 
-    /// Computes the dual norm `max_s |C_s|_F / (alpha w_s)` from the norms of all locations: correlations are dual-feasible
-    /// where it is at most 1.
+    /// Computes the dual norm `max_s |C_s|_F / (alpha w_s)` from the norms of all locations:
+    /// correlations are dual-feasible where it is at most 1.
     pub fn dual_norm(&self, norms: impl Iterator<Item = f64>) -> f64 {
         norms.enumerate().fold(0.0, |largest: f64, (s, norm)| largest.max(self.ratio(s, norm)))
     }
@@ -119,9 +122,10 @@ impl Penalty {
 
 /// Minimises `1/2 <X, (H + ridge) X> - <B, X> + a |X|_F` over one block exactly.
 ///
-/// With the eigenvectors U and eigenvalues d of H + ridge and b_i the norm of row i of U'B, the norm nu of the answer
-/// solves `sum_i b_i^2 / (d_i nu + a)^2 = 1`; then `X = (H + ridge + a / nu)^-1 B`. The equation is solved for
-/// `1 / sqrt(.) - 1`, which is concave and rising: Newton's steps from the left never overshoot.
+/// With the eigenvectors U and eigenvalues d of H + ridge and b_i the norm of row i of U'B, the
+/// norm nu of the answer solves `sum_i b_i^2 / (d_i nu + a)^2 = 1`; then `X = (H + ridge + a /
+/// nu)^-1 B`. The equation is solved for `1 / sqrt(.) - 1`, which is concave and rising: Newton's
+/// steps from the left never overshoot.
 pub(crate) struct BlockMinimiser {
     rotated: Vec<Lane>,
     norms: Vec<f64>,
@@ -136,7 +140,8 @@ impl BlockMinimiser {
         }
     }
 
-    /// Writes the minimiser over `block`, which holds B, for `a = threshold`; returns whether it is non-zero.
+    /// Writes the minimiser over `block`, which holds B, for `a = threshold`; returns whether it is
+    /// non-zero.
     pub fn minimise(
         &mut self,
         block: &mut [Lane],

@@ -6,7 +6,7 @@ use crate::machine::memory;
 use crate::machine::panel::{Lane, Panel};
 use crate::problem::gain::Gain;
 
-/// A ratio that moves by less than this moves the relative gap by less than rounding of the objective does.
+/// Changes of a ratio below this move the relative gap by less than rounding of the objective does.
 const NEGLIGIBLE_RATIO: f64 = 1e-12;
 const WHAT: &str = "the rounding of correlations";
 
@@ -20,12 +20,13 @@ pub(crate) struct Compared<R, T> {
     pub largest: f64,
 }
 
-/// Bounds the largest `|G_s'R| / a_s`, R = M - G X, as it may be without rounding: `largest` itself where rounding matters
-/// next to nothing.
+/// Bounds the largest `|G_s'R| / a_s`, R = M - G X, as it may be without rounding: `largest` itself
+/// where rounding matters next to nothing.
 ///
-/// Every product and sum rounds off a part of what it is given, so the error of `G_s'R` is at most about
-/// `eps sqrt(n_sensors) |G_s|' (|M| + |G| |X|)`, with absolute values of every entry. That is computed only for locations
-/// that a bound by norms does not rule out: none, unless thresholds or columns are extreme.
+/// Every product and sum rounds off a part of what it is given, so the error of `G_s'R` is at most
+/// about `eps sqrt(n_sensors) |G_s|' (|M| + |G| |X|)`, with absolute values of every entry. That is
+/// computed only for locations that a bound by norms does not rule out: none, unless thresholds or
+/// columns are extreme.
 pub(crate) fn largest_ratio<'x>(
     gain: &Gain,
     data: &Panel,

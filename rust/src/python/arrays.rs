@@ -1,4 +1,5 @@
-//! Arrays copied out of Python while the GIL is held, so that other threads cannot change them during a solve.
+//! Arrays copied out of Python while the GIL is held, so that other threads cannot change them
+//! during a solve.
 
 use crate::Error;
 use crate::machine::memory;

@@ -6,7 +6,8 @@ use crate::machine::memory;
 use numpy::{IntoPyArray, PyArray1, PyArray2};
 use pyo3::prelude::*;
 
-/// Objective, weights, problems solved, whether settled, unit of the amplitudes, locations of the first round.
+/// Objective, weights, problems solved, whether settled, unit of the amplitudes, locations of the
+/// first round.
 type Reweighting = (f64, Py<PyArray1<f64>>, usize, bool, f64, usize);
 
 #[pyclass(name = "Outcome", frozen, get_all, module = "mxne_rs._core")]

@@ -44,7 +44,8 @@ impl UnitGiven {
                 "relative" => Ok(AmplitudeUnit::Relative),
                 "largest" => Ok(AmplitudeUnit::Largest),
                 other => Err(PyValueError::new_err(format!(
-                    "amplitude_unit is {other:?}; give a positive number, or one of \"relative\", \"largest\", \"mne\", \"gain\""
+                    "amplitude_unit is {other:?}; give a positive number, or one of \
+                     \"relative\", \"largest\", \"mne\", \"gain\""
                 ))),
             },
         }

@@ -18,8 +18,8 @@ impl From<Error> for PyErr {
 
 /// Runs `work` without the GIL and returns its result.
 ///
-/// Its monitor takes the GIL back to look for signals and to report progress, and what they raise is raised. A panic, which
-/// would be a bug, becomes a RuntimeError.
+/// Its monitor takes the GIL back to look for signals and to report progress, and what they raise
+/// is raised. A panic, which would be a bug, becomes a RuntimeError.
 pub(super) fn watched<T: Send>(
     py: Python<'_>,
     progress: Option<&Py<PyAny>>,
@@ -44,7 +44,8 @@ pub(super) fn watched<T: Send>(
                 answer.map_err(keep).is_ok()
             })
         };
-        // Without an interpreter there is nobody to ask: it is ending, and PyO3 parks the thread when it returns.
+        // Without an interpreter there is nobody to ask: it is ending, and PyO3 parks the thread
+        // when it returns.
         let monitor = |shown: Progress| ask(shown).unwrap_or(false);
         catch_unwind(AssertUnwindSafe(|| work(&monitor)))
     });

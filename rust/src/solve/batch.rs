@@ -17,12 +17,13 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-/// MxNE (with `reweight`, irMxNE) for every data set with its alpha, spread over the threads of the options, in the order
-/// of the data.
+/// Solves MxNE (with `reweight`, irMxNE) for every data set with its alpha, spread over the threads
+/// of the options.
 ///
-/// Every problem is solved on one thread, so the answers are those of [`solve_mxne`](crate::solve_mxne), whatever the number of threads. An
-/// answer holds its active rows only, so memory grows with what is found. `max_iter` is for each data set, `time_limit`
-/// for all together. The monitor's progress counts data sets.
+/// The answers are in the order of the data. Every problem is solved on one thread, so they are
+/// those of [`solve_mxne`](crate::solve_mxne) for any number of threads. `max_iter` is for each
+/// data set, `time_limit` for all together, and `init` is not used. The monitor's progress counts
+/// data sets.
 ///
 /// # Errors
 /// Input that cannot be solved, or [`Error::Interrupted`]; of several errors the first data set's.
@@ -65,9 +66,10 @@ pub fn solve_batch<'a>(
     })
 }
 
-/// [`solve_path`](crate::solve_path) for every data set, spread over the threads of the options, in the order of the data.
+/// Solves a [path](crate::solve_path) for every data set, spread over the threads of the options.
 ///
-/// `max_iter` is for each alpha of each data set, `time_limit` for all together. The monitor's progress counts alphas.
+/// The answers are in the order of the data. `max_iter` is for each alpha of each data set,
+/// `time_limit` for all together, and `init` is not used. The monitor's progress counts alphas.
 ///
 /// # Errors
 /// Those of [`solve_path`](crate::solve_path); of several the first data set's.
@@ -78,7 +80,8 @@ pub fn solve_batch<'a>(
 ///
 /// let gain = Gain::new(array![[1.0, 0.0], [0.0, 1.0]].view(), 1)?;
 /// let (one, two) = (array![[3.0, 4.0], [1.0, 0.0]], array![[0.0], [2.0]]);
-/// let paths = solve_paths(&gain, &[one.view(), two.view()], &[2.0, 0.5], None, &Options::default())?;
+/// let data = [one.view(), two.view()];
+/// let paths = solve_paths(&gain, &data, &[2.0, 0.5], None, &Options::default())?;
 /// assert_eq!(paths[0].solutions[1].sources.locations, [0, 1]);
 /// assert_eq!(paths[1].solutions[1].sources.locations, [1]);
 /// # Ok::<(), mxne_rs::Error>(())
@@ -98,8 +101,11 @@ pub fn solve_paths<'a>(
     })
 }
 
-/// Runs `work(i, clock, options, done)` for every i below `n`, one thread each, in the time that is left of the whole; the
-/// monitor is shown how far `done` has got.
+/// Runs `work(i, clock, options, done)` for every i below `n`, one thread each, and collects the
+/// results.
+///
+/// The clock of each has the time that is left of the whole, and the monitor is shown the count in
+/// `done`.
 fn spread<T: Send>(
     n: usize,
     run: Run,

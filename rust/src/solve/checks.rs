@@ -25,8 +25,8 @@ pub(crate) fn check_problem(
     }
     let beyond = times_power(options.ridge, -2 * gain.exponent()) > MAX_RIDGE;
     if options.ridge > 0.0 && (beyond || !gain.faint().is_empty()) {
-        let remedy = "it cannot be used with a gain so small, or with columns of gain that differ by more than 1e105 \
-                      in norm: leave it zero, or rescale the gain";
+        let remedy = "it cannot be used with a gain so small, or with columns of gain that differ \
+                      by more than 1e105 in norm: leave it zero, or rescale the gain";
         return Err(Error::Parameter { name: "ridge", value: options.ridge, remedy });
     }
     check_weights(gain, options.weights.as_deref())

@@ -1,4 +1,4 @@
-//! What a user may ask for.
+//! The options of a solve, and the monitor that may be added to them.
 
 use crate::machine::clock::{Clock, Monitor};
 use crate::machine::threads::Threads;
@@ -17,7 +17,8 @@ pub struct Options {
     pub stopping: Stopping,
     /// the inner solver
     pub solver: Solver,
-    /// locations by which the working set grows at least (default 10); `None` solves on all locations
+    /// locations by which the working set grows at least (default 10); `None` solves on all
+    /// locations
     pub active_set_size: Option<usize>,
     /// sources to start from
     pub init: Option<Sources>,
@@ -59,7 +60,8 @@ impl Options {
     }
 }
 
-/// Options, with or without a [monitor](Options::monitored): what every function that solves takes. `&Options` is one.
+/// Options, with or without a [monitor](Options::monitored): what every function that solves takes.
+/// `&Options` is one.
 #[derive(Clone, Copy)]
 #[must_use]
 pub struct Run<'a> {

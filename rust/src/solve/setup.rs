@@ -1,4 +1,5 @@
-//! Checked input in the form that solving needs: what the verbs share.
+//! Input in the form that solving needs, checked, scaled and rotated: what all functions that solve
+//! share.
 
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
@@ -19,9 +20,11 @@ use crate::solve::checks::{check_method, check_problem};
 use crate::solve::options::Options;
 use ndarray::{Array2, ArrayView2};
 
-/// The energy that the rotation may leave out, and the goal of a first approach, in units of the tolerance.
+/// The energy that the rotation may leave out, and the goal of a first approach, in units of the
+/// tolerance.
 const SLACK_FRACTION: f64 = 0.1;
-/// Where what was left out matters, the slack is multiplied by this, and becomes zero once it is at most `MIN_SLACK`.
+/// Where what was left out matters, the slack is multiplied by this, and becomes zero once it is at
+/// most `MIN_SLACK`.
 const SLACK_SHRINKAGE: f64 = 0.03;
 const MIN_SLACK: f64 = 1e-12;
 /// The part of the energy that a first approach may leave out.
@@ -42,6 +45,7 @@ pub(crate) struct Setup<'a> {
 }
 
 impl<'a> Setup<'a> {
+    /// Checks, scales and rotates.
     pub fn new(
         gain: &Gain,
         data: &'a Scaled,
@@ -56,7 +60,7 @@ impl<'a> Setup<'a> {
         // Without a working set no certificate looks beyond the rotated problem: leave nothing out.
         let slack = options.active_set_size.map_or(0.0, |_| SLACK_FRACTION * options.stopping.tol);
         let (rotated, rotation) = match Rotation::new(values, slack, clock) {
-            // What is left to do without time is the same in every frame.
+            // The time is over: the answer is X = 0, in any frame.
             Err(Halt::OutOfTime) => Rotation::none(values),
             other => other,
         }
@@ -78,7 +82,8 @@ impl<'a> Setup<'a> {
         Ok(setup)
     }
 
-    /// What handing over takes: without a working set an answer can have as many rows as the gain has columns.
+    /// Measures what handing over takes: without a working set an answer can have as many rows as
+    /// the gain has columns.
     fn measure(&self, n_sources: usize) -> Result<(), Error> {
         self.clock.measure(n_sources, |rows| {
             let x = Panel::zeros(rows, self.data.n_times)?.copy()?;
@@ -87,12 +92,15 @@ impl<'a> Setup<'a> {
         })
     }
 
+    /// Copies, or [`Error::Memory`].
     pub fn copy(&self) -> Result<Self, Error> {
         Ok(Setup { rotation: self.rotation.copy()?, data: self.data.copy()?, ..*self })
     }
 
-    /// Solves; where what the rotation left out turns out to matter, again with less left out. `start` follows
-    /// the rotation. Out of time before anything is certified, it halts.
+    /// Solves, and again with less left out where what the rotation left out turns out to matter.
+    ///
+    /// `start` is moved to the new rotation too. It halts where the time is over before anything is
+    /// certified.
     pub fn solve(
         &mut self,
         descent: &mut Descent,
@@ -122,7 +130,7 @@ impl<'a> Setup<'a> {
         Ok(end)
     }
 
-    /// Leaves less out; both iterates follow the rotation.
+    /// Rotates again, leaving out less, and moves both iterates.
     fn refine(&mut self, start: &mut Iterate, iterate: &mut Iterate) -> Result<(), Halt> {
         let slack = if self.slack > MIN_SLACK { SLACK_SHRINKAGE * self.slack } else { 0.0 };
         let (data, rotation) =
@@ -133,36 +141,39 @@ impl<'a> Setup<'a> {
         Ok(())
     }
 
-    /// alpha_max of the scaled problem.
+    /// Computes alpha_max of the scaled problem.
     pub fn largest_correlation(&self, gain: &Gain) -> Result<f64, Halt> {
         largest_correlation(gain, self.unrotated, self.options, self.clock)
     }
 
-    /// The user's weight of a location.
+    /// Returns the user's weight of a location.
     pub fn weight(&self, s: usize) -> f64 {
         self.options.weights.as_ref().map_or(1.0, |weights| weights[s])
     }
 
-    /// `1/2 |M - G X|^2 + ridge/2 |X|^2` of an answer.
+    /// Computes `1/2 |M - G X|^2 + ridge/2 |X|^2` of an answer.
     pub fn smooth(&self, answer: &Descended) -> f64 {
         let energy = kernels().energy(answer.iterate.x.lanes());
         0.5 * (answer.misfit + self.units.ridge(self.options.ridge) * energy)
     }
 
+    /// Returns how the options ask to solve.
     pub fn strategy(&self) -> Strategy {
         let Options { solver, active_set_size, .. } = *self.options;
         Strategy { solver, active_set_size }
     }
 
+    /// Returns the gap that the options ask for.
     pub fn goal(&self) -> Goal {
         Goal { gap: self.options.stopping.tol * self.scale, work_first: false }
     }
 
-    /// The penalty of the scaled problem.
+    /// Makes the penalty of the scaled problem.
     pub fn penalty(&self, alpha: f64, n_locations: usize) -> Result<Penalty, Error> {
         Penalty::new(self.units.alpha(alpha)?, self.options.weights.as_deref(), n_locations)
     }
 
+    /// Makes the scaled and rotated problem.
     pub fn problem<'b>(&'b self, gain: &'b Gain, penalty: &'b Penalty) -> Problem<'b> {
         Problem {
             gain,
@@ -176,8 +187,10 @@ impl<'a> Setup<'a> {
         }
     }
 
-    /// The sources to start from, rotated; excluded locations start at zero, and a start that is worse than zero is not
-    /// used: descending from it can take longer than the whole solve.
+    /// Scales and rotates the sources to start from.
+    ///
+    /// Excluded locations start at zero, and so do all where the start is worse than zero:
+    /// descending from it can take longer than the whole solve.
     pub fn start(&self, gain: &Gain, penalty: &Penalty) -> Result<Iterate, Error> {
         match self.user_start(gain, penalty) {
             Err(Halt::OutOfTime) => Iterate::zero(self.data.n_times),
@@ -201,18 +214,21 @@ impl<'a> Setup<'a> {
         }
     }
 
-    /// X = 0: what is known where the time is over before anything is certified.
+    /// Makes the answer X = 0, for a run whose time is over before anything is certified.
     pub fn nothing(&self) -> Result<Descended, Error> {
         Descended::nothing(self.data.n_times, self.scale)
     }
 
-    /// `1 - |M - G X|^2 / |M|^2`, 0 where there are no data.
+    /// Computes `1 - |M - G X|^2 / |M|^2`, 0 where the data are zero.
     pub fn explained_variance(&self, misfit: f64) -> f64 {
         if self.scale > 0.0 { 1.0 - 0.5 * misfit / self.scale } else { 0.0 }
     }
 
-    /// A start from the few time columns that carry nearly all of the data, where they are few enough to be cheap: the
-    /// gain is ranked and most epochs are made on a part of the samples. Its certificates are not those of the problem.
+    /// Solves for the few time columns that carry nearly all of the data, where they are few, and
+    /// returns where to start.
+    ///
+    /// The gain is ranked and most epochs are made on a fraction of the columns. The certificates
+    /// on the way are not those of the problem, and not recorded.
     fn approach(&self, gain: &Gain, penalty: &Penalty, watch: &mut Watch) -> Result<Iterate, Halt> {
         let zero = Iterate::zero(self.data.n_times);
         if self.options.active_set_size.is_none() || APPROACH_SLACK <= self.options.stopping.tol {
@@ -232,6 +248,7 @@ impl<'a> Setup<'a> {
         Ok(Iterate { x, ..end })
     }
 
+    /// Converts sources to the caller's units.
     fn in_units(&self, mut coef: Array2<f64>) -> Array2<f64> {
         if self.units.of_sources() != 0 {
             coef.mapv_inplace(|value| times_power(value, self.units.of_sources()));
@@ -239,7 +256,7 @@ impl<'a> Setup<'a> {
         coef
     }
 
-    /// The sources in the caller's units.
+    /// Rotates the sources back and converts them to the caller's units.
     pub fn sources(&self, iterate: &Iterate, alpha: f64) -> Result<Sources, Error> {
         let coef = self.rotation.back(&iterate.x)?;
         if self.units.of_sources() != 0 {
@@ -254,7 +271,7 @@ impl<'a> Setup<'a> {
     }
 }
 
-/// `max_s |G_s'M|_F / w_s`.
+/// Computes `max_s |G_s'M|_F / w_s`.
 pub(crate) fn largest_correlation(
     gain: &Gain,
     data: ArrayView2<f64>,

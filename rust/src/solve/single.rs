@@ -1,4 +1,4 @@
-//! The verbs on one convex problem: solve it, certify an answer to it, find where it begins to have one.
+//! One convex problem: solve it, certify an answer, find the smallest alpha whose answer is zero.
 
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
@@ -18,9 +18,10 @@ use crate::solve::options::{Options, Run};
 use crate::solve::setup::{Setup, largest_correlation};
 use ndarray::ArrayView2;
 
-/// MxNE: minimises `1/2 |M - G X|_F^2 + alpha sum_s w_s |X_s|_F + ridge/2 |X|_F^2`.
+/// Solves MxNE: minimises `1/2 |M - G X|_F^2 + alpha sum_s w_s |X_s|_F + ridge/2 |X|_F^2`.
 ///
-/// `data` is M (n_sensors x n_times), whitened like the gain; `alpha` is absolute, see [`alpha_max`].
+/// `data` is M (n_sensors x n_times), whitened like the gain; `alpha` is absolute, see
+/// [`alpha_max`].
 ///
 /// # Errors
 /// Input that cannot be solved, or [`Error::Interrupted`]. A run that stops short is no error: see
@@ -49,7 +50,7 @@ pub fn solve_mxne<'a>(
     solve_on(&run.clock(), gain, data, alpha, run.options)
 }
 
-/// MxNE by a clock that has started.
+/// Solves MxNE by a clock that has started.
 pub(crate) fn solve_on(
     clock: &Clock,
     gain: &Gain,
@@ -64,7 +65,8 @@ pub(crate) fn solve_on(
     finish(&setup, &end, alpha, watch)
 }
 
-/// MxNE from the user's start or nothing, and the descent that has learned of the gain.
+/// Solves MxNE from the user's start or from zero; returns the descent, too, for more problems on
+/// the gain.
 pub(crate) fn solve_from_the_start(
     setup: &mut Setup,
     gain: &Gain,
@@ -81,7 +83,7 @@ pub(crate) fn solve_from_the_start(
     }
 }
 
-/// The answer of one convex problem in the form that is handed back.
+/// Makes the solution of one convex problem.
 pub(crate) fn finish(
     setup: &Setup,
     end: &Descended,
@@ -101,7 +103,7 @@ pub(crate) fn finish(
     })
 }
 
-/// The history in the caller's units.
+/// Converts the history to the caller's units.
 pub(crate) fn in_units(watch: Watch, setup: &Setup) -> Vec<Record> {
     let mut history = watch.history;
     for record in &mut history {
@@ -110,7 +112,7 @@ pub(crate) fn in_units(watch: Watch, setup: &Setup) -> Vec<Record> {
     history
 }
 
-/// The smallest alpha for which the answer is exactly zero: `max_s |G_s' M|_F / w_s`.
+/// Computes the smallest alpha for which the answer is exactly zero: `max_s |G_s' M|_F / w_s`.
 ///
 /// Of the options only `weights`, `threads` and the monitor matter here.
 ///
@@ -143,7 +145,7 @@ pub fn alpha_max<'a>(
 }
 
 impl Gain {
-    /// Seconds that one product `G'R` takes: the unit in which the benchmarks count.
+    /// Measures the seconds that one product `G'R` takes: the unit of the benchmarks.
     ///
     /// # Errors
     /// No memory for the product.
@@ -175,7 +177,7 @@ impl Gain {
     }
 }
 
-/// The certificate of any X on the full problem: primal, dual and duality gap.
+/// Certifies any X on the full problem: primal value, dual value and duality gap.
 ///
 /// Of the options only `weights`, `ridge`, `threads` and the monitor matter here.
 ///

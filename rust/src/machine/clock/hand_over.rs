@@ -12,8 +12,8 @@ const FIRST_ROWS: usize = 64;
 const MEASURING_ONE_IN: u32 = 20;
 
 impl Clock<'_> {
-    /// Measures, where there is a limit, what handing over an answer of up to `most` rows takes: on as many rows as cost
-    /// little of the time allowed, since memory is slower than caches.
+    /// Measures, where there is a limit, what handing over an answer of up to `most` rows takes: on
+    /// as many rows as cost little of the time allowed, since memory is slower than caches.
     pub fn measure(
         &self,
         most: usize,

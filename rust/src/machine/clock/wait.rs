@@ -9,7 +9,8 @@ use std::time::Duration;
 const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 impl Clock<'_> {
-    /// Runs `work` on a thread of its own and looks at the clock meanwhile; on a halt the thread is left to itself.
+    /// Runs `work` on a thread of its own and looks at the clock meanwhile; on a halt the thread is
+    /// left to itself.
     pub fn wait_for<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,

@@ -17,12 +17,12 @@ pub(crate) struct Bcd {
 }
 
 impl Bcd {
-    /// Makes room for sources of so many rows.
+    /// Makes room for sources of `rows` rows.
     pub fn reserve(&mut self, rows: usize, n_times: usize) -> Result<(), Error> {
         self.anderson.reserve(rows, n_times)
     }
 
-    /// Another problem begins.
+    /// Forgets the problem before.
     pub fn restart(&mut self) {
         self.anderson.forget();
     }
@@ -57,7 +57,8 @@ impl Epoch for Bcd {
 }
 
 impl Blocks {
-    /// `B = C_s + (H_s + ridge) X_s`, then X_s is the minimiser for B.
+    /// Minimises over the block of location `s`: `B = C_s + (H_s + ridge) X_s`, then X_s is the
+    /// minimiser for B.
     fn update(&mut self, quadratic: &mut dyn Quadratic, s: usize, threshold: f64, x: &mut [Lane]) {
         quadratic.correlation(s, x, &mut self.block);
         let ridge = quadratic.ridge();
@@ -81,7 +82,7 @@ impl Blocks {
     }
 }
 
-/// `out += (matrix + ridge) x`.
+/// Adds a product: `out += (matrix + ridge) x`.
 fn add_curvature(out: &mut [Lane], matrix: &[f64], ridge: f64, x: &[Lane]) {
     let o = matrix.len().isqrt();
     let width = x.len() / o;

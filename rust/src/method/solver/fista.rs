@@ -95,7 +95,7 @@ impl Epoch for Fista {
 }
 
 impl State {
-    /// `x = prox(point + C(point) / L)`.
+    /// Makes a proximal gradient step: `x = prox(point + C(point) / L)`.
     fn step(
         &self,
         n_orient: usize,
@@ -118,7 +118,8 @@ impl State {
         Ok(())
     }
 
-    /// A larger constant where the curvature along the step, `<d, H d> = <d, C(point) - C(x)>`, exceeds `L |d|^2`.
+    /// Finds a larger constant where the curvature along the step, `<d, H d> = <d, C(point) -
+    /// C(x)>`, exceeds `L |d|^2`.
     fn larger_lipschitz(&self, x: &Panel) -> Option<f64> {
         let (mut along, mut square) = (0.0, 0.0);
         let points = self.point.lanes().iter().zip(self.point_correlations.lanes());
@@ -135,7 +136,8 @@ impl State {
         exceeds.then(|| curvature.max(1.5 * self.lipschitz))
     }
 
-    /// Gradient restart (O'Donoghue and Candès 2015): the step points against the last move.
+    /// Tells whether the step points against the last move: the gradient restart of O'Donoghue and
+    /// Candès (2015).
     fn overshot(&self, x: &Panel) -> bool {
         let mut sum = 0.0;
         let points = self.point.lanes().iter().zip(self.previous.lanes());
@@ -148,7 +150,7 @@ impl State {
     }
 }
 
-/// `out = now + beta (now - before)`.
+/// Extrapolates: `out = now + beta (now - before)`.
 fn extrapolate(out: &mut Panel, now: &Panel, before: &Panel, beta: f64) {
     for ((o, n), b) in out.lanes_mut().iter_mut().zip(now.lanes()).zip(before.lanes()) {
         for i in 0..8 {

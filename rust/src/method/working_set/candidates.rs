@@ -1,4 +1,5 @@
-//! A few hundred locations of a large gain, copied side by side: a product with them costs a fortieth of one with all.
+//! A few hundred locations of a large gain, copied side by side: a product with them costs a
+//! fortieth of one with all.
 
 use super::grown::WorkingSet;
 use super::{Start, Step, Strategy, Subset, descend, largest};
@@ -9,11 +10,11 @@ use crate::problem::convex::{Iterate, Problem};
 
 /// Candidates taken from the whole gain at the first ranking.
 pub(super) const MIN_CANDIDATES: usize = 192;
-/// The part of the gap of the whole problem to which candidates are solved: small, as a product with the whole gain costs
-/// more than many epochs.
+/// The part of the gap of the whole problem to which candidates are solved: small, as a product
+/// with the whole gain costs more than many epochs.
 const GAP_FRACTION: f64 = 0.01;
 
-/// A few hundred locations of a large gain, copied side by side.
+/// The candidates of a large gain, chosen anew in every try.
 pub(super) struct Candidates {
     /// how many were chosen last
     pub size: usize,

@@ -1,4 +1,5 @@
-//! The working set proper: the locations being solved, in the form of a Gram matrix that grows by blocks.
+//! The working set proper: the locations being solved, in the form of a Gram matrix that grows by
+//! blocks.
 
 use super::{Step, Subset, in_order, largest};
 use crate::machine::clock::Halt;
