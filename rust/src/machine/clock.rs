@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 /// How often the monitor is asked.
 pub(crate) const MONITOR_INTERVAL: Duration = Duration::from_millis(20);
-/// Multiplications after which the clock is looked at: well under a millisecond.
-const WORK_PER_LOOK: usize = 1 << 20;
-/// Multiplications that one thread may do without a look: a few milliseconds.
+/// Multiplications after which the clock is checked: well under a millisecond.
+const WORK_PER_CHECK: usize = 1 << 20;
+/// Multiplications that one thread may do without a check: a few milliseconds.
 pub(crate) const MAX_WORK_UNWATCHED: usize = 1 << 25;
 
 /// How far a run has come: what a progress line shows.
@@ -61,7 +61,7 @@ pub(crate) struct Clock<'a> {
     limit: Option<Duration>,
     monitor: Option<Monitor<'a>>,
     asked: Cell<Instant>,
-    /// multiplications since the last look
+    /// multiplications since the last check
     spent: Cell<usize>,
     progress: Cell<Progress>,
     /// the time that handing over one row of the answer takes
@@ -108,15 +108,15 @@ impl<'a> Clock<'a> {
         self.progress.set(Progress { n_iter: progress.n_iter + 1, ..progress });
     }
 
-    /// Counts `work` multiplications, and looks at the clock where there were many.
+    /// Counts `work` multiplications, and checks the clock where there were many.
     pub fn spend(&self, work: usize) -> Result<(), Halt> {
         let spent = self.spent.get().saturating_add(work);
         self.spent.set(spent);
-        if spent < WORK_PER_LOOK { Ok(()) } else { self.look() }
+        if spent < WORK_PER_CHECK { Ok(()) } else { self.check() }
     }
 
     /// Halts where the time is over or the monitor says so.
-    pub fn look(&self) -> Result<(), Halt> {
+    pub fn check(&self) -> Result<(), Halt> {
         self.spent.set(0);
         let now = Instant::now();
         if let Some(monitor) = self.monitor

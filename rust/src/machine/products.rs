@@ -29,7 +29,7 @@ fn rows_per_task(n: usize, n_times: usize) -> usize {
     (4 * MAX_WORK_UNWATCHED / work).min(MAX_TASK_NUMBERS / n_times.max(1)).clamp(8, MAX_TASK_ROWS)
 }
 
-/// Chooses how many tasks of `rows` x `n` x `n_times` run before the clock is looked at.
+/// Chooses how many tasks of `rows` x `n` x `n_times` run before the clock is checked.
 fn tasks_in_a_row(rows: usize, n: usize, n_times: usize, threads: &Threads) -> usize {
     let work = rows.saturating_mul(n).saturating_mul(n_times).max(1);
     (MAX_WORK_UNWATCHED / work).max(1) * threads.count()
@@ -54,7 +54,7 @@ pub(crate) fn correlations(
             let view = View::new(columns, columns.len() / n, n, n);
             gemm(Target { data: target, stride, keep: 0.0 }, 1.0, view, whole(residual));
         });
-        clock.look()?;
+        clock.check()?;
     }
     Ok(())
 }
@@ -88,7 +88,7 @@ pub(crate) fn correlation_norms(
                 *norm = kernels().energy(product.block(s, n_orient)).sqrt();
             }
         });
-        clock.look()?;
+        clock.check()?;
     }
     Ok(norms)
 }
@@ -107,7 +107,7 @@ pub(crate) fn subtract_projection(
         let view = View::new(columns, columns.len() / n, n, n).transpose();
         let target = Target { data: residual.values_mut(), stride, keep: 1.0 };
         gemm(target, -1.0, view, View::new(x, columns.len() / n, n_times, stride));
-        clock.look()?;
+        clock.check()?;
     }
     Ok(())
 }
@@ -129,7 +129,7 @@ pub(crate) fn dot(
             let left = View::new(left, left.len() / k, k, k);
             let target = Target { data: out, stride: n, keep: 0.0 };
             gemm(target, 1.0, left, View::new(&right, k, n, n));
-            clock.look()?;
+            clock.check()?;
         }
     }
     Ok(out)

@@ -144,7 +144,7 @@ pub(crate) fn drive(
     correlations.reset(x.rows)?;
     let first = problem.certify(x, correlations, clock)?;
     for copy in [&mut *best, &mut *before] {
-        clock.look()?;
+        clock.check()?;
         copy.reset(x.rows)?;
         copy.lanes_mut().copy_from_slice(x.lanes());
     }
@@ -161,7 +161,7 @@ pub(crate) fn drive(
         };
         report(watch, &certificate, x);
         best.consider(x, certificate);
-        let status = match clock.look() {
+        let status = match clock.check() {
             Err(Halt::Failed(error)) => return Err(error.into()),
             _ if certificate.gap() <= goal.gap => return Ok((certificate, Status::Converged)),
             Err(Halt::OutOfTime) => Status::TimeLimit,
@@ -181,7 +181,7 @@ fn epochs(
     watch: &mut Watch,
     correlations: &mut Panel,
 ) -> Result<Certificate, Halt> {
-    watch.clock.look()?;
+    watch.clock.check()?;
     for _ in 0..EPOCHS_PER_CERTIFICATE {
         if watch.used_up() {
             break;

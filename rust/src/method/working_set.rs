@@ -197,6 +197,7 @@ struct Tries {
 }
 
 impl Tries {
+    /// Tries until a certificate decides how the descent ends, and keeps the best iterate on the way.
     fn run(
         &mut self,
         problem: &Problem,
@@ -222,7 +223,7 @@ impl Tries {
                 let best = Descended { iterate, norms, certificate, status, misfit, too_coarse };
                 self.best = Some(best);
             }
-            watch.clock.look()?;
+            watch.clock.check()?;
             let least = SUBSET_GAP_FRACTION * self.goal.gap;
             let goal = Goal {
                 gap: self.shrinkage * (subset.gap_fraction() * gap).max(least),
@@ -292,7 +293,7 @@ fn solve_on_all(
 ) -> Result<Descended, Halt> {
     let o = problem.gain.n_orient();
     problem.clock.reserve(problem.gain.n_sources());
-    problem.clock.look()?;
+    problem.clock.check()?;
     let all: Vec<usize> = memory::gathered("the locations", 0..problem.gain.n_locations())?;
     let mut x = Panel::zeros(problem.gain.n_sources(), problem.data.n_times)?;
     for (i, &s) in start.locations.iter().enumerate() {

@@ -8,7 +8,7 @@ use crate::machine::products::dot;
 use nalgebra::{DMatrix, SymmetricEigen};
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
-/// Matrices from this size on take milliseconds to decompose: the clock is looked at meanwhile.
+/// Matrices from this size on take milliseconds to decompose: the clock is checked meanwhile.
 const SLOW_SIZE: usize = 64;
 /// Energies below this part of the whole are rounding.
 const ROUNDING_ENERGY: f64 = 1e-28;

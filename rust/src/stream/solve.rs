@@ -166,7 +166,7 @@ impl Stream {
             if since > 3 && new.is_empty() {
                 return Ok(Status::Stalled);
             }
-            watch.clock.look()?;
+            watch.clock.check()?;
             live.add(gain, new, data)?;
         }
         Ok(Status::Stalled)

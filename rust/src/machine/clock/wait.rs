@@ -5,11 +5,11 @@ use crate::error::Error;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-/// How often the clock is looked at meanwhile.
-const LOOK_INTERVAL: Duration = Duration::from_millis(5);
+/// How often the clock is checked meanwhile.
+const CHECK_INTERVAL: Duration = Duration::from_millis(5);
 
 impl Clock<'_> {
-    /// Runs `work` on a thread of its own and looks at the clock meanwhile; on a halt the thread is
+    /// Runs `work` on a thread of its own and checks the clock meanwhile; on a halt the thread is
     /// left to itself.
     pub fn wait_for<T: Send + 'static>(
         &self,
@@ -28,9 +28,9 @@ impl Clock<'_> {
         };
         let _ = hand.send(Box::new(work));
         loop {
-            match result.recv_timeout(LOOK_INTERVAL) {
+            match result.recv_timeout(CHECK_INTERVAL) {
                 Ok(found) => return Ok(found),
-                Err(RecvTimeoutError::Timeout) => self.look()?,
+                Err(RecvTimeoutError::Timeout) => self.check()?,
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }

@@ -36,7 +36,7 @@ impl State {
         quadratic.correlations(x, &mut correlations, clock)?;
         let largest = |s| quadratic.curvature().lipschitz(s);
         let lipschitz = (0..n_locations).map(largest).fold(0.0, f64::max) + quadratic.ridge();
-        let copied = |panel: &Panel| clock.look().and_then(|()| Ok(panel.copy()?));
+        let copied = |panel: &Panel| clock.check().and_then(|()| Ok(panel.copy()?));
         Ok(State {
             previous: copied(x)?,
             previous_correlations: copied(&correlations)?,

@@ -104,7 +104,8 @@ fn scale(values: &mut [f64], exponent: i32) -> Result<(), Error> {
         let scaled = times_power(*value, exponent);
         if *value != times_power(scaled, -exponent) {
             let (name, value) = ("the smallest absolute value in gain", value.abs());
-            let remedy = "beside the largest it is nothing: scale its location up, or make it zero";
+            let remedy =
+                "it is too small beside the largest: scale its location up, or make it zero";
             return Err(Error::Parameter { name, value, remedy });
         }
         *value = scaled;
