@@ -15,7 +15,7 @@ import pytest
 
 import mxne_rs
 from mxne_rs import mixed_norm
-from mxne_rs.command.options import parse
+from mxne_rs.command import parse
 from mxne_rs.inverse.localize import localize
 from mxne_rs.inverse.solvers import METHODS
 

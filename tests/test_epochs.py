@@ -306,7 +306,7 @@ def test_complex_data_and_unknown_arguments(simulated: Any, epochs: Any) -> None
     turned.data = turned.data * 1j
     with pytest.raises(TypeError, match="complex"):
         mixed_norm(turned, forward, noise_cov, 40)
-    with pytest.raises(TypeError, match="foo is no argument of mixed_norm"):
+    with pytest.raises(TypeError, match="unexpected keyword argument 'foo'"):
         mixed_norm_epochs(epochs, forward, noise_cov, 40, foo=1)
     with pytest.raises(TypeError, match="noise_cov is None"):
         mixed_norm(evoked, forward, None, 40)

@@ -436,7 +436,7 @@ def test_a_fork_beside_a_thread_inside_of_mne() -> None:
     code = """
 import os, threading, warnings
 warnings.simplefilter("ignore", DeprecationWarning)
-from mxne_rs.inverse.data import MNE_LOCK
+from mxne_rs.inverse.mne_calls import MNE_LOCK
 inside, leave = threading.Event(), threading.Event()
 def hold():
     with MNE_LOCK:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mxne_rs.command.options import parse
+from mxne_rs.command import parse
 from mxne_rs.live.outlet import LAYOUT, Outlet
 from streams import listening, unique, until
 from test_live_views import two_sources

@@ -89,7 +89,7 @@ def test_page_of_defaults_is_that_of_the_signatures() -> None:
     text = import_pages().defaults_page()
     for name, option in import_pages().OTHER_DEFAULTS:
         default = inspect.signature(getattr(mxne_rs, name)).parameters[option].default
-        assert f"`{name}`" in text and f"`{default!r}`, " in text
+        assert f"`{name}`" in text and f"`{default!r}` (" in text
     assert "| `tol` |" in text and "0.0001" in text and "1e-06" in text
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from papers import prni2014
+from papers.claims import above, every
 from papers.prni2014 import (
     METHODS,
     PERCENTS,
@@ -18,7 +19,6 @@ from papers.prni2014 import (
 )
 from papers.prni2014_claims import claims_of
 from papers.prni2014_recorded import Race, Recorded
-from papers.verdicts import above, every
 
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=str)

@@ -141,7 +141,7 @@ def test_report(
 
     assert page.value("--maxit") == "77"
     assert page.value("--alphas") == "90 15 3"
-    assert page.value("--seed") == "0"
+    assert page.value("--rng") == "0"
     assert page.value("--no-debias") == "no"
     assert page.value("--condition") == "-"
     assert page.value("--report") == str(tmp_path / "report.html")

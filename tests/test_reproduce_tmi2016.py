@@ -17,14 +17,14 @@ pytest.importorskip("matplotlib")
 from mxne_rs.study import run_study
 from papers import tmi2016
 from papers.auditory import SNR, autoregressive, prepare_auditory
-from papers.epoch_claims import EpochClaims
+from papers.claims import judge
 from papers.findings import write_findings
 from papers.head import cortical_head, find_head, volume_head
 from papers.recorded import Others, Recording, resampling_study, simulate_epochs
 from papers.resamples import Resamples
 from papers.timing import Timing
-from papers.timing_claims import TimingClaims
-from papers.tmi2016_unchecked import unchecked
+from papers.tmi2016_claims import EPOCHS, TIMES, UNCHECKED, epoch_numbers
+from papers.tmi2016_numbers import Times
 
 DATA = Path(os.environ.get("MXNE_RS_DATA", Path(__file__).parents[2] / "shared" / "data"))
 CORTEX = [DATA / "cortex-1000-meg-eeg-fwd.fif", DATA / "cortex-1000-labels.npz"]
@@ -130,9 +130,7 @@ def test_the_ordering_of_the_paper():
         pytest.skip(f"no cortex in {DATA}")
     head = find_head(DATA)
     percents = [10, 20, 40, 60]
-    study = tmi2016.simulation_study(
-        *prepare_auditory(head), head, repetitions=3, percents=percents
-    )
+    study = tmi2016.simulation_study(*prepare_auditory(head), repetitions=3, percents=percents)
     scores = tmi2016.scores_of(run_study(study, verbose=False), head.distances < 0.01)
     mce, mxne, irmxne = scores.false_positives.sum(axis=0)
     assert (irmxne < mxne).all()
@@ -210,8 +208,8 @@ def test_a_folder_without_a_cortex_is_refused(tmp_path, monkeypatch):
 
 def test_parts_do_not_depend_on_who_solves_them(small):
     """One thread or two: the same arrays."""
-    head, model, field = small
-    study = tmi2016.simulation_study(model, field, head, repetitions=2, percents=[40, 80])
+    _, model, field = small
+    study = tmi2016.simulation_study(model, field, repetitions=2, percents=[40, 80])
     one, two = (run_study(study, n_jobs=n_jobs, verbose=False) for n_jobs in (1, None))
     for mine, other in zip(one, two, strict=True):
         assert all(np.array_equal(mine[name], other[name]) for name in mine)
@@ -231,12 +229,12 @@ def test_verdicts_follow_the_numbers():
             ("MNE", "bcd", False): [5.0],
         }
         timing = Timing((40.0,), seconds, [1.0], [99.0], 2.0, (10, 20))
-        return [one.verdict for one in TimingClaims(timing).claims()]
+        return [one.verdict for one in judge(TIMES, {"times": Times(timing)})]
 
     no, yes = "does not hold", "holds"
     assert found(1.0, 2.0) == [yes, yes, yes, no]
     assert found(2.0, 1.0) == [no, no, yes, no]
-    assert all(one.verdict == "cannot be checked here" for one in unchecked())
+    assert all(one.verdict == "cannot be checked here" for one in judge(UNCHECKED, {}))
 
 
 def test_the_report_has_figures_numbers_and_claims(monkeypatch, tmp_path):
@@ -281,11 +279,10 @@ def test_epochs_of_a_user_have_no_true_sources():
     study = resampling_study(recording, [20.0, 60.0], 3, seed=0, tol=1e-6)
     found = Resamples.of(run_study(study, verbose=False), [20.0, 60.0], recording, 60.0, 1e-6)
     assert found.regions is None
-    assert found.outside is None
     assert (found.fit[..., 1] >= found.fit[..., 0] - 1e-9).mean() > 0.9
     assert (found.fit[:, :, 0] > found.fit[:, :, 1]).all()
     assert (found.sizes[:, 1] <= found.sizes[:, 0]).all()
     scores = np.arange(head.n_locations, dtype=float)
     others = Others(scores, np.zeros((2, 3)), np.zeros((2, 76)), 90.0, 9)
-    verdicts = [one.verdict for one in EpochClaims(found, others, recording).claims()]
+    verdicts = [one.verdict for one in judge(EPOCHS, epoch_numbers(found, others, recording))]
     assert verdicts.count("cannot be checked here") == 3

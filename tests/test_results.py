@@ -199,7 +199,7 @@ def test_a_simulation_that_fails_says_why(
                 error.filename = str(side / "closed.fif")
             raise error
 
-        monkeypatch.setattr(mxne_rs.command, "write_simulation", raising)
+        monkeypatch.setattr("mxne_rs.command.simulate.write_simulation", raising)
         return main(["simulate", "--out", str(tmp_path)])
 
     assert fail(RuntimeError("no head here")) == 4
@@ -251,7 +251,7 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_solved(
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), "hidden")
 
     monkeypatch.setattr(mxne_rs.command.folder.tempfile, "TemporaryDirectory", read_only)
-    monkeypatch.setattr(mxne_rs.command, "localize", None)
+    monkeypatch.setattr("mxne_rs.command.localize.localize", None)
     assert localize(data, tmp_path) == 2
     assert f"--out {tmp_path} cannot be written to (Read-only file system); give another" in (
         capsys.readouterr().err
@@ -368,7 +368,7 @@ def test_a_mixed_source_space_needs_a_package_and_says_so_first(
         told.append(capsys.readouterr().err)
         return mxne_rs.inverse.localize.localize(*arguments, **how)
 
-    monkeypatch.setattr(mxne_rs.command, "localize", find)
+    monkeypatch.setattr("mxne_rs.command.localize.localize", find)
     monkeypatch.setattr(mne.SourceSpaces, "kind", "mixed")
     monkeypatch.setattr(mxne_rs.command.writing.importlib.util, "find_spec", lambda name: None)
     assert localize(data, tmp_path) == 4
@@ -387,7 +387,7 @@ def test_a_fault_of_the_program_is_not_called_no_source(
     def fail(*_: Any, **__: Any) -> None:
         raise KeyError("lost")
 
-    monkeypatch.setattr(mxne_rs.command, "localize", fail)
+    monkeypatch.setattr("mxne_rs.command.localize.localize", fail)
     assert localize(data, tmp_path) == 4
     err = capsys.readouterr().err
     assert "Traceback" in err

@@ -19,13 +19,13 @@ PERCENTS = [70.0, 40.0, 25.0]
 
 @pytest.fixture(scope="module")
 def simulated():
-    return simulate_epochs(n_epochs=12, spacing=20.0, seed=1)
+    return simulate_epochs(n_epochs=12, spacing=20.0, rng=1)
 
 
 @pytest.fixture(scope="module")
 def found(simulated):
     return mxne_rs.stability(
-        *simulated, PERCENTS, n_resamples=6, subsample=0.5, seed=4, n_mxne_iter=3, tol=1e-7,
+        *simulated, PERCENTS, n_resamples=6, subsample=0.5, rng=4, n_mxne_iter=3, tol=1e-7,
         tmin=0.06, tmax=0.15, verbose=False,
     )  # fmt: skip
 

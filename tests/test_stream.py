@@ -146,7 +146,7 @@ def test_floor_of_noise_keeps_quiet_windows_empty() -> None:
         ({"hop": 0}, "hop is 0"),
         ({"alpha": -1}, "alpha is -1"),
         ({"alpha": 101}, "alpha is 101"),
-        ({"alpha_mode": "part"}, "alpha_mode is 'part'; give one of percent"),
+        ({"alpha_mode": "part"}, 'alpha_mode is "part"; give "percent"'),
         ({"alpha_floor": "loud"}, "alpha_floor is 'loud'"),
         ({"alpha_floor": -1.0}, "alpha_floor is -1"),
         ({"deadline": 0}, "deadline is 0"),

@@ -244,7 +244,7 @@ def test_another_process_is_first(tmp_path, monkeypatch, links):
 def test_a_process_that_was_killed_locks_no_folder(tmp_path):
     """What it had begun to write is left, wherever it was killed, and in nobody's way."""
     code = (
-        "import os, sys, mxne_rs.store as s, numpy as np\n"
+        "import os, sys, mxne_rs.study.store as s, numpy as np\n"
         "real = os.fsync\n"
         "def fsync(file):\n"
         "    if len(os.listdir(sys.argv[1])) > int(sys.argv[2]): os._exit(9)\n"
@@ -415,13 +415,13 @@ def test_resamples_are_the_same_everywhere(backend, n_reweights, request):
     def run():
         return resample(
             mxne_rs.Gain(gain, 2), data, percents, n_resamples=9, subsample=0.5, bootstrap=False,
-            n_reweights=n_reweights, tol=1e-6, seed=3, scale=np.linspace(1, 2, 80),
+            n_reweights=n_reweights, tol=1e-6, rng=3, scale=np.linspace(1, 2, 80),
             n_jobs={"one thread": 1, "loky": 2, "dask": None}[backend],
         )  # fmt: skip
 
     here = resample(
         mxne_rs.Gain(gain, 2), data, percents, n_resamples=9, subsample=0.5, bootstrap=False,
-        n_reweights=n_reweights, tol=1e-6, seed=3, scale=np.linspace(1, 2, 80),
+        n_reweights=n_reweights, tol=1e-6, rng=3, scale=np.linspace(1, 2, 80),
     )  # fmt: skip
     if backend == "dask":
         with joblib.parallel_config(**request.getfixturevalue("dask_backend")):
@@ -439,7 +439,7 @@ def test_resamples_are_those_solved_one_by_one(bootstrap):
     percents, weighting = np.array([80.0, 40.0, 20.0]), np.linspace(1, 3, 80)
     found = resample(
         mxne_rs.Gain(gain, 2), data, percents, n_resamples=5, subsample=0.7, bootstrap=bootstrap,
-        n_reweights=4, tol=1e-9, seed=1, scale=weighting,
+        n_reweights=4, tol=1e-9, rng=1, scale=weighting,
     )  # fmt: skip
     counts, peaks, squares = np.zeros((3, 40)), np.zeros((3, 40)), np.zeros((3, 40))
     for number in range(5):
@@ -492,14 +492,14 @@ def test_bound_of_meinshausen_and_buehlmann():
     ("change", "message"),
     [({"subsample": 1.5}, "subsample is 1.5"), ({"subsample": 0.97}, "subsample is 0.97"),
      ({"n_resamples": 0}, "n_resamples is 0"),
-     ({"seed": -1}, "seed is -1")],
+     ({"rng": -1}, "rng is -1")],
 )  # fmt: skip
 def test_resampling_arguments_are_checked(change, message):
     gain, data = trials()
     how = {"n_resamples": 2, "subsample": 0.8, "bootstrap": False, "n_reweights": 1, "tol": 1e-4,
-           "seed": 0, **change}  # fmt: skip
+           "rng": 0, **change}  # fmt: skip
     with pytest.raises(ValueError, match=message):
         resample(mxne_rs.Gain(gain), data, np.array([50.0]), **how)
     with pytest.raises(ValueError, match="needs two or more"):
         resample(mxne_rs.Gain(gain), data[:1], np.array([50.0]), **{**how, "subsample": 0.8,
-                 "n_resamples": 2, "seed": 0})  # fmt: skip
+                 "n_resamples": 2, "rng": 0})  # fmt: skip

@@ -51,13 +51,13 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of our solvers as they are called."""
     seen: list[str] = []
     for name in ("solve_mxne", "solve_irmxne", "solve_sure"):
-        solve = getattr(mxne_rs.in_mne, name)
+        solve = getattr(mxne_rs.inverse.in_mne, name)
 
         def spy(*args: Any, _solve: Any = solve, _name: str = name, **kwargs: Any) -> Any:
             seen.append(_name)
             return _solve(*args, **kwargs)
 
-        monkeypatch.setattr(mxne_rs.in_mne, name, spy)
+        monkeypatch.setattr(mxne_rs.inverse.in_mne, name, spy)
     return seen
 
 

@@ -72,7 +72,7 @@ SKULL_MARGIN, CENTRE_MARGIN = 0.008, 0.02
 
 
 def simulate_auditory(
-    *, spacing: float = 8.0, snr: float = 2.63, nave: int = 100, seed: int = 0
+    *, spacing: float = 8.0, snr: float = 2.63, nave: int = 100, rng: Any = 0
 ) -> tuple[Any, Any, Any]:
     """Simulate an auditory evoked field: two dipoles, 306 MEG channels, correlated noise.
 
@@ -90,8 +90,8 @@ def simulate_auditory(
         scaled to reach it.
     nave : int, default 100
         Number of trials the response is the average of: the covariance is that of one trial.
-    seed : int, default 0
-        Seed of the noise.
+    rng : int | numpy.random.Generator, default 0
+        Where the noise is drawn from; an integer is a seed, None draws another in each call.
 
     Returns
     -------
@@ -116,12 +116,12 @@ def simulate_auditory(
     >>> len(evoked.ch_names), f"{evoked.times[0]:g} to {evoked.times[-1]:g} s"
     (306, '-0.1 to 0.3 s')
     """
-    scene = _scene(spacing, snr, nave, np.random.default_rng(seed))
+    scene = _scene(spacing, snr, nave, np.random.default_rng(rng))
     return scene.evoked(nave), scene.forward, scene.noise_cov(nave)
 
 
 def simulate_epochs(
-    *, n_epochs: int = 100, spacing: float = 8.0, snr: float = 2.63, seed: int = 0
+    *, n_epochs: int = 100, spacing: float = 8.0, snr: float = 2.63, rng: Any = 0
 ) -> tuple[Any, Any, Any]:
     """Simulate the single trials of an auditory evoked field.
 
@@ -131,7 +131,7 @@ def simulate_epochs(
     ----------
     n_epochs : int, default 100
         Number of trials.
-    spacing, snr, seed
+    spacing, snr, rng
         As in `simulate_auditory`; `snr` is that of the average.
 
     Returns
@@ -157,7 +157,7 @@ def simulate_epochs(
     >>> len(epochs)
     3
     """
-    scene = _scene(spacing, snr, n_epochs, np.random.default_rng(seed))
+    scene = _scene(spacing, snr, n_epochs, np.random.default_rng(rng))
     return scene.epochs(n_epochs), scene.forward, scene.noise_cov(n_epochs)
 
 
@@ -175,9 +175,8 @@ class _Scene:
 
     def noise(self) -> Array:
         """Draw the noise of an average."""
-        return np.asarray(
-            self.scale * self.root @ _smooth_noise(self.rng, len(self.root), len(self.times))
-        )
+        noise = _smooth_noise(self.rng, len(self.root), len(self.times))
+        return np.asarray(self.scale * self.root @ noise)
 
     def evoked(self, nave: int) -> Any:
         """Make the average."""
@@ -230,7 +229,7 @@ def _scene(spacing: float, snr: float, nave: int, rng: np.random.Generator) -> _
 
 
 def write_simulation(
-    out: str | os.PathLike[str], *, spacing: float = 8.0, seed: int = 0
+    out: str | os.PathLike[str], *, spacing: float = 8.0, rng: Any = 0
 ) -> dict[str, Path]:
     """Write a simulated auditory evoked field as files that MNE reads, and a list of its sources.
 
@@ -238,7 +237,7 @@ def write_simulation(
     ----------
     out : path
         Folder, made where it does not exist. Files of the same name are replaced.
-    spacing, seed
+    spacing, rng
         As in `simulate_auditory`.
 
     Returns
@@ -257,7 +256,7 @@ def write_simulation(
     ['simulated-ave.fif', 'simulated-cov.fif', 'simulated-fwd.fif', 'true-sources.tsv']
     """
     mne = import_mne("the simulation")
-    evoked, forward, noise_cov = simulate_auditory(spacing=spacing, seed=seed)
+    evoked, forward, noise_cov = simulate_auditory(spacing=spacing, rng=rng)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
     paths = {
@@ -323,12 +322,11 @@ def _spread_sensors(mne: Any) -> Any:
 def _forward(mne: Any, info: Any, spacing: float) -> Any:
     """Return the forward solution of a grid inside the skull of fsaverage, in a sphere model."""
     folder = Path(mne.__file__).parent / "data" / "fsaverage"
-    skull = mne.read_bem_surfaces(folder / "fsaverage-inner_skull-bem.fif", verbose="ERROR")[0][
-        "rr"
-    ]
+    skull = mne.read_bem_surfaces(folder / "fsaverage-inner_skull-bem.fif", verbose="ERROR")
+    points = skull[0]["rr"]
     to_mri = mne.read_trans(folder / "fsaverage-trans.fif")
-    centre = _sphere_centre(skull)
-    grid = _grid_inside(skull, centre, spacing / 1000)
+    centre = _sphere_centre(points)
+    grid = _grid_inside(points, centre, spacing / 1000)
     normals = (grid - centre) / np.linalg.norm(grid - centre, axis=1, keepdims=True)
     source_space = mne.setup_volume_source_space(pos={"rr": grid, "nn": normals}, verbose="ERROR")
     in_head = mne.transforms.apply_trans(mne.transforms.invert_transform(to_mri), centre)
@@ -360,12 +358,8 @@ def _grid_inside(skull: Array, centre: Array, spacing: float) -> Array:
     distance = np.linalg.norm(grid - centre, axis=1)
     grid, distance = grid[distance > CENTRE_MARGIN], distance[distance > CENTRE_MARGIN]
     directions = (grid - centre) / distance[:, np.newaxis]
-    nearest = np.concatenate(
-        [
-            np.argmax(part @ rays.T, axis=1)
-            for part in np.array_split(directions, len(grid) // 500 + 1)
-        ]
-    )
+    parts = np.array_split(directions, len(grid) // 500 + 1)
+    nearest = np.concatenate([np.argmax(part @ rays.T, axis=1) for part in parts])
     return np.asarray(grid[distance < reach[nearest] - SKULL_MARGIN])
 
 
@@ -376,19 +370,10 @@ def _covariance(info: Any, forward: Any, rng: np.random.Generator) -> Array:
     directions = rng.standard_normal((N_BACKGROUND, 3))
     directions /= np.linalg.norm(directions, axis=1, keepdims=True)
     locations = rng.integers(n_locations, size=N_BACKGROUND)
-    fields = np.stack(
-        [
-            gain[:, 3 * k : 3 * k + 3] @ direction
-            for k, direction in zip(locations, directions, strict=True)
-        ],
-        axis=1,
-    )
-    std = np.array(
-        [
-            GRADIOMETER_NOISE if kind == "grad" else MAGNETOMETER_NOISE
-            for kind in info.get_channel_types()
-        ]
-    )
+    drawn = zip(locations, directions, strict=True)
+    fields = np.stack([gain[:, 3 * k : 3 * k + 3] @ direction for k, direction in drawn], axis=1)
+    is_gradiometer = np.array(info.get_channel_types()) == "grad"
+    std = np.where(is_gradiometer, GRADIOMETER_NOISE, MAGNETOMETER_NOISE)
     amplitude = 1e-8 / np.sqrt(N_BACKGROUND / 100)
     return np.asarray(np.diag(std**2) + amplitude**2 * fields @ fields.T)
 

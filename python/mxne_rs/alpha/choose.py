@@ -29,10 +29,11 @@ from .sure import SureOptions
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+from ..solve.inputs import noise_levels
 from .choice import LABELS, AlphaChoice
 from .criteria import SUBSAMPLE, THRESHOLD, Problem, mean_of
 from .methods import by_cv, by_discrepancy, by_gof, by_map, by_n_sources, by_stability, by_sure
-from .sure import noise_levels, solve_sure
+from .sure import solve_sure
 
 
 @takes(SureOptions, Inputs)
@@ -170,7 +171,7 @@ def choose_alpha(
                     f"alphas is {shown(alphas)}, but method 'map' finds its own; leave alphas out"
                 )
             return by_map(problem, noise_levels(sigma, array))
-        grid = falling_alphas(gain, array, alphas, options)
+        grid = falling_alphas(gain, array, alphas, options, request)
         if method == "cv":
             return by_cv(problem, grid, n_folds, debias, options["rng"])
         if method == "stability":
@@ -202,4 +203,6 @@ def _trials_and_average(gain: Gain, data: Any) -> tuple[Floats | None, Floats]:
 def _countdown(time_limit: float | None) -> Callable[[], float | None]:
     """What is left of the time; never nothing, which no solve takes for a limit."""
     end = time.monotonic() + (time_limit or 0.0)
-    return lambda: None if time_limit is None else max(end - time.monotonic(), 1e-9)
+    if time_limit is None or not time_limit > 0:  # which the first solve refuses
+        return lambda: time_limit
+    return lambda: max(end - time.monotonic(), 1e-9)

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _core
-from .._arguments.convert import Floats, as_count, as_flag, as_numbers, shown
+from .._arguments.convert import Floats, as_count, as_flag, shown
 from .._arguments.declare import Option, takes
 from .._arguments.warn import warn
 from ..solve.debias import fitted
 from ..solve.gain import Gain, prepared
-from ..solve.inputs import sensor_data
+from ..solve.inputs import noise_levels, sensor_data
 from ..solve.many import Path, falling_alphas, path_of, walk
 from ..solve.options import (
     N_REWEIGHTS,
@@ -27,15 +26,12 @@ from ..solve.options import (
     make_request,
     make_rounds,
 )
+from ..solve.single import largest_alpha
 from ..solve.solution import Solution, SureCurve, one_warning, reported
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-#: Noise below this part of the data is rounding: no finite difference can be taken along it.
-NOTHING = 1e-12
-#: Data below this part of their own noise are not whitened by it.
-FAINT = 1e-3
 #: More sources than these are called many: of MxNE, which at SURE's alpha has ten where there are
 #: two (``evidence/noise_level.md``), and of irMxNE.
 MANY_OF_MXNE, MANY = 4, 20
@@ -132,8 +128,8 @@ def solve_sure(
     """
     gain = prepared(gain, options["n_orient"])
     array = sensor_data(gain, data)
-    grid = falling_alphas(gain, array, alphas, options)
-    request, rounds = make_request(gain, array, grid[0], options), make_rounds(options)
+    request, rounds = make_request(gain, array, 1.0, options), make_rounds(options)
+    grid = falling_alphas(gain, array, alphas, options, request)
     debias = as_flag("debias", options["debias"])
     levels = noise_levels(sigma, array)
     with np.errstate(over="ignore"):
@@ -145,12 +141,12 @@ def solve_sure(
     largest = 0.0
     if rounds.amplitude_unit == "mne":
         # That of the data for those that are perturbed, too.
-        largest = _core.alpha_max(gain._prepared, array, request.weights, request.n_threads)
+        largest = largest_alpha(gain, array, request)
         rounds = rounds._replace(amplitude_unit=100 / largest if largest else 1.0)
     outcomes = walk(gain, data_sets, grid, request, rounds, "SURE", options["verbose"])
     # A product more is no part of the time allowed.
     if not largest and request.time_limit is None:
-        largest = _core.alpha_max(gain._prepared, array, request.weights, request.n_threads)
+        largest = largest_alpha(gain, array, request)
     with one_warning():
         paths = [
             path_of(gain, one, grid, request.tol, _label(number, largest))
@@ -195,26 +191,6 @@ def random_stream(rng: Any) -> Any:
         raise type(error)(
             f"rng is {shown(rng)}; give None, a seed, a Generator or a RandomState"
         ) from None
-
-
-def noise_levels(sigma: Any, data: Floats) -> Floats:
-    """The noise level of every sample."""
-    remedy = "give the standard deviation of the noise in the whitened data, above zero"
-    n_times = data.shape[1]
-    levels = as_numbers("sigma", sigma, n_times, f"data has {n_times} times", remedy)
-    size = float(np.abs(data).max())
-    if levels.min() < NOTHING * size:
-        raise ValueError(
-            f"sigma is {levels.min():.3g}, nothing beside data of up to {size:.3g}; whiten gain "
-            "and data, look at the units of the data (T, T/m and V, not fT or uV), and give the "
-            "standard deviation of the noise in the whitened data"
-        )
-    if 0 < size < FAINT * levels.min():
-        raise ValueError(
-            f"sigma is {levels.min():.3g}, beside which data of up to {size:.3g} are nothing; "
-            "whiten gain and data, or give the standard deviation of the noise in them"
-        )
-    return levels
 
 
 def _perturbed(data: Floats, steps: Floats, direction: Floats) -> Floats:

@@ -24,15 +24,6 @@ def make_folder(out: Path, option: str) -> None:
     ------
     WrongInput
         Naming the option, where that is not possible.
-
-    Examples
-    --------
-    >>> import pathlib, tempfile
-    >>> from mxne_rs.command.folder import make_folder
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     make_folder(pathlib.Path(folder) / "new", "--out")
-    ...     [path.name for path in pathlib.Path(folder).iterdir()]
-    ['new']
     """
     doing = "made"
     try:
@@ -92,7 +83,8 @@ class Results:
     @property
     def names(self) -> list[str]:
         """Files in the order they were written; those of a subfolder as one."""
-        tops = (f"{top}/" if rest else top for top, _, rest in map(_parted, self._written))
+        parts = (name.partition("/") for name in self._written)
+        tops = (f"{top}/" if rest else top for top, _, rest in parts)
         return list(dict.fromkeys(tops))
 
     def write(self, writers: Mapping[str, Writer], *, may_fail: bool = False) -> None:
@@ -175,10 +167,6 @@ class Results:
         for parent in {(self.folder / name).parent for name in stale} - {self.folder}:
             with contextlib.suppress(OSError):  # Something else is in it.
                 parent.rmdir()
-
-
-def _parted(name: str) -> tuple[str, str, str]:
-    return name.partition("/")
 
 
 def _files(folder: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from ..inverse.covariance import some
 from ..inverse.data import as_evokeds, evoked_of_raw
 from ..inverse.mne_calls import private
+from .console import warn
 from .wording import WrongInput, one_line
 
 #: How `mne.what` calls the kinds of FIF files, and how a person does.
@@ -32,168 +33,136 @@ KINDS = {
 MANY_SAMPLES = 20000
 
 
-class Inputs(NamedTuple):
-    """What is localized, and what on.
+class File(NamedTuple):
+    """A file, and the option that names it."""
 
-    Examples
-    --------
-    >>> from mxne_rs.command.reading import Inputs
-    >>> Inputs._fields
-    ('evoked', 'forward', 'noise_cov')
-    """
+    option: str
+    path: str
+
+    def __str__(self) -> str:
+        """As it was given."""
+        return f"{self.option} {self.path}"
+
+    def read(self, reader: Callable[[str], Any], kind: str) -> Any:
+        """Read it, or say in one line what it is instead.
+
+        Examples
+        --------
+        >>> from mxne_rs.command.reading import File
+        >>> File("--evoked", "no-ave.fif").read(open, "evoked")
+        Traceback (most recent call last):
+        mxne_rs.command.wording.WrongInput: --evoked no-ave.fif: there is no such file
+        """
+        path = Path(self.path)
+        if not path.exists():
+            raise WrongInput(f"{self}: there is no such file")
+        # Some formats of recordings are folders.
+        if path.is_dir() and kind != "raw":
+            raise WrongInput(f"{self} is a folder; give a file with {KINDS[kind]}")
+        try:
+            return reader(self.path)
+        except Exception as error:
+            raise WrongInput(f"{self} {_instead(self.path, kind, error)}") from error
+
+    def keep(self, result: Path) -> None:
+        """Refuse to write a result over it."""
+        path = Path(self.path)
+        if result.exists() and path.exists() and result.samefile(path):
+            raise WrongInput(
+                f"{self} is a file that {result.parent} is to get anew; give another --out"
+            )
+
+
+class Part(NamedTuple):
+    """Which part of the data is localized, as the options say; None is all of it."""
+
+    condition: str | None
+    tmin: float | None
+    tmax: float | None
+    baseline: tuple[float | None, float | None] | None
+
+    def times(self, times: Any, sfreq: float, given: File) -> tuple[float, float]:
+        """First and last time to use, both of them among those there are."""
+        named = [
+            f"--{name} {value:g}"
+            for name, value in (("tmin", self.tmin), ("tmax", self.tmax))
+            if value is not None
+        ]
+        start, stop = _ends(" ".join(named), (self.tmin, self.tmax), times, sfreq, given)
+        return max(start, float(times[0])), min(stop, float(times[-1]))
+
+    def of(self, evoked: Any, given: File) -> Any:
+        """The times asked for, after the baseline, which may lie outside of them."""
+        times, sfreq = evoked.times, evoked.info["sfreq"]
+        if self.baseline is not None:
+            start, stop = ("none" if end is None else f"{end:g}" for end in self.baseline)
+            option = f"--baseline {start} {stop}"
+            evoked.apply_baseline(_ends(option, self.baseline, times, sfreq, given))
+        return evoked.crop(*self.times(times, sfreq, given))
+
+
+class Inputs(NamedTuple):
+    """What is localized, and what on: MNE objects."""
 
     evoked: Any
-    """mne.Evoked: the part of the data asked for."""
+    """The part of the data asked for."""
     forward: Any
     noise_cov: Any
 
 
-def keep_inputs(options: Any, result: Path) -> None:
-    """Refuse to write a result over a file that it is made from, before anything is solved.
-
-    Raises
-    ------
-    WrongInput
-        Naming the option.
-
-    Examples
-    --------
-    >>> from argparse import Namespace
-    >>> from pathlib import Path
-    >>> from mxne_rs.command.reading import keep_inputs
-    >>> options = Namespace(evoked="x-ave.fif", epochs=None, raw=None)
-    >>> keep_inputs(options, Path("results/residual-ave.fif"))
-    """
-    for name in ("evoked", "epochs", "raw"):
-        path = getattr(options, name)
-        if path and result.exists() and Path(path).exists() and result.samefile(path):
-            raise WrongInput(
-                f"--{name} {path} is a file that {result.parent} is to get anew; give another --out"
-            )
-
-
-def read_inputs(options: Any, tell: Callable[[str], None] = print) -> Inputs:
-    """Read the files of a command line, take the part asked for, check that they fit.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        Those of ``localize`` or ``path``.
-    tell : callable
-        Takes a line that the user should see.
-
-    Returns
-    -------
-    Inputs
+def read_inputs(data: File, part: Part, forward: File, noise_cov: File) -> Inputs:
+    """Read the files of ``localize`` or ``path``, take the part asked for, check that they fit.
 
     Raises
     ------
     WrongInput
         With a line that names the option and says what to do.
-
-    Examples
-    --------
-    >>> from mxne_rs.command.options import parse
-    >>> from mxne_rs.command.reading import read_inputs
-    >>> read_inputs(parse(["path", "--evoked", "no-ave.fif", "--forward", "no-fwd.fif",
-    ...                    "--noise-cov", "no-cov.fif", "--out", "results"]))
-    Traceback (most recent call last):
-    mxne_rs.command.wording.WrongInput: --evoked no-ave.fif: there is no such file
     """
     import mne
 
-    if options.evoked is not None:
-        given, evoked = f"--evoked {options.evoked}", _evoked(mne, options)
-    elif options.epochs is not None:
-        given, evoked = f"--epochs {options.epochs}", _epochs(mne, options)
+    if data.option == "--raw":
+        evoked = _raw(mne, data, part)
     else:
-        given, evoked = f"--raw {options.raw}", _raw(mne, options, tell)
-    forward, noise_cov = _head(mne, options)
-    if mne.forward.is_fixed_orient(forward) and options.loose not in ("auto", 0):
-        raise WrongInput(
-            f"--loose {options.loose:g}: --forward {options.forward} has fixed orientation; "
-            "leave --loose out, or compute a forward solution with free orientation"
-        )
-    _check_channels(mne, given, evoked, forward, noise_cov, options)
-    return Inputs(evoked, forward, noise_cov)
+        read = _evoked if data.option == "--evoked" else _epochs
+        evoked = part.of(read(mne, data, part.condition), data)
+    inputs = Inputs(evoked, *_head(mne, forward, noise_cov))
+    _check_channels(inputs, str(data), str(forward), str(noise_cov))
+    return inputs
 
 
-def _head(mne: Any, options: Any) -> tuple[Any, Any]:
+def _head(mne: Any, forward: File, noise_cov: File) -> tuple[Any, Any]:
     """Forward solution and noise covariance."""
-    return (
-        _read("--forward", options.forward, mne.read_forward_solution, "forward"),
-        _read("--noise-cov", options.noise_cov, mne.read_cov, "cov"),
-    )
+    return forward.read(mne.read_forward_solution, "forward"), noise_cov.read(mne.read_cov, "cov")
 
 
-def read_live(options: Any) -> tuple[Any, Any, Any]:
+def read_live(forward: File, noise_cov: File, recording: File | None) -> tuple[Any, Any, Any]:
     """Read info, forward solution and noise covariance for ``stream``.
 
-    Raises
-    ------
-    WrongInput
-        With a line that names the option and says what to do.
-
-    Examples
-    --------
-    >>> from mxne_rs.command.options import parse
-    >>> from mxne_rs.command.reading import read_live
-    >>> read_live(parse(["stream", "--stream", "lab", "--forward", "no-fwd.fif",
-    ...                  "--noise-cov", "no-cov.fif"]))
-    Traceback (most recent call last):
-    mxne_rs.command.wording.WrongInput: --forward no-fwd.fif: there is no such file
+    The info is that of a recording, or of the forward solution's sensors, all of them good.
     """
     import mne
 
-    forward, noise_cov = _head(mne, options)
-    if options.info is not None:
-        return _read("--info", options.info, mne.io.read_info, "raw"), forward, noise_cov
-    info = mne.Info(forward["info"].copy())
+    head = _head(mne, forward, noise_cov)
+    if recording is not None:
+        return recording.read(mne.io.read_info, "raw"), *head
+    info = mne.Info(head[0]["info"].copy())
     with info._unlock():
         info.update(projs=[], comps=[], custom_ref_applied=0, sfreq=1.0, lowpass=0.5, highpass=0.0)
-    return info, forward, noise_cov
+    return info, *head
 
 
-def read_recording(options: Any) -> dict[str, Any]:
-    """Read what ``reproduce tmi2016`` resamples: epochs and their forward solution, or nothing.
-
-    Raises
-    ------
-    WrongInput
-        With a line that names the option and says what to do.
-
-    Examples
-    --------
-    >>> from mxne_rs.command.options import parse
-    >>> from mxne_rs.command.reading import read_recording
-    >>> read_recording(parse(["reproduce", "tmi2016", "--out", "."]))
-    {}
-    """
-    if options.epochs is None:
-        return {}
-    import mne
-
-    return {
-        "epochs": _read("--epochs", options.epochs, mne.read_epochs, "epochs"),
-        "forward": _read("--forward", options.forward, mne.read_forward_solution, "forward"),
-    }
-
-
-def _evoked(mne: Any, options: Any) -> Any:
-    """One condition, with its baseline, cropped."""
-    given = f"--evoked {options.evoked}"
-    evokeds = _read("--evoked", options.evoked, mne.read_evokeds, "evoked")
+def _evoked(mne: Any, given: File, condition: str | None) -> Any:
+    """One condition."""
+    evokeds = given.read(mne.read_evokeds, "evoked")
     for evoked in evokeds:
         evoked.comment = _meant(evoked.comment)
     names = [evoked.comment for evoked in evokeds]
     listed = ", ".join(f"{index} {name!r}" for index, name in enumerate(names))
-    if options.condition is not None:
-        evoked = evokeds[_condition_index(options.condition, names, listed, given)]
-    elif len(evokeds) > 1:
+    if condition is not None:
+        return evokeds[_condition_index(condition, names, listed, given)]
+    if len(evokeds) > 1:
         raise WrongInput(f"{given} has several conditions; give --condition, one of {listed}")
-    else:
-        evoked = evokeds[0]
-    return _part(evoked, given, options)
+    return evokeds[0]
 
 
 def _meant(name: str | None) -> str:
@@ -206,7 +175,7 @@ def _meant(name: str | None) -> str:
     return re.sub(r"&#(\d{3,7});", letter, name or "")
 
 
-def _condition_index(condition: str, names: Sequence[str], listed: str, given: str) -> int:
+def _condition_index(condition: str, names: Sequence[str], listed: str, given: File) -> int:
     if names.count(condition) == 1:
         return names.index(condition)
     if condition not in names and condition.isdecimal() and int(condition) < len(names):
@@ -215,75 +184,44 @@ def _condition_index(condition: str, names: Sequence[str], listed: str, given: s
     raise WrongInput(f"{given} has {problem} {condition!r}; give --condition, one of {listed}")
 
 
-def _epochs(mne: Any, options: Any) -> Any:
+def _epochs(mne: Any, given: File, condition: str | None) -> Any:
     """The average of the epochs of one event, or of all."""
-    given = f"--epochs {options.epochs}"
-    epochs = _read("--epochs", options.epochs, mne.read_epochs, "epochs")
-    if options.condition is not None:
+    epochs = given.read(mne.read_epochs, "epochs")
+    if condition is not None:
         try:
-            epochs = epochs[options.condition]
+            epochs = epochs[condition]
         except KeyError:
             listed = ", ".join(repr(name) for name in epochs.event_id)
             raise WrongInput(
-                f"{given} has no event {options.condition!r}; give --condition, one of {listed}"
+                f"{given} has no event {condition!r}; give --condition, one of {listed}"
             ) from None
     if len(epochs) == 0:
         raise WrongInput(f"{given} has no epochs left; give a file that has")
     evoked = as_evokeds(epochs)[0]
-    evoked.comment = f"{options.condition or 'all epochs'}, average of {len(epochs)}"
-    return _part(evoked, given, options)
-
-
-def _raw(mne: Any, options: Any, tell: Callable[[str], None]) -> Any:
-    """A range of a recording."""
-    given = f"--raw {options.raw}"
-    for name in ("condition", "baseline"):
-        if getattr(options, name) is not None:
-            raise WrongInput(f"--{name} is for --evoked and --epochs; leave it out with --raw")
-    raw = _read("--raw", options.raw, mne.io.read_raw, "raw")
-    tmin, tmax = _times(options, raw.times, raw.info["sfreq"], given)
-    evoked = evoked_of_raw(raw, tmin, tmax)
-    evoked.comment = Path(options.raw).name
-    if len(evoked.times) > MANY_SAMPLES:
-        tell(f"all of {tmin:g} to {tmax:g} s is localized; --tmin and --tmax give a part")
+    evoked.comment = f"{condition or 'all epochs'}, average of {len(epochs)}"
     return evoked
 
 
-def _part(evoked: Any, given: str, options: Any) -> Any:
-    """The times asked for, after the baseline, which may lie outside of them."""
-    if options.baseline is not None:
-        start, stop = options.baseline
-        option = f"--baseline {_time(start)} {_time(stop)}"
-        first, last = float(evoked.times[0]), float(evoked.times[-1])
-        start, stop = (first if start is None else start), (last if stop is None else stop)
-        _check_times(option, (start, stop), evoked.times, evoked.info["sfreq"], given)
-        evoked.apply_baseline((start, stop))
-    return evoked.crop(*_times(options, evoked.times, evoked.info["sfreq"], given))
+def _raw(mne: Any, given: File, part: Part) -> Any:
+    """A range of a recording."""
+    for name, value in (("condition", part.condition), ("baseline", part.baseline)):
+        if value is not None:
+            raise WrongInput(f"--{name} is for --evoked and --epochs; leave it out with --raw")
+    raw = given.read(mne.io.read_raw, "raw")
+    tmin, tmax = part.times(raw.times, raw.info["sfreq"], given)
+    evoked = evoked_of_raw(raw, tmin, tmax)
+    evoked.comment = Path(given.path).name
+    if len(evoked.times) > MANY_SAMPLES:
+        warn(f"all of {tmin:g} to {tmax:g} s is localized; --tmin and --tmax give a part")
+    return evoked
 
 
-def _time(value: float | None) -> str:
-    return "none" if value is None else f"{value:g}"
-
-
-def _times(options: Any, times: Any, sfreq: float, given: str) -> tuple[float, float]:
-    """First and last time to use, both of them among those there are."""
+def _ends(
+    option: str, ends: tuple[float | None, float | None], times: Any, sfreq: float, given: File
+) -> tuple[float, float]:
+    """First and last time, where None is an end of the data, or what is wrong with them."""
     first, last = float(times[0]), float(times[-1])
-    start = first if options.tmin is None else options.tmin
-    stop = last if options.tmax is None else options.tmax
-    named = [
-        f"--{name} {value:g}"
-        for name, value in (("tmin", options.tmin), ("tmax", options.tmax))
-        if value is not None
-    ]
-    _check_times(" ".join(named), (start, stop), times, sfreq, given)
-    return max(start, first), min(stop, last)
-
-
-def _check_times(
-    option: str, ends: tuple[float, float], times: Any, sfreq: float, given: str
-) -> None:
-    start, stop = ends
-    first, last = float(times[0]), float(times[-1])
+    start, stop = (first if ends[0] is None else ends[0]), (last if ends[1] is None else ends[1])
     # Half a sample of room: 0.0498 s is 0.05 s to whoever reads a plot.
     room = 0.5 / sfreq
     if start < first - room or stop > last + room or start > last + room or stop < first - room:
@@ -291,16 +229,14 @@ def _check_times(
                          f"{last:g} s (times are in s)")  # fmt: skip
     if start > stop:
         raise WrongInput(f"{option}: the first time is after the last; exchange them")
+    return start, stop
 
 
-def _check_channels(
-    mne: Any, given: str, evoked: Any, forward: Any, noise_cov: Any, options: Any
-) -> None:
+def _check_channels(inputs: Inputs, given: str, at_forward: str, at_cov: str) -> None:
     """Say which file does not fit the others, before MNE meets a gain without rows."""
-
-    measured, modelled = _sensors(mne, evoked.info), _sensors(mne, forward["info"])
+    evoked, forward, noise_cov = inputs
+    measured, modelled = _sensors(evoked.info), _sensors(forward["info"])
     ours, theirs = set(measured.values()), set(modelled.values())
-    at_forward, at_cov = f"--forward {options.forward}", f"--noise-cov {options.noise_cov}"
     if not measured:
         raise WrongInput(f"{given} has no MEG or EEG channels; give data that have")
     if not ours & theirs:
@@ -335,7 +271,7 @@ def _check_channels(
         ) from error
 
 
-def _sensors(mne: Any, info: Any) -> dict[str, str]:
+def _sensors(info: Any) -> dict[str, str]:
     """The kind, MEG or EEG, of each channel that a source can be seen by."""
     kinds = {"mag": "MEG", "grad": "MEG", "eeg": "EEG"}
     types = zip(info["ch_names"], info.get_channel_types(), strict=True)
@@ -344,20 +280,6 @@ def _sensors(mne: Any, info: Any) -> dict[str, str]:
 
 def _either(kinds: set[str]) -> str:
     return " and ".join(sorted(kinds, reverse=True)) or "no sensors"
-
-
-def _read(option: str, name: str, reader: Callable[[str], Any], kind: str) -> Any:
-    """Read a file, or say in one line what it is instead."""
-    path = Path(name)
-    if not path.exists():
-        raise WrongInput(f"{option} {name}: there is no such file")
-    # Some formats of recordings are folders.
-    if path.is_dir() and kind != "raw":
-        raise WrongInput(f"{option} {name} is a folder; give a file with {KINDS[kind]}")
-    try:
-        return reader(name)
-    except Exception as error:
-        raise WrongInput(f"{option} {name} {_instead(name, kind, error)}") from error
 
 
 def _instead(name: str, kind: str, error: Exception) -> str:

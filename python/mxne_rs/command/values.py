@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 #: Distances between the locations of a simulation in mm: finer ones fill the memory of a laptop, on
 #: coarser ones the true sources are no longer where they should be.
 FINEST, COARSEST = 3.0, 20.0
+#: Units of irMxNE's amplitudes that have a name.
+AMPLITUDE_UNITS = ("relative", "largest", "mne", "gain")
 
 
 class Grid(argparse.Action):
@@ -43,161 +45,71 @@ def _finite(text: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _wrong(text: str, remedy: str) -> argparse.ArgumentTypeError:
-    return argparse.ArgumentTypeError(f"{text!r}: give {remedy}")
+def _number(
+    remedy: str, fits: Callable[[float], bool] = math.isfinite, words: Sequence[str] = ()
+) -> Callable[[str], Any]:
+    """Type of a finite number that fits, or of one of some words; `remedy` says what to give."""
+
+    def number_or_word(text: str) -> float | str:
+        if text in words:
+            return text
+        number = _finite(text)
+        if number is None or not fits(number):
+            raise argparse.ArgumentTypeError(f"{text!r}: give {remedy}")
+        return number
+
+    return number_or_word
 
 
-def positive(remedy: str) -> Callable[[str], float]:
-    """Type of a number above zero; ``remedy`` says what to give instead of others.
+def positive(remedy: str, *words: str) -> Callable[[str], Any]:
+    """Type of a number above zero, or of one of some words; `remedy` says what to give."""
+    return _number(remedy, lambda number: number > 0, words)
+
+
+def percent(word: str) -> Callable[[str], Any]:
+    """Type of a percentage of the largest alpha, or of the word that has it chosen.
 
     Examples
     --------
-    >>> from mxne_rs.command.values import positive
-    >>> positive("a positive number")("1e-6")
-    1e-06
+    >>> from mxne_rs.command.values import percent
+    >>> percent("sure")("60"), percent("sure")("sure")
+    (60.0, 'sure')
     """
-
-    def number_above_zero(text: str) -> float:
-        number = _finite(text)
-        if number is None or number <= 0:
-            raise _wrong(text, remedy)
-        return number
-
-    return number_above_zero
+    remedy = f"a percentage above 0 and below 100, or {word!r}"
+    return _number(remedy, lambda number: 0 < number < 100, [word])
 
 
 def count(least: int) -> Callable[[str], int]:
-    """Type of a whole number that is not below another.
-
-    Examples
-    --------
-    >>> from mxne_rs.command.values import count
-    >>> count(1)("20")
-    20
-    """
+    """Type of a whole number that is not below another."""
 
     def whole(text: str) -> int:
         if not text.isdecimal() or int(text) < least:
-            raise _wrong(text, f"a whole number, at least {least}")
+            raise argparse.ArgumentTypeError(f"{text!r}: give a whole number, at least {least}")
         return int(text)
 
     return whole
 
 
-def _between(low: float, high: float, remedy: str) -> Callable[[str], float]:
-    def number_between(text: str) -> float:
-        number = _finite(text)
-        if number is None or not low <= number <= high:
-            raise _wrong(text, remedy)
-        return number
-
-    return number_between
+def _is_part(number: float) -> bool:
+    return 0 <= number <= 1
 
 
-exponent = _between(0, 1, "a number from 0 (no depth weighting) to 1")
-spacing = _between(FINEST, COARSEST, f"a distance from {FINEST:g} to {COARSEST:g} mm")
-_looseness = _between(0, 1, "a number from 0 (fixed orientation) to 1 (free), or 'auto'")
-
-
-def orientation(text: str) -> float | str:
-    """Type of ``--loose``.
-
-    Examples
-    --------
-    >>> from mxne_rs.command.values import orientation
-    >>> orientation("auto"), orientation("0.2")
-    ('auto', 0.2)
-    """
-    return text if text == "auto" else _looseness(text)
-
-
-def seconds(text: str) -> float:
-    """Type of a time.
-
-    Examples
-    --------
-    >>> from mxne_rs.command.values import seconds
-    >>> seconds("-0.1")
-    -0.1
-    """
-    number = _finite(text)
-    if number is None:
-        raise _wrong(text, "a time in s, such as 0.05")
-    return number
+duration = positive("a positive number of seconds")
+seconds = _number("a time in s, such as 0.05")
+exponent = _number("a number from 0 (no depth weighting) to 1", _is_part)
+orientation = _number(
+    "a number from 0 (fixed orientation) to 1 (free), or 'auto'", _is_part, ["auto"]
+)
+positive_or_nave = positive("'nave' or a positive number, such as 1", "nave")
+unit_of_amplitudes = positive(
+    f"a positive number, or one of {', '.join(AMPLITUDE_UNITS)}", *AMPLITUDE_UNITS
+)
+spacing = _number(
+    f"a distance from {FINEST:g} to {COARSEST:g} mm", lambda number: FINEST <= number <= COARSEST
+)
 
 
 def seconds_or_none(text: str) -> float | None:
-    """Type of an end of ``--baseline``.
-
-    Examples
-    --------
-    >>> from mxne_rs.command.values import seconds_or_none
-    >>> [seconds_or_none(text) for text in ("none", "0")]
-    [None, 0.0]
-    """
-    number = _finite(text)
-    if number is None and text.lower() != "none":
-        raise _wrong(text, "two times in s, or 'none' for an end of the data, such as: none 0")
-    return number
-
-
-def percent_or_tracked(text: str) -> float | str:
-    """Type of the ``--alpha`` of a stream.
-
-    Examples
-    --------
-    >>> from mxne_rs.command.values import percent_or_tracked
-    >>> percent_or_tracked("60"), percent_or_tracked("tracked")
-    (60.0, 'tracked')
-    """
-    if text == "tracked":
-        return text
-    number = _finite(text)
-    if number is None or not 0 < number < 100:
-        raise _wrong(text, "a percentage above 0 and below 100, or 'tracked'")
-    return number
-
-
-def percent_or_sure(text: str) -> float | str:
-    """Type of ``--alpha``.
-
-    Examples
-    --------
-    >>> from mxne_rs.command.values import percent_or_sure
-    >>> percent_or_sure("60"), percent_or_sure("sure")
-    (60.0, 'sure')
-    """
-    if text == "sure":
-        return text
-    number = _finite(text)
-    if number is None or not 0 < number < 100:
-        raise _wrong(text, "a percentage above 0 and below 100, or 'sure'")
-    return number
-
-
-def positive_or_nave(text: str) -> float | str:
-    """Read the level of the noise: 'nave' or a positive number.
-
-    Examples
-    --------
-    >>> from mxne_rs.command.values import positive_or_nave
-    >>> positive_or_nave("nave"), positive_or_nave("1")
-    ('nave', 1.0)
-    """
-    return text if text == "nave" else positive("'nave' or a positive number, such as 1")(text)
-
-
-def unit_of_amplitudes(text: str) -> float | str:
-    """Read the unit of irMxNE's amplitudes: a name or a positive number.
-
-    Examples
-    --------
-    >>> from mxne_rs.command.values import unit_of_amplitudes
-    >>> unit_of_amplitudes("mne"), unit_of_amplitudes("2")
-    ('mne', 2.0)
-    """
-    number = _finite(text)
-    try:
-        return text if number is None else number
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+    """Type of an end of ``--baseline``."""
+    remedy = "two times in s, or 'none' for an end of the data, such as: none 0"
+    return None if text.lower() == "none" else _number(remedy)(text)

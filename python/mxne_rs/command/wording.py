@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from .._arguments.convert import one_line as shortened
 from ..alpha.sure import doubt
@@ -11,25 +10,11 @@ from ..inverse.localization import Localization
 
 
 class WrongInput(Exception):
-    """Something the user can put right; its text is one line that says how.
-
-    Examples
-    --------
-    >>> from mxne_rs.command.wording import WrongInput
-    >>> str(WrongInput("--tmin 0.4 is after --tmax 0.1: exchange them"))
-    '--tmin 0.4 is after --tmax 0.1: exchange them'
-    """
+    """Something the user can put right; its text is one line that says how."""
 
 
 class NotWritten(Exception):
-    """Results that could not be written; its text is one line that names the file.
-
-    Examples
-    --------
-    >>> from mxne_rs.command.wording import NotWritten
-    >>> str(NotWritten("results/sources.tsv cannot be written: No space left on device"))
-    'results/sources.tsv cannot be written: No space left on device'
-    """
+    """Results that could not be written; its text is one line that names the file."""
 
 
 def one_line(message: object) -> str:
@@ -44,41 +29,30 @@ def one_line(message: object) -> str:
     return shortened(message) or type(message).__name__
 
 
-def shortfall_line(found: Sequence[Localization], options: Any) -> str | None:
-    """Say where the gap asked for was not reached, and which option helps; None where it was.
-
-    Parameters
-    ----------
-    found : list of Localization
-        One, or those of a path.
-    options : argparse.Namespace
-        With ``maxit``, ``time_limit`` and ``tol`` of the command line.
-
-    Examples
-    --------
-    >>> from argparse import Namespace
-    >>> from mxne_rs.inverse.localize import localize
-    >>> from mxne_rs.simulate import simulate_auditory
-    >>> from mxne_rs.command.wording import shortfall_line
-    >>> found = localize(*simulate_auditory(spacing=20.0), alpha=20, verbose=False)
-    >>> shortfall_line([found], Namespace(maxit=3000, time_limit=None, tol=1e-4)) is None
-    True
-    """
+def shortfall_line(
+    found: Sequence[Localization], maxit: int, time_limit: float | None
+) -> str | None:
+    """Say where the gap asked for was not reached, and which option helps; None where it was."""
     short = [one for one in found if not one.solution.converged]
     if not short:
-        return _curve_shortfall(found[0], options)
+        return _curve_shortfall(found[0])
     worst = max(short, key=lambda one: one.relative_gap)
     # Where a path breaks off for several reasons, the limit on its time is the one to raise.
     causes = [one.solution.status for one in short]
     cause = "time_limit" if "time_limit" in causes else worst.solution.status
     at = f" at {len(short)} of {len(found)} alphas" if len(found) > 1 else ""
+    stopped, option = {
+        "iteration_limit": (f"stopped by --maxit {maxit}", "--maxit"),
+        "time_limit": (f"stopped by --time-limit {time_limit or 0:g} s", "--time-limit"),
+        "stalled": ("rounding ended all progress", "--tol"),
+    }[cause]
     return (
-        f"not converged{at}: {_stopped(cause, options)}, with a relative gap of "
-        f"{worst.relative_gap:.1e} where --tol asks for {options.tol:g}; {_remedy(cause)}"
+        f"not converged{at}: {stopped}, with a relative gap of {worst.relative_gap:.1e} where "
+        f"--tol asks for {worst.solution.tol:g}; raise {option}"
     )
 
 
-def _curve_shortfall(found: Localization, options: Any) -> str | None:
+def _curve_shortfall(found: Localization) -> str | None:
     """Say that an alpha was chosen by SURE among answers that fell short."""
     curve = found.solution.sure
     if curve is None or not (curve.gaps > found.solution.tol).any():
@@ -86,35 +60,13 @@ def _curve_shortfall(found: Localization, options: Any) -> str | None:
     count = int((curve.gaps > found.solution.tol).sum())
     return (
         f"not converged at {count} of the {len(curve.gaps)} alphas that SURE chose from, with a "
-        f"relative gap of up to {curve.gaps.max():.1e} where --tol asks for {options.tol:g}; raise "
-        "--maxit or --time-limit"
+        f"relative gap of up to {curve.gaps.max():.1e} where --tol asks for "
+        f"{found.solution.tol:g}; raise --maxit or --time-limit"
     )
 
 
-def _stopped(cause: str, options: Any) -> str:
-    return {
-        "iteration_limit": f"stopped by --maxit {options.maxit}",
-        "time_limit": f"stopped by --time-limit {options.time_limit or 0:g} s",
-        "stalled": "rounding ended all progress",
-    }[cause]
-
-
-def _remedy(cause: str) -> str:
-    options = {"iteration_limit": "--maxit", "time_limit": "--time-limit", "stalled": "--tol"}
-    return f"raise {options[cause]}"
-
-
 def doubt_line(found: Localization) -> str | None:
-    """Say what makes the choice of SURE doubtful, and which option helps; None where nothing does.
-
-    Examples
-    --------
-    >>> from mxne_rs.inverse.localize import localize
-    >>> from mxne_rs.simulate import simulate_auditory
-    >>> from mxne_rs.command.wording import doubt_line
-    >>> doubt_line(localize(*simulate_auditory(spacing=20.0), alpha=20, verbose=False)) is None
-    True
-    """
+    """Say what makes the choice of SURE doubtful, and which option helps, where anything does."""
     curve, kind = found.solution.sure, doubt(found.solution)
     if curve is None or kind is None:
         return None
@@ -138,17 +90,7 @@ def doubt_line(found: Localization) -> str | None:
 
 
 def unsettled_line(found: Sequence[Localization]) -> str | None:
-    """Say that reweighting was cut off; None where it was not.
-
-    Examples
-    --------
-    >>> from mxne_rs.inverse.localize import localize
-    >>> from mxne_rs.simulate import simulate_auditory
-    >>> from mxne_rs.command.wording import unsettled_line
-    >>> data = simulate_auditory(spacing=20.0)
-    >>> unsettled_line([localize(*data, alpha=20, n_mxne_iter=2, verbose=False)])
-    'reweighting had not settled: more --reweights may change the answer'
-    """
+    """Say that reweighting was cut off; None where it was not."""
     # Where the solver was stopped, more rounds are not what is missing.
     cut = [
         one

@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..inverse.localization import Localization
 from ..views.localization import draw
@@ -21,27 +21,12 @@ from ..views.table import (
     write_path_table,
     write_table,
 )
+from .console import Answer
 from .folder import Results
 from .wording import one_line, unsettled_line
 
 #: The file of results that may be read again as data.
 RESIDUAL = "residual-ave.fif"
-
-
-class Written(NamedTuple):
-    """What was written.
-
-    Examples
-    --------
-    >>> from mxne_rs.command.writing import Written
-    >>> Written(["wrote to results: path.tsv"], ["results/path.png cannot be written: ..."])._fields
-    ('lines', 'problems')
-    """
-
-    lines: list[str]
-    """The table and what else there is to say."""
-    problems: list[str]
-    """A line for each file that could not be written."""
 
 
 class Made:
@@ -86,40 +71,16 @@ def write_localization(
     *,
     report: Path | None = None,
     settings: Mapping[str, Any] | None = None,
-) -> Written:
-    """Write a localization's files into a folder: numbers first, then what may fail.
+) -> Answer:
+    """Write a localization's files into a folder that exists: numbers first, then what may fail.
 
-    Parameters
-    ----------
-    localization : Localization
-        With at least one source; of several conditions the first.
-    out : pathlib.Path
-        Folder that exists. What an earlier run wrote there is removed.
-    report : pathlib.Path, optional
-        Where to write the HTML report. Default: none is written.
-    settings : dict, optional
-        For the report.
-
-    Returns
-    -------
-    Written
+    There is at least one source; of several conditions the first is written. What an earlier run
+    wrote there is removed. The report, which shows the settings, may be wanted elsewhere.
 
     Raises
     ------
     NotWritten
         Where the disk fails; the folder is as it was.
-
-    Examples
-    --------
-    >>> import mne, pathlib, tempfile
-    >>> from mxne_rs.inverse.localize import localize
-    >>> from mxne_rs.simulate import simulate_auditory
-    >>> from mxne_rs.command.writing import write_localization
-    >>> found = localize(*simulate_auditory(spacing=20.0), alpha=20, verbose=False)
-    >>> with mne.utils.use_log_level("ERROR"), tempfile.TemporaryDirectory() as folder:
-    ...     written = write_localization(found, pathlib.Path(folder))
-    >>> print(written.lines[0])
-    Simulated auditory, -100 to 300 ms: MxNE, alpha 20 %
     """
     made = Made(localization)
     numbers: dict[str, Callable[[Path], Any]] = {
@@ -165,48 +126,18 @@ def write_localization(
         f"alpha {localization.alpha:.4g} %{chosen}",
         format_table(rows),
         f"{count} {100 * localization.explained_variance:.1f} % of the whitened data's power; "
-        "standard "
-        f"deviation of the residual: {localization.levels()}",
+        f"standard deviation of the residual: {localization.levels()}",
         _channels(localization),
         f"{solution.status.replace('_', ' ')}: relative gap {localization.relative_gap:.1e}, "
         f"{solution.n_iter} epochs, {1000 * solution.elapsed:.0f} ms",
         *filter(None, [unsettled_line([localization])]),
         f"wrote to {one_line(out)}: {', '.join([*results.names, *elsewhere])}",
     ]
-    return Written(lines, results.problems)
+    return Answer(lines, results.problems)
 
 
-def write_path(found: Sequence[Localization], out: Path) -> Written:
-    """Write a path's files into a folder: tables first, then what may fail.
-
-    Parameters
-    ----------
-    found : list of Localization
-        Those of `localize_path`.
-    out : pathlib.Path
-        Folder that exists. What an earlier run wrote there is removed.
-
-    Returns
-    -------
-    Written
-
-    Raises
-    ------
-    NotWritten
-        Where the disk fails; the folder is as it was.
-
-    Examples
-    --------
-    >>> import pathlib, tempfile
-    >>> from mxne_rs.inverse.paths import localize_path
-    >>> from mxne_rs.simulate import simulate_auditory
-    >>> from mxne_rs.command.writing import write_path
-    >>> found = localize_path(*simulate_auditory(spacing=20.0), [80, 20], verbose=False)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     written = write_path(found, pathlib.Path(folder))
-    >>> print(written.lines[0])
-    Simulated auditory, -100 to 300 ms: MxNE at 2 alphas
-    """
+def write_path(found: Sequence[Localization], out: Path) -> Answer:
+    """Write a path's files as `write_localization`: tables first, then what may fail."""
     results = Results(out, "path")
     results.write(
         {
@@ -225,7 +156,7 @@ def write_path(found: Sequence[Localization], out: Path) -> Written:
         *filter(None, [unsettled_line(found)]),
         f"wrote to {one_line(out)}: {', '.join(results.names)}",
     ]
-    return Written(lines, results.problems)
+    return Answer(lines, results.problems)
 
 
 def _channels(localization: Localization) -> str:
@@ -240,18 +171,7 @@ def _channels(localization: Localization) -> str:
 
 
 def write_estimate(stc: Any, out: Path) -> list[str]:
-    """Write a source estimate in the format of its kind; return the names of the files.
-
-    Examples
-    --------
-    >>> import pathlib, tempfile
-    >>> import mne, numpy as np
-    >>> from mxne_rs.command.writing import write_estimate
-    >>> stc = mne.SourceEstimate(np.ones((1, 2)), [np.array([4]), np.array([], int)], 0.0, 0.001)
-    >>> with mne.utils.use_log_level("ERROR"), tempfile.TemporaryDirectory() as folder:
-    ...     write_estimate(stc, pathlib.Path(folder))
-    ['sources-lh.stc', 'sources-rh.stc']
-    """
+    """Write a source estimate in the format of its kind; return the names of the files."""
     import mne
 
     if isinstance(stc, mne.SourceEstimate):

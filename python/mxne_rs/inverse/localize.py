@@ -15,7 +15,7 @@ from .._arguments.warn import warn
 from ..alpha.sure import solve_sure
 from ..solve.debias import debias as find_factors
 from ..solve.many import solve_batch
-from ..solve.single import alpha_max, solve_irmxne, solve_mxne
+from ..solve.single import largest_alpha, solve_irmxne, solve_mxne
 from ..solve.solution import Solution
 from .data import as_evokeds, noise_level
 from .localization import Localization
@@ -69,7 +69,7 @@ def localize(
     >>> from mxne_rs.inverse.localize import localize
     >>> from mxne_rs.simulate import simulate_auditory
     >>> found = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)
-    >>> int(found.active.sum()), bool(found.relative_gap <= 2e-4)
+    >>> int(found.active.sum()), bool(found.relative_gap <= 1e-4)
     (2, True)
     """
     mne = import_mne()
@@ -105,9 +105,9 @@ def solve_jointly(model: Model, evokeds: Sequence[Any], settings: Settings) -> L
     if reweight["amplitude_unit"] == "mne":
         reweight["amplitude_unit"] = 1 / percent
     if settings.percent is None and data.any():
+        levels = _noise_levels(data, evokeds, basis, settings.sigma)
         solution = solve_sure(
-            model.gain, reduced, percent * settings.grid,
-            sigma=_noise_levels(data, evokeds, basis, settings.sigma), rng=settings.rng,
+            model.gain, reduced, percent * settings.grid, sigma=levels, rng=settings.rng,
             n_directions=settings.n_directions, debias=settings.debias, **reweight,
             **settings.engine,
         )  # fmt: skip
@@ -142,7 +142,7 @@ def solve_each(model: Model, evokeds: Sequence[Any], settings: Settings) -> list
 
 def percent_of(model: Model, data: Floats) -> float:
     """A hundredth of alpha_max; 1 where there are no data, or none that a source could produce."""
-    return 0.01 * alpha_max(model.gain, data) or 1.0
+    return 0.01 * largest_alpha(model.gain, data) or 1.0
 
 
 def _noise_levels(
@@ -190,7 +190,7 @@ def localization_of(
     amplitudes = np.array(solution.sources, dtype=np.float64)
     factors = np.ones(int(solution.active_set.sum()))
     if debias and len(factors):
-        columns = model.gain.columns(solution.active_set)
+        columns = model.gain.active_columns(solution.active_set)
         factors = find_factors(columns, reduced, amplitudes, n_orient=model.n_orient)
         amplitudes *= np.repeat(factors, model.n_orient)[:, np.newaxis]
     if basis is not None:

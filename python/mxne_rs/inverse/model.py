@@ -69,7 +69,7 @@ class Model:
         """Whitened gain of some locations in 1/Am, without the weights of `gain`."""
         weighting = self.weighting[np.repeat(active_set, self.n_orient)]
         # An orientation that `loose` forbids has weight 0: its column is zero and stays so.
-        return self.gain.columns(active_set) / np.where(weighting == 0, 1, weighting)
+        return self.gain.active_columns(active_set) / np.where(weighting == 0, 1, weighting)
 
     def everywhere(self, values: NDArray[Any], elsewhere: Any) -> NDArray[Any]:
         """Spread values of the locations kept over all of `forward`, along the last axis."""

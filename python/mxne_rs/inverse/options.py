@@ -151,8 +151,7 @@ class SolverOptions(TypedDict, total=False):
         Option(
             1e-4,
             """
-            Relative duality gap to reach, in units of half the squared norm of the whitened data
-            (half of what MNE allows for the same number).
+            Relative duality gap to reach, in units of half the squared norm of the whitened data.
             """,
         ),
     ]
@@ -222,7 +221,7 @@ class SolverOptions(TypedDict, total=False):
             SEED,
             """
             Where SURE draws its random directions from; an integer seeds
-            `numpy.random.default_rng`, None draws others in each call (MNE's default).
+            `numpy.random.default_rng`, None draws others in each call.
             """,
             "None, int, numpy.random.Generator or numpy.random.RandomState",
         ),
@@ -274,8 +273,7 @@ class SolverOptions(TypedDict, total=False):
             """
             Standard deviation of the noise in the whitened data that SURE assumes. None is the
             root mean square of the whitened data themselves (of each evoked): what no few sources
-            explain counts as noise. 'nave' is that of white noise, ``nave ** -0.5``; MNE assumes
-            1.
+            explain counts as noise. 'nave' is that of white noise, ``nave ** -0.5``.
             """,
             "float, 'nave' or None",
         ),

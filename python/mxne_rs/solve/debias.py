@@ -101,14 +101,14 @@ def amplitudes(gain: Gain, data: Array, solution: Solution, debiased: bool) -> A
     x = solution.sources
     if not debiased or not len(x):
         return x
-    columns = gain.columns(solution.active_set)
+    columns = gain.active_columns(solution.active_set)
     factors = bounded_factors(columns, data, x, gain.n_orient)
     return np.asarray(x * np.repeat(factors, gain.n_orient)[:, np.newaxis])
 
 
 def fitted(gain: Gain, data: Array, solution: Solution, debiased: bool) -> Array:
     """G X, debiased where that is asked for."""
-    columns = gain.columns(solution.active_set)
+    columns = gain.active_columns(solution.active_set)
     return np.asarray(columns @ amplitudes(gain, data, solution, debiased))
 
 

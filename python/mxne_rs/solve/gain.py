@@ -102,6 +102,10 @@ class Gain:
             )
         return self._prepared.columns(np.ascontiguousarray(chosen, dtype=np.int64))
 
+    def active_columns(self, active_set: NDArray[np.bool_]) -> Floats:
+        """Return the columns of the locations that a mask of the solver marks, unchecked."""
+        return self._prepared.columns(np.flatnonzero(active_set))
+
     def __reduce__(self) -> tuple[type[Gain], tuple[Floats, int]]:
         """Pickle as the array and the number of orientations."""
         return Gain, (self.columns(np.arange(self.n_locations)), self.n_orient)

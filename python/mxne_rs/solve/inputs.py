@@ -7,7 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments.convert import Floats, as_floats, require_finite
+from .._arguments.convert import (
+    Floats,
+    as_floats,
+    as_numbers,
+    require_finite,
+)
 from .gain import Gain
 from .solution import Solution
 
@@ -69,3 +74,31 @@ def start_rows(gain: Gain, data: Floats, init: Any) -> tuple[NDArray[np.int64], 
         return None
     locations, rows = support_rows(gain, data, init, "init")
     return locations.astype(np.int64), np.ascontiguousarray(rows)
+
+
+#: Noise below this part of the data is rounding: no finite difference can be taken along it.
+NOTHING = 1e-12
+
+
+#: Data below this part of their own noise are not whitened by it.
+FAINT = 1e-3
+
+
+def noise_levels(sigma: Any, data: Floats) -> Floats:
+    """The noise level of every sample."""
+    remedy = "give the standard deviation of the noise in the whitened data, above zero"
+    n_times = data.shape[1]
+    levels = as_numbers("sigma", sigma, n_times, f"data has {n_times} times", remedy)
+    size = float(np.abs(data).max())
+    if levels.min() < NOTHING * size:
+        raise ValueError(
+            f"sigma is {levels.min():.3g}, nothing beside data of up to {size:.3g}; whiten gain "
+            "and data, look at the units of the data (T, T/m and V, not fT or uV), and give the "
+            "standard deviation of the noise in the whitened data"
+        )
+    if 0 < size < FAINT * levels.min():
+        raise ValueError(
+            f"sigma is {levels.min():.3g}, beside which data of up to {size:.3g} are nothing; "
+            "whiten gain and data, or give the standard deviation of the noise in them"
+        )
+    return levels

@@ -24,7 +24,7 @@ from .options import (
     make_request,
     make_rounds,
 )
-from .single import alpha_max, hint_of_small_alpha, warn_of_large_alpha
+from .single import hint_of_small_alpha, largest_alpha, warn_of_large_alpha
 from .solution import Solution, one_warning, reported, solution_of
 
 if TYPE_CHECKING:
@@ -144,8 +144,8 @@ def solve_path(
     """
     gain = prepared(gain, options["n_orient"])
     array = sensor_data(gain, data)
-    grid = falling_alphas(gain, array, alphas, options)
-    request, rounds = make_request(gain, array, grid[0], options), make_rounds(options)
+    request, rounds = make_request(gain, array, 1.0, options), make_rounds(options)
+    grid = falling_alphas(gain, array, alphas, options, request)
     with Progress("path", request.tol, options["verbose"]) as progress:
         outcomes = _core.solve_path(
             gain._prepared, array, grid, request._replace(progress=progress),
@@ -159,7 +159,7 @@ def solve_path(
     return path
 
 
-def falling_alphas(gain: Gain, data: Floats, alphas: Any, options: Any) -> Floats:
+def falling_alphas(gain: Gain, data: Floats, alphas: Any, options: Any, request: Request) -> Floats:
     """The alphas given, from the largest down; or ``n_alphas`` from alpha_max to a part of it."""
     if alphas is not None:
         # Not np.unique, which imports np.ma where it is called first.
@@ -172,7 +172,7 @@ def falling_alphas(gain: Gain, data: Floats, alphas: Any, options: Any) -> Float
     part = as_number("eps", options["eps"], "give a number between 0 and 1")
     if part >= 1:
         raise ValueError(f"eps is {shown(options['eps'])}; give a number between 0 and 1")
-    largest = alpha_max(gain, data, weights=options["weights"])
+    largest = largest_alpha(gain, data, request)
     if largest == 0:
         raise ValueError(
             "alphas cannot be chosen: data are zero or orthogonal to the gain; give them"

@@ -316,12 +316,10 @@ def checked(options: Any, names: tuple[str, ...]) -> dict[str, Any]:
 
 def make_request(gain: Gain, data: Floats, alpha: Any, options: Any) -> Request:
     """Everything but gain and data, checked, in the form the compiled module takes."""
-    # In the order in which faults are told.
-    weights = as_weights(options.get("weights"), gain.n_locations)
     return Request(
         alpha=number("alpha", alpha),
-        weights=weights,
         init=start_rows(gain, data, options.get("init")),
+        weights=as_weights(options.get("weights"), gain.n_locations),
         progress=None,
         **checked(
             options,

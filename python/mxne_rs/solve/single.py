@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
@@ -21,6 +21,7 @@ from .options import (
     PenaltyOptions,
     Request,
     RidgeOptions,
+    Rounds,
     SolveOptions,
     make_request,
     make_rounds,
@@ -83,10 +84,7 @@ def solve_mxne(
     """
     gain = prepared(gain, options["n_orient"])
     array = sensor_data(gain, data)
-    request = make_request(gain, array, alpha, options)
-    with Progress("MxNE", request.tol, options["verbose"]) as progress:
-        outcome = _core.solve_mxne(gain._prepared, array, request._replace(progress=progress))
-    return _finished(gain, array, outcome, request)
+    return _solved(gain, array, make_request(gain, array, alpha, options), None, options["verbose"])
 
 
 @takes(IrmxneOptions, Inputs, n_reweights=N_REWEIGHTS)
@@ -142,11 +140,7 @@ def solve_irmxne(
     gain = prepared(gain, options["n_orient"])
     array = sensor_data(gain, data)
     request, rounds = make_request(gain, array, alpha, options), make_rounds(options)
-    with Progress("irMxNE", request.tol, options["verbose"]) as progress:
-        outcome = _core.solve_irmxne(
-            gain._prepared, array, request._replace(progress=progress), rounds
-        )
-    return _finished(gain, array, outcome, request)
+    return _solved(gain, array, request, rounds, options["verbose"])
 
 
 @takes(PenaltyOptions, Inputs)
@@ -255,8 +249,16 @@ def group_soft_threshold(block: ArrayLike, threshold: float) -> Floats:
     return _core.group_soft_threshold(as_matrix("block", block), number)
 
 
-def _finished(gain: Gain, data: Floats, outcome: _core.Outcome, request: Request) -> Solution:
-    """Make a Solution of an outcome, with the warnings it deserves."""
+def _solved(
+    gain: Gain, data: Floats, request: Request, rounds: Rounds | None, verbose: Any
+) -> Solution:
+    """Solve one problem, and make a Solution of it with the warnings that it deserves."""
+    with Progress("irMxNE" if rounds else "MxNE", request.tol, verbose) as progress:
+        watched = request._replace(progress=progress)
+        if rounds:
+            outcome = _core.solve_irmxne(gain._prepared, data, watched, rounds)
+        else:
+            outcome = _core.solve_mxne(gain._prepared, data, watched)
     solution = solution_of(gain, outcome, request.alpha, request.tol)
     reported(solution, hint=hint_of_small_alpha(gain, data, [solution], request))
     warn_of_large_alpha(gain, data, [solution], request)
@@ -273,7 +275,7 @@ def warn_of_large_alpha(
     if any(one.active_set.any() or not one.converged for one in solutions):
         return
     alpha = min(one.alpha for one in solutions)
-    largest = _largest_if_known(gain, data, request)
+    largest = largest_alpha(gain, data, request)
     # At alpha_max itself, and where rounding makes it another, nothing is what was asked for.
     if not 0 < largest < alpha * (1 - 1e-9):
         return
@@ -292,7 +294,7 @@ def hint_of_small_alpha(
     short = [one.alpha for one in solutions if one.status == "iteration_limit"]
     if not short:
         return ""
-    largest = _largest_if_known(gain, data, request)
+    largest = largest_alpha(gain, data, request)
     if not min(short) < SMALL * largest:
         return ""
     return (
@@ -301,9 +303,10 @@ def hint_of_small_alpha(
     )
 
 
-def _largest_if_known(gain: Gain, data: Floats, request: Request) -> float:
-    """Return alpha_max, or NaN where the caller has changed the arrays meanwhile."""
+def largest_alpha(gain: Gain, data: Floats, request: Request | None = None) -> float:
+    """Return alpha_max of data that were checked; NaN where they have been changed meanwhile."""
+    weights, n_threads = (request.weights, request.n_threads) if request else (None, 0)
     try:
-        return _core.alpha_max(gain._prepared, data, request.weights, request.n_threads)
+        return _core.alpha_max(gain._prepared, data, weights, n_threads)
     except (ValueError, MemoryError):
         return float("nan")

@@ -1,0 +1,306 @@
+"""`mxne-rs localize` and `mxne-rs path`: the sources of measured data, at one alpha or many."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..inverse.localization import Localization
+from ..inverse.localize import localize
+from ..inverse.options import SEED
+from ..inverse.paths import localize_path
+from ..inverse.settings import AUTO_GRID
+from ..solve.single import solve_irmxne
+from . import values
+from .console import DONE, FAILED, NO_SOURCE, NOT_CONVERGED, Answer, quiet, say, warn
+from .folder import Results, make_folder
+from .options import Option, add_command, default_of, refuse_small, shared
+from .reading import File, Inputs, Part, read_inputs
+from .wording import WrongInput, doubt_line, shortfall_line
+from .writing import RESIDUAL, needs_h5io, write_localization, write_path
+
+ABOUT_LOCALIZE = (
+    "find the sources of an evoked response, of epochs or of a recording",
+    "Find the few sources that explain measured data; write them as source estimate,\n"
+    "dipoles, table and picture, with the residual.",
+    """\
+examples:
+  mxne-rs localize --evoked auditory-ave.fif --condition "Left Auditory" --tmin 0.05 --tmax 0.15 \\
+      --forward cortex-fwd.fif --noise-cov noise-cov.fif --alpha 60 --out results
+  mxne-rs localize --epochs faces-epo.fif --condition famous --baseline none 0 \\
+      --forward cortex-fwd.fif --noise-cov noise-cov.fif --alpha sure --report --out results
+  mxne-rs localize --raw spike_raw.fif --tmin 12.3 --tmax 12.5 --loose 0 \\
+      --forward cortex-fwd.fif --noise-cov noise-cov.fif --alpha 50 --out results
+
+written to DIR:
+  the source estimate (sources-*), dipoles/, residual-ave.fif, sources.tsv, localization.png and,
+  with --report, report.html; what an earlier 'localize' wrote there is removed, nothing else
+
+exit code: see 'mxne-rs --help'
+""",
+)
+ABOUT_PATH = (
+    "draw sources against alpha, to choose it",
+    "Localize at falling values of alpha, the regularisation; draw number of sources,\n"
+    "explained variance and amplitudes against it.",
+    """\
+example:
+  mxne-rs path --evoked auditory-ave.fif --condition "Left Auditory" --tmin 0.05 --tmax 0.15 \\
+      --forward cortex-fwd.fif --noise-cov noise-cov.fif --alphas 90 20 15 --out results
+
+written to DIR:
+  path.png           number of sources, explained variance, and peak amplitude of each source
+  path.tsv           a line per alpha
+  path-sources.tsv   a line per alpha and source
+  What an earlier 'path' wrote there is removed, nothing else.
+
+exit code: see 'mxne-rs --help'
+""",
+)
+DATA = (
+    Option("--evoked FILE", "evoked responses (-ave.fif)"),
+    Option("--epochs FILE", "epochs (-epo.fif); their average is localized"),
+    Option(
+        "--raw FILE", "continuous recording in any format that MNE reads; give --tmin and --tmax"
+    ),
+)
+FILES = shared("--forward", "--noise-cov", "--out")
+REPORT = Option(
+    "--report [FILE]",
+    "also write an HTML report of data, sources, residual, certificate, settings and versions "
+    "(default FILE: DIR/report.html)",
+)
+PART = (
+    Option(
+        "--condition NAME",
+        "condition of --evoked, by name or number (from 0); event of --epochs, by name",
+    ),
+    Option("--tmin S", "first time in s (default: all of the data)", values.seconds),
+    Option("--tmax S", "last time in s (default: all of the data)", values.seconds),
+    Option(
+        "--baseline S S",
+        "subtract the mean between these times in s, 'none' for an end of the data (default: as it "
+        "is in the file)",
+        values.seconds_or_none,
+    ),
+)
+MODEL = (
+    *shared("--allow-small-alpha", "--reweights", "--amplitude-unit", "--loose", "--depth"),
+    Option("--no-debias", "leave amplitudes as the penalty shrinks them"),
+)
+SOLVER = (
+    Option(
+        "--solver",
+        "block coordinate descent or FISTA: the same answer, bcd is faster",
+        default=default_of(solve_irmxne, "solver"),
+        choices=["bcd", "fista"],
+    ),
+    Option(
+        "--tol GAP",
+        "relative duality gap to reach: how far the answer may be from the best one, as a part of "
+        "what no sources at all would cost",
+        values.positive("a small positive number such as 1e-6"),
+        default_of(solve_irmxne, "tol"),
+    ),
+    Option(
+        "--maxit N",
+        "epochs of the solver at most, per convex problem: with --reweights 100 an alpha may take "
+        "100 times as many in all",
+        values.count(1),
+        default_of(solve_irmxne, "max_iter"),
+    ),
+    Option(
+        "--time-limit S",
+        "seconds that the solver may take in all; what it has by then is written (default: no "
+        "limit)",
+        values.duration,
+    ),
+)
+GRID = "{}: N of them, evenly spaced in their logarithm (default: {:g} {:g} {})"
+ALPHA = Option(
+    "--alpha PERCENT",
+    "regularisation in percent of the value that leaves no source: smaller gives more sources; "
+    "'sure' chooses it by Stein's unbiased risk estimate",
+    values.percent("sure"),
+    # Few sources, and at once; SURE, which is the default of `localize`, takes tens of solves.
+    60.0,
+)
+#: Without defaults: one that is given is refused where alpha is.
+SURE = (
+    Option(
+        "--alphas FROM TO N",
+        GRID.format("percentages that are chosen from", *AUTO_GRID),
+        action=values.Grid,
+    ),
+    Option(
+        "--sure-sigma SD",
+        "standard deviation of the noise in the whitened data, or 'nave' for that of an average of "
+        "white noise, 1 / sqrt(number of averages); higher chooses fewer sources (default: that of "
+        "the whitened data themselves: what no few sources explain is noise)",
+        values.positive_or_nave,
+    ),
+    *shared("--rng", text=f"seed of the random directions (default: {SEED})", default=None),
+)
+PATH_ALPHAS = Option(
+    "--alphas FROM TO N",
+    GRID.format("values of alpha, in percent of the one that leaves no source", *AUTO_GRID),
+    default=AUTO_GRID,
+    action=values.Grid,
+)
+
+
+def add_options(commands: Any) -> None:
+    """Add both commands and their options."""
+    data = {"data (one of them)": DATA, "other files": FILES, "part of the data": PART}
+    with_report = data | {"other files": (*FILES, REPORT)}
+    model = {"model": (ALPHA, *MODEL), "with --alpha sure": SURE}
+    verbose = Option("--verbose", "show what is done, and progress")
+    end = {"solver": SOLVER, "": (verbose,)}
+    add_command(commands, "localize", run_localize, ABOUT_LOCALIZE, with_report | model | end)
+    model = {"model": (*MODEL, PATH_ALPHAS)}
+    add_command(commands, "path", run_path, ABOUT_PATH, data | model | end)
+
+
+def run_localize(options: argparse.Namespace) -> Answer:
+    """Localize at one alpha; write sources, residual, picture and report."""
+    _fill_sure(options)
+    refuse_small(options)
+    out, data = Path(options.out), _data(options)
+    report = _report_path(options.report, out)
+    data.keep(out / RESIDUAL)
+    with quiet("localize", options.verbose):
+        inputs, how = _arguments(options, data)
+        make_folder(out, "--out")
+        incomplete = needs_h5io(inputs.forward)
+        if incomplete:
+            warn(
+                f"--forward {options.forward} has a mixed source space, whose source estimate "
+                "needs h5io (pip install h5io): all but the estimate is written"
+            )
+        sure: dict[str, Any] = {}
+        if options.alpha == "sure":
+            grid = np.geomspace(*options.alphas)
+            sure = {"sure_alpha_grid": grid, "sure_sigma": options.sure_sigma, "rng": options.rng}
+        found = localize(*inputs, options.alpha, **(how | sure))
+        warn(doubt_line(found))
+        short = shortfall_line([found], options.maxit, options.time_limit)
+        if not found.active.any():
+            Results(out, "localize").write({})
+            if report is not None and report.exists():
+                warn(f"{report} is left as it was: it is not of this run")
+            return _nothing(short, _why_none(found))
+        answer = write_localization(found, out, report=report, settings=_settings(options, report))
+    warn(short)
+    code = FAILED if incomplete else NOT_CONVERGED if short else DONE
+    return answer._replace(code=code)
+
+
+def run_path(options: argparse.Namespace) -> Answer:
+    """Localize at falling alphas; write their tables and picture."""
+    refuse_small(options)
+    out = Path(options.out)
+    with quiet("path", options.verbose):
+        inputs, how = _arguments(options, _data(options))
+        make_folder(out, "--out")
+        found = localize_path(*inputs, np.geomspace(*options.alphas), **how)
+        short = shortfall_line(found, options.maxit, options.time_limit)
+        if not any(one.active.any() for one in found):
+            Results(out, "path").write({})
+            return _nothing(short, "no source at any of these alphas: lower --alphas")
+        answer = write_path(found, out)
+    warn(short)
+    return answer._replace(code=NOT_CONVERGED if short else DONE)
+
+
+def _fill_sure(options: argparse.Namespace) -> None:
+    """Fill in what SURE goes by, or refuse it where there is no SURE."""
+    if options.alpha == "sure":
+        options.alphas = options.alphas or AUTO_GRID
+        options.rng = options.rng or int(SEED)
+        return
+    for name in ("alphas", "sure_sigma", "rng"):
+        if getattr(options, name) is not None:
+            raise WrongInput(
+                f"--{name.replace('_', '-')} goes with --alpha sure, "
+                f"but --alpha is {options.alpha:g}"
+            )
+
+
+def _report_path(given: str | None, out: Path) -> Path | None:
+    """Where the report goes, before anything is computed for it."""
+    if given is None:
+        return None
+    if not given:
+        return out / "report.html"
+    path = Path(given)
+    if path.suffix.lower() not in (".html", ".htm") or path.is_dir():
+        raise WrongInput(f"--report {path}: give the name of a file that ends in .html")
+    make_folder(path.parent, "the folder of --report,")
+    return path
+
+
+def _data(options: argparse.Namespace) -> File:
+    """The file that is localized: one of three options is required."""
+    for option in ("evoked", "epochs"):
+        if getattr(options, option) is not None:
+            return File(f"--{option}", getattr(options, option))
+    return File("--raw", options.raw)
+
+
+def _arguments(options: argparse.Namespace, data: File) -> tuple[Inputs, dict[str, Any]]:
+    """What `localize` and `localize_path` are given alike: objects of MNE's, and keywords."""
+    import mne
+
+    part = Part(options.condition, options.tmin, options.tmax, options.baseline)
+    head = File("--forward", options.forward), File("--noise-cov", options.noise_cov)
+    inputs = read_inputs(data, part, *head)
+    fixed = mne.forward.is_fixed_orient(inputs.forward)
+    if fixed and options.loose not in ("auto", 0):
+        raise WrongInput(
+            f"--loose {options.loose:g}: --forward {options.forward} has fixed orientation; "
+            "leave --loose out, or compute a forward solution with free orientation"
+        )
+    return inputs, {
+        "loose": 0.0 if fixed else options.loose,
+        "depth": options.depth,
+        "n_mxne_iter": options.reweights,
+        "amplitude_unit": options.amplitude_unit,
+        "maxit": options.maxit,
+        "tol": options.tol,
+        "allow_small_alpha": options.allow_small_alpha,
+        "time_limit": options.time_limit,
+        "debias": not options.no_debias,
+        "solver": options.solver,
+        "verbose": True if options.verbose else None,
+    }
+
+
+def _settings(options: argparse.Namespace, report: Path | None) -> dict[str, Any]:
+    """Every option with its value, in the order of the help."""
+    given = {**vars(options), "report": report}
+    del given["command"], given["run"]
+    return {f"--{name.replace('_', '-')}": value for name, value in given.items()}
+
+
+def _nothing(short: str | None, why: str) -> Answer:
+    """Say that there is no source: because the solver was stopped before it had one, or why."""
+    if short is not None:
+        warn(f"{short}; no source so far, nothing is written")
+        return Answer(code=NOT_CONVERGED)
+    say(why)
+    return Answer(code=NO_SOURCE)
+
+
+def _why_none(found: Localization) -> str:
+    """Whether alpha is too high or reweighting went too far."""
+    at, count = f"at alpha {found.alpha:.4g}", found.solution.n_active_first
+    if not count:
+        return f"no source {at}: lower --alpha"
+    sources, removed = ("a source", "it") if count == 1 else (f"{count} sources", "them")
+    return (
+        f"MxNE finds {sources} {at}, but reweighting removed {removed}: lower --alpha or use "
+        "--reweights 1"
+    )
