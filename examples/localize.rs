@@ -1,4 +1,5 @@
-//! Whitened arrays in, sources out: what a Rust monitor does with one window. `cargo run --release --example localize`
+//! Whitened arrays in, sources out: what a Rust monitor does with one window. `cargo run --release
+//! --example localize`
 
 use mxne_rs::{Gain, Options, Reweight, Stopping, alpha_max, solve_irmxne};
 use ndarray::Array2;

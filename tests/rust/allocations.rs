@@ -1,5 +1,5 @@
-//! The hot loop allocates nothing: more epochs, no more allocations; nor does a window of a stream. Counted on one thread,
-//! which solves.
+//! The hot loop allocates nothing: more epochs, no more allocations; nor does a window of a stream.
+//! Counted on one thread, which solves.
 #![allow(unsafe_code)]
 
 use mxne_rs::{
@@ -67,7 +67,8 @@ fn epochs_allocate_nothing() -> Result<(), mxne_rs::Error> {
             let problem = (&gain, &data, alpha);
             let (some, more) =
                 (allocations(problem, solver, 300)?, allocations(problem, solver, 600)?);
-            // 300 epochs more: a few looks at the whole gain, which may allocate, and nothing from the epochs.
+            // 300 epochs more: a few looks at the whole gain, which may allocate, and nothing from
+            // the epochs.
             assert!(more < some + 150, "{solver:?}: {some} allocations, then {more}");
         }
     }

@@ -23,11 +23,18 @@ fn problem() -> impl Strategy<Value = (Array2<f64>, Array2<f64>, usize, f64)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
 
     /// B = prox(B) + projection of B onto the ball of radius a.
     #[test]
-    fn prox_and_projection_add_up((block, a) in ((1usize..5, 1usize..7).prop_flat_map(|(o, t)| matrix(o, t)), 0.0..2.0f64)) {
+    fn prox_and_projection_add_up(
+        block in (1usize..5, 1usize..7).prop_flat_map(|(o, t)| matrix(o, t)),
+        a in 0.0..2.0f64,
+    ) {
         let mut shrunk = block.clone();
         group_soft_threshold(shrunk.view_mut(), a);
         let ball = &block - &shrunk;
@@ -61,7 +68,10 @@ proptest! {
 
     /// The gap is never negative, and bounds how far any X is above the optimum.
     #[test]
-    fn gap_bounds_suboptimality((g, m, o, part) in problem(), ridge in prop_oneof![Just(0.0), 0.01..1.0f64]) {
+    fn gap_bounds_suboptimality(
+        (g, m, o, part) in problem(),
+        ridge in prop_oneof![Just(0.0), 0.01..1.0f64],
+    ) {
         let gain = Gain::new(g.view(), o)?;
         let alpha = part * alpha_max(&gain, m.view(), &Options::default())? + 1e-9;
         let stopping = Stopping { tol: 1e-9, ..Stopping::default() };
@@ -76,7 +86,8 @@ proptest! {
         // What the solver says of its answer holds on the unrotated problem.
         let again = duality_gap(&gain, m.view(), &best.sources, alpha, &options)?;
         prop_assert!(again.relative_gap() <= 1e-9 + 1e-13);
-        prop_assert!((again.primal - best.certificate.primal).abs() <= 1e-12 * (again.scale + again.primal));
+        let rounding = 1e-12 * (again.scale + again.primal);
+        prop_assert!((again.primal - best.certificate.primal).abs() <= rounding);
     }
 
     /// Both solvers, on a working set and on all locations, reach the same objective.
@@ -198,12 +209,11 @@ fn limits_are_statuses_with_an_honest_gap() -> Result<(), Error> {
 fn monitor_stops_a_run() -> Result<(), Error> {
     let (gain, data) = simple()?;
     let stop = |_| false;
-    let stopping =
-        Stopping { tol: 1e-300, max_iter: usize::MAX, monitor: Some(&stop), time_limit: None };
-    let options = Options { stopping, active_set_size: None, ..Options::default() };
-    let patient = Options { solver: Solver::Fista, ..options };
+    let stopping = Stopping { tol: 1e-300, max_iter: usize::MAX, time_limit: None };
+    let solver = Solver::Fista;
+    let patient = Options { stopping, solver, active_set_size: None, ..Options::default() };
     let alpha = 1e-6 * alpha_max(&gain, data.view(), &Options::default())?;
-    let result = solve_mxne(&gain, data.view(), alpha, &patient);
+    let result = solve_mxne(&gain, data.view(), alpha, patient.monitored(&stop));
     assert!(matches!(result, Err(Error::Interrupted)));
     Ok(())
 }
@@ -251,6 +261,15 @@ fn threads_do_not_change_the_answer() -> Result<(), Error> {
     let (one, two, five) = (solve(1)?, solve(2)?, solve(5)?);
     assert_eq!(one.sources, two.sources);
     assert_eq!(one.sources, five.sources);
+    Ok(())
+}
+
+#[test]
+fn an_empty_working_set_is_refused() -> Result<(), Error> {
+    let (gain, data) = simple()?;
+    let options = Options { active_set_size: Some(0), ..Options::default() };
+    let error = solve_mxne(&gain, data.view(), 1.0, &options);
+    assert!(matches!(error, Err(Error::Parameter { name: "active_set_size", .. })));
     Ok(())
 }
 

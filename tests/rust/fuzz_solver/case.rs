@@ -1,4 +1,5 @@
-//! Bytes become a small problem: every number that decides anything is drawn from them, entries from a seed in them.
+//! Bytes become a small problem: every number that decides anything is drawn from them, entries
+//! from a seed in them.
 
 use arbitrary::{Result, Unstructured};
 use mxne_rs::{AmplitudeUnit, Reweight, Solver, Surrogate};
@@ -102,7 +103,8 @@ pub struct Case {
 
 const ORDINARY: i32 = 60;
 
-/// The largest exponent of a scale, `MXNE_RS_FUZZ_SCALE` (700): smaller while something else is looked for.
+/// The largest exponent of a scale, `MXNE_RS_FUZZ_SCALE` (700): smaller while something else is
+/// looked for.
 fn widest() -> i32 {
     std::env::var("MXNE_RS_FUZZ_SCALE").ok().and_then(|text| text.parse().ok()).unwrap_or(700)
 }
@@ -209,7 +211,8 @@ impl Draw<'_> {
         Ok(if limit > widest() { e * widest() / limit } else { e })
     }
 
-    /// An exponent for one part of an array: where it is far from 0, numbers of very different size meet.
+    /// An exponent for one part of an array: where it is far from 0, numbers of very different size
+    /// meet.
     fn part_scale(&mut self) -> Result<i32> {
         let limit = [10, 30, 60, 700][self.below(4)?];
         let e = self.exponent(limit)?;

@@ -1,18 +1,19 @@
-//! The certificate once more, written from the formulas and for nothing but being right: data and each location scaled by
-//! exact powers of two to ordinary size, sums with twice the digits, and a bound on what rounding may have done to the
-//! library's own.
+//! A second implementation of the certificate, from the formulas: data and each location are scaled
+//! by exact powers of two to ordinary size, sums have twice the digits, and what rounding may have
+//! done to the library's own certificate is bounded.
 //!
 //! ```text
-//! P = 1/2 |M - G X|^2 + alpha sum_s w_s |X_s| + ridge/2 |X|^2        R = M - G X      C_s = G_s'R - ridge X_s
-//! D = t <R, M> - t^2/2 (|R|^2 + ridge |X|^2)                         t = min(1, min_s alpha w_s / |C_s|)
+//! P = 1/2 |M - G X|^2 + alpha sum_s w_s |X_s| + ridge/2 |X|^2
+//! D = t <R, M> - t^2/2 (|R|^2 + ridge |X|^2)
+//! R = M - G X,  C_s = G_s'R - ridge X_s,  t = min(1, min_s alpha w_s / |C_s|)
 //! ```
 
 use crate::case::{exponent_of, ldexp};
 use mxne_rs::Sources;
 use ndarray::{Array2, ArrayView2, s};
 
-/// Roundings that the library may make in a row in one number: sums of at most a few dozen terms, a rotation of time to
-/// and fro, and what that drops as rounding (1e-14 of the norm).
+/// Roundings that the library may make in a row in one number: sums of at most a few dozen terms, a
+/// rotation of time to and fro, and what that drops as rounding (1e-14 of the norm).
 const ROUNDINGS: f64 = 256.0;
 
 /// What is certified: a problem, and what may stand in for its weights after reweighting.
@@ -37,7 +38,8 @@ pub struct Independent {
     pub rounding: f64,
 }
 
-/// One location in units in which its columns (or its time courses, where it has any) are of size one.
+/// One location in units in which its columns (or its time courses, where it has any) are of size
+/// one.
 struct Location {
     columns: Array2<f64>,
     x: Option<Array2<f64>>,
@@ -161,9 +163,11 @@ impl<'a> Problem<'a> {
             if w.is_infinite() && x.is_none() {
                 continue;
             }
-            // X_s in units of 2^k, the columns in units of 2^(km - k): their product is in units of the data.
+            // X_s in units of 2^k, the columns in units of 2^(km - k): their product is in units of
+            // the data.
             let k = match (x.and_then(largest_exponent), largest_exponent(block)) {
-                // Unless X_s is nothing beside the data: in its unit the columns would be no normal numbers.
+                // Unless X_s is nothing beside the data: in its unit the columns would be no normal
+                // numbers.
                 (Some(k), Some(kg)) if k + kg < km - 900 => km - kg,
                 (Some(k), _) => k,
                 (None, Some(kg)) => km - kg,
@@ -219,7 +223,8 @@ fn dot(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
     sum.value()
 }
 
-/// A sum as if with twice the digits (Ogita, Rump and Oishi, SIAM J. Sci. Comput. 26 (2005), algorithm 5.3).
+/// A sum as if with twice the digits (Ogita, Rump and Oishi, SIAM J. Sci. Comput. 26 (2005),
+/// algorithm 5.3).
 struct Sum {
     high: f64,
     low: f64,

@@ -28,7 +28,8 @@ macro_rules! ensure {
     }};
 }
 
-/// A gap beyond both is no stall by rounding: so many bounds on rounding, and a gap below which slow is stalled.
+/// A gap beyond both is no stall by rounding: so many bounds on rounding, and a gap below which
+/// slow is stalled.
 const STALL: f64 = 1e4;
 const SLOW: f64 = 1e-6;
 
@@ -62,7 +63,8 @@ fn allowed(case: &Case, error: &Error) -> Result<Outcome, Finding> {
         let gain = largest_exponent(case.gain.view()).unwrap_or(0);
         let data = case.data.iter().filter_map(|data| largest_exponent(data.view()));
         let far = data.map(|e| (e + gain).abs().max((e - gain).abs())).max().unwrap_or(0);
-        // The alphas of several data sets are those of the first, and so may be anything to the others.
+        // The alphas of several data sets are those of the first, and so may be anything to the
+        // others.
         let several = matches!(case.verb, Verb::Batch | Verb::Paths);
         let wild = case.weights.is_some() || several;
         // One small entry among ordinary ones makes an alpha_max that is no double.
@@ -93,14 +95,12 @@ fn problem<'a>(case: &'a Case, data: &'a Array2<f64>, alpha: f64) -> Problem<'a>
     Problem { gain: &case.gain, data, n_orient: case.n_orient, weights, alpha, ridge: ridge(case) }
 }
 
-/// The alphas asked for, from the library's alpha_max of the first data set, which is compared with the formula's.
+/// The alphas asked for, from the library's alpha_max of the first data set, which is compared with
+/// the formula's.
 fn alphas(case: &Case, gain: &Gain) -> Result<Result<Vec<f64>, Error>, Finding> {
     let (size, e) = problem(case, &case.data[0], 1.0).alpha_max();
-    let options = Options {
-        weights: case.weights.as_deref(),
-        threads: Threads::new(1),
-        ..Options::default()
-    };
+    let options =
+        Options { weights: case.weights.clone(), threads: Threads::new(1), ..Options::default() };
     let largest = match alpha_max(gain, case.data[0].view(), &options) {
         Ok(largest) => largest,
         Err(error) => return Ok(Err(error)),
@@ -147,9 +147,9 @@ fn ridge(case: &Case) -> f64 {
     ldexp(case.ridge_part, 2 * largest).min(f64::MAX)
 }
 
-fn stopping(case: &Case) -> Stopping<'static> {
+fn stopping(case: &Case) -> Stopping {
     let Case { tol, max_iter, time_limit, .. } = *case;
-    Stopping { tol, max_iter, time_limit, monitor: None }
+    Stopping { tol, max_iter, time_limit }
 }
 
 fn random_start(case: &Case) -> Sources {
@@ -175,15 +175,15 @@ struct Run<'a> {
     start: &'a Sources,
 }
 
-impl<'a> Run<'a> {
-    fn options(&self, init: Option<&'a Sources>, threads: usize) -> Options<'a> {
+impl Run<'_> {
+    fn options(&self, init: Option<&Sources>, threads: usize) -> Options {
         Options {
-            weights: self.case.weights.as_deref(),
+            weights: self.case.weights.clone(),
             ridge: self.ridge,
             stopping: stopping(self.case),
             solver: self.case.solver,
             active_set_size: self.case.active_set_size,
-            init,
+            init: init.cloned(),
             threads: Threads::new(threads),
         }
     }
@@ -215,7 +215,7 @@ impl<'a> Run<'a> {
     fn mxne(&self) -> Result<Result<Outcome, Finding>, Error> {
         let (init, data, alpha) = (self.init()?, &self.case.data[0], self.alphas[0]);
         let solve = |threads| {
-            let options = Options { init: init.as_ref(), ..self.options(None, threads) };
+            let options = self.options(init.as_ref(), threads);
             solve_mxne(self.gain, data.view(), alpha, &options)
         };
         let solution = solve(1)?;
@@ -230,7 +230,7 @@ impl<'a> Run<'a> {
         let (init, data, alpha) = (self.init()?, &self.case.data[0], self.alphas[0]);
         let reweight = self.case.reweight.unwrap_or_default();
         let solve = |threads| {
-            let options = Options { init: init.as_ref(), ..self.options(None, threads) };
+            let options = self.options(init.as_ref(), threads);
             solve_irmxne(self.gain, data.view(), alpha, &reweight, &options)
         };
         let solution = solve(1)?;
@@ -242,7 +242,7 @@ impl<'a> Run<'a> {
 
     fn path(&self) -> Result<Result<Outcome, Finding>, Error> {
         let (init, data, case) = (self.init()?, &self.case.data[0], self.case);
-        let options = Options { init: init.as_ref(), ..self.options(None, 1) };
+        let options = self.options(init.as_ref(), 1);
         let reweight = case.reweight.as_ref();
         let path = solve_path(self.gain, data.view(), self.alphas, reweight, &options)?;
         Ok(self.judge_path(&path, data))
@@ -522,8 +522,7 @@ impl<'a> Run<'a> {
             Sources { coef, ..sources.clone() }
         };
         let init = init.map(halved);
-        let options =
-            Options { ridge: 4.0 * self.ridge, init: init.as_ref(), ..self.options(None, 1) };
+        let options = Options { ridge: 4.0 * self.ridge, ..self.options(init.as_ref(), 1) };
         let gain = Gain::new(case.gain.mapv(|value| 2.0 * value).view(), case.n_orient);
         let alpha = 2.0 * self.alphas[0];
         let two = gain.and_then(|gain| solve_mxne(&gain, case.data[0].view(), alpha, &options));
@@ -623,10 +622,10 @@ fn refuses(case: &Case, fault: Fault) -> Result<Outcome, Finding> {
     };
     let solved = Gain::new(values.view(), n_orient).and_then(|gain| {
         let options = Options {
-            weights: Some(&weights),
+            weights: Some(weights),
             ridge,
             stopping,
-            init: Some(&start),
+            init: Some(start),
             threads: Threads::new(1),
             ..Options::default()
         };

@@ -1,7 +1,7 @@
 //! The fields of some sources and the data that they are to fit.
 
 use crate::error::Error;
-use crate::machine::clock::{Clock, Halt, SLICE};
+use crate::machine::clock::{Clock, Halt, MAX_WORK_UNWATCHED};
 use crate::machine::dense::{Target, View, gemm};
 use crate::machine::kernels::kernels;
 use crate::machine::memory;
@@ -100,7 +100,7 @@ impl Fit {
         let (sensors, times) = (self.data.rows, self.x.stride());
         let gain = View::new(&self.columns, rows, sensors, sensors);
         let x = View::new(self.x.values(), rows, times, times);
-        let at_once = (SLICE / (o * rows * (sensors + times))).clamp(1, n);
+        let at_once = (MAX_WORK_UNWATCHED / (o * rows * (sensors + times))).clamp(1, n);
         let mut of_gain = memory::zeros::<f64>(WHAT, at_once * o * rows)?;
         let mut of_x = memory::zeros::<f64>(WHAT, at_once * o * rows)?;
         let mut out = memory::zeros::<f64>(WHAT, n.saturating_mul(n))?;
@@ -131,7 +131,7 @@ impl Fit {
                 let is_seen = energy > INVISIBLE * trace(of_gain) * trace(of_x);
                 norms.push(if is_seen { energy.sqrt() } else { f64::INFINITY });
             }
-            clock.look()?;
+            clock.check()?;
         }
         for (row, norm) in out.chunks_exact_mut(n).zip(&norms) {
             clock.spend(n)?;
