@@ -1,27 +1,31 @@
 //! Many data sets on one gain, one thread each.
 
 use crate::error::Error;
-use crate::machine::clock::{Clock, MONITOR_INTERVAL, Progress};
+use crate::machine::clock::{MONITOR_INTERVAL, Progress};
 use crate::machine::memory;
 use crate::machine::threads::Threads;
+use crate::method::stopping::Stopping;
 use crate::problem::gain::Gain;
 use crate::problem::solution::Solution;
 use crate::solve::checks::{check_alpha, check_data};
 use crate::solve::options::{Options, Run};
-use crate::solve::path::{Path, check_falling, path_on};
-use crate::solve::reweighting::{Reweight, reweight_on};
-use crate::solve::single::solve_on;
+use crate::solve::path::{Path, check_falling, walk};
+use crate::solve::reweighting::{Reweight, solve_irmxne};
+use crate::solve::single::solve_mxne;
 use ndarray::ArrayView2;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// The time limit of a run that begins when the time is over: zero would be refused.
+const LEAST_TIME: Duration = Duration::from_nanos(1);
 
 /// Solves MxNE (with `reweight`, irMxNE) for every data set with its alpha, spread over the threads
 /// of the options.
 ///
 /// The answers are in the order of the data. Every problem is solved on one thread, so they are
-/// those of [`solve_mxne`](crate::solve_mxne) for any number of threads. `max_iter` is for each
+/// those of [`solve_mxne`] for any number of threads. `max_iter` is for each
 /// data set, `time_limit` for all together, and `init` is not used. The monitor's progress counts
 /// data sets.
 ///
@@ -56,10 +60,10 @@ pub fn solve_batch<'a>(
         check_data(gain, *data)?;
         check_alpha(alpha)?;
     }
-    spread(data.len(), options.into(), |i, clock, options, done| {
+    spread(data.len(), options.into(), |i, run, done| {
         let solution = match reweight {
-            None => solve_on(clock, gain, data[i], alphas[i], options),
-            Some(reweight) => reweight_on(clock, gain, data[i], alphas[i], reweight, options),
+            None => solve_mxne(gain, data[i], alphas[i], run),
+            Some(reweight) => solve_irmxne(gain, data[i], alphas[i], reweight, run),
         };
         done.fetch_add(1, Ordering::Relaxed);
         solution
@@ -95,39 +99,40 @@ pub fn solve_paths<'a>(
 ) -> Result<Vec<Path>, Error> {
     check_falling(alphas)?;
     data.iter().try_for_each(|data| check_data(gain, *data))?;
-    spread(data.len(), options.into(), |i, clock, options, done| {
+    spread(data.len(), options.into(), |i, run, done| {
         let passed = || _ = done.fetch_add(1, Ordering::Relaxed);
-        path_on(clock, gain, data[i], alphas, reweight, options, &passed)
+        walk(gain, data[i], alphas, reweight, run, &passed)
     })
 }
 
-/// Runs `work(i, clock, options, done)` for every i below `n`, one thread each, and collects the
-/// results.
+/// Runs `work(i, run, done)` for every i below `n`, one thread each, and collects the results.
 ///
-/// The clock of each has the time that is left of the whole, and the monitor is shown the count in
-/// `done`.
+/// Each run has the time that is left of the whole, and the monitor is shown the count in `done`.
 fn spread<T: Send>(
     n: usize,
     run: Run,
-    work: impl Fn(usize, &Clock, &Options, &AtomicUsize) -> Result<T, Error> + Sync,
+    work: impl Fn(usize, Run, &AtomicUsize) -> Result<T, Error> + Sync,
 ) -> Result<Vec<T>, Error> {
     let (begin, stop, done) = (Instant::now(), AtomicBool::new(false), AtomicUsize::new(0));
-    let weights = run.options.weights.as_deref();
-    let weights = weights.map(|weights| memory::copied("the weights", weights)).transpose()?;
-    let one = Options { weights, init: None, threads: Threads::new(1), ..*run.options };
+    let Run { options, monitor } = run;
     let solve = |i| {
         if stop.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
-        let goes_on = |_| !stop.load(Ordering::Relaxed);
-        let left = one.stopping.time_limit.map(|limit| limit.saturating_sub(begin.elapsed()));
-        work(i, &Clock::start(left, Some(&goes_on)), &one, &done)
+        let weights = options.weights.as_deref();
+        let weights = weights.map(|weights| memory::copied("the weights", weights)).transpose()?;
+        let left = |limit: Duration| limit.saturating_sub(begin.elapsed());
+        let time_limit = options.stopping.time_limit.map(|limit| left(limit).max(LEAST_TIME));
+        let stopping = Stopping { time_limit, ..options.stopping };
+        let threads = Threads::new(1);
+        let one = Options { weights, init: None, threads, stopping, ..*options };
+        work(i, one.monitored(&|_| !stop.load(Ordering::Relaxed)), &done)
     };
     let slots: Mutex<Vec<Option<Result<T, Error>>>> = Mutex::new((0..n).map(|_| None).collect());
-    let threads = &run.options.threads;
     let solve_all = || {
         let mut slots = slots.lock().unwrap_or_else(PoisonError::into_inner);
-        threads.for_each(slots.iter_mut().enumerate(), |_, (i, slot)| *slot = Some(solve(i)));
+        let all = slots.iter_mut().enumerate();
+        options.threads.for_each(all, |_, (i, slot)| *slot = Some(solve(i)));
     };
     // The calling thread stays free to ask the monitor, which may only be called from there.
     std::thread::scope(|scope| {
@@ -142,7 +147,7 @@ fn spread<T: Send>(
         while wait.recv_timeout(MONITOR_INTERVAL) == Err(RecvTimeoutError::Timeout) {
             let n_iter = done.load(Ordering::Relaxed);
             let progress = Progress { n_iter, gap: 0.0, n_active: 0 };
-            if run.monitor.is_some_and(|monitor| !monitor(progress)) {
+            if monitor.is_some_and(|monitor| !monitor(progress)) {
                 stop.store(true, Ordering::Relaxed);
             }
         }

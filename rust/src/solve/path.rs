@@ -1,13 +1,13 @@
 //! Decreasing alphas on one data set, each started from the last answer.
 
 use crate::error::Error;
-use crate::machine::clock::{Clock, Halt};
+use crate::machine::clock::Halt;
 use crate::method::stopping::Watch;
 use crate::problem::gain::Gain;
 use crate::problem::scaled::Scaled;
 use crate::problem::solution::Solution;
 use crate::solve::checks::check_alpha;
-use crate::solve::options::{Options, Run};
+use crate::solve::options::Run;
 use crate::solve::reweighting::{Reweight, reweighted};
 use crate::solve::setup::Setup;
 use crate::solve::single::finish;
@@ -56,30 +56,29 @@ pub fn solve_path<'a>(
     reweight: Option<&Reweight>,
     options: impl Into<Run<'a>>,
 ) -> Result<Path, Error> {
-    let run = options.into();
-    path_on(&run.clock(), gain, data, alphas, reweight, run.options, &|| ())
+    walk(gain, data, alphas, reweight, options.into(), &|| ())
 }
 
-/// Solves the path by a clock that has started; calls `passed` after each alpha.
-pub(crate) fn path_on(
-    clock: &Clock,
+/// Solves the path; calls `passed` after each alpha.
+pub(crate) fn walk(
     gain: &Gain,
     data: ArrayView2<f64>,
     alphas: &[f64],
     reweight: Option<&Reweight>,
-    options: &Options,
+    run: Run,
     passed: &dyn Fn(),
 ) -> Result<Path, Error> {
     check_falling(alphas)?;
     reweight.map_or(Ok(()), Reweight::check)?;
+    let (options, clock) = (run.options, run.clock());
     let data = Scaled::new(gain, data)?;
-    let mut setup = Setup::new(gain, &data, alphas[0], options, clock)?;
+    let mut setup = Setup::new(gain, &data, alphas[0], options, &clock)?;
     let mut descent = setup.strategy().start(gain);
     let goal = setup.goal();
     let mut start = setup.start(gain, &setup.penalty(alphas[0], gain.n_locations())?)?;
     let mut path = Path { solutions: Vec::new(), reweighted: Vec::new() };
     for &alpha in alphas {
-        let mut watch = Watch::start(clock, options.stopping.max_iter);
+        let mut watch = Watch::start(&clock, options.stopping.max_iter);
         let penalty = setup.penalty(alpha, gain.n_locations())?;
         let end = match setup.solve(&mut descent, gain, &penalty, &mut start, goal, &mut watch) {
             Err(Halt::OutOfTime) => setup.nothing()?,

@@ -13,7 +13,7 @@ use crate::problem::gain::Gain;
 use crate::problem::penalty::Penalty;
 use crate::problem::scaled::Scaled;
 use crate::problem::solution::{Reweighting, Solution, Status};
-use crate::solve::options::{Options, Run};
+use crate::solve::options::Run;
 use crate::solve::setup::Setup;
 use crate::solve::single::{in_units, solve_from_the_start};
 pub(crate) use concave::Concave;
@@ -81,23 +81,12 @@ pub fn solve_irmxne<'a>(
     reweight: &Reweight,
     options: impl Into<Run<'a>>,
 ) -> Result<Solution, Error> {
-    let run = options.into();
-    reweight_on(&run.clock(), gain, data, alpha, reweight, run.options)
-}
-
-/// irMxNE by a clock that has started.
-pub(crate) fn reweight_on(
-    clock: &Clock,
-    gain: &Gain,
-    data: ArrayView2<f64>,
-    alpha: f64,
-    reweight: &Reweight,
-    options: &Options,
-) -> Result<Solution, Error> {
     reweight.check()?;
-    let mut watch = Watch::start(clock, options.stopping.max_iter);
+    let run = options.into();
+    let clock = run.clock();
+    let mut watch = Watch::start(&clock, run.options.stopping.max_iter);
     let data = Scaled::new(gain, data)?;
-    let mut setup = Setup::new(gain, &data, alpha, options, clock)?;
+    let mut setup = Setup::new(gain, &data, alpha, run.options, &clock)?;
     let (first, descent) = solve_from_the_start(&mut setup, gain, alpha, &mut watch)?;
     reweighted((setup, descent), gain, first, alpha, reweight, watch)
 }

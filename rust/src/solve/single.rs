@@ -14,7 +14,7 @@ use crate::problem::penalty::Penalty;
 use crate::problem::scaled::Scaled;
 use crate::problem::solution::{Certificate, Record, Solution, Sources};
 use crate::solve::checks::{check_data, check_problem, check_sources, check_weights};
-use crate::solve::options::{Options, Run};
+use crate::solve::options::Run;
 use crate::solve::setup::{Setup, largest_correlation};
 use ndarray::ArrayView2;
 
@@ -47,20 +47,10 @@ pub fn solve_mxne<'a>(
     options: impl Into<Run<'a>>,
 ) -> Result<Solution, Error> {
     let run = options.into();
-    solve_on(&run.clock(), gain, data, alpha, run.options)
-}
-
-/// Solves MxNE by a clock that has started.
-pub(crate) fn solve_on(
-    clock: &Clock,
-    gain: &Gain,
-    data: ArrayView2<f64>,
-    alpha: f64,
-    options: &Options,
-) -> Result<Solution, Error> {
-    let mut watch = Watch::start(clock, options.stopping.max_iter);
+    let clock = run.clock();
+    let mut watch = Watch::start(&clock, run.options.stopping.max_iter);
     let data = Scaled::new(gain, data)?;
-    let mut setup = Setup::new(gain, &data, alpha, options, clock)?;
+    let mut setup = Setup::new(gain, &data, alpha, run.options, &clock)?;
     let (end, _) = solve_from_the_start(&mut setup, gain, alpha, &mut watch)?;
     finish(&setup, &end, alpha, watch)
 }

@@ -1,8 +1,9 @@
 //! A few hundred locations of a large gain, copied side by side: a product with them costs a
 //! fortieth of one with all.
 
+use super::descend::{Start, descend};
 use super::grown::WorkingSet;
-use super::{Start, Step, Strategy, Subset, descend, largest};
+use super::{Step, Strategy, Subset, largest};
 use crate::machine::clock::Halt;
 use crate::machine::memory;
 use crate::method::stopping::{Goal, Watch};
