@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -13,13 +14,13 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = DOCS / "benchmarks.md"
 HEAD = """# Benchmarks
 
-Written by `make bench` and `make scaling`; rerun them to see your machine. Times are in
-**products**: one product G'R of the whole gain in float64, made by the crate's own product module
-on the same threads in the same run. Two of them are what a cold certified solve costs at least,
-unless the gain is not read whole or not with all samples. All solvers run in one process,
-interleaved; medians. Every gap is computed by NumPy from the answer that came back. A peer has the
-loosest of its own tolerances that gives the gap asked. On a shared machine "all cores" is hard on
-peers whose threads wait for each other busily (adelie, OpenBLAS): look at one thread first.
+`make bench` and `make scaling` write this page; run them to see your machine. Its unit of time is
+the **product**: one G'R of the whole gain in float64, made by the crate's own product module on the
+same threads in the same run. A cold certified solve costs at least two of them, unless it can leave
+out a part of the gain or of the samples. All solvers run in one process, in turns; times are
+medians. NumPy computes every gap from the answer that a solver returns. Each peer runs with the
+loosest of its own tolerances that reaches the gap asked for. "All cores" on a shared machine is
+hard on peers whose threads wait for each other busily (adelie, OpenBLAS): look at one thread first.
 """
 OURS = "mxne_rs"
 
@@ -148,12 +149,12 @@ def _find(sections, kind, words, tol, threads):
 
 
 def targets(sections, tol=1e-6, threads=1):
-    """What was promised, what was measured: Markdown lines; only what this run measured."""
+    """List the targets that this run measured, as a Markdown table."""
     rows = []
 
     def add(what, target, measured, met):
         target = f"at least {target}" if isinstance(target, int) else target
-        rows.append((what, target, measured, "met" if met else "**missed**"))
+        rows.append((what, target, measured, "yes" if met else "**no**"))
 
     free = _find(sections, "Convex", ("real", "loose"), tol, threads)
     if free:
@@ -221,7 +222,7 @@ def targets(sections, tol=1e-6, threads=1):
     if section:
         products = section.rows[0].products
         add("preparing a Gain", "less than 3 products", f"{products:.2f}", products < 3)
-    lines = ["| what | target | measured | |", "|---" * 4 + "|"]
+    lines = ["| what | target | measured | reached |", "|---" * 4 + "|"]
     return lines + [f"| {a} | {b} | {c} | {d} |" for a, b, c, d in rows]
 
 
@@ -231,7 +232,7 @@ def replace_section(name, text):
     marked = page.find("<!-- ")
     page = f"{HEAD}\n{page[marked:] if marked >= 0 else ''}"
     start, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    block = f"{start}\n{text.strip()}\n{end}"
+    block = f"{start}\n{wrapped(text.strip())}\n{end}"
     if start in page:
         before, rest = page.split(start, 1)
         page = before + block + rest.split(end, 1)[1]
@@ -240,13 +241,21 @@ def replace_section(name, text):
     PAGE.write_text(page)
 
 
+def wrapped(text):
+    """Text with no line over 100 characters but the rows of tables."""
+    lines = text.splitlines()
+    return "\n".join(one if one.startswith("|") else textwrap.fill(one, 100) for one in lines)
+
+
 def write(sections, options):
     """The page and the picture."""
-    lines = ["## What was promised", "", *targets(sections, options.tol, options.threads[0])]
-    lines += ["", "## Against others", "", "![Time against alpha](benchmark.png)", ""]
+    lines = ["## Against other solvers", "", "![Time against alpha](benchmark.png)", ""]
+    lines += ["How many times as long a peer takes, over the alphas of a problem:", ""]
     lines += means(sections)
+    lines += ["", "## Targets", "", "What the solver is to reach, and what this run measured:", ""]
+    lines += targets(sections, options.tol, options.threads[0])
     lines += ["", "## All figures", "", "Cells are products (relative gap) ratio to mxne_rs; "]
-    lines[-1] += "**!** marks a gap above the one asked."
+    lines[-1] += "**!** marks a gap above the one asked for."
     lines += tables(sections)
     replace_section("compare", "\n".join(lines))
     picture(sections, options)

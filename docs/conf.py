@@ -38,6 +38,10 @@ exclude_patterns = [
     "generated/start/index.rst",
     "generated/backreferences",
     "generated/extra",
+    # Parts that other pages include.
+    "generated/differences.md",
+    "generated/faults.md",
+    "generated/parameters.md",
 ]
 templates_path = ["_templates"]
 default_role = "py:obj"
@@ -71,18 +75,20 @@ numpydoc_validation_overrides = {
         r"^One certificate",
         r"Parameters are those of",
         r"^Columns of some locations",
+        # What is used inside the package.
+        r"^Return the columns of the locations that a mask",
+        r"^Make one of a solution",
     ],
     # Properties, fields and short methods.
     "EX01": [r"^[^\n]*$", r"Attributes\n", r"\A(?!.*Parameters\n)"],
-    "RT01": [r"^Columns of some locations"],
+    "RT01": [r"^Columns of some locations", r"^Return the columns of the locations that a mask"],
     "SS05": [r"^Columns of some locations"],
     # The name of the class says it.
     "RT03": [r"list of str", r"Localization"],
     # A context manager yields nothing.
     "YD01": [r"A context manager"],
 }
-pages.write_api(HERE / "generated" / "api.rst")
-pages.write_defaults(HERE / "generated" / "defaults.md")
+pages.write(HERE / "generated")
 
 # --- examples ------------------------------------------------------------------------------------
 
@@ -136,13 +142,16 @@ html_theme_options = {
 }
 html_sidebars = {
     "index": [],
+    "install": [],
     "compare": [],
     "parameters": [],
     "benchmarks": [],
     "glossary": [],
     "design": [],
+    "security": [],
     "changelog": [],
     "cite": [],
+    "generated/defaults": [],
     "generated/start/plot_start": [],
 }
 html_context = {"default_mode": "auto"}

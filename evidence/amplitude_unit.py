@@ -6,9 +6,7 @@ larger weights after the first round, and so fewer sources. The first round is M
 
 from __future__ import annotations
 
-import argparse
 import itertools
-import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +23,8 @@ from mxne_rs.inverse.model import prepare_model
 from papers import prni2014, tmi2016
 from papers.auditory import WINDOW, prepare_auditory
 from papers.head import find_head
+from papers.scores import recovery
+from reporting import markdown, options
 
 #: Convex problems at most.
 ROUNDS = 50
@@ -77,17 +77,16 @@ class Case(NamedTuple):
 def irmxne(case: Case, first: Solution, unit: float, surrogate: str) -> tuple[Any, int, bool]:
     """Solve irMxNE in a unit, from its first round: support, rounds, and whether it settled.
 
-    With Y = X / u the problem is that of the gain u G and of u alpha. A location at zero stays
-    there with the square root: the locations of the first round are enough then.
+    A location at zero stays there with the square root: the locations of the first round are
+    enough then.
     """
-    where = np.arange(case.gain.n_locations)
-    x = first.x / unit
+    where, gain, x = np.arange(case.gain.n_locations), case.gain, first.x
     if surrogate == "sqrt":
-        where, x = np.flatnonzero(first.active_set), first.sources / unit
-    gain = Gain(unit * case.gain.columns(where), case.gain.n_orient)
+        where, x = np.flatnonzero(first.active_set), first.sources
+        gain = Gain(gain.columns(where), gain.n_orient)
     found = solve_irmxne(
-        gain, case.data, unit * first.alpha, n_reweights=ROUNDS, surrogate=surrogate, init=x,
-        max_iter=3000, n_threads=1, verbose=False,
+        gain, case.data, first.alpha, n_reweights=ROUNDS, surrogate=surrogate,
+        amplitude_unit=unit, init=x, max_iter=3000, n_threads=1, verbose=False,
     )  # fmt: skip
     active = np.zeros(case.gain.n_locations, dtype=bool)
     active[where[found.active_set]] = True
@@ -157,13 +156,12 @@ def tmi(folder: Path, draws: int) -> Iterator[Case]:
     """The auditory simulation of TMI 2016; found is what is within a geodesic centimetre."""
     head = find_head(folder)
     model, field = prepare_auditory(head)
-    close = head.distances < 0.01
+    near = head.distances < tmi2016.NEAR
     field = field.within(*WINDOW)
     for draw in range(draws):
         data = tmi2016.draw(field, 0, draw)
         alphas = alpha_max(model.gain, data) * COARSE / 100
-        yield Case("all", model.gain, data, alphas, lambda active: float(
-            2 * (close & active).any(axis=1).sum() / (2 + active.sum())))  # fmt: skip
+        yield Case("all", model.gain, data, alphas, lambda active: float(recovery(active, near)))
 
 
 def table(title: str, cases: Iterator[Case], surrogate: str, heads: Sequence[str]) -> str:
@@ -191,16 +189,13 @@ def table(title: str, cases: Iterator[Case], surrogate: str, heads: Sequence[str
         ]  # fmt: skip
         rows.append(cells)
     spent = f"{len(results)} problems, {time.process_time() - start:.0f} s of CPU"
-    return markdown(f"{title}, {surrogate} ({spent})", columns, surrogate, rows)
+    return markdown(f"{title}, {surrogate} ({spent})", columns, named(surrogate, rows))
 
 
-def markdown(title: str, heads: Sequence[str], surrogate: str, rows: Any) -> str:
-    """Print a table of a row for MxNE and each unit, and return it."""
-    lines = [f"### {title}\n", "| " + " | ".join(heads) + " |", "|---" * len(heads) + "|"]
-    for name, row in zip(["MxNE", *UNITS[surrogate]], rows, strict=True):
-        lines.append("| " + " | ".join([name, *row]) + " |")
-    print("\n".join(lines), end="\n\n", flush=True)
-    return "\n".join(lines) + "\n"
+def named(surrogate: str, rows: Any) -> list[list[str]]:
+    """Begin rows with their names: MxNE and each unit."""
+    names = ["MxNE", *UNITS[surrogate]]
+    return [[name, *row] for name, row in zip(names, rows, strict=True)]
 
 
 def real_table(folder: Path, surrogate: str) -> str:
@@ -217,16 +212,15 @@ def real_table(folder: Path, surrogate: str) -> str:
     title = f"Real auditory response: sources at alpha 20, 30 .. 80 %, {surrogate}"
     heads = ["unit", "covariance x 0.1", "covariance x 1", "covariance x 10"]
     texts = [[" ".join(map(str, cell)) for cell in row] for row in zip(*counts, strict=True)]
-    return markdown(title, heads, surrogate, texts)
+    return markdown(title, heads, named(surrogate, texts))
 
 
 def main() -> None:
     """Print the tables, and put them below the heading "Tables" of the report."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draws", type=int, default=3, help="of each setting of BSI-Zoo")
-    folder = Path(os.environ.get("MXNE_RS_DATA", "../shared/data"))
-    parser.add_argument("--data", type=Path, default=folder, help="folder with the data")
+    parser = options(__doc__, draws=3)
     args = parser.parse_args()
+    if args.data is None:
+        parser.error("give the folder with the data: --data, or MXNE_RS_DATA")
     mne.set_log_level("ERROR")
     warnings.simplefilter("ignore", mxne_rs.ConvergenceWarning)
     parts, percents = [f"{one:g} x noise" for one in NOISE_PARTS], [f"{one:g} %" for one in COARSE]

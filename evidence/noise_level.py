@@ -6,7 +6,6 @@ Run as ``python evidence/noise_level.py --draws 10 --data ../shared/data``; it p
 
 from __future__ import annotations
 
-import argparse
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -22,6 +21,9 @@ from mxne_rs.inverse.model import prepare_model
 from mxne_rs.solve.debias import fitted
 from papers.auditory import SNR, WINDOW, AuditoryField, prepare_auditory
 from papers.head import Head, find_head
+from papers.scores import recovery
+from papers.tmi2016 import NEAR
+from reporting import markdown, options
 
 Floats = NDArray[np.float64]
 
@@ -31,8 +33,6 @@ NAVES = (1, 5, 20, 100)
 #: Power of the signal over that of the averaged noise, between 60 and 150 ms (the paper has 2.63),
 #: and power of phase-locked background over that of the averaged noise.
 CASES = ((2.63, 0.0), (20.0, 1.0), (2.63, 1.0), (0.5, 1.0))
-#: A source is found where there is one this near, in m.
-NEAR = 0.01
 
 
 @dataclass(frozen=True)
@@ -103,36 +103,30 @@ def curves(
     gain: Gain, data: Floats, sigma: float, seed: int, rounds: Sequence[int]
 ) -> dict[int, Curve]:
     """Solve MxNE and irMxNE of each number of rounds along the grid, on data and perturbed data."""
-    # Data times k and alpha times k squared are MNE's unit: see `mxne_rs.localize`.
-    unit = alpha_max(gain, data) / 100
+    percent = alpha_max(gain, data) / 100
     step = 2 * sigma / len(data) ** 0.3
     direction = np.random.default_rng(seed).standard_normal(data.shape)
     found: dict[int, Curve] = {}
     for n_reweights in rounds:
         paths = [
+            # MNE's unit of the data, for the perturbed data too.
             solve_path(
-                gain, unit * one, unit**2 * GRID, n_reweights=n_reweights, tol=1e-4, n_threads=1,
-                amplitude_unit=1.0,
-                verbose=False,
+                gain, one, percent * GRID, n_reweights=n_reweights, amplitude_unit=1 / percent,
+                tol=1e-4, n_threads=1, verbose=False,
             )
             for one in (data, data + step * direction)
         ]  # fmt: skip
-        found.setdefault(1, _curve(gain, data, direction, (unit, step), [p.convex for p in paths]))
-        found[n_reweights] = _curve(
-            gain, data, direction, (unit, step), [p.solutions for p in paths]
-        )
+        found.setdefault(1, _curve(gain, data, direction, step, [p.convex for p in paths]))
+        found[n_reweights] = _curve(gain, data, direction, step, [p.solutions for p in paths])
     return found
 
 
-def _curve(
-    gain: Gain, data: Floats, direction: Floats, scale: tuple[float, float], answers: Any
-) -> Curve:
-    (unit, step), data_sets = scale, (data, data + scale[1] * direction)
+def _curve(gain: Gain, data: Floats, direction: Floats, step: float, answers: Any) -> Curve:
+    data_sets = (data, data + step * direction)
     residual, dof = np.zeros(len(GRID)), np.zeros(len(GRID))
     for i, pair in enumerate(zip(*answers, strict=True)):
         fits = [
-            fitted(gain, unit * one, solution, True) / unit
-            for one, solution in zip(data_sets, pair, strict=True)
+            fitted(gain, one, solution, True) for one, solution in zip(data_sets, pair, strict=True)
         ]
         residual[i] = np.sum((data - fits[0]) ** 2)
         dof[i] = np.sum(direction * (fits[1] - fits[0])) / step
@@ -169,10 +163,9 @@ def draw(
 
 def scores(head: Head, active: NDArray[np.bool_]) -> tuple[float, int, float]:
     """F1 of the two sources within `NEAR`, number of sources, mean distance in mm."""
-    found = int((head.distances[:, active] < NEAR).any(axis=1).sum())
-    n_active = int(active.sum())
+    f1 = float(recovery(active, head.distances < NEAR))
     nearest = head.distances[:, active].min(axis=1, initial=0.05)
-    return 2 * found / (2 + n_active), n_active, 1e3 * float(nearest.mean())
+    return f1, int(active.sum()), 1e3 * float(nearest.mean())
 
 
 def simulate(n_draws: int, head: Head, rounds: Sequence[int]) -> dict[Any, list[tuple[float, ...]]]:
@@ -201,11 +194,10 @@ def write_tables(found: dict[Any, list[tuple[float, ...]]]) -> None:
     """Print one table per number of rounds: mean scores over settings, and F1 by setting."""
     settings = list(dict.fromkeys(setting for setting, _, _ in found))
     names = list(dict.fromkeys(name for _, _, name in found))
+    heads = ["sigma", "F1", "sources", "mm", "alpha (%)", "settled"]
+    heads += [f"SNR {snr:g}{', locked' if locked else ''}" for snr, locked in CASES]
     for rounds in dict.fromkeys(rounds for _, rounds, _ in found):
-        print(f"\n### {'MxNE' if rounds == 1 else f'irMxNE, {rounds} rounds'}\n")
-        heads = [f"SNR {snr:g}{', locked' if locked else ''}" for snr, locked in CASES]
-        print("| sigma | F1 | sources | mm | alpha (%) | settled |", " | ".join(heads), "|")
-        print("|---" * (6 + len(CASES)) + "|")
+        rows = []
         for name in names:
             every = np.vstack([found[setting, rounds, name] for setting in settings])
             f1, n_active, distance, percent, settled = every.mean(axis=0)
@@ -216,8 +208,9 @@ def write_tables(found: dict[Any, list[tuple[float, ...]]]) -> None:
                 )
                 for case in CASES
             ]
-            means = f"{f1:.3f} | {n_active:.1f} | {distance:.0f} | {percent:.0f} | {settled:.2f}"
-            print(f"| {name} | {means} |", " | ".join(cells), "|")
+            means = (f"{f1:.3f}", f"{n_active:.1f}", f"{distance:.0f}", f"{percent:.0f}")
+            rows.append([name, *means, f"{settled:.2f}", *cells])
+        markdown("MxNE" if rounds == 1 else f"irMxNE, {rounds} rounds", heads, rows)
 
 
 def real(folder: Path, rounds: Sequence[int], seeds: int = 4) -> None:
@@ -234,24 +227,20 @@ def real(folder: Path, rounds: Sequence[int], seeds: int = 4) -> None:
             data = model.whiten(evoked.copy().crop(0.05, 0.15))
             baseline = model.whiten(evoked.copy().crop(None, 0))
             levels = levels_of(data, baseline, evoked.nave)
-            print(f"\n### {evoked.comment}, {evoked.nave} averages, {name}\n")
-            print(", ".join(f"{key} {value:.2f}" for key, value in vars(levels).items()), "\n")
             runs = [curves(model.gain, data, levels.nominal, seed, rounds) for seed in range(seeds)]
-            print("| sigma |", " | ".join(f"{number} round(s)" for number in runs[0]), "|")
-            print("|---" * (1 + len(runs[0])) + "|")
+            rows = []
             for rule, choose in RULES.items():
-                cells = []
-                for number in runs[0]:
-                    picks = [(run[number], choose(run[number], levels)) for run in runs]
-                    cells.append(" ".join(f"{c.active[i].sum()}" for c, i in picks))
-                print(f"| {rule} |", " | ".join(cells), "|", flush=True)
+                picks = [[(run[n], choose(run[n], levels)) for run in runs] for n in runs[0]]
+                counts = [" ".join(str(c.active[i].sum()) for c, i in each) for each in picks]
+                rows.append([rule, *counts])
+            title = f"{evoked.comment}, {evoked.nave} averages, {name}\n\n"
+            title += ", ".join(f"{key} {value:.2f}" for key, value in vars(levels).items())
+            markdown(title, ["sigma", *(f"{n} round(s)" for n in runs[0])], rows)
 
 
 def main() -> None:
     """Simulate, and look at the real data where they are."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--draws", type=int, default=10, help="simulated averages per setting")
-    parser.add_argument("--data", type=Path, help="folder of the real data")
+    parser = options(__doc__, draws=10)
     parser.add_argument("--rounds", type=int, nargs="+", default=[50], help="of irMxNE, at most")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")

@@ -1,7 +1,7 @@
-"""The documentation tells what is there: its tables and lists against the package and the tests.
+"""The documentation says what is there: its tables and lists against the package and the tests.
 
-That the examples run is checked by `make docs`, which runs them. The table of parameters names a
-test for each; those that have none elsewhere have it here.
+`make docs` checks that the examples run. `docs/_ext/covered.py` names a test for each parameter,
+fault and guarantee; parameters that have none elsewhere have it here.
 """
 
 from __future__ import annotations
@@ -10,132 +10,142 @@ import inspect
 import re
 import sys
 import warnings
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
 
 import mxne_rs
 from mxne_rs import mixed_norm
+from mxne_rs.inverse.differences import DIFFERENCES, REMARKS, listed
 from mxne_rs.inverse.in_mne import TESTED
+from places import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
+#: Pages that people read who do not change the code.
+USER_PAGES = ("README.md", "SECURITY.md", *(f"docs/{path.name}" for path in DOCS.glob("*.md")))
 
 
-class Row(NamedTuple):
-    """A row of the table of parameters."""
-
-    name: str
-    default: str
-    meaning: str
-    beside_mne: str
-    test: str
+def read(page: str) -> str:
+    """Return the text of a page."""
+    return (ROOT / page).read_text(encoding="utf-8")
 
 
-def table() -> list[Row]:
-    """Return the rows of docs/parameters.md, without its heading."""
-    lines = (DOCS / "parameters.md").read_text(encoding="utf-8").splitlines()
-    cells = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines if line.startswith("| `")]
-    return [Row(*(cell.strip() for cell in row)) for row in cells]
+@pytest.fixture
+def extension(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Import the modules that build the pages, by name."""
+    monkeypatch.syspath_prepend(DOCS / "_ext")
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    import covered
+    import pages
+    import tables
+
+    return {"covered": covered, "pages": pages, "tables": tables}
 
 
-def named_in(text: str) -> list[tuple[str, str]]:
-    """Return each (file, test) that a text names."""
-    return re.findall(r"`(\w+\.(?:py|rs))::(\w+)`", text)
-
-
-def require_tests(named: list[tuple[str, str]]) -> None:
-    """Fail where a test that is named is not in its file."""
-    for file, test in named:
-        source = (ROOT / "tests" / file).read_text(encoding="utf-8")
-        assert re.search(rf"^(?:def|fn) {test}\(", source, re.MULTILINE), f"{file} has no {test}"
+def defined_tests() -> set[str]:
+    """Return the names of all test functions, in Python and in Rust."""
+    files = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "tests").rglob("*.rs")]
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    return set(re.findall(r"^(?:def|fn) (\w+)\(", text, re.MULTILINE))
 
 
 # --- tables and lists ----------------------------------------------------------------------------
 
 
-def test_every_parameter_has_its_row() -> None:
-    """One row for each parameter of `mixed_norm`, in its order, with its default."""
+def test_every_parameter_has_its_row(extension: Any) -> None:
+    """One row for each parameter of `mixed_norm`, in its order, with its default and a meaning."""
+    rows = extension["tables"].parameters()
     expected = [
         (f"`{one.name}`", "required" if one.default is one.empty else f"`{one.default!r}`")
         for one in inspect.signature(mixed_norm).parameters.values()
     ]
-    assert [(row.name, row.default) for row in table()] == expected
-    assert all(row.meaning and row.test for row in table())
-
-
-def test_new_parameters_are_called_new() -> None:
-    """Those after MNE's own, and no others."""
-    names = [row.name for row in table()]
+    assert [row[:2] for row in rows] == expected
+    assert all(meaning for _, _, meaning, _ in rows)
+    names = [row[0] for row in rows]
     new = names[names.index("`random_state`") + 1 :]
-    assert [row.name for row in table() if row.beside_mne.startswith("New")] == new
+    assert [row[0] for row in rows if row[3].startswith("New.")] == new
+    assert len(extension["tables"].parameters_table().splitlines()) == len(rows) + 5
 
 
-@pytest.mark.parametrize("page", ["parameters.md", "compare.md"])
-def test_named_tests_are_there(page: str) -> None:
-    """Each test that a table names exists, in the file named."""
-    text = (DOCS / page).read_text(encoding="utf-8")
-    named = named_in(text)
-    rows = [line for line in text.splitlines() if "test_" in line and line.startswith("|")]
-    assert len(rows) > 10
-    assert all(named_in(line) for line in rows)
-    require_tests(named)
+def test_what_is_covered_is_there(extension: Any) -> None:
+    """Each parameter, fault and guarantee has tests, and these exist."""
+    covered = extension["covered"]
+    assert set(covered.PARAMETERS) == set(inspect.signature(mixed_norm).parameters)
+    named = {fault.test for fault in covered.FAULTS}
+    for tests in (*covered.PARAMETERS.values(), *covered.GUARANTEES.values()):
+        assert tests
+        named |= set(tests)
+    assert named <= defined_tests(), named - defined_tests()
 
 
-def test_every_guarantee_names_its_test() -> None:
-    """Each sentence of SECURITY.md, up to what is not promised, with tests that are there."""
-    text = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
-    promises = re.split(r"\n- ", text.partition("## What is not promised")[0])[1:]
-    assert len(promises) > 20
-    for promise in promises:
-        assert named_in(promise), promise
-    require_tests(named_in(text))
+def test_every_guarantee_is_covered(extension: Any) -> None:
+    """Each item of SECURITY.md before its limits begins with bold words that `covered` knows."""
+    guarantees = read("SECURITY.md").split("## Input")[1].split("## Limits")[0]
+    items = re.findall(r"^- (.*)", guarantees, re.MULTILINE)
+    leads = [re.match(r"\*\*(.+?)\*\*", item) for item in items]
+    assert len(items) > 20
+    assert [lead and lead[1] for lead in leads] == list(extension["covered"].GUARANTEES)
 
 
-def test_every_fault_is_told() -> None:
-    """Each test of a fault of MNE's is on the page, but those of cost alone."""
-    source = (ROOT / "tests" / "test_faults.py").read_text(encoding="utf-8")
-    page = (DOCS / "compare.md").read_text(encoding="utf-8")
-    missing = [name for name in re.findall(r"^def (test_\w+)", source, re.M) if name not in page]
-    assert set(missing) <= {
+def test_every_fault_is_told(extension: Any) -> None:
+    """Each test of a fault of MNE's is of a fault or a difference, but for those of cost alone."""
+    covered = extension["covered"]
+    told = {fault.test for fault in covered.FAULTS}
+    told |= {test for tests in covered.PARAMETERS.values() for test in tests}
+    (path,) = (ROOT / "tests").rglob("test_faults.py")
+    source = path.read_text(encoding="utf-8")
+    assert set(re.findall(r"^def (test_\w+)", source, re.MULTILINE)) - told <= {
         "test_11_blocks_are_not_visited_in_python",
         "test_14_the_working_set_grows_by_what_is_new",
         "test_14_weights_of_dying_locations_are_harmless",
     }
 
 
+def test_differences_are_one_list(extension: Any) -> None:
+    """README, docstring and page of comparison have the differences from MNE word for word."""
+    parameters = inspect.signature(mixed_norm).parameters
+    assert {one.parameter for one in DIFFERENCES} | set(REMARKS) <= set(parameters)
+    in_markdown = extension["tables"].differences_list()
+    assert f"\n{in_markdown}\n" in read("README.md")
+    assert listed() in (inspect.getdoc(mixed_norm) or "")
+    assert "{include} generated/differences.md" in read("docs/compare.md")
+    # Every column is filled from the same sentences.
+    said = " ".join(row[3] for row in extension["tables"].parameters())
+    for one in DIFFERENCES:
+        assert extension["tables"].plain_code(one.sentence) in said
+
+
+@pytest.mark.parametrize("page", USER_PAGES)
+def test_user_pages_name_no_tests(page: str) -> None:
+    """Names of tests mean nothing to who does not change the code."""
+    if page != "docs/design.md":
+        assert not re.search(r"`test_\w+|::test_", read(page))
+
+
 def test_versions_of_mne_are_told() -> None:
     """The page on MNE names the versions that `use_in_mne` is tested with."""
-    page = (DOCS / "compare.md").read_text(encoding="utf-8")
-    assert all(version in page for version in TESTED)
+    assert all(version in read("docs/compare.md") for version in TESTED)
 
 
-def test_every_public_name_is_in_the_api(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_public_name_is_in_the_api(extension: Any) -> None:
     """Once, under one subject."""
-    monkeypatch.syspath_prepend(DOCS / "_ext")
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    import pages
-
-    listed = [name for names in pages.api().values() for name in names if "." not in name]
+    listed = [
+        name for names in extension["pages"].api().values() for name in names if "." not in name
+    ]
     public = [name for name in mxne_rs.__all__ if not name.startswith("__")]
     assert sorted(listed) == sorted(public)
 
 
+def test_files_that_pages_name_are_there() -> None:
+    """Paths in code on pages about the project lead to files of it."""
+    for page in ("docs/design.md", "CONTRIBUTING.md", "README.md", "SECURITY.md"):
+        for path in re.findall(r"`((?:rust|python|docs|tests|evidence|benches|examples)/[^` ]*)`",
+                               read(page)):  # fmt: skip
+            assert (ROOT / path).exists(), f"{page}: {path}"
+
+
 # --- rows that no other test covers --------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def simulated() -> Iterator[tuple[Any, Any, Any]]:
-    """Simulated response on a coarse volume grid, where a solve takes milliseconds."""
-    mne = pytest.importorskip("mne")
-    from mxne_rs.simulate import simulate_auditory
-
-    with mne.utils.use_log_level("ERROR"):
-        evoked, forward, noise_cov = simulate_auditory(spacing=20.0)
-        yield evoked.crop(0.06, 0.15).decimate(3), forward, noise_cov
 
 
 def agree(simulated: Any, **options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What `conf.py` needs functions for: the list of the API, the order and the output of examples."""
+"""What `conf.py` needs functions for: generated pages, the order and the output of examples."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import shutil
 import warnings
 from pathlib import Path
 from typing import Any
+
+import tables
 
 import mxne_rs
 
@@ -84,35 +86,39 @@ def api() -> dict[str, list[str]]:
     return {**sections, **({REST: rest} if rest else {}), **MODULES}
 
 
-def write_api(path: Path) -> None:
-    """Write the page from which autosummary makes one page for each name."""
+def api_page() -> str:
+    """Return the page from which autosummary makes one page for each name."""
     lines = ["API", "===", "", "Everything public. ``mxne_rs`` itself needs NumPy only.", ""]
     for subject, names in api().items():
         lines += [subject, "-" * len(subject), "", ".. autosummary::"]
         lines += ["   :toctree: api", "   :nosignatures:", ""]
         lines += [f"   mxne_rs.{name}" for name in names] + [""]
-    text = "\n".join(lines)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.is_file() or path.read_text(encoding="utf-8") != text:
-        path.write_text(text, encoding="utf-8")
+    return "\n".join(lines)
 
 
 #: Defaults that are not those of the same option elsewhere, with the reason.
 OTHER_DEFAULTS = {
-    ("solve_irmxne", "n_reweights"): "reweighting is what it is for; nearly all answers settle",
-    ("Stream", "tol"): "a window has to be ready before the next one",
-    ("Stream", "max_iter"): "a window has to be ready before the next one",
-    ("Stream", "n_threads"): "the other cores belong to the recording",
+    ("solve_irmxne", "n_reweights"): "it always reweights; nearly all answers settle in 100",
+    ("Stream", "tol"): "a window has to be solved before the next one comes",
+    ("Stream", "max_iter"): "a window has to be solved before the next one comes",
+    ("Stream", "n_threads"): "the other cores are left to the recording",
     ("mixed_norm", "tol"): "MNE's",
     ("mixed_norm", "maxit"): "MNE's, for each convex problem",
     ("mixed_norm", "amplitude_unit"): "MNE's",
-    ("mixed_norm", "solver"): "MNE's word for the same",
-    ("mixed_norm", "debias"): "MNE's: amplitudes are told in Am",
-    ("choose_alpha", "sigma"): "1, and ``n_trials ** -0.5`` where trials are given",
-    ("stability", "n_mxne_iter"): "stable sources are looked for by irMxNE",
-    ("stability", "tol"): "that of `mixed_norm`",
-    ("stability", "maxit"): "that of `mixed_norm`",
+    ("mixed_norm", "solver"): "MNE's word for `'bcd'`",
+    ("mixed_norm", "debias"): "MNE's, because its amplitudes are in Am",
+    ("choose_alpha", "sigma"): "which is 1, or ``n_trials ** -0.5`` for trials",
+    ("stability", "n_mxne_iter"): "it looks for sources by irMxNE",
+    ("stability", "tol"): "as `mixed_norm`",
+    ("stability", "maxit"): "as `mixed_norm`",
 }
+DEFAULTS_HEAD = """# Defaults by function
+
+An option means the same in every function that has it, and has the same default. The exceptions
+come first in this table, each with its reason. {doc}`../parameters` explains the options of
+`mixed_norm`, {doc}`api` those of every function.
+
+"""
 #: What `mixed_norm` calls by MNE's name.
 MNE_NAMES = {"maxit": "max_iter", "n_mxne_iter": "n_reweights"}
 VERBS = ("solve_mxne", "solve_irmxne", "solve_path", "solve_batch", "solve_sure", "choose_alpha",
@@ -129,11 +135,7 @@ def defaults_page() -> str:
                     one.name,
                     one.default,
                 )
-    lines = [
-        "# Defaults by function", "",
-        "An option means the same and has the same default wherever it is; the exceptions:", "",
-        "| Option | Default | Elsewhere |", "|---|---|---|",
-    ]  # fmt: skip
+    lines: list[tuple[str, str, str]] = []
     for option, verbs in rows.items():
         if len(verbs) < 2:
             continue
@@ -141,18 +143,29 @@ def defaults_page() -> str:
         usual = max(values, key=values.count)
         others = [
             f"`{verb}`{f' (as `{name}`)' * (name != option)}: `{default!r}`"
-            + (f", {OTHER_DEFAULTS[verb, name]}" if (verb, name) in OTHER_DEFAULTS else "")
+            + (f" ({OTHER_DEFAULTS[verb, name]})" if (verb, name) in OTHER_DEFAULTS else "")
             for verb, (name, default) in verbs.items()
             if repr(default) != usual
         ]
-        lines.append(f"| `{option}` | `{usual}` | {'; '.join(others)} |")
-    return "\n".join(lines) + "\n"
+        lines.append((f"`{option}`", f"`{usual}`", tables.plain_code("; ".join(others))))
+    lines.sort(key=lambda line: not line[2])
+    return DEFAULTS_HEAD + tables.table(("Option", "Default", "Exceptions"), lines)
 
 
-def write_defaults(path: Path) -> None:
-    """Write the page of defaults."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(defaults_page(), encoding="utf-8")
+def write(folder: Path) -> None:
+    """Write the generated pages, and the parts that other pages include, where they changed."""
+    written = {
+        "api.rst": api_page(),
+        "defaults.md": defaults_page(),
+        "differences.md": tables.differences_list(),
+        "faults.md": tables.faults_table(),
+        "parameters.md": tables.parameters_table(),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in written.items():
+        path = folder / name
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
 
 
 def plain_bars(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:

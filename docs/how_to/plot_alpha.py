@@ -34,7 +34,7 @@ for alpha in (90, 40, 10):
 # ------
 #
 # :func:`~mxne_rs.inverse.paths.localize_path` solves at falling values, each started from the last
-# answer. What does not change over a wide range of alpha is in the data, not in the choice.
+# answer. Sources that stay over a wide range of alpha come from the data, not from the choice.
 # With plain MxNE more and more sources come in; the reweighting of irMxNE keeps the two that
 # were simulated.
 
@@ -166,8 +166,8 @@ plt.show()
 # %%
 # Here all of the noise is averaged activity whose covariance the whitener knows. In simulations
 # with ten background dipoles in each trial, and in three settings of four as much activity again
-# that is locked to the stimulus, the levels gave these F1 scores (two sources, within 10 mm) and numbers of
-# sources, in the mean over averages of 1, 5, 20 and 100 trials:
+# that is locked to the stimulus, the levels gave these F1 scores (two sources, within 10 mm) and
+# numbers of sources, in the mean over averages of 1, 5, 20 and 100 trials:
 #
 # =================================== ========= ==========
 # level                               MxNE      irMxNE

@@ -34,12 +34,12 @@ recording += np.outer(columns[:, 3 * right + 2], courses * (times % 2 > 1.1))
 # %%
 # A window of 100 ms every 50 ms, at most 40 ms for each; ``alpha_floor="noise"`` keeps windows
 # empty that hold no more than noise. An acquisition system would call ``push`` from its own thread;
-# it is never kept waiting.
+# it never has to wait.
 #
-# A window that needs more than its 40 ms says ``time_limit`` in the place of ``converged``, with
-# the sources certified so far and their gap; ``n_deadlines`` counts these windows. Here they are
-# pushed faster than a recording brings them, so 100 may wait; where windows come faster than they
-# are solved for long, the oldest are dropped and counted.
+# A window that needs more than its 40 ms has the status ``time_limit`` instead of ``converged``,
+# with the sources certified so far and their gap; ``n_deadlines`` counts these windows. If windows
+# come faster than they are solved, ``max_waiting`` of them wait, and the oldest are dropped and
+# counted. Here 100 may wait, because samples are pushed faster than a recording brings them.
 
 stream = Stream.from_mne(
     evoked.info, forward, noise_cov, n_times=100, hop=50, alpha=40, alpha_floor="noise",
@@ -83,18 +83,19 @@ _ = ax.legend(loc="upper right")
 # ``mxne-rs replay FILE`` plays a recording as such a stream. A board that BrainFlow reads gives
 # channels x samples in microvolts: ``Monitor(..., unit="uV")`` takes them as they are.
 #
-# Of several streams of one name the one whose channels are in the forward solution is read, else
-# one line says what was found; ``--type`` and ``--source-id`` choose. Samples are converted from
-# the units that the stream declares for its channels (``--unit`` overrides them); data whose power
-# is ten orders away from that of the noise covariance warn, with the factor. After a restart the
-# stream goes on by the names of its channels; with another rate, without a channel that is
-# needed, or without a unit that it declared before, it ends with a message.
+# If several streams have the name, the one whose channels are in the forward solution is read;
+# ``--type`` and ``--source-id`` choose another. If none fits, one line lists what was found.
+# Samples are converted from the units that the stream declares for its channels; ``--unit``
+# overrides these. A warning names the factor if the power of the data is ten orders away from that
+# of the noise covariance. After a restart the stream continues by the names of its channels. It
+# ends with a message if it returns with another rate, without a channel that is needed, or without
+# a unit that it declared before.
 #
-# Samples count as missing where the time stamps say so once jitter, bursts, stalls and drift are
-# taken out of them: a jump is waited for, a quarter of a second at least, unless the stamps are
-# those of a sample counter. ``Update.time`` is right to a sample: it follows the stamps, not the
-# nominal rate. (Stamps that jitter by several samples tell a loss to a sample only a few seconds
-# after it, and hide one that is smaller than they jitter.)
+# Jitter, bursts, stalls and drift are removed from the time stamps. Where a jump remains, for a
+# quarter of a second at least, samples count as lost; stamps of a sample counter need no such
+# waiting. ``Update.time`` follows the stamps, not the nominal rate, and is right to a sample. (If
+# stamps jitter by several samples, the size of a loss is known to a sample a few seconds later, and
+# a loss smaller than the jitter is not seen.)
 #
 # Epochs that mne-lsl cuts around events are solved one by one:
 #
@@ -106,8 +107,8 @@ _ = ax.legend(loc="upper right")
 #     for update in solve_epochs(epochs, stream):  # epochs: a connected EpochsStream
 #         print(update.event, update.estimate)
 #
-# ``--outlet NAME`` publishes the sources of every window as another stream. It says in its own
-# description, and ``mxne-rs stream --help`` says, what a sample of its 66 channels is:
+# ``--outlet NAME`` publishes the sources of every window as another stream. Its description and
+# ``mxne-rs stream --help`` explain its 66 channels:
 
 from mxne_rs.live.outlet import LAYOUT
 

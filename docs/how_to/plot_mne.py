@@ -3,15 +3,15 @@ Beside MNE's own function
 =========================
 
 The same inputs through MNE's ``mixed_norm``, through this package, and through MNE's function
-running on this package's solver. What differs and what is new is told in :doc:`/compare`.
+running on this package's solver. :doc:`/compare` lists what differs and what is new.
 """
 
 # %%
 # The same answer
 # ---------------
 #
-# Both are run to a tight duality gap, without debiasing (which is solved to the bottom here,
-# and may stop early there).
+# Both are solved to a small duality gap, without debiasing, because MNE's debiasing may stop
+# early.
 
 import matplotlib.pyplot as plt
 import mne
@@ -62,10 +62,11 @@ with mxne_rs.use_in_mne():
 print(f"largest difference: {difference(inside, theirs):.1e} of the peak")
 
 # %%
-# What is told besides
-# --------------------
+# The gap is returned
+# -------------------
 #
-# Both warn where they stop short. Here the gap is also returned, with all that led to it.
+# Both functions warn if they stop before the gap is reached. This one can also return the gap,
+# and the certificates on the way to it.
 
 stc, solution = mxne_rs.mixed_norm(*inputs, **options, return_solution=True)
 print(solution)
@@ -73,4 +74,4 @@ for record in solution.history:
     print(f"{record.n_iter:4d} epochs: gap {record.gap:.1e}, {record.n_active} locations")
 
 # %%
-# How long they take on real data, to the same gap, is measured in :doc:`/benchmarks`.
+# :doc:`/benchmarks` shows how long both take on real data, to the same gap.

@@ -2,7 +2,7 @@
 How stable is this source?
 ==========================
 
-A source that is there whichever trials are averaged is worth more than one that hangs on a few.
+A source that is found whichever trials are averaged is more credible than one that needs a few.
 :func:`mxne_rs.stability` averages many random parts of the epochs, solves each along falling
 alphas, and counts how often every location is found.
 """
@@ -32,9 +32,9 @@ print(found)
 # On the head and along alpha
 # ---------------------------
 #
-# Without an alpha the picture takes the smallest one at which not more than one location is
-# expected to be found so often by chance (Meinshausen and Bühlmann 2010; ``false_bound`` has the
-# bound at each alpha). It assumes halves of the trials, which is the default of ``subsample``.
+# Without an alpha the picture shows the smallest alpha at which at most one location is expected to
+# be found so often by chance. ``false_bound`` has the bound at each alpha (Meinshausen and Bühlmann
+# 2010). It assumes halves of the trials, the default of ``subsample``.
 
 found.plot()
 
@@ -54,7 +54,7 @@ for row in found.table(least=0.3):
 #
 # ``n_jobs=8`` takes eight worker processes; inside of ``joblib.parallel_config`` the workers are
 # those of any backend of joblib. The numbers are the same, whatever the backend and the number of
-# workers: what a resample draws follows from its number and ``seed``. The gain is sent to each
+# workers: what a resample draws follows from its number and ``rng``. The gain is sent to each
 # worker once. With ``store`` finished resamples stay in a folder, and a run that was stopped, or
 # whose machine went away, goes on from there. On a cluster with Slurm, by dask-jobqueue:
 #

@@ -26,26 +26,17 @@ RUN_IN = 400
 
 @dataclass(frozen=True, eq=False)
 class AuditoryField:
-    """Signal and noise of a single trial, both whitened.
+    """Signal and noise of a single trial, both whitened."""
 
-    Attributes
-    ----------
-    times : array, shape (n_times,)
-        In s.
-    signal : array, shape (rank, n_times)
-        What the true sources produce.
-    background : array, shape (rank, n_locations)
-        Field of a background dipole of unit variance at each location.
-    sensors : array, shape (rank, n_channels)
-        Noise of the sensors by themselves, which goes through the same filter.
-    scale : float
-        What all noise was multiplied with to make the SNR of the average `SNR` in expectation.
-    """
-
+    #: In s.
     times: Floats
+    #: What the true sources produce, (rank, n_times).
     signal: Floats
+    #: Field of a background dipole of unit variance at each location, (rank, n_locations).
     background: Floats
+    #: Noise of the sensors by themselves, which goes through the same filter, (rank, n_channels).
     sensors: Floats
+    #: What all noise was multiplied with to make the SNR of the average `SNR` in expectation.
     scale: float
 
     def within(self, tmin: float, tmax: float) -> AuditoryField:
@@ -86,24 +77,9 @@ def autoregressive(rng: np.random.Generator, n_series: int, n_times: int) -> Flo
 def prepare_auditory(head: Head, depth: float = 0.8) -> tuple[Model, AuditoryField]:
     """Whiten a head by the covariance that its noise has in truth, and the signal with it.
 
-    Parameters
-    ----------
-    head : Head
-        Forward solution and true sources.
-    depth : float
-        Exponent of MNE's depth weighting.
-
-    Returns
-    -------
-    model : Model
-        Free orientation.
-    field : AuditoryField
-        From -200 to 300 ms at 1 kHz.
-
-    Notes
-    -----
     The covariance is that of a trial, over all places that background dipoles may have: known, not
-    estimated, so that one gain serves all repetitions.
+    estimated, so that one gain serves all repetitions. The model has free orientation, the field
+    reaches from -200 to 300 ms at 1 kHz.
 
     Examples
     --------

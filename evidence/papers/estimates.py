@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,52 +28,39 @@ N_REWEIGHTS = 10
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """Sources in units of the gain, of one alpha.
+    """Sources of one alpha, in units of the gain."""
 
-    Attributes
-    ----------
-    active : array of bool, shape (n_locations,)
-        The support.
-    x : array, shape (n_active * n_orient, n_times)
-        Amplitudes, biased.
-    gap : float
-        Relative duality gap, of MCE the largest of all samples.
-    """
-
+    #: The support, (n_locations,).
     active: NDArray[np.bool_]
+    #: Biased amplitudes, (n_active * n_orient, n_times).
     x: Floats
+    #: Relative duality gap, of MCE the largest of all samples.
     gap: float
+
+    def debiased(self, gain: Gain, data: Floats) -> Floats:
+        """Scale the amplitudes by one factor of each source, so that the data are fitted best."""
+        if not self.active.any():
+            return self.x
+        factors = debias(gain.columns(self.active), data, self.x, n_orient=gain.n_orient)
+        return np.asarray(np.repeat(factors, gain.n_orient)[:, np.newaxis] * self.x)
 
     def fits(self, gain: Gain, data: Floats) -> tuple[Floats, Floats]:
         """What the sources explain of the data, without and with debiasing."""
-        if not self.active.any():
-            return np.zeros_like(data), np.zeros_like(data)
         columns = gain.columns(self.active)
-        factors = debias(columns, data, self.x, n_orient=gain.n_orient)
-        scaled = np.repeat(factors, gain.n_orient)[:, np.newaxis] * self.x
-        return np.asarray(columns @ self.x), np.asarray(columns @ scaled)
+        return np.asarray(columns @ self.x), np.asarray(columns @ self.debiased(gain, data))
+
+
+def measured(
+    found: Sequence[Sequence[Estimate]], measure: Callable[[Estimate], Any]
+) -> NDArray[Any]:
+    """Measure the estimates of each method at each alpha: (n_methods, n_alphas, ..)."""
+    return np.array([[measure(one) for one in along] for along in found])
 
 
 def estimate_sources(
     gain: Gain, data: Floats, percents: Sequence[float], tol: float
 ) -> tuple[list[Estimate], list[Estimate]]:
-    """MxNE and irMxNE at percentages of alpha_max, in the unit that MNE reweights in.
-
-    Parameters
-    ----------
-    gain : Gain
-        Whitened.
-    data : array, shape (rank, n_times)
-        Whitened.
-    percents : sequence of float
-        Rising percentages of alpha_max.
-    tol : float
-        Relative duality gap.
-
-    Returns
-    -------
-    mxne, irmxne : list of Estimate
-        In the order of the percentages.
+    """Solve MxNE and irMxNE at rising percentages of alpha_max, in MNE's amplitude unit.
 
     Examples
     --------
@@ -98,10 +86,10 @@ def estimate_sources(
 def estimate_currents(
     gain: Gain, data: Floats, percents: Sequence[float], tol: float
 ) -> list[Estimate]:
-    """Minimum current estimates: each sample by itself, as `Solver("mce")`, at several alphas.
+    """Solve each sample by itself, as `Solver("mce")`, at rising percentages of alpha_max.
 
-    Parameters and what is returned are those of `estimate_sources`; 100 % is the smallest alpha
-    that leaves no source at any sample, and a location is active where it is at any.
+    100 % is the smallest alpha that leaves no source at any sample; a location is active where it
+    is at any.
 
     Examples
     --------

@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from mxne_rs._arguments.convert import one_line
 from mxne_rs.views.report import html_table, versions
 
+from .claims import FEWEST, Claim, Verdict
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-
-Verdict = Literal["holds", "does not hold", "undecided", "cannot be checked here"]
 Writer = Callable[[Path], Any]
 #: Headings of the claims.
 HEADINGS = ("the paper says", "where", "verdict", "found here")
-#: Draws below which no standard error is trusted, and nothing is decided.
-FEWEST = 5
 #: What the third verdict means, for the report.
 THIRD_VERDICT = (
     "Undecided: a difference is within its standard error over the draws (jackknife), or there "
@@ -38,45 +39,8 @@ COLOURS: dict[Verdict, str] = {
 
 
 @dataclass(frozen=True)
-class Claim:
-    """A sentence of a paper that claims something, and what was found.
-
-    Attributes
-    ----------
-    sentence : str
-        As the paper has it.
-    where : str
-        Section or figure.
-    verdict : str
-        "holds", "does not hold", "undecided" (within the standard error over draws) or "cannot be
-        checked here".
-    found : str
-        What was found, with its numbers; or why it cannot be checked.
-    """
-
-    sentence: str
-    where: str
-    verdict: Verdict
-    found: str
-
-
-@dataclass(frozen=True)
 class Table:
-    """Numbers: a CSV file, and a table of the report where it is short.
-
-    Attributes
-    ----------
-    name : str
-        Of the file, without its ending.
-    title : str
-        In the report.
-    headings : sequence of str
-        With units.
-    rows : sequence of sequences
-        Numbers and words.
-    shown : bool
-        Whether the report has it, too.
-    """
+    """Numbers: a CSV file by `name`, and a table of the report where `shown`."""
 
     name: str
     title: str
@@ -84,20 +48,32 @@ class Table:
     rows: Sequence[Sequence[Any]]
     shown: bool = False
 
+    @staticmethod
+    def over(
+        name: str,
+        title: str,
+        keys: Mapping[str, Sequence[Any]],
+        columns: Mapping[str, Any],
+        shown: bool = False,
+    ) -> Table:
+        """Make a row of each combination of keys; a column is an array with an axis for each key.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from papers.findings import Table
+        >>> keys = {"method": ["MCE", "MxNE"], "alpha": [20.0, 40.0]}
+        >>> Table.over("sizes", "Sizes", keys, {"n": np.array([[9, 4], [5, 2]])}).rows[1]
+        ('MCE', 40.0, 4)
+        """
+        cells = [np.ravel(column).tolist() for column in columns.values()]
+        pairs = zip(itertools.product(*keys.values()), zip(*cells, strict=True), strict=True)
+        return Table(name, title, [*keys, *columns], [(*key, *row) for key, row in pairs], shown)
+
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure of the report, also written as a PNG file.
-
-    Attributes
-    ----------
-    name : str
-        Of the file, without its ending.
-    title, caption : str
-        In the report.
-    figure : matplotlib.figure.Figure
-        Made by `mxne_rs.views.report.blank_figure`.
-    """
+    """A figure of the report, also written as a PNG file by `name`."""
 
     name: str
     title: str
@@ -107,23 +83,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Findings:
-    """What a paper's protocol gave.
-
-    Attributes
-    ----------
-    title : str
-        Of the report.
-    about : str
-        What was done, in a few sentences.
-    settings : mapping of str to object
-        What it was done with.
-    claims : list of Claim
-        Every one of the paper's.
-    pictures : list of Picture
-        In the order of the paper's figures.
-    tables : list of Table
-        The numbers behind them.
-    """
+    """What a paper's protocol gave: in a few sentences, with which settings, and the results."""
 
     title: str
     about: str
@@ -134,20 +94,7 @@ class Findings:
 
 
 def write_findings(findings: Findings, folder: Path) -> list[Path]:
-    """Write report.html, a PNG file of each picture and a CSV file of each table.
-
-    Parameters
-    ----------
-    findings : Findings
-        What was found.
-    folder : pathlib.Path
-        Where; files of the same names are replaced.
-
-    Returns
-    -------
-    list of pathlib.Path
-        The files, the report first.
-    """
+    """Write report, pictures and tables into a folder; return the files, the report first."""
     tables, others = writers_of(findings)
     for write in (*tables.values(), *others.values()):
         write(folder)
@@ -155,7 +102,7 @@ def write_findings(findings: Findings, folder: Path) -> list[Path]:
 
 
 def writers_of(findings: Findings) -> tuple[dict[str, Writer], dict[str, Writer]]:
-    """Functions that write into a folder, by name of their file: tables; pictures and report."""
+    """Make functions that write into a folder, by file name: tables; pictures and report."""
 
     def table(one: Table, folder: Path) -> None:
         with (folder / f"{one.name}.csv").open("w", newline="", encoding="utf-8") as file:
@@ -164,16 +111,12 @@ def writers_of(findings: Findings) -> tuple[dict[str, Writer], dict[str, Writer]
     def picture(one: Picture, folder: Path) -> None:
         one.figure.savefig(folder / f"{one.name}.png")
 
-    tables = [*findings.tables, Table("claims", "Claims", HEADINGS, _rows(findings.claims))]
+    tables = [*findings.tables, Table("claims", "Claims", HEADINGS, findings.claims)]
     others = {f"{one.name}.png": partial(picture, one) for one in findings.pictures}
     return (
         {f"{one.name}.csv": partial(table, one) for one in tables},
         {**others, "report.html": partial(_write_report, findings)},
     )
-
-
-def _rows(claims: Sequence[Claim]) -> list[tuple[str, ...]]:
-    return [(one.sentence, one.where, one.verdict, one.found) for one in claims]
 
 
 def _write_report(findings: Findings, folder: Path) -> None:
@@ -182,7 +125,7 @@ def _write_report(findings: Findings, folder: Path) -> None:
     report = mne.Report(title=findings.title, img_max_width=1150, verbose="ERROR")
     about = f"<p>{escape(one_line(findings.about))}</p>"
     report.add_html(about, "What was done", tags=("settings",))
-    page = html_table(_rows(findings.claims), HEADINGS, numbers=False) + f"<p>{THIRD_VERDICT}</p>"
+    page = html_table(findings.claims, HEADINGS, numbers=False) + f"<p>{THIRD_VERDICT}</p>"
     for verdict, colour in COLOURS.items():
         page = page.replace(
             f">{verdict}<", f' style="color:{colour};white-space:nowrap">{verdict}<'

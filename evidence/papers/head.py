@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 from mxne_rs._arguments.convert import Floats
 from mxne_rs.simulate import TRUE_SOURCES, simulate_auditory, true_locations
 
+from .files import data_files
+
+#: Forward solution and labels of the cortex.
+FILES = ("cortex-7498-meg-fwd.fif", "cortex-7498-labels.npz")
 #: Region of the true sources, and the angle between their dipoles and the normal of the cortex in
 #: degrees.
 REGION, TILT = "transversetemporal", 30.0
@@ -22,30 +26,18 @@ FAR = 0.05
 
 @dataclass(frozen=True, eq=False)
 class Head:
-    """A forward solution, and where the two true sources are.
-
-    Attributes
-    ----------
-    name : str
-        What it is.
-    forward : mne.Forward
-        Free orientation, MEG.
-    normals : array, shape (n_locations, 3)
-        Unit vectors, head coordinates: of the cortex; in a volume drawn at random.
-    true : array of int, shape (2,)
-        Locations of the true sources, left and right.
-    directions : array, shape (2, 3)
-        Unit vectors of their currents.
-    distances : array, shape (2, n_locations)
-        From the true sources in m: along the cortex, or straight in a volume; infinite beyond
-        5 cm along the cortex.
-    """
+    """A forward solution, and where the two true sources are."""
 
     name: str
+    #: Free orientation, MEG.
     forward: Any
+    #: Unit vectors, head coordinates, (n_locations, 3): of the cortex; in a volume at random.
     normals: Floats
+    #: Locations of the true sources, left and right, and unit vectors of their currents, (2, 3).
     true: NDArray[np.intp]
     directions: Floats
+    #: From the true sources in m, (2, n_locations): along the cortex, infinite beyond 5 cm; or
+    #: straight in a volume.
     distances: Floats
 
     @property
@@ -68,56 +60,24 @@ class Head:
         return info
 
 
-def find_head(data: str | os.PathLike[str] | None = None, n_locations: int = 7498) -> Head:
-    """The cortex in a folder, or the volume where there is none.
+def find_head(data: str | os.PathLike[str] | None = None) -> Head:
+    """Read the cortex of 7498 locations from a folder, or make a volume where there is none.
 
-    Parameters
-    ----------
-    data : path | None
-        Folder with ``cortex-7498-meg-fwd.fif`` and ``cortex-7498-labels.npz``. None is that of the
-        environment variable MXNE_RS_DATA, or ``../shared/data``, if they are there.
-    n_locations : int
-        7498, or 1000 for ``cortex-1000-meg-eeg-fwd.fif`` and its labels.
-
-    Returns
-    -------
-    head : Head
-
-    Raises
-    ------
-    FileNotFoundError
-        Where a folder was given that does not hold them.
+    `data` is the folder with `FILES`; None is that of the environment variable MXNE_RS_DATA, if
+    they are there. A folder that is given and does not hold them is a FileNotFoundError.
     """
-    folder = Path(data or os.environ.get("MXNE_RS_DATA") or Path("..", "shared", "data"))
-    sensors = "meg" if n_locations == 7498 else "meg-eeg"
-    forward = folder / f"cortex-{n_locations}-{sensors}-fwd.fif"
-    labels = folder / f"cortex-{n_locations}-labels.npz"
-    if forward.exists() and labels.exists():
-        return cortical_head(forward, labels)
-    if data is not None:
-        raise FileNotFoundError(
-            f"data is {str(folder)!r}, which does not hold {forward.name} and {labels.name}; "
-            "leave it out for a head model that is made here"
-        )
-    return volume_head()
+    files = data_files(data, *FILES)
+    return volume_head() if files is None else cortical_head(*files)
 
 
 def cortical_head(forward: Path, labels: Path) -> Head:
-    """A cortex; its true sources are on top of the transverse temporal regions.
+    """Read a cortex; its true sources are on top of the transverse temporal regions.
 
     There the normal points up, as on the plane where the N100m comes from: the approximate regions
     reach to the side of the head, where MEG is nearly blind to what is normal to the cortex.
 
-    Parameters
-    ----------
-    forward : path
-        A forward solution of free orientation on a surface; its MEG channels are used.
-    labels : path
-        For its locations ``lh_aparc`` and ``rh_aparc``, the names of their regions.
-
-    Returns
-    -------
-    head : Head
+    `forward` has free orientation, its MEG channels are used; `labels` has the names of its
+    locations' regions by hemisphere, ``lh_aparc`` and ``rh_aparc``.
     """
     import mne
 
@@ -137,16 +97,9 @@ def cortical_head(forward: Path, labels: Path) -> Head:
 
 
 def volume_head(spacing: float = 8.0) -> Head:
-    """The head model of `mxne_rs.simulate`: a volume inside the skull, distances straight.
+    """Make the head model of `mxne_rs.simulate`: a volume inside the skull, distances straight.
 
-    Parameters
-    ----------
-    spacing : float
-        Mean distance between neighbours in mm.
-
-    Returns
-    -------
-    head : Head
+    `spacing` is the mean distance between neighbours in mm.
 
     Examples
     --------

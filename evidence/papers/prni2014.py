@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mxne_rs._arguments.convert import Floats
 from mxne_rs.solve.gain import Gain
-from mxne_rs.solve.many import Path, solve_path
+from mxne_rs.solve.many import solve_path
 from mxne_rs.solve.single import alpha_max
 from mxne_rs.solve.solution import Solution
 from mxne_rs.study.run import run_study
@@ -43,22 +43,13 @@ N_REWEIGHTS, TOL = 10, 1e-6
 
 
 class Draw(NamedTuple):
-    """A simulated problem.
+    """A simulated problem."""
 
-    Attributes
-    ----------
-    gain : array, shape (20, 200)
-        Columns of length 1.
-    data : array, shape (20, 50)
-        Signal and white noise.
-    active : array of int, shape (5,)
-        The locations that are active.
-    sources : array, shape (5, 50)
-        What they do.
-    """
-
+    #: (20, 200), columns of length 1.
     gain: Floats
+    #: (20, 50), signal and white noise.
     data: Floats
+    #: The 5 locations that are active, and what they do, (5, 50).
     active: NDArray[np.intp]
     sources: Floats
 
@@ -67,17 +58,6 @@ def draw_problem(seed: int, repetition: int, setting: Setting) -> Draw:
     """Draw a problem of section II-C.
 
     The two noise levels of a gain share all draws: they differ in the size of the noise.
-
-    Parameters
-    ----------
-    seed, repetition : int
-        Which draw.
-    setting : Setting
-        One of `SETTINGS`.
-
-    Returns
-    -------
-    Draw
 
     Examples
     --------
@@ -105,23 +85,15 @@ def draw_problem(seed: int, repetition: int, setting: Setting) -> Draw:
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """What was found in all draws.
+    """What was found in all draws, (n_settings, n_methods, n_alphas, n_repetitions)."""
 
-    Attributes
-    ----------
-    f1 : array, shape (n_settings, n_methods, n_alphas, n_repetitions)
-        The paper's equation 5.
-    n_active : array of int, same shape
-        Active locations.
-    amplitude : array, same shape
-        ``|X|`` over that of the simulation, on the locations that are active in both.
-    n_short : int
-        Problems whose gap was not reached.
-    """
-
+    #: The paper's equation 5.
     f1: Floats
+    #: Number of active locations.
     n_active: NDArray[np.intp]
+    #: ``|X|`` over that of the simulation, on the locations that are active in both.
     amplitude: Floats
+    #: Problems whose gap was not reached.
     n_short: int
 
     @property
@@ -131,18 +103,7 @@ class Scores:
 
 
 def score_draws(repetitions: int, seed: int, **how: Any) -> Scores:
-    """Solve all draws, as `run_study` does with its arguments.
-
-    Parameters
-    ----------
-    repetitions, seed : int
-        How many draws of each setting, and which.
-    **how
-        ``n_jobs``, ``store``, ``announce`` and ``verbose`` of `mxne_rs.study.run_study`.
-
-    Returns
-    -------
-    Scores
+    """Solve all draws by all methods, as `mxne_rs.study.run_study` does with its arguments.
 
     Examples
     --------
@@ -195,16 +156,15 @@ def _solve(seed: int, key: str) -> Part:
     }  # fmt: skip
 
 
-def _paths(draw: Draw) -> list[list[Solution]]:
+def _paths(draw: Draw) -> list[tuple[Solution, ...]]:
     """Solve by each method along the alphas."""
     gain = Gain(draw.gain)
     alphas = float(alpha_max(gain, draw.data)) / 100 * PERCENTS
-
-    def path(amplitude_unit: float | str) -> Path:
-        return solve_path(
-            gain, draw.data, alphas, n_reweights=N_REWEIGHTS, amplitude_unit=amplitude_unit,
-            tol=TOL, n_threads=1, verbose=False,
-        )  # fmt: skip
-
-    raw, theirs = path(1.0), path("mne")
-    return [list(raw.convex), list(raw.solutions), list(theirs.solutions)]
+    raw, theirs = (
+        solve_path(
+            gain, draw.data, alphas, n_reweights=N_REWEIGHTS, amplitude_unit=unit, tol=TOL,
+            n_threads=1, verbose=False,
+        )
+        for unit in (1.0, "mne")
+    )  # fmt: skip
+    return [raw.convex, raw.solutions, theirs.solutions]

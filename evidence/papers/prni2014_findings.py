@@ -4,32 +4,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from mxne_rs._axes import blank_figure, style_axes
+from mxne_rs._axes import blank_figure
 from mxne_rs.inverse.localize import localize
 from mxne_rs.views.localization import COLOURS, draw
 
+from .figures import curve, label, legend
+from .files import data_files
 from .findings import Findings, Picture, Table
 from .prni2014 import METHODS, N_REWEIGHTS, PERCENTS, SETTINGS, TOL, Scores, score_draws
 from .prni2014_claims import claims_of
 from .prni2014_recorded import (
     DEPTH,
+    FILES,
     Race,
     Recorded,
     evaluate_recorded,
     race_solvers,
     read_recorded,
-    recorded_files,
 )
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-
-#: MxNE, irMxNE.
+#: MxNE, irMxNE, irMxNE in MNE's units.
 COLOUR = (COLOURS[1], COLOURS[2], COLOURS[5])
-ALPHA_LABEL = "alpha (% of alpha_max)"
 #: What figure 4 shows: method, rounds, alpha in percent.
 EXAMPLES = (("MxNE", 1, 40), ("MxNE", 1, 85), ("irMxNE", 20, 25))
 
@@ -45,10 +43,8 @@ def reproduce_prni2014(
 
     Parameters
     ----------
-    repetitions : int
-        Draws of each of the four simulations.
-    seed : int
-        Of the draws.
+    repetitions, seed : int
+        Draws of each of the four simulations, and where they come from.
     data : path | None
         Folder of the recorded data (auditory-ave.fif, cortex-7498-meg-fwd.fif, noise-cov.fif);
         None takes MXNE_RS_DATA; where they are not there their part cannot be checked.
@@ -71,28 +67,13 @@ def reproduce_prni2014(
     >>> len(findings.claims), findings.claims[7].verdict
     (22, 'undecided')
     """
-    files = recorded_files(data)
+    files = data_files(data, *FILES)
     scores = score_draws(repetitions, seed, **how)
     recorded = None if files is None else evaluate_recorded(files)
     races = None if files is None else race_solvers(files)
-    pictures = [
-        Picture(
-            "figure-1", "Figure 1: F1 against alpha",
-            f"Mean over {repetitions} repetitions; uncorrelated gain: diamonds, correlated: stars; "
-            "SNR 10: solid, SNR 2: dashed.", _draw_f1(scores),
-        )
-    ]  # fmt: skip
-    tables = [_f1_table(scores)]
+    pictures, tables = [_f1(scores, repetitions)], [_f1_table(scores)]
     if files is not None and recorded is not None and races is not None:
-        pictures += [
-            Picture("figure-2", "Figure 2: duality gap against time",
-                    "Relative gap, loose orientation, 40 % of alpha_max, one thread; solid: with a "
-                    "working set, dashed: without.", _draw_races(races)),
-            Picture("figure-3", "Figure 3: active set and explained variance",
-                    "Left auditory response, magnetometers, 60 to 120 ms, fixed orientation; "
-                    "dashed: before debiasing, solid: after.", _draw_recorded(recorded)),
-            *_examples(files),
-        ]  # fmt: skip
+        pictures += [_races(races), _recorded(recorded), *_examples(files)]
         tables += [_recorded_table(recorded), _race_table(races)]
     return Findings(
         title="PRNI 2014: iterative reweighted Mixed-Norm Estimate",
@@ -113,22 +94,21 @@ def reproduce_prni2014(
 
 def _about(repetitions: int, n_short: int, is_recorded: bool) -> str:
     """What was done, in a few sentences."""
-    lines = [
+    recorded = "are not here"
+    if is_recorded:
+        recorded = "are a recording of the MNE sample subject here, an average of 3 trials, where "
+        recorded += "the paper has more"
+    return (
         "The simulation of section II-C (20 sensors, 200 locations, 5 active, 50 samples, "
         f"{repetitions} repetitions). The same draws are solved by every method; irMxNE in the "
-        "units of the simulation and in those of MNE (alpha_max is 100), on which it depends.",
-        "The recorded data of section II-D are a recording of the MNE sample subject here, an "
-        "average of 3 trials, where the paper has more."
-        if is_recorded
-        else "The recorded data of section II-D are not here.",
-        f"{n_short} problems fell short of their duality gap."
-        if n_short
-        else "No problem fell short of its duality gap.",
-    ]
-    return " ".join(lines)
+        "units of the simulation and in those of MNE (alpha_max is 100), on which it depends. "
+        f"The recorded data of section II-D {recorded}. "
+        f"{f'{n_short} problems' if n_short else 'No problem'} fell short of "
+        f"{'their' if n_short else 'its'} duality gap."
+    )
 
 
-def _draw_f1(scores: Scores) -> Figure:
+def _f1(scores: Scores, repetitions: int) -> Picture:
     figure = blank_figure(9.0, 5.2)
     axes = figure.subplots()
     for i, setting in enumerate(SETTINGS):
@@ -139,45 +119,54 @@ def _draw_f1(scores: Scores) -> Figure:
                 marker="*" if setting.correlated else "D",
                 markersize=7 if setting.correlated else 4,
             )  # fmt: skip
-    axes.set(xlabel=ALPHA_LABEL, ylabel="mean F1", ylim=(0, 1.03), xlim=(0, 100))
-    axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=8)
-    style_axes(axes)
-    return figure
+    axes.set(ylim=(0, 1.03), xlim=(0, 100))
+    legend(axes, loc="center left", bbox_to_anchor=(1.01, 0.5))
+    label(axes, "mean F1")
+    caption = (
+        f"Mean over {repetitions} repetitions; uncorrelated gain: diamonds, correlated: stars; "
+        "SNR 10: solid, SNR 2: dashed."
+    )
+    return Picture("figure-1", "Figure 1: F1 against alpha", caption, figure)
 
 
-def _draw_races(races: Sequence[Race]) -> Figure:
+def _races(races: Sequence[Race]) -> Picture:
     figure = blank_figure(7.5, 4.5)
     axes = figure.subplots()
     for race in races:
-        kind = "with" if race.active_set else "without"
-        axes.loglog(
-            race.seconds, race.gaps, marker="o", markersize=4,
-            color=COLOUR[0 if race.solver == "fista" else 1],
-            linestyle="-" if race.active_set else "--",
-            label=f"{race.solver.upper()} {kind} working set",
-        )  # fmt: skip
-    axes.set(xlabel="time (s)", ylabel="relative duality gap")
-    axes.legend(frameon=False, fontsize=9)
-    style_axes(axes)
-    return figure
+        colour = COLOUR[0 if race.solver == "fista" else 1]
+        kind, style = ("with", "o-") if race.active_set else ("without", "o--")
+        name = f"{race.solver.upper()} {kind} working set"
+        curve(axes, race.seconds, race.gaps, colour, name, style)
+    axes.set(xscale="log", yscale="log")
+    legend(axes)
+    label(axes, "relative duality gap", xlabel="time (s)")
+    caption = (
+        "Relative gap, loose orientation, 40 % of alpha_max, one thread; solid: with a working "
+        "set, dashed: without."
+    )
+    return Picture("figure-2", "Figure 2: duality gap against time", caption, figure)
 
 
-def _draw_recorded(recorded: Recorded) -> Figure:
+def _recorded(recorded: Recorded) -> Picture:
     figure = blank_figure(9.5, 4.2)
     left, right = figure.subplots(1, 2)
-    for j in range(2):
-        left.semilogy(PERCENTS, recorded.n_active[j].clip(0.5), color=COLOUR[j], label=METHODS[j])
-        right.plot(PERCENTS, recorded.debiased[j], color=COLOUR[j], label=METHODS[j])
-        right.plot(PERCENTS, recorded.explained[j], "--", color=COLOUR[j])
-    left.set(xlabel=ALPHA_LABEL, ylabel="active locations")
-    right.set(xlabel=ALPHA_LABEL, ylabel="explained variance (%)", ylim=(0, 100))
-    left.legend(frameon=False)
-    for axes in (left, right):
-        style_axes(axes)
-    return figure
+    for j, method in enumerate(METHODS[:2]):
+        curve(left, PERCENTS, recorded.n_active[j].clip(0.5), COLOUR[j], method, "-")
+        curve(right, PERCENTS, recorded.debiased[j], COLOUR[j], style="-")
+        curve(right, PERCENTS, recorded.explained[j], COLOUR[j], style="--")
+    left.set_yscale("log")
+    right.set_ylim(0, 100)
+    legend(left)
+    label(left, "active locations")
+    label(right, "explained variance (%)")
+    caption = (
+        "Left auditory response, magnetometers, 60 to 120 ms, fixed orientation; dashed: before "
+        "debiasing, solid: after."
+    )
+    return Picture("figure-3", "Figure 3: active set and explained variance", caption, figure)
 
 
-def _examples(files: Any) -> list[Picture]:
+def _examples(files: Sequence[Path]) -> list[Picture]:
     """Figure 4: sources for three choices of method and alpha."""
     inputs = read_recorded(files)
     pictures = []
@@ -186,42 +175,33 @@ def _examples(files: Any) -> list[Picture]:
             *inputs, percent, loose=0.0, depth=DEPTH, n_mxne_iter=rounds, tol=TOL,
             maxit=100_000, verbose=False,
         )  # fmt: skip
-        pictures.append(
-            Picture(
-                f"figure-4{part}", f"Figure 4{part}: {method}, alpha {percent} %",
-                "Locations, time courses and fit, after debiasing.", draw(found),
-            )
-        )  # fmt: skip
+        title = f"Figure 4{part}: {method}, alpha {percent} %"
+        caption = "Locations, time courses and fit, after debiasing."
+        pictures.append(Picture(f"figure-4{part}", title, caption, draw(found)))
     return pictures
 
 
 def _f1_table(scores: Scores) -> Table:
-    rows = [
-        (
-            str(setting), method, float(PERCENTS[k]), float(scores.curves[i, j, k]),
-            float((scores.f1[i, j, k] == 1).mean()), float(scores.n_active[i, j, k].mean()),
-            float(scores.amplitude[i, j, k].mean()),
-        )
-        for i, setting in enumerate(SETTINGS)
-        for j, method in enumerate(METHODS)
-        for k in range(len(PERCENTS))
-    ]  # fmt: skip
-    headings = ("simulation", "method", "alpha_percent", "mean_f1", "exact", "mean_n_active",
-                "mean_amplitude_ratio")  # fmt: skip
-    return Table("f1", "F1 against alpha", headings, rows)
+    keys = {"simulation": SETTINGS, "method": METHODS, "alpha_percent": PERCENTS.tolist()}
+    columns = {
+        "mean_f1": scores.curves,
+        "exact": (scores.f1 == 1).mean(axis=-1),
+        "mean_n_active": scores.n_active.mean(axis=-1),
+        "mean_amplitude_ratio": scores.amplitude.mean(axis=-1),
+    }
+    return Table.over("f1", "F1 against alpha", keys, columns)
 
 
 def _recorded_table(recorded: Recorded) -> Table:
-    rows = [
-        (METHODS[j], float(percent), int(recorded.n_active[j, k]), int(recorded.n_left[j, k]),
-         int(recorded.n_right[j, k]), float(recorded.explained[j, k]),
-         float(recorded.debiased[j, k]))
-        for j in range(2)
-        for k, percent in enumerate(PERCENTS)
-    ]  # fmt: skip
-    headings = ("method", "alpha_percent", "n_active", "n_left", "n_right",
-                "explained_variance_percent", "debiased_explained_variance_percent")  # fmt: skip
-    return Table("recorded", "Recorded data", headings, rows)
+    columns = {
+        "n_active": recorded.n_active,
+        "n_left": recorded.n_left,
+        "n_right": recorded.n_right,
+        "explained_variance_percent": recorded.explained,
+        "debiased_explained_variance_percent": recorded.debiased,
+    }
+    keys = {"method": METHODS[:2], "alpha_percent": PERCENTS.tolist()}
+    return Table.over("recorded", "Recorded data", keys, columns)
 
 
 def _race_table(races: Sequence[Race]) -> Table:

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxne_rs._arguments.convert import Floats
+from mxne_rs.alpha.criteria import draw_trials
 from mxne_rs.inverse.model import Model, prepare_model
 from mxne_rs.solve.gain import Gain
 from mxne_rs.study.study import Part, Study
 
 from .auditory import N_TRIALS, AuditoryField
-from .estimates import Estimate, estimate_sources
+from .estimates import Estimate, estimate_sources, measured
 from .head import Head
 
 #: Baseline that noise covariances are estimated from, samples that the goodness of fit is of, in s.
@@ -26,36 +27,26 @@ SHARE = 0.8
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """Epochs made ready to be resampled.
-
-    Attributes
-    ----------
-    name : str
-        What they are.
-    evoked : mne.Evoked
-        Average of all, in the window.
-    forward : mne.Forward
-        As given.
-    noise_cov : mne.Covariance
-        Estimated once, from the baseline of all epochs.
-    model : Model
-        Free orientation.
-    trials : array, shape (n_epochs, rank, n_times)
-        Whitened, in the window.
-    peak : array of bool, shape (n_times,)
-        Samples that the goodness of fit is of.
-    distances : array, shape (2, n_locations) or None
-        From true sources in m, where the epochs are simulated.
-    """
+    """Epochs made ready to be resampled."""
 
     name: str
+    #: Average of all, in the window; forward solution; covariance of the baseline of all epochs.
     evoked: Any
     forward: Any
     noise_cov: Any
+    #: Free orientation.
     model: Model
+    #: Whitened, in the window: (n_epochs, rank, n_times).
     trials: Floats
+    #: Samples that the goodness of fit is of, (n_times,).
     peak: NDArray[np.bool_]
+    #: From true sources in m, (2, n_locations), where the epochs are simulated.
     distances: Floats | None
+
+    @property
+    def average(self) -> Floats:
+        """Whitened average of all epochs."""
+        return np.asarray(self.trials.mean(axis=0))
 
     @staticmethod
     def of(
@@ -92,22 +83,7 @@ class Recording:
 
 
 def simulate_epochs(head: Head, model: Model, field: AuditoryField, seed: int) -> Any:
-    """Epochs of the simulated field: `N_TRIALS`, from -200 to 300 ms at 500 Hz.
-
-    Parameters
-    ----------
-    head : Head
-        Of the field.
-    model, field
-        As `prepare_auditory` returns them.
-    seed : int
-        Of the noise.
-
-    Returns
-    -------
-    mne.EpochsArray
-        Without projections or bad channels.
-    """
+    """Make `N_TRIALS` epochs of what `prepare_auditory` returns, -200 to 300 ms at 500 Hz."""
     import mne
 
     rng = np.random.default_rng(np.random.SeedSequence([seed, 0, 0]))
@@ -122,24 +98,11 @@ def simulate_epochs(head: Head, model: Model, field: AuditoryField, seed: int) -
 def resampling_study(
     recording: Recording, percents: Sequence[float], n_resamples: int, seed: int, tol: float
 ) -> Study:
-    """MxNE and irMxNE on averages of random four fifths of the epochs, without replacement.
+    """Solve MxNE and irMxNE on averages of random four fifths of the epochs.
 
-    Parameters
-    ----------
-    recording : Recording
-        The epochs.
-    percents : sequence of float
-        Alphas, rising.
-    n_resamples, seed : int
-        How many draws, and where they come from.
-    tol : float
-        Relative duality gap.
-
-    Returns
-    -------
-    study : Study
-        A part has ``active`` (2, n_alphas, n_locations) and ``fit`` (2, n_alphas, 2): the goodness
-        of fit in percent, without and with debiasing.
+    `mxne_rs.resampling` counts active locations; the agreement of supports needs each support. A
+    part has ``active`` (2, n_alphas, n_locations) and ``fit`` (2, n_alphas, 2): the goodness of
+    fit in percent, without and with debiasing.
     """
     gain = recording.model.gain
     return Study(
@@ -164,21 +127,18 @@ def _prepare(arrays: Mapping[str, NDArray[Any]], settings: Mapping[str, Any]) ->
 def _solve(prepared: Any, key: str) -> Part:
     gain, trials, peak, settings = prepared
     rng = np.random.default_rng(np.random.SeedSequence([settings["seed"], 1, int(key)]))
-    chosen = rng.choice(len(trials), max(1, round(SHARE * len(trials))), replace=False)
-    data = trials[np.sort(chosen)].mean(axis=0)
+    data = trials[draw_trials(len(trials), SHARE, False, rng)].mean(axis=0)
     found = estimate_sources(gain, data, settings["percents"], settings["tol"])
     return {
-        "active": np.array([[one.active for one in along] for along in found]),
-        "fit": np.array(
-            [[goodness_of_fit(gain, data, one, peak) for one in along] for along in found]
-        ),
+        "active": measured(found, lambda one: one.active),
+        "fit": measured(found, lambda one: goodness_of_fit(gain, data, one, peak)),
     }
 
 
 def goodness_of_fit(
     gain: Gain, data: Floats, estimate: Estimate, peak: NDArray[np.bool_]
 ) -> tuple[float, float]:
-    """Explained power of the whitened data in percent, without and with debiasing."""
+    """Measure the explained power in percent, without and with debiasing."""
     power = float(np.sum(data[:, peak] ** 2))
     if power == 0:
         return 0.0, 0.0
@@ -191,45 +151,21 @@ def goodness_of_fit(
 
 @dataclass(frozen=True, eq=False)
 class Others:
-    """What established methods of MNE give on the average of all epochs.
+    """What established methods of MNE give on the average of all epochs."""
 
-    Attributes
-    ----------
-    scores : array, shape (n_locations,)
-        Largest dSPM score of each location in the window.
-    positions : array, shape (n_dipoles, 3)
-        Of RAP-MUSIC, in m, head coordinates.
-    courses : array, shape (n_dipoles, n_times)
-        Of RAP-MUSIC, in Am.
-    fit : float
-        Goodness of fit of its dipoles in percent, least squares, whitened.
-    rank : int
-        Eigenvalues of the whitened data's covariance above that of noise.
-    """
-
+    #: Largest dSPM score of each location in the window.
     scores: Floats
+    #: Dipoles of RAP-MUSIC: in m, head coordinates; in Am, (n_dipoles, n_times).
     positions: Floats
     courses: Floats
+    #: Their goodness of fit in percent, least squares, whitened.
     fit: float
+    #: Eigenvalues of the whitened data's covariance above that of noise.
     rank: int
 
 
 def compare_others(recording: Recording, n_dipoles: int, depth: float = 0.8) -> Others:
-    """DSPM and RAP-MUSIC, by MNE, on the average of all epochs.
-
-    Parameters
-    ----------
-    recording : Recording
-        The epochs.
-    n_dipoles : int
-        Dipoles of RAP-MUSIC.
-    depth : float
-        Depth weighting of dSPM.
-
-    Returns
-    -------
-    others : Others
-    """
+    """Localize the average of all epochs by dSPM (with `depth`) and RAP-MUSIC (`n_dipoles`)."""
     import mne
     from mne.beamformer import rap_music
     from mne.minimum_norm import apply_inverse, make_inverse_operator

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mxne_rs._arguments.convert import Floats
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 
 def krippendorff_alpha(active: NDArray[np.bool_]) -> float:
-    """Krippendorff's alpha of supports: 1 where all agree, 0 where they agree by chance.
+    """Measure agreement of supports: 1 where all agree, 0 where they agree by chance.
 
     Parameters
     ----------
@@ -46,72 +50,89 @@ def krippendorff_alpha(active: NDArray[np.bool_]) -> float:
 
 
 def agreement(active: NDArray[np.bool_]) -> Floats:
-    """Krippendorff's alpha of supports (n_repetitions, n_methods, n_alphas, n_locations)."""
-    _, n_methods, n_alphas, _ = active.shape
-    return np.array(
-        [[krippendorff_alpha(active[:, m, a]) for a in range(n_alphas)] for m in range(n_methods)]
-    )
+    """Krippendorff's alpha of supports (n_draws, n_methods, n_alphas, n_locations)."""
+    methods = np.moveaxis(active, 0, 2)
+    return np.array([[krippendorff_alpha(one) for one in alphas] for alphas in methods])
+
+
+def recovery(active: NDArray[np.bool_], near: NDArray[np.bool_]) -> Floats:
+    """F1 of true sources, each found (once) where a source is near it.
+
+    Supports (..., n_locations), places near each true source (n_true, n_locations).
+    """
+    found = np.sum([(active & one).any(axis=-1) for one in near], axis=0)
+    return np.asarray(2 * found / (len(near) + active.sum(axis=-1)))
 
 
 @dataclass(frozen=True, eq=False)
-class Scores:
-    """What the repetitions of the simulation gave.
+class Supports:
+    """Supports over draws: arrays (n_draws, n_methods, n_alphas, ..)."""
 
-    Attributes
-    ----------
-    percents : tuple of float
-        Alphas, rising.
-    active : array of bool, shape (n_repetitions, n_methods, n_alphas, n_locations)
-        Supports, methods in the order of `METHODS`.
-    errors : array, shape (n_repetitions, n_methods, n_alphas, 2)
-        RMSE over whitened sensors as a part of the true field, without and with debiasing.
-    near : array of bool, shape (2, n_locations)
-        Within a centimetre of the left and the right true source.
-    snr : array, shape (n_repetitions,)
-        Of the draws.
-    gaps : array, shape (n_repetitions, n_methods, n_alphas)
-        Relative duality gaps.
-    """
-
+    #: Alphas, rising.
     percents: tuple[float, ...]
+    #: The last axis has locations; methods in the order of `METHODS`, or of its last two.
     active: NDArray[np.bool_]
-    errors: Floats
-    near: NDArray[np.bool_]
-    snr: Floats
-    gaps: Floats
+
+    def within(self, low: float, high: float) -> Self:
+        """Select the alphas between two percentages: the third axis of what has three or more."""
+        percents = np.array(self.percents)
+        chosen = np.flatnonzero((percents >= low) & (percents <= high))
+        arrays = {one.name: getattr(self, one.name) for one in fields(self)}
+        along = {
+            name: values[:, :, chosen]
+            for name, values in arrays.items()
+            if isinstance(values, np.ndarray) and values.ndim >= 3
+        }
+        return replace(self, percents=tuple(percents[chosen].tolist()), **along)
 
     @property
-    def n_repetitions(self) -> int:
+    def n_draws(self) -> int:
         """Number of draws."""
         return len(self.active)
 
     @property
-    def true_positives(self) -> NDArray[np.intp]:
-        """Sources near the true ones, (n_repetitions, n_methods, n_alphas, 2)."""
-        return np.stack([self.active[..., side].sum(axis=-1) for side in self.near], axis=-1)
-
-    @property
     def sizes(self) -> NDArray[np.intp]:
-        """Active-set sizes, (n_repetitions, n_methods, n_alphas)."""
+        """Active-set sizes, (n_draws, n_methods, n_alphas)."""
         return np.asarray(self.active.sum(axis=-1))
 
     @property
+    def stability(self) -> Floats:
+        """Krippendorff's alpha over draws, (n_methods, n_alphas)."""
+        return agreement(self.active)
+
+    def inside(self, regions: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """Count sources in each region, (n_draws, n_methods, n_alphas, n_regions)."""
+        return np.stack([self.active[..., one].sum(axis=-1) for one in regions], axis=-1)
+
+    def outside(self, regions: NDArray[np.bool_]) -> NDArray[np.intp]:
+        """Count sources in no region, (n_draws, n_methods, n_alphas)."""
+        return np.asarray(self.active[..., ~regions.any(axis=0)].sum(axis=-1))
+
+
+@dataclass(frozen=True, eq=False)
+class Scores(Supports):
+    """What the repetitions of the simulation gave."""
+
+    #: RMSE over whitened sensors as a part of the true field; last axis: without, with debiasing.
+    errors: Floats
+    #: Within a centimetre of the left and the right true source, (2, n_locations).
+    near: NDArray[np.bool_]
+    #: Of each draw.
+    snr: Floats
+    #: Relative duality gaps.
+    gaps: Floats
+
+    @property
+    def true_positives(self) -> NDArray[np.intp]:
+        """Sources near the true ones, (n_draws, n_methods, n_alphas, 2)."""
+        return self.inside(self.near)
+
+    @property
     def false_positives(self) -> NDArray[np.intp]:
-        """Sources near none, (n_repetitions, n_methods, n_alphas)."""
-        return np.asarray(self.active[..., ~self.near.any(axis=0)].sum(axis=-1))
+        """Sources near none, (n_draws, n_methods, n_alphas)."""
+        return self.outside(self.near)
 
     @property
     def recovery(self) -> Floats:
-        """F1 of the two sources, each found at most once: (n_repetitions, n_methods, n_alphas)."""
-        found = (self.true_positives > 0).sum(axis=-1)
-        return np.asarray(2 * found / (2 + self.sizes))
-
-    @property
-    def stability(self) -> Floats:
-        """Krippendorff's alpha over repetitions, (n_methods, n_alphas)."""
-        return agreement(self.active)
-
-    def chosen(self, low: float, high: float) -> NDArray[np.intp]:
-        """Indices of the alphas between two percentages."""
-        percents = np.array(self.percents)
-        return np.flatnonzero((percents >= low) & (percents <= high))
+        """F1 of the two sources, (n_draws, n_methods, n_alphas)."""
+        return recovery(self.active, self.near)

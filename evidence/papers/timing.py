@@ -20,55 +20,26 @@ N_LOCATIONS, TOL, LIMIT = 500, 1e-4, 4.0
 
 @dataclass(frozen=True, eq=False)
 class Timing:
-    """Times of one run, one thread: their ratios mean something, they do not.
+    """Times of one run, one thread: their ratios mean something, they do not."""
 
-    Attributes
-    ----------
-    percents : tuple of float
-        Alphas, rising.
-    seconds : dict of (str, str, bool) to list of float
-        By whose solver, method and whether there is a working set; along the alphas, on the small
-        problem. What the time limit stopped counts as the limit.
-    whole, reweighted : list of float
-        MxNE and irMxNE on all locations, this package's defaults.
-    step : float
-        Median over locations of the step of block coordinate descent over that of FISTA.
-    n_locations : tuple of int
-        Of the small problem, and of the whole one.
-    """
-
+    #: Alphas, rising.
     percents: tuple[float, ...]
+    #: By whose solver, method and whether there is a working set; along the alphas, on the small
+    #: problem. What the time limit stopped counts as the limit.
     seconds: dict[tuple[str, str, bool], list[float]]
+    #: MxNE and irMxNE on all locations, this package's defaults.
     whole: list[float]
     reweighted: list[float]
+    #: Median over locations of the step of block coordinate descent over that of FISTA.
     step: float
+    #: Of the small problem, and of the whole one.
     n_locations: tuple[int, int]
-
-    def ratio(
-        self, slow: tuple[str, str, bool], fast: tuple[str, str, bool]
-    ) -> tuple[float, float]:
-        """Smallest and largest ratio of two curves."""
-        ratios = np.array(self.seconds[slow]) / np.array(self.seconds[fast])
-        return float(ratios.min()), float(ratios.max())
 
 
 def time_solvers(gain: Gain, data: Floats, percents: Sequence[float], seed: int) -> Timing:
     """Time this package's solvers and MNE's, which has no FISTA any more.
 
-    Parameters
-    ----------
-    gain : Gain
-        Whitened; the small problem has a random part of its locations.
-    data : array, shape (rank, n_times)
-        Whitened.
-    percents : sequence of float
-        Alphas, rising.
-    seed : int
-        Where the random part comes from.
-
-    Returns
-    -------
-    timing : Timing
+    The small problem has a random part of the locations, drawn from `seed`.
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, 2]))
     n_small = min(N_LOCATIONS, gain.n_locations)
@@ -91,15 +62,12 @@ def time_solvers(gain: Gain, data: Floats, percents: Sequence[float], seed: int)
         seconds["MNE", "bcd", size is not None] = [
             _elapsed(_mne, columns, data, alpha, gain.n_orient, size) for alpha in alphas
         ]
-    unit = alpha_max(gain, data) / 100
+    top = alpha_max(gain, data)
     how = {"tol": TOL, "n_threads": 1, "verbose": False}
-    whole = [_elapsed(solve_mxne, gain, data, unit * p, **how) for p in percents]
-    reweighted = [
-        _elapsed(
-            solve_irmxne, gain, unit * data, unit**2 * p, n_reweights=10, amplitude_unit=1.0, **how
-        )
-        for p in percents
-    ]
+    whole = [_elapsed(solve_mxne, gain, data, top * p / 100, **how) for p in percents]
+    # MNE's unit as a number: "mne" costs a product with the gain to find it.
+    how |= {"n_reweights": 10, "amplitude_unit": 100 / top}
+    reweighted = [_elapsed(solve_irmxne, gain, data, top * p / 100, **how) for p in percents]
     largest_step = 1 / np.linalg.norm(columns, 2) ** 2
     step = float(np.median(1 / small.lipschitz) / largest_step)
     sizes = (n_small, gain.n_locations)

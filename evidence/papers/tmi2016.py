@@ -18,14 +18,14 @@ from mxne_rs.study.run import run_study
 from mxne_rs.study.study import Part, Study
 
 from .auditory import N_TRIALS, SNR, WINDOW, AuditoryField, prepare_auditory
-from .estimates import METHODS, estimate_currents, estimate_sources
+from .estimates import METHODS, estimate_currents, estimate_sources, measured
 from .findings import Findings
 from .head import Head, find_head
 from .recorded import Recording, compare_others, resampling_study, simulate_epochs
 from .resamples import Resamples
 from .scores import Scores
 from .timing import time_solvers
-from .tmi2016_claims import claims
+from .tmi2016_claims import claims_of
 from .tmi2016_figures import pictures
 from .tmi2016_tables import tables
 
@@ -67,8 +67,7 @@ def reproduce_tmi2016(
         Of everything that is drawn.
     data : path | None
         Folder with the cortex of 7498 locations (``cortex-7498-meg-fwd.fif``, ``..-labels.npz``).
-        None takes that of MXNE_RS_DATA, or ``../shared/data``; where there is none, a volume that
-        is made here.
+        None takes that of MXNE_RS_DATA; where there is none, a volume that is made here.
     epochs : mne.Epochs | None
         A recording to be resampled, with a baseline before -70 ms. None simulates 100 trials.
     forward : mne.Forward | None
@@ -125,7 +124,7 @@ def reproduce_tmi2016(
         raise ValueError("epochs need their forward solution: give forward")
     head = find_head(data)
     model, field = prepare_auditory(head, depth)
-    study = simulation_study(model, field, head, repetitions=repetitions, seed=seed)
+    study = simulation_study(model, field, repetitions=repetitions, seed=seed)
     parts = run_study(study, store=_folder(store, "simulation"), **how)
     scores = scores_of(parts, head.distances < NEAR)
     if epochs is None:
@@ -139,8 +138,7 @@ def reproduce_tmi2016(
     parts = run_study(resampling, store=_folder(store, "epochs"), **how)
     found = Resamples.of(parts, RESAMPLED, recording, SHOWN, TOL)
     others = compare_others(recording, n_dipoles, depth)
-    average = recording.trials.mean(axis=0)
-    timing = time_solvers(recording.model.gain, average, TIMED, seed)
+    timing = time_solvers(recording.model.gain, recording.average, TIMED, seed)
     return Findings(
         title="IEEE TMI 2016: iterative reweighted mixed-norm estimate",
         about=_about(head, recording, scores),
@@ -156,7 +154,7 @@ def reproduce_tmi2016(
             "largest gap reached": f"{scores.gaps.max():.1e}",
             "factor on the noise, for the SNR": f"{field.scale:.3g}",
         },
-        claims=claims(scores, found, others, timing, recording),
+        claims=claims_of(scores, found, others, timing, recording),
         pictures=pictures(scores, found, others, timing, recording),
         tables=tables(scores, found, timing),
     )
@@ -165,7 +163,6 @@ def reproduce_tmi2016(
 def simulation_study(
     model: Model,
     field: AuditoryField,
-    head: Head,
     *,
     repetitions: int,
     seed: int = 0,
@@ -173,26 +170,10 @@ def simulation_study(
     tol: float = TOL,
     tol_currents: float = TOL_CURRENTS,
 ) -> Study:
-    """The simulation as a sweep: a part is a draw, solved by three methods at all alphas.
+    """Make the simulation a sweep: a part is a draw, solved by three methods at all alphas.
 
-    Parameters
-    ----------
-    model, field
-        As `prepare_auditory` returns them.
-    head : Head
-        Of the field.
-    repetitions, seed : int
-        How many draws, and where they come from.
-    percents : sequence of float
-        Alphas, rising.
-    tol, tol_currents : float
-        Relative duality gaps, the second of each sample of MCE.
-
-    Returns
-    -------
-    study : Study
-        A part has ``active`` (3, n_alphas, n_locations), ``errors`` (3, n_alphas, 2), ``gaps``
-        (3, n_alphas) and ``snr``.
+    A part has ``active`` (3, n_alphas, n_locations), ``errors`` (3, n_alphas, 2), ``gaps``
+    (3, n_alphas) and ``snr``.
 
     Examples
     --------
@@ -202,26 +183,16 @@ def simulation_study(
     >>> from mxne_rs.study import run_study
     >>> head = volume_head(spacing=25.0)
     >>> model, field = prepare_auditory(head)
-    >>> study = simulation_study(model, field, head, repetitions=2, percents=[40, 80])
+    >>> study = simulation_study(model, field, repetitions=2, percents=[40, 80])
     >>> scores = scores_of(run_study(study, verbose=False), head.distances < 0.01)
     >>> scores.sizes.shape, bool((scores.sizes[:, 2] <= scores.sizes[:, 1]).all())
     ((2, 3, 2), True)
     """
     analysed = field.within(*WINDOW)
-    arrays = {
-        "gain": model.gain.columns(np.arange(model.gain.n_locations)),
-        "times": analysed.times,
-        "signal": analysed.signal,
-        "background": analysed.background,
-        "sensors": analysed.sensors,
-        "scale": np.array(analysed.scale),
-    }
-    settings = {
-        "percents": [float(one) for one in percents],
-        "seed": seed,
-        "tol": tol,
-        "tol_currents": tol_currents,
-    }
+    gain = model.gain.columns(np.arange(model.gain.n_locations))
+    arrays = {"gain": gain} | {name: np.array(one) for name, one in vars(analysed).items()}
+    settings = {"percents": list(map(float, percents)), "seed": seed}
+    settings |= {"tol": tol, "tol_currents": tol_currents}
     keys = [f"{repetition:04d}" for repetition in range(repetitions)]
     n_solves = len(METHODS) * len(percents)
     return Study("TMI 2016, simulation", keys, _prepare, _solve, arrays, settings, n_solves)
@@ -234,11 +205,8 @@ def draw(field: AuditoryField, seed: int, repetition: int) -> Floats:
 
 
 def _prepare(arrays: Mapping[str, NDArray[Any]], settings: Mapping[str, Any]) -> Any:
-    field = AuditoryField(
-        arrays["times"], arrays["signal"], arrays["background"], arrays["sensors"],
-        float(arrays["scale"]),
-    )  # fmt: skip
-    return Gain(arrays["gain"], 3), field, settings
+    field: dict[str, Any] = {name: one for name, one in arrays.items() if name != "gain"}
+    return Gain(arrays["gain"], 3), AuditoryField(**field), settings
 
 
 def _solve(prepared: Any, key: str) -> Part:
@@ -250,17 +218,13 @@ def _solve(prepared: Any, key: str) -> Part:
         *estimate_sources(gain, data, percents, settings["tol"]),
     )
     size = np.linalg.norm(field.signal)
-    errors = [
-        [
-            [np.linalg.norm(field.signal - fit) / size for fit in one.fits(gain, data)]
-            for one in along
-        ]
-        for along in found
-    ]
     return {
-        "active": np.array([[one.active for one in along] for along in found]),
-        "errors": np.array(errors),
-        "gaps": np.array([[one.gap for one in along] for along in found]),
+        "active": measured(found, lambda one: one.active),
+        "errors": measured(
+            found,
+            lambda one: [np.linalg.norm(field.signal - fit) / size for fit in one.fits(gain, data)],
+        ),
+        "gaps": measured(found, lambda one: one.gap),
         "snr": np.array(size**2 / np.sum((data - field.signal) ** 2)),
         "percents": np.array(percents),
     }
@@ -281,16 +245,13 @@ def _folder(store: str | os.PathLike[str] | None, name: str) -> Path | None:
 
 def _about(head: Head, recording: Recording, scores: Scores) -> str:
     """What was done, in a few sentences."""
-    simulated = recording.distances is not None
-    note = (
-        "They are simulated, so that what the paper says of its recordings is checked on simulated "
-        "trials, or not at all."
-        if simulated
-        else ""
-    )
+    note = ""
+    if recording.distances is not None:
+        note = "They are simulated, so that what the paper says of its recordings is checked on "
+        note += "simulated trials, or not at all."
     return (
         f"Two auditory dipoles and ten background dipoles on a {head.name}, {N_TRIALS} trials "
-        f"averaged, {scores.n_repetitions} repetitions, SNR {scores.snr.mean():.2f} ± "
+        f"averaged, {scores.n_draws} repetitions, SNR {scores.snr.mean():.2f} ± "
         f"{scores.snr.std():.2f} (wanted: {SNR}); free orientation, exact noise covariance. "
         f"Then {recording.name}: {len(recording.trials)} epochs resampled, with one noise "
         f"covariance. {note} Verdicts are computed from the numbers of this "

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mxne_rs._arguments.convert import Floats
-from mxne_rs._axes import GREY, blank_figure, style_axes
-from mxne_rs.solve.debias import debias
-from mxne_rs.views.localization import COLOURS, VIEWS
+from mxne_rs._axes import blank_figure
+from mxne_rs.views.localization import COLOURS, VIEWS, draw_head
 
 from .estimates import METHODS, Estimate
+from .figures import ALPHA, curve, label, legend
 from .findings import Picture
 from .recorded import Others, Recording
 from .resamples import Resamples
@@ -22,17 +23,16 @@ from .timing import Timing
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-
-#: Of the methods, and of the two solvers.
+#: Of the methods, of the two solvers, of regions.
 METHOD_COLOURS = dict(zip(METHODS, (COLOURS[2], COLOURS[0], COLOURS[1]), strict=True))
 SOLVER_COLOURS = {"bcd": COLOURS[1], "fista": COLOURS[0]}
-ALPHA = "alpha (% of alpha_max)"
+GREEN = COLOURS[2]
 
 
 def pictures(
     scores: Scores, found: Resamples, others: Others, timing: Timing, recording: Recording
 ) -> list[Picture]:
-    """All of them."""
+    """Draw all of them."""
     return [
         _simulation(scores),
         _timing(timing),
@@ -42,39 +42,30 @@ def pictures(
     ]
 
 
-def _label(axes: Axes, title: str, ylabel: str, xlabel: str = ALPHA) -> None:
-    axes.set_title(title, fontsize=10.5, loc="left")
-    axes.set_xlabel(xlabel, fontsize=9, color=GREY)
-    axes.set_ylabel(ylabel, fontsize=9, color=GREY)
-    style_axes(axes)
+def _by_method(
+    axes: Axes, percents: Sequence[float], rows: Floats, style: str = "o-", note: str = ""
+) -> None:
+    """Draw a curve of each method: of all, or of the last two."""
+    for method, row in zip(METHODS[-len(rows) :], rows, strict=True):
+        curve(axes, percents, row, METHOD_COLOURS[method], f"{method}{note}", style)
 
 
 def _simulation(scores: Scores) -> Picture:
     figure = blank_figure(11.5, 6.4)
     axes = figure.subplots(2, 3).ravel()
-    percents = np.array(scores.percents)
     positives = scores.true_positives.mean(axis=0)
     errors = scores.errors.mean(axis=0)
     panels = (
-        (positives[..., 0], "(a) true positives, left"),
-        (positives[..., 1], "(b) true positives, right"),
-        (scores.false_positives.mean(axis=0), "(c) false positives"),
-        (scores.sizes.mean(axis=0), "(d) active set"),
-        (errors[..., 0], "(e) RMSE, debiased dashed"),
-        (scores.stability, "(f) Krippendorff's alpha"),
+        (positives[..., 0], "(a) true positives, left", "mean count"),
+        (positives[..., 1], "(b) true positives, right", "mean count"),
+        (scores.false_positives.mean(axis=0), "(c) false positives", "mean count"),
+        (scores.sizes.mean(axis=0), "(d) active set", "mean size"),
+        (errors[..., 0], "(e) RMSE, debiased dashed", "part of the true field"),
+        (scores.stability, "(f) Krippendorff's alpha", ""),
     )
-    units = ("mean count", "mean count", "mean count", "mean size", "part of the true field", "")
-    for panel, (values, title), unit in zip(axes, panels, units, strict=True):
-        for m, method in enumerate(METHODS):
-            panel.plot(
-                percents,
-                values[m],
-                "o-",
-                color=METHOD_COLOURS[method],
-                markersize=3.5,
-                label=method,
-            )
-        _label(panel, title, unit)
+    for panel, (rows, title, unit) in zip(axes, panels, strict=True):
+        _by_method(panel, scores.percents, rows)
+        label(panel, unit, title)
         panel.set_xlim(0, 102)
     for panel in axes[:2]:
         panel.axhline(1, color="0.6", linestyle="--", linewidth=0.9)
@@ -82,12 +73,11 @@ def _simulation(scores: Scores) -> Picture:
         panel.set_yscale("symlog", linthresh=1)
         panel.set_ylim(0, 2 * max(line.get_ydata().max() for line in panel.get_lines()))
         panel.yaxis.set_major_formatter("{x:g}")
-    for m, method in enumerate(METHODS):
-        axes[4].plot(percents, errors[m, :, 1], "--", color=METHOD_COLOURS[method], linewidth=1.3)
+    _by_method(axes[4], scores.percents, errors[..., 1], "--")
     axes[4].set_ylim(bottom=0)
-    axes[0].legend(fontsize=9, frameon=False)
+    legend(axes[0])
     caption = (
-        f"{scores.n_repetitions} repetitions. Counts of (c) and (d) are linear to 1, then "
+        f"{scores.n_draws} repetitions. Counts of (c) and (d) are linear to 1, then "
         "logarithmic; alpha_max leaves no source."
     )
     return Picture("figure1-simulation", "Figure 1: simulation", caption, figure)
@@ -96,29 +86,18 @@ def _simulation(scores: Scores) -> Picture:
 def _timing(timing: Timing) -> Picture:
     figure = blank_figure(10.5, 4.0)
     axes = figure.subplots(1, 3, sharey=True)
-    for (whose, method, working_set), seconds in timing.seconds.items():
-        axes[int(whose == "MNE")].plot(
-            timing.percents,
-            seconds,
-            "o-" if working_set else "o--",
-            color=SOLVER_COLOURS[method],
-            markersize=3.5,
-            label=f"{method.upper()}, {'active set' if working_set else 'all'}",
-        )
-    for along, name in ((timing.whole, "MxNE"), (timing.reweighted, "irMxNE")):
-        axes[2].plot(
-            timing.percents, along, "o-", color=METHOD_COLOURS[name], markersize=3.5, label=name
-        )
+    for (whose, method, has_working_set), seconds in timing.seconds.items():
+        name = f"{method.upper()}, {'active set' if has_working_set else 'all'}"
+        style = "o-" if has_working_set else "o--"
+        panel = axes[int(whose == "MNE")]
+        curve(panel, timing.percents, seconds, SOLVER_COLOURS[method], name, style)
+    _by_method(axes[2], timing.percents, np.array([timing.whole, timing.reweighted]))
     small, whole = timing.n_locations
-    titles = (
-        f"mxne_rs, {small} locations",
-        f"MNE, {small} locations",
-        f"mxne_rs, {whole} locations",
-    )
+    titles = (f"mxne_rs, {small}", f"MNE, {small}", f"mxne_rs, {whole}")
     for panel, title in zip(axes, titles, strict=True):
         panel.set_yscale("log")
-        panel.legend(fontsize=8.5, frameon=False, loc="upper right")
-        _label(panel, title, "seconds" if panel is axes[0] else "")
+        legend(panel, loc="upper right")
+        label(panel, "seconds" if panel is axes[0] else "", f"{title} locations")
     # Room for the legends.
     low, high = axes[0].get_ylim()
     axes[0].set_ylim(low, 8 * high)
@@ -132,28 +111,16 @@ def _timing(timing: Timing) -> Picture:
 def _fit(found: Resamples) -> Picture:
     figure = blank_figure(9.5, 3.8)
     left, right = figure.subplots(1, 2)
-    for m, method in enumerate(METHODS[1:]):
-        colour = METHOD_COLOURS[method]
-        for column, style in enumerate(("o-", "o--")):
-            left.plot(
-                found.percents,
-                found.fit[:, m, :, column].mean(axis=0),
-                style,
-                color=colour,
-                markersize=3.5,
-                label=f"{method}{', debiased' if column else ''}",
-            )
-        right.plot(
-            found.percents, found.sizes[:, m].mean(axis=0), "o-", color=colour, markersize=3.5,
-            label=method,
-        )  # fmt: skip
-    left.legend(fontsize=8.5, frameon=False)
-    right.legend(fontsize=8.5, frameon=False)
+    fit = found.fit.mean(axis=0)
+    _by_method(left, found.percents, fit[..., 0])
+    _by_method(left, found.percents, fit[..., 1], "o--", ", debiased")
+    _by_method(right, found.percents, found.sizes.mean(axis=0))
     right.set_yscale("log")
     right.yaxis.set_major_formatter("{x:g}")
-    _label(left, "goodness of fit", "%")
-    _label(right, "active set", "mean size")
-    caption = f"Means over {len(found.active)} resamples of the epochs."
+    for panel, unit, title in ((left, "%", "goodness of fit"), (right, "mean size", "active set")):
+        legend(panel)
+        label(panel, unit, title)
+    caption = f"Means over {found.n_draws} resamples of the epochs."
     return Picture("figure3-fit", "Figure 3: goodness of fit and active set", caption, figure)
 
 
@@ -162,44 +129,39 @@ def _selection(found: Resamples, recording: Recording) -> Picture:
     axes = figure.subplots(3, 2, height_ratios=[0.9, 1.25, 0.95])
     places = 1000 * np.asarray(recording.forward["source_rr"])
     nearest = int(np.argmin(np.abs(np.array(found.percents) - found.shown)))
+    how: dict[str, Any] = {"cmap": "magma_r", "vmin": 0, "vmax": 1}
     image: Any = None
     for m, method in enumerate(METHODS[1:]):
         ever = np.flatnonzero((found.probability[m] > 0).any(axis=0))
         order, borders = _by_region(ever, found, places)
         image = axes[0, m].imshow(
-            found.probability[m][:, order],
-            aspect="auto",
-            origin="lower",
-            cmap="magma_r",
-            vmin=0,
-            vmax=1,
-            interpolation="nearest",
-        )
+            found.probability[m][:, order], aspect="auto", origin="lower",
+            interpolation="nearest", **how,
+        )  # fmt: skip
         axes[0, m].xaxis.get_major_locator().set_params(integer=True)
         axes[0, m].set_yticks(range(len(found.percents)), [f"{one:g}" for one in found.percents])
         for border in borders:
-            axes[0, m].axvline(border - 0.5, color="#009E73", linewidth=1.1)
-        _label(axes[0, m], method, ALPHA if m == 0 else "", _index_name(found))
+            axes[0, m].axvline(border - 0.5, color=GREEN, linewidth=1.1)
+        order_name = (
+            "locations, left to right"
+            if found.regions is None
+            else "locations: left region | right region | elsewhere"
+        )
+        label(axes[0, m], ALPHA if m == 0 else "", method, order_name)
         chosen = found.probability[m, nearest]
+        where = np.flatnonzero(chosen)[np.argsort(chosen[chosen > 0])]
         for panel, view in zip(axes[1:, m], VIEWS[:2], strict=True):
-            _cloud(panel, places, view)
-            _regions(panel, places, found.regions, view)
-            where = np.flatnonzero(chosen)[np.argsort(chosen[chosen > 0])]
+            title, *plane, _ = view
+            draw_head(panel, recording.forward, view)
+            for region in () if found.regions is None else found.regions:
+                panel.scatter(
+                    *places[region][:, plane].T, s=9, color=GREEN, alpha=0.35, linewidths=0
+                )
             panel.scatter(
-                places[where, view[1]],
-                places[where, view[2]],
-                c=chosen[where],
-                s=15 + 90 * chosen[where],
-                cmap="magma_r",
-                vmin=0,
-                vmax=1,
-                edgecolors="0.3",
-                linewidths=0.4,
-                zorder=3,
-            )
-            panel.set_title(
-                f"{method} at {found.percents[nearest]:g} %, {view[0]}", fontsize=10, loc="left"
-            )
+                *places[where][:, plane].T, c=chosen[where], s=15 + 90 * chosen[where],
+                edgecolors="0.3", linewidths=0.4, zorder=3, **how,
+            )  # fmt: skip
+            panel.set_title(f"{method} at {found.percents[nearest]:g} %, {title}", fontsize=10)
     figure.colorbar(
         image, ax=list(axes.ravel()), shrink=0.4, pad=0.02, label="selection probability"
     )
@@ -209,63 +171,27 @@ def _selection(found: Resamples, recording: Recording) -> Picture:
     return Picture("figure4-selection", "Figure 4: selection probability", caption, figure)
 
 
-def _index_name(found: Resamples) -> str:
-    if found.regions is None:
-        return "locations, left to right"
-    return "locations: left region | right region | elsewhere"
-
-
 def _by_region(
     ever: NDArray[np.intp], found: Resamples, places: Floats
 ) -> tuple[NDArray[np.intp], list[int]]:
-    """Locations by region, then from left to right; and where a region ends."""
+    """Sort locations by region, then from left to right; return also where a region ends."""
     ever = ever[np.argsort(places[ever, 0])]
     if found.regions is None:
         return ever, []
-    left, right = found.regions[0][ever], found.regions[1][ever]
+    left, right = found.regions[:, ever]
     region = np.where(left, 0, np.where(right, 1, 2))
-    return ever[np.argsort(region, kind="stable")], [
-        int((region == 0).sum()),
-        int((region < 2).sum()),
-    ]
-
-
-def _cloud(axes: Axes, places: Floats, view: Any, colours: Any = "0.62", **how: Any) -> Any:
-    """All locations from one side."""
-    _, horizontal, vertical, ends = view
-    drawn = axes.scatter(
-        places[:, horizontal],
-        places[:, vertical],
-        c=colours,
-        s=float(np.clip(12000 / len(places), 1.5, 14)),
-        alpha=0.28 if isinstance(colours, str) else 0.8,
-        linewidths=0,
-        rasterized=True,
-        **how,
-    )
-    axes.set_aspect("equal", adjustable="box")
-    for name, place in zip(ends, (0.02, 0.98), strict=True):
-        axes.text(
-            place, 0.97, name, transform=axes.transAxes, ha="left" if place < 0.5 else "right",
-            va="top", fontsize=9, color=GREY,
-        )  # fmt: skip
-    style_axes(axes)
-    return drawn
-
-
-def _regions(axes: Axes, places: Floats, regions: NDArray[np.bool_] | None, view: Any) -> None:
-    if regions is not None:
-        for one in regions:
-            axes.scatter(
-                places[one, view[1]], places[one, view[2]], s=9, color="#009E73", alpha=0.35,
-                linewidths=0,
-            )  # fmt: skip
+    order = np.argsort(region, kind="stable")
+    return ever[order], [int((region == 0).sum()), int((region < 2).sum())]
 
 
 def _comparison(found: Resamples, others: Others, recording: Recording) -> Picture:
+    from matplotlib.colors import LinearSegmentedColormap
+
     figure = blank_figure(11.0, 9.0)
     axes = figure.subplots(3, 3, height_ratios=[1.25, 1.0, 0.9])
-    grey = _greys()
+    # From a light grey, which a white page shows, to black; the strongest scores on top.
+    grey = LinearSegmentedColormap.from_list("greys", ["0.92", "0.0"])
+    rising = np.argsort(others.scores)
     places = 1000 * np.asarray(recording.forward["source_rr"])
     times = 1000 * recording.evoked.times
     columns = [
@@ -281,26 +207,25 @@ def _comparison(found: Resamples, others: Others, recording: Recording) -> Pictu
     drawn: Any = None
     for column, (title, positions, courses) in enumerate(columns):
         order = np.argsort(-np.abs(courses).max(axis=1, initial=0.0))
-        # The strongest scores on top.
-        rising = np.argsort(others.scores)
+        coloured = [(index, COLOURS[rank % len(COLOURS)]) for rank, index in enumerate(order)][::-1]
         for panel, view in zip(axes[:2, column], VIEWS[:2], strict=True):
-            drawn = _cloud(
-                panel, places[rising], view, others.scores[rising], cmap=grey,
-                vmin=0,
+            _, *plane, _ = view
+            draw_head(panel, recording.forward, view)
+            drawn = panel.scatter(
+                *places[rising][:, plane].T, c=others.scores[rising], cmap=grey, vmin=0, alpha=0.8,
+                s=float(np.clip(12000 / len(places), 1.5, 14)), linewidths=0, rasterized=True,
             )  # fmt: skip
-            for rank, index in reversed(list(enumerate(order))):
+            for index, colour in coloured:
                 panel.plot(
-                    positions[index, view[1]], positions[index, view[2]], "o", markersize=9,
-                    color=COLOURS[rank % len(COLOURS)], markeredgecolor="white",
+                    *positions[index, plane], "o", markersize=9, color=colour,
+                    markeredgecolor="white",
                 )  # fmt: skip
-        axes[0, column].set_title(title, fontsize=10, loc="left")
-        for rank, index in reversed(list(enumerate(order))):
-            axes[2, column].plot(
-                times, 1e9 * np.abs(courses[index]), color=COLOURS[rank % len(COLOURS)]
-            )
+        axes[0, column].set_title(title, fontsize=10)
+        for index, colour in coloured:
+            axes[2, column].plot(times, 1e9 * np.abs(courses[index]), color=colour)
         axes[2, column].set_ylim(bottom=0)
         axes[2, column].set_xlim(times[0], times[-1])
-        _label(axes[2, column], "", "amplitude (nAm)" if column == 0 else "", "time (ms)")
+        label(axes[2, column], "amplitude (nAm)" if column == 0 else "", xlabel="time (ms)")
     figure.colorbar(drawn, ax=list(axes[:2].ravel()), shrink=0.5, label="largest dSPM score")
     caption = (
         f"Average of all epochs, {times[0]:.0f} to {times[-1]:.0f} ms, debiased. Grey: dSPM. "
@@ -309,25 +234,13 @@ def _comparison(found: Resamples, others: Others, recording: Recording) -> Pictu
     return Picture("figure5-comparison", "Figure 5: beside dSPM and RAP-MUSIC", caption, figure)
 
 
-def _greys() -> Any:
-    """From a light grey, which a white page shows, to black."""
-    from matplotlib.colors import LinearSegmentedColormap
-
-    return LinearSegmentedColormap.from_list("greys", ["0.92", "0.0"])
-
-
 def _count(n_sources: int) -> str:
     return f"{n_sources} source" + ("" if n_sources == 1 else "s")
 
 
 def _courses(estimate: Estimate, recording: Recording) -> Floats:
     """Debiased amplitudes of the sources over time in Am, norms over orientation."""
-    model = recording.model
-    columns = model.gain.columns(estimate.active)
-    data = recording.trials.mean(axis=0)
-    if not estimate.active.any():
-        return np.zeros((0, data.shape[1]))
-    factors = np.repeat(debias(columns, data, estimate.x, n_orient=3), 3)
-    weighting = model.weighting[np.repeat(estimate.active, 3)]
-    x = (factors * weighting)[:, np.newaxis] * estimate.x
+    model, data = recording.model, recording.average
+    weighting = model.weighting[np.repeat(estimate.active, 3), np.newaxis]
+    x = weighting * estimate.debiased(model.gain, data)
     return np.asarray(np.linalg.norm(x.reshape(-1, 3, data.shape[1]), axis=1))

@@ -138,7 +138,7 @@ def number(name: str, value: Any, remedy: str = "give a number") -> float:
         with np.errstate(over="ignore"):
             return float(value)
     except OverflowError:
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf
 
 
 def number_or_name(name: str, value: Any) -> float | str:

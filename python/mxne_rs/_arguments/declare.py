@@ -127,7 +127,8 @@ def with_parameters(doc: str | None, described: Mapping[str, Option | None]) -> 
             entries.append(entry)
     entries += [entry for entry in written.values() if entry and entry not in entries]
     section = "\n".join(entries)
-    return doc[: match.start(2)] + section + "\n" + doc[match.end(2) :]
+    # It ends with a line of its own, as docstrings do.
+    return doc[: match.start(2)] + section + "\n" + doc[match.end(2) :].rstrip("\n") + "\n"
 
 
 def _entry(name: str, option: Option) -> str:

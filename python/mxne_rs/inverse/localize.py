@@ -69,7 +69,7 @@ def localize(
     >>> from mxne_rs.inverse.localize import localize
     >>> from mxne_rs.simulate import simulate_auditory
     >>> result = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)
-    >>> int(result.active.sum()), bool(result.relative_gap <= 2e-4)
+    >>> int(result.active.sum()), bool(result.relative_gap <= 1e-4)
     (2, True)
     """
     mne = import_mne()

@@ -9,6 +9,7 @@ from .._arguments.declare import documents, takes
 from .._arguments.extras import import_mne
 from .._progress import Progress
 from .data import evoked_of_raw, evokeds_of_epochs
+from .differences import lists_differences
 from .localization import Localization
 from .localize import localize, model_of, solve_each
 from .mne_calls import log_level
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 CHUNK = 16
 
 
+@lists_differences
 @documents(MneInputs, LocalizeOptions, ReturnOptions)
 def mixed_norm(
     evoked: Any,
@@ -61,8 +63,8 @@ def mixed_norm(
     """Localise few sources that explain evoked data, by MxNE or irMxNE, from and to MNE objects.
 
     A drop-in for `mne.inverse_sparse.mixed_norm` (MNE 1.13): the same arguments in the same order,
-    the same whitening, depth and orientation weighting, the same outputs. Differences: alpha = 0 is
-    an error, and the arguments after `random_state` are new.
+    the same whitening, depth and orientation weighting, the same outputs. The arguments after
+    `random_state` are new; the Notes list what differs.
 
     Parameters
     ----------

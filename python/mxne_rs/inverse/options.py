@@ -152,8 +152,7 @@ class SolverOptions(TypedDict, total=False):
         Option(
             1e-4,
             """
-            Relative duality gap to reach, in units of half the squared norm of the whitened data
-            (half of what MNE allows for the same number).
+            Relative duality gap to reach, in units of half the squared norm of the whitened data.
             """,
         ),
     ]
@@ -223,7 +222,7 @@ class SolverOptions(TypedDict, total=False):
             SEED,
             """
             Source of the random directions of SURE; an integer seeds `numpy.random.default_rng`,
-            None draws differently in each call (MNE's default).
+            None draws differently in each call.
             """,
             "None, int, numpy.random.Generator or numpy.random.RandomState",
         ),
@@ -275,7 +274,7 @@ class SolverOptions(TypedDict, total=False):
             """
             Standard deviation of the noise in the whitened data that SURE assumes. None is the
             root mean square of the whitened data of each evoked, an upper bound of the noise.
-            'nave' is that of white noise, ``nave ** -0.5``; MNE assumes 1.
+            'nave' is that of white noise, ``nave ** -0.5``.
             """,
             "float, 'nave' or None",
         ),

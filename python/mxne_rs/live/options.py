@@ -19,8 +19,9 @@ class WindowOptions(LimitOptions, RoundsOptions, total=False):
             """
             Percent of the window's alpha_max, a number for all windows, or tracked from window to
             window: ``alpha = (N + a - 1) / (sum_s |X_s| + b)`` with the sources of the last window
-            and N numbers in a window [1]_ [2]_. The hyperprior has its mode at half of the
-            window's alpha_max, as in [2]_, and counts as ten windows: ``a - 1 = 10 N``.
+            and N numbers in a window (Pereyra, Bioucas-Dias and Figueiredo, EUSIPCO 2015). The
+            hyperprior has its mode at half of the window's alpha_max, as in Bekhti, Badeau and
+            Gramfort, EUSIPCO 2017, and counts as ten windows: ``a - 1 = 10 N``.
             """,
             "{'percent', 'absolute', 'tracked'}",
         ),

@@ -142,11 +142,6 @@ class Stream:
     TypeError, ValueError
         Naming the argument, what it is, and what to give instead.
 
-    References
-    ----------
-    .. [1] Pereyra, Bioucas-Dias and Figueiredo, EUSIPCO (2015).
-    .. [2] Bekhti, Badeau and Gramfort, EUSIPCO (2017).
-
     Examples
     --------
     >>> import numpy as np, mxne_rs

@@ -1,9 +1,10 @@
 //! A stream of windows; the GIL is released while one is solved.
 
 use super::arrays::matrix;
+use super::flat;
+use super::gain::PyGain;
 use super::request::{UnitGiven, count, seconds};
 use super::run::watched;
-use super::{PyGain, flat};
 use crate::machine::memory;
 use crate::{AlphaRule, Estimate, Stream, StreamOptions, Threads};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray2};

@@ -13,7 +13,7 @@ use crate::problem::gain::Gain;
 use crate::problem::penalty::Penalty;
 use crate::problem::scaled::Scaled;
 use crate::problem::solution::{Reweighting, Solution, Status};
-use crate::solve::options::Options;
+use crate::solve::options::Run;
 use crate::solve::setup::Setup;
 use crate::solve::single::{in_units, solve_from_the_start};
 pub(crate) use concave::Concave;
@@ -74,18 +74,19 @@ impl Default for Reweight {
 /// assert_eq!(solution.sources.locations, [0]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn solve_irmxne(
+pub fn solve_irmxne<'a>(
     gain: &Gain,
     data: ArrayView2<f64>,
     alpha: f64,
     reweight: &Reweight,
-    options: &Options,
+    options: impl Into<Run<'a>>,
 ) -> Result<Solution, Error> {
     reweight.check()?;
-    let clock = Clock::start(options.stopping.time_limit, options.stopping.monitor);
-    let mut watch = Watch::start(&clock, options.stopping.max_iter);
+    let run = options.into();
+    let clock = run.clock();
+    let mut watch = Watch::start(&clock, run.options.stopping.max_iter);
     let data = Scaled::new(gain, data)?;
-    let mut setup = Setup::new(gain, &data, alpha, options, &clock)?;
+    let mut setup = Setup::new(gain, &data, alpha, run.options, &clock)?;
     let (first, descent) = solve_from_the_start(&mut setup, gain, alpha, &mut watch)?;
     reweighted((setup, descent), gain, first, alpha, reweight, watch)
 }
@@ -231,16 +232,15 @@ impl Rounds<'_> {
         {
             let weights = self.weights(&last.answer.iterate)?;
             let penalty = Penalty::new(alpha, Some(&weights), weights.len())?;
-            let part = (self.part.as_ref(), &penalty);
-            let answer =
-                match self.setup.solve(descent, part, &mut last.answer.iterate, goal, watch) {
-                    Ok(answer) => answer,
-                    Err(Halt::OutOfTime) => {
-                        last.answer.status = Status::TimeLimit;
-                        return Ok(last);
-                    }
-                    Err(Halt::Failed(error)) => return Err(error),
-                };
+            let (part, start) = (self.part.as_ref(), &mut last.answer.iterate);
+            let answer = match self.setup.solve(descent, part, &penalty, start, goal, watch) {
+                Ok(answer) => answer,
+                Err(Halt::OutOfTime) => {
+                    last.answer.status = Status::TimeLimit;
+                    return Ok(last);
+                }
+                Err(Halt::Failed(error)) => return Err(error),
+            };
             let objective = self.objective(&answer)?;
             let converged = self.has_settled(&last.answer.iterate, &answer.iterate)?;
             let n_reweights = last.n_reweights + 1;

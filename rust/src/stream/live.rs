@@ -7,7 +7,7 @@ use crate::machine::eigen::diagonalise;
 use crate::machine::kernels::kernels;
 use crate::machine::memory;
 use crate::machine::panel::Panel;
-use crate::method::drive::{Room, Task, drive};
+use crate::method::drive::{EpochProblem, Workspace, drive};
 use crate::method::gram::Gram;
 use crate::method::solver::Epoch;
 use crate::method::solver::bcd::Bcd;
@@ -39,7 +39,7 @@ pub(super) struct Live {
     few: Panel,
     penalty: Penalty,
     solver: Bcd,
-    room: Room,
+    workspace: Workspace,
     kept: Vec<usize>,
     n_orient: usize,
 }
@@ -62,13 +62,13 @@ impl Live {
             seen: x.copy()?,
             few: Panel::zeros(ROWS, data.n_times)?,
             x,
-            penalty: Penalty { thresholds: memory::room("the weights", size)? },
+            penalty: Penalty::new(0.0, None, size)?,
             solver: Bcd::default(),
-            room: Room::new(data.n_times)?,
+            workspace: Workspace::new(data.n_times)?,
             kept: memory::room("the working set", size)?,
             n_orient,
         };
-        live.room.reserve(live.x.rows)?;
+        live.workspace.reserve(live.x.rows)?;
         live.solver.reserve(live.x.rows, data.n_times)?;
         live.x.reset(0)?;
         live.seen.reset(0)?;
@@ -158,8 +158,7 @@ impl Live {
         goal: Goal,
         watch: &mut Watch,
     ) -> Result<(Certificate, Status), Halt> {
-        self.penalty.thresholds.clear();
-        self.penalty.thresholds.resize(self.locations.len(), alpha);
+        self.penalty.renew(alpha, self.locations.iter().map(|_| 1.0));
         self.run(scale, goal, watch)
     }
 
@@ -175,11 +174,11 @@ impl Live {
         let concave = Surrogate::Sqrt.with_largest(0.0);
         let Live { penalty, x, locations, n_orient, .. } = self;
         let norms = (0..locations.len()).map(|place| kernels().norm(x.block(place, *n_orient)));
-        penalty.thresholds.clear();
-        penalty.thresholds.extend(norms.map(|norm| match norm > 0.0 {
-            true => alpha * concave.weight(unit.amplitude(norm)),
+        let weight = |norm: f64| match norm > 0.0 {
+            true => concave.weight(unit.amplitude(norm)),
             false => f64::INFINITY,
-        }));
+        };
+        penalty.renew(alpha, norms.map(weight));
         self.run(scale, goal, watch)
     }
 
@@ -190,9 +189,9 @@ impl Live {
         watch: &mut Watch,
     ) -> Result<(Certificate, Status), Halt> {
         self.solver.restart();
-        let task = Task { quadratic: &mut self.gram, penalty: &self.penalty, scale };
+        let problem = EpochProblem { quadratic: &mut self.gram, penalty: &self.penalty, scale };
         let solver: &mut dyn Epoch = &mut self.solver;
-        drive(task, solver, &mut self.x, goal, watch, &mut self.room, |_, _, _| {})
+        drive(problem, solver, &mut self.x, goal, watch, &mut self.workspace, |_, _, _| {})
     }
 
     /// The largest `|G_s'M|` in it.

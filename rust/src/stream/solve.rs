@@ -166,7 +166,7 @@ impl Stream {
             if since > 3 && new.is_empty() {
                 return Ok(Status::Stalled);
             }
-            watch.clock.look()?;
+            watch.clock.check()?;
             live.add(gain, new, data)?;
         }
         Ok(Status::Stalled)
@@ -207,9 +207,9 @@ impl Stream {
         };
         let penalty = alpha * live.norms().sum::<f64>();
         let sources = live.support().map(|(s, place)| (s, live.x.block(place, gain.n_orient())));
-        let (largest, compared) = (largest / alpha, (|s| look.bounds[s] / alpha, |_| alpha));
-        let possible =
-            rounding::largest_ratio(gain, data, sources, compared, largest, watch.clock)?;
+        let (ratio, threshold) = (|s| look.bounds[s] / alpha, |_| alpha);
+        let compared = rounding::Compared { ratio, threshold, largest: largest / alpha };
+        let possible = rounding::largest_ratio(gain, data, sources, compared, watch.clock)?;
         let certificate = energies.certificate(penalty, possible, scale);
         let alpha = times_power(alpha, self.gain.exponent());
         if certificate.gap() <= self.estimate.certificate.gap() || alpha != self.estimate.alpha {

@@ -110,7 +110,7 @@ impl Screen {
                     tails[s] = (left + SLACK * norms[s] * norms[s]).sqrt();
                 }
             }
-            clock.look()?;
+            clock.check()?;
         }
         let basis = memory::gathered(WHAT, basis.iter().map(|&value| value as f32))?;
         Ok(Screen { n_sensors: n, n_orient: o, basis, columns: single, unit, norms, levels })
@@ -176,9 +176,9 @@ impl Screen {
         }
         let basis = Factors::Rows(&self.basis[..k * n], n);
         kernels().multiply_single(projected, basis, whole, stride);
-        clock.look()?;
+        clock.check()?;
         let beyond = length * self.beyond(k, (&*whole, &*projected), stride, gram);
-        clock.look()?;
+        clock.check()?;
         // Entries, products and sums in single precision, and the square root of the sum of their squares.
         let per_norm = length * ((k + 8) as f64 * ROUNDING + self.projection_error(k) + SLACK);
         let seen = self.unit * length * (1.0 + RUN as f64 * ROUNDING);
@@ -221,7 +221,7 @@ impl Screen {
                     }
                 }
             });
-            clock.look()?;
+            clock.check()?;
         }
         Ok(())
     }
@@ -273,7 +273,7 @@ fn principal(columns: &[f64], n: usize, clock: &Clock) -> Result<Vec<f64>, Halt>
     for some in columns.chunks(CHUNK * n) {
         let view = View::new(some, some.len() / n, n, n);
         gemm(Target { data: &mut square, stride: n, keep: 1.0 }, 1.0, view.transpose(), view);
-        clock.look()?;
+        clock.check()?;
     }
     let eigen =
         clock.wait_for(move || SymmetricEigen::new(DMatrix::from_row_slice(n, n, &square)))?;

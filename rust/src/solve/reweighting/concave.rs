@@ -3,7 +3,8 @@
 /// The concave function of an amplitude `y = |X_s| / u` in the place of the amplitude itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Surrogate {
-    /// `sqrt(y)`: the L0.5 quasi-norm; a location at zero stays there (Strohmeier et al. 2016, equation 2).
+    /// `sqrt(y)`: the L0.5 quasi-norm; a location at zero stays there (Strohmeier et al. 2016,
+    /// equation 2).
     #[default]
     Sqrt,
     /// `log(y + eps)`, eps a hundredth of the largest y of the first round; a location may return.
