@@ -127,7 +127,7 @@ def with_parameters(doc: str | None, described: Mapping[str, Option | None]) -> 
             entries.append(entry)
     entries += [entry for entry in written.values() if entry and entry not in entries]
     section = "\n".join(entries)
-    # It ends with a line of its own, as docstrings do.
+    # The closing quotes of a docstring are on their own line, so that it ends with a line break.
     return doc[: match.start(2)] + section + "\n" + doc[match.end(2) :].rstrip("\n") + "\n"
 
 

@@ -64,7 +64,7 @@ def mixed_norm(
 
     A drop-in for `mne.inverse_sparse.mixed_norm` (MNE 1.13): the same arguments in the same order,
     the same whitening, depth and orientation weighting, the same outputs. The arguments after
-    `random_state` are new; the Notes list what differs.
+    `random_state` are new; the Notes list the differences.
 
     Parameters
     ----------
