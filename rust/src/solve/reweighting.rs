@@ -70,7 +70,8 @@ impl Default for Reweight {
 ///
 /// let gain = Gain::new(array![[1.0, 0.6], [0.0, 0.8]].view(), 1)?;
 /// let data = array![[4.0], [0.5]];
-/// let solution = solve_irmxne(&gain, data.view(), 0.5, &Reweight::default(), &Options::default())?;
+/// let (reweight, options) = (Reweight::default(), Options::default());
+/// let solution = solve_irmxne(&gain, data.view(), 0.5, &reweight, &options)?;
 /// let reweighting = solution.reweighting.as_ref().ok_or("no reweighting")?;
 /// assert!(reweighting.n_reweights <= 10);
 /// assert_eq!(solution.sources.locations, [0]);

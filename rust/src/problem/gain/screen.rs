@@ -30,8 +30,8 @@ const DOUBLE_ROUNDING: f64 = 1e-12;
 /// the first components leave out of each location.
 ///
 /// With `G_s = P G_s + E_s`, where P projects on some components,
-/// `|G_s'R| <= |(P G_s)'(P R)| + |E_s| |R - P R|_2`; the last factor is a spectral norm. Rounding in
-/// single precision is bounded as well, so that the sum is a true bound.
+/// `|G_s'R| <= |(P G_s)'(P R)| + |E_s| |R - P R|_2`; the last factor is a spectral norm. Rounding
+/// in single precision is bounded as well, so that the sum is a true bound.
 #[derive(Debug, Clone)]
 pub(crate) struct Screen {
     n_sensors: usize,
