@@ -1,28 +1,47 @@
-# `make demo` and `make test` do all their set-up: a Rust toolchain, CPython >= 3.10 with venv and a C compiler are enough.
+# Each target sets up what it needs: a Rust toolchain, CPython >= 3.10 with venv and a C compiler
+# are enough. `make help` lists the targets.
 PYTHON ?= python3
 VENV := .venv
 BENCH := target/bench-venv
 PY := $(VENV)/bin/python
 DATA := $(or $(MXNE_RS_DATA),../shared/data)
 LOCALIZE := $(VENV)/bin/mxne-rs localize --tmin 0.05 --tmax 0.15 --report --out demo
-# The Python that build.rs asks for a CBLAS and that PyO3 builds for: always the one of the virtual environment.
+# The Python that build.rs asks for a CBLAS and that PyO3 builds for: always the one of the virtual
+# environment.
 export PYO3_PYTHON := $(abspath $(PY))
 RUST := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock build.rs
+CODE := python tests benches evidence
+# Two targets at a time, the output of each at its end.
+BESIDE := $(MAKE) --no-print-directory -j2 --output-sync=target
+PYTEST := MXNE_RS_DATA=$(abspath $(DATA)) $(PY) -m pytest
+SLOWEST := --durations=15
 
-.PHONY: demo test dev format lint rust-test python-test long-test hostile-test blas-test older-test wheel-test bench bench-sure bench-live bench-reproduce soak scaling counts doc clean docs fuzz memcheck deny
+.PHONY: help demo dev test test-all format lint fast-test rust-test wheel-test slow-test \
+  without-mne-test blas-test mne-test long-fuzz docs doc bench bench-sure bench-live \
+  bench-reproduce soak scaling counts fuzz memcheck deny clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-17s %s\n", $$1, $$2}' Makefile
 
 $(VENV)/base: pyproject.toml
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install -q --disable-pip-version-check 'maturin>=1.9.4,<2'
 	touch $@
 
-# Optimised, with everything the tests need; again only when the Rust sources change.
-$(VENV)/installed: $(VENV)/base $(RUST)
-	. $(VENV)/bin/activate && maturin develop -q --release --extras mne,stream,test > $(VENV)/install.log 2>&1 || (cat $(VENV)/install.log; exit 1)
+# Optimised, with what the demo needs or with what the tests need; again only when the Rust sources
+# change.
+DEVELOP := . $(VENV)/bin/activate && maturin develop -q --release
+LOG := $(VENV)/install.log
+
+$(VENV)/package: $(VENV)/base $(RUST)
+	$(DEVELOP) --extras mne > $(LOG) 2>&1 || (cat $(LOG); exit 1)
 	touch $@
 
-# The main job, on real data where they are, else on data simulated with MNE.
-demo: $(VENV)/installed
+$(VENV)/installed: $(VENV)/base $(RUST)
+	$(DEVELOP) --extras mne,stream,test > $(LOG) 2>&1 || (cat $(LOG); exit 1)
+	touch $(VENV)/package $@
+
+demo: $(VENV)/package ## localize the recorded auditory response, or a simulated one
 	@if [ -d "$(DATA)" ]; then \
 	  echo "Localizing the real auditory response in $(DATA)"; \
 	  $(LOCALIZE) --evoked $(DATA)/auditory-ave.fif --condition "Left Auditory" --alpha 60 \
@@ -34,137 +53,138 @@ demo: $(VENV)/installed
 	    --forward demo/simulated-fwd.fif --noise-cov demo/simulated-cov.fif; \
 	fi
 
-# Everything CI checks; what takes long two at a time, each with its output at its end.
-test: lint
-	$(MAKE) --no-print-directory -j2 --output-sync=target long-test hostile-test rust-test blas-test older-test wheel-test docs
+# What a change to Rust or Python touches first.
+DEV := tests/solve tests/alpha tests/inverse/test_inverse.py tests/test_structure.py
 
-# A developer's inner loop: under two minutes.
-dev: $(VENV)/installed
+dev: $(VENV)/installed ## after a change: Rust tests and the core of the Python ones, in 90 seconds
 	cargo test -q
-	$(PY) -m pytest -x -m "not slow" tests/test_solve.py tests/test_reweighting.py tests/test_input.py tests/test_structure.py
+	$(PYTEST) -x -m "not slow" $(DEV)
 
-format:
+test: $(VENV)/installed ## every feature in at most 8 minutes on two cores
+	$(BESIDE) lint fast-test rust-test wheel-test
+
+test-all: $(VENV)/installed ## what takes longer and rarely fails; after `make test`
+	$(BESIDE) slow-test without-mne-test mne-test blas-test long-fuzz docs
+
+format: ## write the code as the formatters would
 	cargo fmt
-	$(VENV)/bin/ruff check -q --fix python tests benches evidence
-	$(VENV)/bin/ruff format -q python tests benches evidence
+	$(VENV)/bin/ruff check -q --fix $(CODE)
+	$(VENV)/bin/ruff format -q $(CODE)
 
-lint: $(VENV)/installed
+lint: $(VENV)/installed ## formatters, linters, types, stubs
 	cargo fmt --check
 	cargo clippy -q --all-targets -- -D warnings
 	cargo clippy -q --all-targets --features blas -- -D warnings
 	cargo clippy -q --all-targets --features python -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc -q --no-deps
-	$(VENV)/bin/ruff check -q python tests benches evidence
-	$(VENV)/bin/ruff format -q --check python tests benches evidence
+	$(VENV)/bin/ruff check -q $(CODE)
+	$(VENV)/bin/ruff format -q --check $(CODE)
 	$(VENV)/bin/mypy
 	$(VENV)/bin/stubtest mxne_rs._core
-	@! cargo tree -q -e normal --prefix none | grep -E '^(pyo3|numpy) ' || (echo 'a Rust user would get PyO3'; exit 1)
+	@! cargo tree -q -e normal --prefix none | grep -E '^(pyo3|numpy) ' \
+	  || (echo 'a Rust user would get PyO3'; exit 1)
 
-# With the default products and with a linked CBLAS.
-rust-test: $(VENV)/installed
+fast-test: $(VENV)/installed ## the Python tests that are not slow, and which took longest
+	$(PYTEST) -m "not slow and not pinned" $(SLOWEST)
+
+rust-test: $(VENV)/installed ## the Rust tests, with the default products and with a linked CBLAS
 	cargo test -q
 	cargo test -q --features blas
 
-python-test: long-test hostile-test blas-test older-test
+wheel-test: $(VENV)/installed ## a wheel, used in an environment with NumPy only
+	$(PY) tests/with_wheel.py
 
-# What is hostile never imports MNE; it goes with what is tested without MNE.
-HOSTILE := tests/test_corpus.py tests/test_process.py
-long-test: $(VENV)/installed
-	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) -m pytest $(HOSTILE:%=--ignore=%)
+slow-test: $(VENV)/installed ## the Python tests that are slow: the whole hostile corpus and others
+	$(PYTEST) -m "slow and not pinned" $(SLOWEST)
 
-hostile-test: $(VENV)/installed
-	$(PY) -m pytest $(HOSTILE)
-	MXNE_RS_WITHOUT_MNE=1 $(PY) -m pytest tests $(HOSTILE:%=--ignore=%)
+without-mne-test: $(VENV)/installed ## the Python tests where MNE is not installed
+	MXNE_RS_WITHOUT_MNE=1 $(PY) -m pytest -m "not slow" --ignore=tests/hostile tests
 
-blas-test: $(VENV)/installed
+mne-test: $(VENV)/installed ## with an older MNE, and with the one whose faults are known
+	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) tests/with_older_mne.py
+
+blas-test: $(VENV)/installed ## the Python tests of solvers with a CBLAS, and with free threading
 	$(PY) tests/with_blas.py
 	$(PY) tests/with_free_threading.py
 
-older-test: $(VENV)/installed
-	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) tests/with_older_mne.py
+long-fuzz: $(VENV)/installed ## random inputs for a minute; `make fuzz` takes half an hour
+	MXNE_RS_FUZZ_SECONDS=60 cargo test -q --test fuzz_solver
+	$(PY) tests/hostile/fuzz_boundary.py --seconds 60
 
-wheel-test: $(VENV)/installed
-	$(PY) tests/with_wheel.py
-
-# A virtual environment of its own for the solvers that are compared; adelie without its pin on an old NumPy. A peer that
-# cannot be installed is reported by the benchmark.
+# A virtual environment of its own for the solvers that are compared; adelie without its pin on an
+# old NumPy. A peer that cannot be installed is reported by the benchmark.
 $(BENCH)/base: pyproject.toml
 	test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
 	$(BENCH)/bin/pip install -q --disable-pip-version-check 'mne>=1.11' 'matplotlib>=3.7' \
 	  'scikit-learn>=1.4' threadpoolctl ipython
 	for peer in celer skglm invertmeeg '--no-deps adelie'; do \
-	  $(BENCH)/bin/pip install -q --disable-pip-version-check $$peer || echo "not installed: $$peer"; done
+	  $(BENCH)/bin/pip install -q --disable-pip-version-check $$peer \
+	    || echo "not installed: $$peer"; done
 	touch $@
 
 $(BENCH)/installed: $(BENCH)/base $(RUST) $(wildcard python/mxne_rs/*.py python/mxne_rs/*/*.py)
-	PYO3_PYTHON=$(abspath $(BENCH)/bin/python) $(BENCH)/bin/pip install -q --disable-pip-version-check \
-	  --no-deps --force-reinstall .
+	PYO3_PYTHON=$(abspath $(BENCH)/bin/python) $(BENCH)/bin/pip install -q \
+	  --disable-pip-version-check --no-deps --force-reinstall .
 	touch $@
 
-# Against MNE-Python, adelie, celer, skglm, scikit-learn, invertmeeg: writes docs/benchmarks.md and docs/benchmark.png.
-bench: $(BENCH)/installed
+bench: $(BENCH)/installed ## against other solvers: writes docs/benchmarks.md, docs/benchmark.png
 	cargo bench -q --bench solvers
 	MXNE_RS_DATA=$(abspath $(DATA)) $(BENCH)/bin/python benches/compare.py --write
 
-# mixed_norm(alpha="sure") against MNE's on the real data: its part of docs/benchmarks.md.
-bench-sure: $(BENCH)/installed
+bench-sure: $(BENCH)/installed ## alpha="sure" against MNE's on the recorded data
 	MXNE_RS_DATA=$(abspath $(DATA)) $(BENCH)/bin/python benches/sure.py --write
 
-# From the newest sample to sources, end to end on loopback, beside MNE's solver in the same monitor, LIVE_SECONDS a row: its
-# part of docs/benchmarks.md.
+# End to end on loopback, beside MNE's solver in the same monitor, LIVE_SECONDS a row.
 LIVE_SECONDS ?= 60
 
-bench-live: $(VENV)/installed
+bench-live: $(VENV)/installed ## from the newest sample to sources, live
 	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) benches/live.py --seconds $(LIVE_SECONDS) --write
 
-# The papers' simulations, here and by MNE's solver on the same draws: its part of docs/benchmarks.md.
-bench-reproduce: $(VENV)/installed
+bench-reproduce: $(VENV)/installed ## the papers' simulations, here and by MNE's solver
 	$(PY) benches/reproduce.py --write
 
-# The tests of the live monitor with a minute of recording each, then ten minutes at the large settings: no window may be lost.
-soak: $(VENV)/installed
-	MXNE_RS_DATA=$(abspath $(DATA)) MXNE_RS_SOAK_SECONDS=60 $(PY) -m pytest tests/test_live.py
-	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) benches/live.py --seconds 600 --only "7498 fixed" --only "7498 loose"
+# A minute of recording for each test, then ten minutes at the large settings.
+soak: $(VENV)/installed ## the live monitor for long: no window may be lost
+	MXNE_RS_SOAK_SECONDS=60 $(PYTEST) tests/live/test_live.py
+	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) benches/live.py --seconds 600 \
+	  --only "7498 fixed" --only "7498 loose"
 
-# How cost and memory grow: its part of docs/benchmarks.md, docs/scaling.png.
-scaling: $(BENCH)/installed
+scaling: $(BENCH)/installed ## how cost and memory grow: its part of docs/benchmarks.md
 	$(BENCH)/bin/python benches/scaling.py --write
 
-# Instructions of three small problems under callgrind against benches/counts.json (needs valgrind).
-counts:
+counts: ## instructions of small problems against benches/counts.json (needs valgrind)
 	$(PYTHON) benches/counts.py
 
-# Longer than `make test` does: random inputs at the boundary and in the solver, each for FUZZ_SECONDS. What is found is written to
-# target/fuzz with the command that runs it again.
+# What is found is written to target/fuzz with the command that runs it again.
 FUZZ_SECONDS ?= 1800
 
-fuzz: $(VENV)/installed
+fuzz: $(VENV)/installed ## random inputs at the boundary and in the solver, each FUZZ_SECONDS
 	MXNE_RS_FUZZ_SECONDS=$(FUZZ_SECONDS) cargo test --release -q --test fuzz_solver
-	$(PY) tests/fuzz_boundary.py --seconds $(FUZZ_SECONDS)
+	$(PY) tests/hostile/fuzz_boundary.py --seconds $(FUZZ_SECONDS)
 
-# The code under `unsafe` and small solves, by valgrind (which has no AVX-512: the AVX2 kernels run), by the address sanitizer (all
-# kernels) and by miri (the portable ones), the last two where a nightly toolchain has them.
-memcheck:
+# By valgrind (which has no AVX-512: the AVX2 kernels run), by the address sanitizer (all kernels)
+# and by miri (the portable ones), the last two where a nightly toolchain has them.
+memcheck: ## the code under `unsafe` and small solves, watched
 	sh tests/memcheck.sh
 
-# Licences, sources and versions of the crates (deny.toml), and known faults of theirs where the database can be fetched.
+# Known faults of the crates are looked for where their database can be fetched.
 DENY := target/tools/bin/cargo-deny
 
 $(DENY):
 	cargo install -q --locked --root target/tools cargo-deny
 
-deny: $(DENY)
+deny: $(DENY) ## licences, sources and versions of the crates (deny.toml)
 	$(DENY) check licenses bans sources
 	@if timeout 120 $(DENY) fetch db > target/deny.log 2>&1; then $(DENY) check advisories; \
 	else echo 'Skipped: advisories. Their database cannot be fetched here (target/deny.log)'; fi
 
-doc:
+doc: ## the documentation of the crate, in a browser
 	cargo doc --no-deps --open
 
-clean:
+clean: ## remove what was built
 	rm -rf $(VENV) target demo dist docs/generated
 
-# The documentation, in an environment of its own that sees the module which `maturin develop` has built. Every example is run; one
+# In an environment of its own that sees the module which `maturin develop` has built. An example
 # that fails, and any warning of Sphinx, fails the build.
 DOCS := target/docs-venv
 
@@ -173,7 +193,7 @@ $(DOCS)/complete: pyproject.toml docs/environment.py
 	$(DOCS)/bin/python docs/environment.py
 	touch $@
 
-docs: $(VENV)/installed $(DOCS)/complete
+docs: $(VENV)/installed $(DOCS)/complete ## the documentation; every example is run
 	rm -rf docs/generated target/docs
 	$(DOCS)/bin/python -m sphinx -W --keep-going -q -d target/docs/doctrees docs target/docs/html
 	@echo "open $(abspath target/docs/html/index.html)"

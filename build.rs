@@ -1,5 +1,5 @@
-//! Finds the CBLAS of the feature `blas`: `MXNE_BLAS_LIB_DIR`, else Accelerate on macOS, else the `scipy-openblas32`
-//! package of the Python on the path (or `PYO3_PYTHON`), else `-lopenblas`.
+//! Finds the CBLAS of the feature `blas`: `MXNE_BLAS_LIB_DIR`, else Accelerate on macOS, else the
+//! `scipy-openblas32` package of the Python on the path (or `PYO3_PYTHON`), else `-lopenblas`.
 
 use std::path::Path;
 use std::process::Command;

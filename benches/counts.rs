@@ -1,6 +1,8 @@
-//! Three fixed small problems for `benches/counts.py`, which counts their instructions under callgrind.
+//! Three fixed small problems for `benches/counts.py`, which counts their instructions under
+//! callgrind.
 //!
-//! `counts free | fixed | reweighted`: what is counted is the function [`counted`], not what stands around it.
+//! `counts free | fixed | reweighted`: what is counted is the function [`counted`], not what stands
+//! around it.
 
 mod simulated;
 

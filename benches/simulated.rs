@@ -1,4 +1,5 @@
-//! Fixed simulated problems. Only arithmetic that every machine rounds alike, so that counts can be compared.
+//! Fixed simulated problems. Only arithmetic that every machine rounds alike, so that counts can be
+//! compared.
 
 use ndarray::Array2;
 
@@ -33,7 +34,8 @@ impl Noise {
     }
 }
 
-/// Three sources that overlap in time, seen by sensors on a sphere around them (fields fall with the distance).
+/// Three sources that overlap in time, seen by sensors on a sphere around them (fields fall with
+/// the distance).
 pub fn simulated(
     n_sensors: usize,
     n_locations: usize,

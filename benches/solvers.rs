@@ -23,7 +23,7 @@ fn problem(n_orient: usize) -> Simulated {
     simulated(102, 2000, n_orient, 60)
 }
 
-fn options() -> Options<'static> {
+fn options() -> Options {
     let stopping = Stopping { tol: 1e-6, ..Stopping::default() };
     Options { stopping, threads: Threads::new(1), ..Options::default() }
 }

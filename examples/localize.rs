@@ -1,4 +1,5 @@
-//! Whitened arrays in, sources out: what a Rust monitor does with one window. `cargo run --release --example localize`
+//! Whitened arrays in, sources out: what a Rust monitor does with one window. `cargo run --release
+//! --example localize`
 
 use mxne_rs::{Gain, Options, Reweight, Stopping, alpha_max, solve_irmxne};
 use ndarray::Array2;
@@ -38,11 +39,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = Options { stopping, ..Options::default() };
     let solution = solve_irmxne(&gain, data.view(), alpha, &Reweight::default(), &options)?;
 
+    // The penalty shrinks amplitudes: one factor for each source undoes that.
+    let sources = solution.sources.debiased(&gain, data.view())?;
+
     let mut out = std::io::stdout().lock();
     let (gap, status) = (solution.certificate.relative_gap(), solution.status.name());
     writeln!(out, "{status}: relative duality gap {gap:.1e} after {} epochs", solution.n_iter)?;
-    for (i, location) in solution.sources.locations.iter().enumerate() {
-        let rows = solution.sources.coef.slice(ndarray::s![3 * i..3 * i + 3, ..]);
+    for (i, location) in sources.locations.iter().enumerate() {
+        let rows = sources.coef.slice(ndarray::s![3 * i..3 * i + 3, ..]);
         let power = |t: usize| rows.column(t).iter().map(|v| v * v).sum::<f64>().sqrt();
         let peak = (0..TIMES).max_by(|&a, &b| power(a).total_cmp(&power(b))).unwrap_or(0);
         writeln!(out, "location {location:4}: peak {:.3} at sample {peak}", power(peak))?;

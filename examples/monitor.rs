@@ -1,6 +1,8 @@
-//! A monitor in Rust: a recording is replayed in real time, a ring buffer takes its samples, every hop is a window to estimate.
+//! A monitor in Rust: a recording is replayed in real time, a ring buffer takes its samples, every
+//! hop is a window to estimate.
 //!
-//! `cargo run --release --example monitor [SECONDS [SPEED]]`: five seconds of a simulated recording, as fast as it is played.
+//! `cargo run --release --example monitor [SECONDS [SPEED]]`: five seconds of a simulated
+//! recording, as fast as it is played.
 #![allow(clippy::print_stdout)]
 
 use mxne_rs::{AlphaRule, Error, Gain, Stream, StreamOptions};

@@ -10,8 +10,6 @@ import inspect
 import re
 import sys
 import warnings
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,8 +19,8 @@ import mxne_rs
 from mxne_rs import mixed_norm
 from mxne_rs.inverse.differences import DIFFERENCES, REMARKS, listed
 from mxne_rs.inverse.in_mne import TESTED
+from places import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 #: Pages that people read who do not change the code.
 USER_PAGES = ("README.md", "SECURITY.md", *(f"docs/{path.name}" for path in DOCS.glob("*.md")))
@@ -148,17 +146,6 @@ def test_files_that_pages_name_are_there() -> None:
 
 
 # --- rows that no other test covers --------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def simulated() -> Iterator[tuple[Any, Any, Any]]:
-    """Simulated response on a coarse volume grid, where a solve takes milliseconds."""
-    mne = pytest.importorskip("mne")
-    from mxne_rs.simulate import simulate_auditory
-
-    with mne.utils.use_log_level("ERROR"):
-        evoked, forward, noise_cov = simulate_auditory(spacing=20.0)
-        yield evoked.crop(0.06, 0.15).decimate(3), forward, noise_cov
 
 
 def agree(simulated: Any, **options: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import sys
-from pathlib import Path
 from typing import Any, get_type_hints
 
 import numpy as np
@@ -17,8 +16,8 @@ from mxne_rs.inverse.options import EpochsOptions, LocalizeOptions, ModelOptions
 from mxne_rs.inverse.paths import localize_path
 from mxne_rs.live.options import WindowOptions
 from mxne_rs.solve import options as tables
+from places import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 #: Every function on arrays, with the table of its options.
 ON_ARRAYS = {
     "solve_mxne": tables.SolveOptions,

@@ -10,7 +10,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "target" / "with-blas"
-TESTS = ["tests/test_solve.py", "tests/test_reweighting.py"]
+TESTS = [
+    f"tests/solve/test_{name}.py"
+    for name in ("certificate", "laws", "solution", "solve", "reweighting")
+]
 
 
 def main() -> None:

@@ -17,7 +17,10 @@ FOLDER = ROOT / "target" / "free-threading-venv"
 #: The newest first; PYTHON_FREE_THREADED may name another.
 NAMES = [f"python3.{minor}t" for minor in (15, 14, 13)] + ["python3t"]
 PACKAGES = ["maturin>=1.9.4,<2", "numpy", "pytest", "pytest-timeout", "hypothesis"]
-TESTS = ["tests/test_solve.py", "tests/test_reweighting.py", "tests/test_process.py"]
+SOLVE = ("certificate", "laws", "solution", "solve", "reweighting")
+HOSTILE = ("signals", "threads", "forks", "shortages", "exit", "memory")
+TESTS = [f"tests/solve/test_{name}.py" for name in SOLVE]
+TESTS += [f"tests/hostile/test_{name}.py" for name in HOSTILE]
 CHECK = """
 import sys, sysconfig, warnings
 assert sysconfig.get_config_var("Py_GIL_DISABLED"), "not a free-threaded build"

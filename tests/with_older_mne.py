@@ -1,7 +1,9 @@
-"""Run the tests of `mixed_norm` with a version of MNE that is a year older than the newest.
+"""Run what depends on the version of MNE, with a version a year older and with the pinned one.
 
-It has an environment of its own. The package is not built again: the environment sees the folder
-into which `maturin develop` has put the compiled module.
+The older one runs the tests of `mixed_norm`; the pinned one, whose faults are known, the tests of
+these. Each has an environment of its own, but a version that is installed already
+is taken as it is. The package is not built again: an environment sees the folder into which
+`maturin develop` has put the compiled module.
 """
 
 from __future__ import annotations
@@ -9,38 +11,48 @@ from __future__ import annotations
 import subprocess
 import sys
 import venv
+from importlib.metadata import version
 from pathlib import Path
 
-#: Of November 2025; the newest was 1.13.2 when this was written.
-MNE = "1.11.0"
+sys.path.insert(0, str(Path(__file__).resolve().parent / "support"))
 
-ROOT = Path(__file__).resolve().parent.parent
-FOLDER = ROOT / "target" / "older-mne-venv"
-PACKAGES = [f"mne=={MNE}", "matplotlib", "pytest", "pytest-timeout", "hypothesis", "scikit-learn"]
-TESTS = ["tests/test_inverse.py", "tests/test_use_in_mne.py"]
+from marks import PINNED_MNE
+from places import ROOT
+
+#: Of November 2025.
+OLDER_MNE = "1.11.0"
+#: What pytest is asked to run, by version of MNE.
+TESTS = {
+    OLDER_MNE: ["tests/inverse/test_inverse.py", "tests/inverse/test_use_in_mne.py"],
+    PINNED_MNE: ["tests/inverse/test_faults.py"],
+}
+PACKAGES = ["matplotlib", "pytest", "pytest-timeout", "hypothesis", "scikit-learn"]
 
 
-def environment() -> Path:
-    """Return the Python of the environment, made anew unless it is there and complete."""
-    python = FOLDER / "bin" / "python"
-    stamp, complete = FOLDER / "complete", "\n".join([sys.version, *PACKAGES])
+def environment(mne: str) -> Path:
+    """Return the Python of an environment with this MNE, made anew unless it is complete."""
+    if mne == version("mne"):
+        return Path(sys.executable)
+    folder = ROOT / "target" / f"mne-{mne}-venv"
+    python, packages = folder / "bin" / "python", [f"mne=={mne}", *PACKAGES]
+    stamp, complete = folder / "complete", "\n".join([sys.version, *packages])
     if not stamp.is_file() or stamp.read_text() != complete:
-        venv.create(FOLDER, clear=True, with_pip=True)
+        venv.create(folder, clear=True, with_pip=True)
         pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-        subprocess.run([*pip, *PACKAGES], check=True)
-        (packages,) = FOLDER.glob("lib/python*/site-packages")
-        (packages / "mxne_rs.pth").write_text(f"{ROOT / 'python'}\n")
+        subprocess.run([*pip, *packages], check=True)
+        (site,) = folder.glob("lib/python*/site-packages")
+        (site / "mxne_rs.pth").write_text(f"{ROOT / 'python'}\n")
         stamp.write_text(complete)
     return python
 
 
 def main() -> None:
-    """Make the environment and run the tests in it."""
-    python = environment()
+    """Make the environments and run the tests in them."""
     check = "import mne, mxne_rs; print('MNE', mne.__version__, 'with', mxne_rs.__file__)"
-    subprocess.run([python, "-c", check], cwd=FOLDER, check=True)
-    tests = [test for test in TESTS if (ROOT / test).is_file()]
-    sys.exit(subprocess.run([python, "-m", "pytest", *tests], cwd=ROOT).returncode)
+    for mne, tests in TESTS.items():
+        python = environment(mne)
+        subprocess.run([python, "-c", check], cwd=ROOT / "target", check=True)
+        subprocess.run([python, "-m", "pytest", *tests], cwd=ROOT, check=True)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mxne_rs._axes import GREY, plain
+from mxne_rs._axes import GREY, style_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ def label(axes: Axes, ylabel: str, title: str = "", xlabel: str = ALPHA) -> None
     axes.set_title(title, fontsize=10.5, loc="left")
     axes.set_xlabel(xlabel, fontsize=9, color=GREY)
     axes.set_ylabel(ylabel, fontsize=9, color=GREY)
-    plain(axes)
+    style_axes(axes)
 
 
 def curve(axes: Axes, x: Any, y: Any, colour: str, name: str = "", style: str = "o-") -> None:

@@ -1,4 +1,4 @@
-"""What panels of matplotlib share: their look, and an axis along which alpha falls."""
+"""Give all matplotlib panels of the package one look, and draw their shared axes."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GREY = "0.35"
-#: The axis of alphas in percent.
+#: Label of an axis of alphas in percent.
 PERCENT = "alpha (% of the value that leaves no source)"
-#: Left edge of titles and captions, as a part of the width; characters of a title that fit.
-LEFT, LONGEST = 0.065, 90
+#: Left edge of titles and captions, as a part of the width; most characters of a title.
+LEFT, MAX_TITLE = 0.065, 90
 
 
 @contextmanager
-def plain_words() -> Iterator[None]:
-    """Draw words as they are, not as LaTeX, whatever matplotlib's settings are.
+def without_latex() -> Iterator[None]:
+    """Draw text as it is, not as LaTeX, whatever matplotlib's settings are.
 
     Examples
     --------
     >>> from matplotlib import rcParams
-    >>> from mxne_rs._axes import plain_words
-    >>> with plain_words():
+    >>> from mxne_rs._axes import without_latex
+    >>> with without_latex():
     ...     rcParams["text.usetex"]
     False
     """
     try:
         from matplotlib import rc_context
     except ImportError:
-        # What is to be drawn says what to install.
+        # The drawing function itself raises the error that names the extra.
         yield
         return
     with rc_context({"text.usetex": False}):
@@ -44,17 +44,17 @@ def plain_words() -> Iterator[None]:
 
 def annotate(figure: Figure, name: str, summary: str, caption: str) -> None:
     """Write name and summary above the panels of a figure, and a caption below them."""
-    name = name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
-    # A name is the user's: its dollars are no formula.
+    name = name if len(name) <= MAX_TITLE else f"{name[: MAX_TITLE - 1]}…"
+    # The name comes from the user: a dollar sign in it starts no formula.
     figure.text(LEFT, 0.955, name, fontsize=16, fontweight="bold", va="center", parse_math=False)
     figure.text(LEFT, 0.922, summary, fontsize=10.5, color=GREY, va="center")
     figure.text(LEFT, 0.012, caption, fontsize=8.5, color=GREY, va="bottom", linespacing=1.4)
 
 
-def along_time(axes: Axes, times: Floats) -> str:
-    """Let a panel reach from the first to the last time; return the marker of its lines.
+def set_time_axis(axes: Axes, times: Floats) -> str:
+    """Limit a panel to the first and last time; return the marker of its lines.
 
-    A line of one sample is a point, and an axis without length has no limits.
+    One sample is drawn as a point, and leaves the limits to matplotlib.
     """
     if len(times) == 1:
         return "o"
@@ -62,8 +62,8 @@ def along_time(axes: Axes, times: Floats) -> str:
     return ""
 
 
-def plain(axes: Axes) -> None:
-    """Give a panel the look they all share."""
+def style_axes(axes: Axes) -> None:
+    """Give a panel the look that all panels share."""
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
@@ -71,8 +71,8 @@ def plain(axes: Axes) -> None:
     axes.tick_params(colors=GREY, labelsize=8.5, length=3)
 
 
-def falling(axes: Axes, alphas: Floats, label: str) -> None:
-    """Give alpha a logarithmic axis that falls to the right, as a path is walked."""
+def set_alpha_axis(axes: Axes, alphas: Floats, label: str) -> None:
+    """Give a panel a logarithmic alpha axis that decreases to the right."""
     from matplotlib.ticker import LogLocator, NullFormatter
 
     axes.set_xscale("log")
@@ -84,7 +84,7 @@ def falling(axes: Axes, alphas: Floats, label: str) -> None:
 
 
 def blank_figure(width: float, height: float, layout: Any = "constrained") -> Figure:
-    """Make a figure that opens no window."""
+    """Make an empty figure without opening a window."""
     with needs("the picture", "matplotlib", "mne"):
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure

@@ -14,6 +14,7 @@ __all__ = [
     "__version__",
     "alpha_max",
     "back_end",
+    "debias",
     "duality_gap",
     "group_soft_threshold",
     "solve_batch",
@@ -130,6 +131,12 @@ def alpha_max(
 def duality_gap(
     gain: Gain, data: NDArray[np.float64], x: NDArray[np.float64], request: _Request
 ) -> tuple[float, float, float]: ...
+def debias(
+    gain: Gain,
+    data: NDArray[np.float64],
+    locations: NDArray[np.int64],
+    sources: NDArray[np.float64],
+) -> tuple[NDArray[np.float64], float, float]: ...
 def group_soft_threshold(block: NDArray[np.float64], threshold: float) -> NDArray[np.float64]: ...
 
 @final

@@ -1,4 +1,4 @@
-"""``verbose``: one line that updates while a solve runs, and records through :mod:`logging`."""
+"""Show the progress of a solve on one line that updates (``verbose``)."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from typing import Any
 
 import numpy as np
 
-from ._arguments.convert import as_choice, is_number, shown
+from ._arguments.convert import as_choice, is_number, quoted
 
 logger = logging.getLogger("mxne_rs")
-#: What a closed or missing stream raises: no reason to give up a solve.
+#: Errors of a closed or missing stream, which never end a solve.
 UNWRITABLE = (OSError, ValueError, AttributeError)
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 class Progress:
-    """Context in which a solve reports; silent unless a terminal looks on, or ``verbose`` is set.
+    """Context that shows the progress of a solve, on a terminal or where ``verbose`` says so.
 
     ``verbose`` is as for `wants_line`; None shows the line on a terminal. The line is drawn
-    by tqdm where it is installed. ``total`` makes it a bar over that many problems.
+    by tqdm where that is installed. ``total`` makes it a bar over that many problems.
     """
 
     def __init__(self, title: str, tol: float, verbose: Any, total: int | None = None) -> None:
         self.title, self.tol, self.total = title, tol, total
         wanted = wants_line(verbose)
-        self.shown = _is_terminal() if wanted is None else wanted
+        self.is_visible = _is_terminal() if wanted is None else wanted
         self.bar: Any = None
 
     def __enter__(self) -> Callable[[int, float, int], None] | None:
-        """Return what the solver calls with (count, gap, active locations), or nothing."""
-        if not self.shown:
+        """Return the callback of the solver (count, gap, active locations); None if invisible."""
+        if not self.is_visible:
             return None
         try:
             from tqdm import tqdm
@@ -48,7 +48,7 @@ class Progress:
         return self.update
 
     def update(self, n_iter: int, gap: float, n_active: int) -> None:
-        """Redraw the line, as long as there is somewhere to draw it."""
+        """Redraw the line; a stream that cannot be written to ends the drawing."""
         if self.bar is None:
             return
         try:
@@ -73,7 +73,7 @@ class Progress:
 
 
 def wants_line(verbose: Any) -> bool | None:
-    """Whether to show the line; None leaves it to the terminal.
+    """Return whether to show the line; None where the terminal decides.
 
     A level of :mod:`logging`, as MNE takes it, means True from INFO downwards.
     """
@@ -84,12 +84,12 @@ def wants_line(verbose: Any) -> bool | None:
     if is_number(verbose):
         return bool(verbose <= logging.INFO)
     raise TypeError(
-        f"verbose is {shown(verbose)}; give True, False, None or a level such as 'WARNING'"
+        f"verbose is {quoted(verbose)}; give True, False, None or a level such as 'WARNING'"
     )
 
 
 def _is_terminal() -> bool:
-    """Whether somebody looks on; a stream that is closed or no stream is nobody."""
+    """Return whether stderr is a terminal; a closed or missing stderr is none."""
     try:
         return bool(sys.stderr.isatty())
     except (AttributeError, ValueError):

@@ -1,4 +1,4 @@
-"""A simulated auditory evoked field with known sources, made by MNE without a download."""
+"""Simulate an auditory evoked field with known sources, by MNE without a download."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TrueSource:
     Attributes
     ----------
     name : str
-        Where it is.
+        Name of its location.
     position : tuple of float
         Position in mm, in the MRI surface coordinates of fsaverage (close to MNI); it is moved to
         the nearest location of the source space.
@@ -66,8 +66,8 @@ NOISE_WIDTH = 0.0033
 GRADIOMETER_NOISE, MAGNETOMETER_NOISE = 3e-12, 3e-14
 #: Number of dipoles that make the background activity whose covariance the noise has.
 N_BACKGROUND = 500
-#: Closest that a location comes to the inner skull, and to the centre of the head, where MEG is
-#: blind; in m.
+#: Smallest distances of locations from the inner skull, and from the centre of the head, where MEG
+#: is blind; in m.
 SKULL_MARGIN, CENTRE_MARGIN = 0.008, 0.02
 
 
@@ -85,13 +85,13 @@ def simulate_auditory(
     spacing : float, default 8
         Mean distance between neighbouring locations in mm.
     snr : float, default 2.63
-        Power of the whitened signal over that of the whitened noise, in expectation, between 60
-        and 150 ms. The default is that of Strohmeier et al. 2016, section II-D. The noise is
-        scaled to reach it.
+        Expected power of the whitened signal over that of the whitened noise, between 60 and
+        150 ms, which the noise is scaled to. The default is that of Strohmeier et al. 2016,
+        section II-D.
     nave : int, default 100
-        Number of trials the response is the average of: the covariance is that of one trial.
+        Number of trials in the average; the covariance is that of one trial.
     rng : int | numpy.random.Generator, default 0
-        Where the noise is drawn from; an integer is a seed, None draws another in each call.
+        Source of the noise; an integer is a seed, None draws differently in each call.
 
     Returns
     -------
@@ -100,7 +100,7 @@ def simulate_auditory(
     forward : mne.Forward
         Free orientation, in T/(Am) and T/(m Am).
     noise_cov : mne.Covariance
-        Noise covariance of a single trial, in T**2 and its kin.
+        Noise covariance of a single trial, in T**2, (T/m)**2 and T * T/m.
 
     Raises
     ------
@@ -125,7 +125,7 @@ def simulate_epochs(
 ) -> tuple[Any, Any, Any]:
     """Simulate the single trials of an auditory evoked field.
 
-    Their average has the signal and the noise of `simulate_auditory` with as many trials.
+    Signal and noise of their average are as in `simulate_auditory` with as many trials.
 
     Parameters
     ----------
@@ -138,17 +138,13 @@ def simulate_epochs(
     -------
     epochs : mne.Epochs
         From -100 to 300 ms at 1000 Hz, in T and T/m.
-    forward : mne.Forward
-        Free orientation, in T/(Am) and T/(m Am).
-    noise_cov : mne.Covariance
-        Noise covariance of a single trial, in T**2 and its kin.
+    forward, noise_cov
+        As from `simulate_auditory`.
 
     Raises
     ------
-    ImportError
-        Where MNE-Python is not installed.
-    ValueError
-        Where an argument is not positive.
+    ImportError, ValueError
+        As `simulate_auditory`.
 
     Examples
     --------
@@ -231,7 +227,7 @@ def _scene(spacing: float, snr: float, nave: int, rng: np.random.Generator) -> _
 def write_simulation(
     out: str | os.PathLike[str], *, spacing: float = 8.0, rng: Any = 0
 ) -> dict[str, Path]:
-    """Write a simulated auditory evoked field as files that MNE reads, and a list of its sources.
+    """Write a simulated evoked field as files that MNE reads, and a list of its sources.
 
     Parameters
     ----------
@@ -346,7 +342,7 @@ def _sphere_centre(points: Array) -> Array:
 def _grid_inside(skull: Array, centre: Array, spacing: float) -> Array:
     """Return the points (n, 3) of an uneven grid inside the skull, taken as star-shaped."""
     low, high = skull.min(axis=0), skull.max(axis=0)
-    # Moved off the lattice by up to half its spacing: no two locations mirror each other.
+    # Shifted off the lattice by up to half its spacing, so that no two locations are mirror images.
     axes = [
         np.arange(np.ceil(a / spacing), np.floor(b / spacing) + 1) * spacing
         for a, b in zip(low, high, strict=True)

@@ -1,4 +1,4 @@
-"""`MixedNorm`: MxNE and irMxNE as a scikit-learn estimator; needs the extra ``[sklearn]``."""
+"""Offer MxNE and irMxNE as a scikit-learn estimator; needs the extra ``[sklearn]``."""
 
 from __future__ import annotations
 
@@ -39,16 +39,15 @@ class MixedNorm(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignor
     Parameters
     ----------
     alpha : float
-        Regularisation as a part of ``alpha_max_``, above which nothing is left: in (0, 1), and
-        from 1 on all coefficients are zero (with a warning above 1). Relative, because an
-        absolute value means nothing without the units of X and y: one grid of parts serves every
-        gain, recording and fold of a cross-validation.
+        Regularisation as a fraction of ``alpha_max_``, in (0, 1); from 1 on all coefficients are
+        zero (with a warning above 1). A fraction does not depend on the units of X and y, so that
+        one grid serves every gain, recording and fold of a cross-validation.
     n_orient : int
-        Features per location; the features of a location are neighbours.
+        Features per location; the features of a location are adjacent.
     weights : array_like, shape (n_features / n_orient,) | None
-        Factors on the penalty of each location: bigger is more penalised, infinity excludes.
+        Factors on the penalty of each location: larger penalises more, infinity excludes.
     fit_intercept : bool
-        Centre X and y, and fit an intercept. Whitened data have none.
+        Centre X and y, and fit an intercept. Whitened data need none.
     warm_start : bool
         Start from ``coef_`` of the last fit where its shape is the same.
 
@@ -59,11 +58,11 @@ class MixedNorm(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignor
     intercept_ : float or array, shape (n_targets,)
         0.0 without `fit_intercept`.
     alpha_max_ : float
-        Smallest absolute alpha that leaves nothing, ``max_s |X_s'y| / w_s``.
+        Smallest absolute alpha with zero coefficients, ``max_s |X_s'y| / w_s``.
     alpha_ : float
         The absolute alpha, ``alpha * alpha_max_`` (`alpha` itself where that is 0).
     dual_gap_ : float
-        The relative duality gap, in units of ``|y|^2 / 2``; scikit-learn's is absolute.
+        The relative duality gap, in units of ``|y|^2 / 2`` (scikit-learn's gap is absolute).
     n_iter_ : int
         Epochs of the solver.
     solution_ : Solution
@@ -135,7 +134,7 @@ class MixedNorm(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignor
         Warns
         -----
         ConvergenceWarning
-            Where the gap asked for was not reached (the category of this package).
+            Where the gap asked for was not reached (the class of this package).
 
         Examples
         --------
@@ -156,7 +155,7 @@ class MixedNorm(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignor
 
         gain = Gain(x, self.n_orient)
         self.alpha_max_ = alpha_max(gain, data, weights=self.weights)
-        # Where alpha_max_ is 0 any alpha leaves nothing; the solver wants a positive one.
+        # Where alpha_max_ is 0 any alpha gives zeros; the solver requires a positive one.
         self.alpha_ = part * self.alpha_max_ or part
         init = self._last_coefficients((gain.shape[1], data.shape[1]))
         options: dict[str, Any] = {
@@ -168,7 +167,7 @@ class MixedNorm(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignor
             "verbose": False,
         }
         with warnings.catch_warnings():
-            # Said above, of a part.
+            # The warning above names the fraction; the solver's would name the absolute alpha.
             warnings.filterwarnings("ignore", "alpha is .* times alpha_max", RuntimeWarning)
             if rounds == 1:
                 self.solution_ = solve_mxne(gain, data, self.alpha_, **options)
@@ -205,7 +204,7 @@ class MixedNorm(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignor
         sklearn.exceptions.NotFittedError
             Before `fit`.
         ValueError
-            Where X has not the features that were fitted.
+            Where X has other features than those of `fit`.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-//! Every way an input is refused, with the numbers that say why.
+//! Every way in which an input is refused, with the numbers that say why.
 
 use thiserror::Error;
 
@@ -75,19 +75,19 @@ pub enum Error {
         /// the value found
         value: f64,
     },
-    /// A number of the answer is no double.
+    /// Double precision cannot hold a number of the answer.
     #[error(
-        "{what} would be about 1e{log10}, which double precision cannot hold: gain reaches about 1e{gain} and data \
-         about 1e{data}; scale one of them"
+        "{what} would be about 1e{log10}, which double precision cannot hold: gain reaches about \
+         1e{gain} and data about 1e{data}; scale one of them"
     )]
     Scale {
         /// which number
         what: &'static str,
         /// its power of ten
         log10: i32,
-        /// the power of ten of the gain, 0 where it is an ordinary one
+        /// the power of ten of the gain, 0 where it is not extreme
         gain: i32,
-        /// that of the data
+        /// the power of ten of the data
         data: i32,
     },
     /// The arrays of a solve do not fit into memory.

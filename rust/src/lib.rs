@@ -1,21 +1,24 @@
 //! Sparse M/EEG source imaging with a certificate.
 //!
-//! Given whitened data M (n_sensors x n_times) and a whitened gain G (n_sensors x n_locations * n_orient), MxNE finds
+//! Given whitened data M (n_sensors x n_times) and a whitened gain G (n_sensors x n_locations *
+//! n_orient), MxNE finds
 //!
 //! ```text
 //! min_X  1/2 |M - G X|_F^2 + alpha sum_s w_s |X_s|_F + ridge/2 |X|_F^2
 //! ```
 //!
-//! where X_s are the `n_orient` rows of location s: few locations are active, each with smooth time courses. irMxNE
-//! replaces the norm by its square root (or logarithm) and is sparser still. Every answer carries a primal and a dual
-//! value of the full problem; their difference bounds how far the answer is from the optimum.
+//! where X_s are the `n_orient` rows of location s: few locations are active, each with smooth time
+//! courses. irMxNE replaces the norm by its square root (or logarithm) and is sparser still. Every
+//! answer carries a primal and a dual value of the full problem; their difference bounds how far
+//! the answer is from the optimum.
 //!
 //! ```
 //! use mxne_rs::{Gain, Options, Status, alpha_max, solve_mxne};
 //! use ndarray::Array2;
 //!
-//! // A gain of 100 locations with three orientations each, and data from location 20, both whitened.
-//! let gain = Array2::from_shape_fn((20, 300), |(i, j)| ((i * i + 3) * (j + 1) % 1009) as f64 / 500.0 - 1.0);
+//! // A gain of 100 locations with three orientations each, and data from location 20, whitened.
+//! let value = |i: usize, j: usize| ((i * i + 3) * (j + 1) % 1009) as f64 / 500.0 - 1.0;
+//! let gain = Array2::from_shape_fn((20, 300), |(i, j)| value(i, j));
 //! let data = Array2::from_shape_fn((20, 50), |(i, t)| gain[[i, 60]] * (t as f64 * 0.2).sin());
 //! let gain = Gain::new(gain.view(), 3)?;
 //! let alpha = 0.3 * alpha_max(&gain, data.view(), &Options::default())?;
@@ -25,10 +28,10 @@
 //! # Ok::<(), mxne_rs::Error>(())
 //! ```
 //!
-//! References: Gramfort, Kowalski and Hämäläinen, Phys. Med. Biol. 57 (2012); Strohmeier, Haueisen and Gramfort, PRNI
-//! (2014); Strohmeier, Bekhti, Haueisen and Gramfort, IEEE TMI 35 (2016).
+//! References: Gramfort, Kowalski and Hämäläinen, Phys. Med. Biol. 57 (2012); Strohmeier, Haueisen
+//! and Gramfort, PRNI (2014); Strohmeier, Bekhti, Haueisen and Gramfort, IEEE TMI 35 (2016).
 
-/// Every way an input is refused.
+/// Every way in which an input is refused.
 mod error;
 /// What the method computes on: kernels, dense products, arrays, threads, the clock.
 mod machine;
@@ -53,7 +56,8 @@ pub use problem::gain::Gain;
 pub use problem::penalty::group_soft_threshold;
 pub use problem::solution::{Certificate, Record, Reweighting, Solution, Sources, Status};
 pub use solve::batch::{solve_batch, solve_paths};
-pub use solve::options::Options;
+pub use solve::debias::{Debiasing, debias};
+pub use solve::options::{Options, Run};
 pub use solve::path::{Path, solve_path};
 pub use solve::reweighting::{AmplitudeUnit, Reweight, Surrogate, solve_irmxne};
 pub use solve::single::{alpha_max, duality_gap, solve_mxne};

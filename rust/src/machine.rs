@@ -18,3 +18,7 @@ pub(crate) mod threads;
 pub(crate) mod products;
 /// Eigen-decomposition of small symmetric matrices.
 pub(crate) mod eigen;
+/// QR factorisation of rows that come one by one.
+pub(crate) mod triangle;
+/// Least squares over numbers that are not negative.
+pub(crate) mod nonnegative;

@@ -1,6 +1,6 @@
 //! How a convex problem is solved: epochs of a solver, one loop over them, nested working sets.
 
-/// `Stopping`: when to stop, and the watch that keeps it during a run.
+/// `Stopping`: when a run stops, and the watch that counts during it.
 pub(crate) mod stopping;
 /// `Quadratic`: the smooth part as an epoch sees it.
 pub(crate) mod quadratic;

@@ -4,9 +4,9 @@
 pub(crate) mod curvature;
 /// `Gain`: prepared once, shared by every solve.
 pub(crate) mod gain;
-/// `Penalty`: a threshold per location, group soft-thresholding, the exact block minimiser.
+/// `Penalty`: value, proximal operator, dual norm, the exact block minimiser.
 pub(crate) mod penalty;
-/// What a run hands back.
+/// The answer of a run.
 pub(crate) mod solution;
 /// Data divided by a power of two, so that they are near one.
 pub(crate) mod scaled;

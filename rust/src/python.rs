@@ -1,7 +1,8 @@
-//! The boundary to Python: arrays in, plain results out. Everything a user sees is documented in `python/mxne_rs`.
+//! The boundary to Python: arrays in, plain results out. Everything a user sees is documented in
+//! `python/mxne_rs`.
 //!
-//! Arrays arrive as aligned C- or Fortran-ordered float64 (`mxne_rs.arrays` sees to it), are copied while the GIL is held,
-//! and are never written to.
+//! Arrays arrive as aligned C- or Fortran-ordered float64 (`mxne_rs._arguments.convert` sees to
+//! it), are copied while the GIL is held, and are never written to.
 #![allow(missing_docs)]
 
 /// Arrays copied out of Python.
@@ -10,108 +11,23 @@ mod arrays;
 mod run;
 /// A request taken out of Python.
 mod request;
+/// A prepared gain.
+mod gain;
 /// One answer as Python reads it.
 mod outcome;
 /// A stream of windows.
 mod stream;
 
-use crate::machine::clock::{Clock, Halt};
-use crate::machine::memory;
-use crate::problem::gain::Preparation;
-use crate::{Certificate, Error, Gain, Options, Solution, Sources, Stopping, Threads};
+use crate::{Certificate, Debiasing, Error, Options, Run, Solution, Sources, Threads};
 use arrays::{indices, matrix, vector};
-use numpy::{
-    IntoPyArray, PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2,
-    PyUntypedArrayMethods,
-};
-use outcome::Outcome;
-use pyo3::exceptions::PyValueError;
+use gain::PyGain;
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
+use outcome::PyOutcome;
 use pyo3::prelude::*;
-use request::{Request, Rounds};
+use request::{Request, ReweightRequest};
 use run::watched;
-use std::sync::Arc;
 
-#[pyclass(name = "Gain", frozen, module = "mxne_rs._core")]
-struct PyGain {
-    gain: Arc<Gain>,
-}
-
-#[pymethods]
-impl PyGain {
-    /// Copies piece by piece: other threads and signals get their turn in between.
-    #[new]
-    #[pyo3(signature = (gain, n_orient))]
-    fn new(py: Python<'_>, gain: Bound<'_, PyArray2<f64>>, n_orient: usize) -> PyResult<Self> {
-        let mut preparation = Preparation::new((gain.shape()[0], gain.shape()[1]), n_orient)?;
-        loop {
-            let (rows, columns) = preparation.shape();
-            if gain.shape() != [rows, columns] || !gain.is_contiguous() {
-                let message = "gain was given another shape while it was being read";
-                return Err(PyValueError::new_err(message));
-            }
-            if !preparation.copy_some(gain.try_readonly()?.as_array()) {
-                break;
-            }
-            py.check_signals()?;
-            py.detach(|| ());
-        }
-        let gain = watched(py, None, |monitor| {
-            preparation.finish(&Clock::start(None, Some(monitor))).map_err(Halt::into_error)
-        })?;
-        Ok(PyGain { gain: Arc::new(gain) })
-    }
-
-    #[getter]
-    fn n_sensors(&self) -> usize {
-        self.gain.n_sensors()
-    }
-
-    #[getter]
-    fn n_locations(&self) -> usize {
-        self.gain.n_locations()
-    }
-
-    #[getter]
-    fn n_orient(&self) -> usize {
-        self.gain.n_orient()
-    }
-
-    #[getter]
-    fn shape(&self) -> (usize, usize) {
-        (self.gain.n_sensors(), self.gain.n_sources())
-    }
-
-    #[getter]
-    fn lipschitz<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<f64>>> {
-        let all = (0..self.gain.n_locations()).map(|s| self.gain.lipschitz(s));
-        Ok(memory::gathered("the block Lipschitz constants", all)?.into_pyarray(py))
-    }
-
-    fn columns<'py>(
-        &self,
-        py: Python<'py>,
-        locations: PyReadonlyArray1<'_, i64>,
-    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
-        Ok(self.gain.columns_of(&indices(&locations)?)?.into_pyarray(py))
-    }
-
-    /// Seconds of one product G'R in the crate's own product module: the unit of cost in `benches/`.
-    fn product_seconds(
-        &self,
-        py: Python<'_>,
-        residual: PyReadonlyArray2<'_, f64>,
-        n_threads: usize,
-    ) -> PyResult<f64> {
-        let residual = matrix(&residual)?;
-        watched(py, None, |_| self.gain.product_seconds(residual.view(), &Threads::new(n_threads)))
-    }
-
-    fn __repr__(&self) -> String {
-        let (n, o) = (self.gain.n_sensors(), self.gain.n_orient());
-        format!("Gain({n} sensors x {} locations x {o} orientations)", self.gain.n_locations())
-    }
-}
-
+/// Lists relative gap, primal and dual value.
 fn flat(certificate: &Certificate) -> (f64, f64, f64) {
     (certificate.relative_gap(), certificate.primal, certificate.dual)
 }
@@ -121,12 +37,12 @@ fn solve_mxne(
     py: Python<'_>,
     gain: PyRef<'_, PyGain>,
     data: PyReadonlyArray2<'_, f64>,
-    request: Request<'_>,
-) -> PyResult<Outcome> {
-    let request = request.own(gain.gain.n_orient())?;
+    request: Bound<'_, PyAny>,
+) -> PyResult<PyOutcome> {
+    let request = Request::new(&request, gain.gain.n_orient())?;
     let (gain, data) = (gain.gain.as_ref(), matrix(&data)?);
-    let solve = |options: &Options| crate::solve_mxne(gain, data.view(), request.alpha, options);
-    Outcome::new(py, request.run(py, solve)?)
+    let solve = |run: Run| crate::solve_mxne(gain, data.view(), request.alpha, run);
+    PyOutcome::new(py, request.run(py, solve)?)
 }
 
 #[pyfunction]
@@ -134,23 +50,22 @@ fn solve_irmxne(
     py: Python<'_>,
     gain: PyRef<'_, PyGain>,
     data: PyReadonlyArray2<'_, f64>,
-    request: Request<'_>,
-    rounds: Rounds,
-) -> PyResult<Outcome> {
+    request: Bound<'_, PyAny>,
+    rounds: ReweightRequest,
+) -> PyResult<PyOutcome> {
     let reweight = rounds.own()?;
-    let request = request.own(gain.gain.n_orient())?;
+    let request = Request::new(&request, gain.gain.n_orient())?;
     let (gain, data) = (gain.gain.as_ref(), matrix(&data)?);
-    let solution = request.run(py, |options| {
-        crate::solve_irmxne(gain, data.view(), request.alpha, &reweight, options)
-    })?;
-    Outcome::new(py, solution)
+    let solution = request
+        .run(py, |run| crate::solve_irmxne(gain, data.view(), request.alpha, &reweight, run))?;
+    PyOutcome::new(py, solution)
 }
 
-/// A path as two lists: MxNE, and irMxNE where it was asked for.
-type Outcomes = (Vec<Outcome>, Vec<Outcome>);
+/// The answers of a path: MxNE, and irMxNE where it was asked for.
+type Outcomes = (Vec<PyOutcome>, Vec<PyOutcome>);
 
-fn outcomes(py: Python<'_>, solutions: Vec<Solution>) -> PyResult<Vec<Outcome>> {
-    solutions.into_iter().map(|solution| Outcome::new(py, solution)).collect()
+fn outcomes(py: Python<'_>, solutions: Vec<Solution>) -> PyResult<Vec<PyOutcome>> {
+    solutions.into_iter().map(|solution| PyOutcome::new(py, solution)).collect()
 }
 
 fn both(py: Python<'_>, path: crate::Path) -> PyResult<Outcomes> {
@@ -163,15 +78,14 @@ fn solve_path(
     gain: PyRef<'_, PyGain>,
     data: PyReadonlyArray2<'_, f64>,
     alphas: PyReadonlyArray1<'_, f64>,
-    request: Request<'_>,
-    rounds: Rounds,
+    request: Bound<'_, PyAny>,
+    rounds: ReweightRequest,
 ) -> PyResult<Outcomes> {
     let (reweight, alphas) = (rounds.own_if_any()?, vector(&alphas)?);
-    let request = request.own(gain.gain.n_orient())?;
+    let request = Request::new(&request, gain.gain.n_orient())?;
     let (gain, data) = (gain.gain.as_ref(), matrix(&data)?);
-    let path = request.run(py, |options| {
-        crate::solve_path(gain, data.view(), &alphas, reweight.as_ref(), options)
-    })?;
+    let path = request
+        .run(py, |run| crate::solve_path(gain, data.view(), &alphas, reweight.as_ref(), run))?;
     both(py, path)
 }
 
@@ -181,16 +95,16 @@ fn solve_paths(
     gain: PyRef<'_, PyGain>,
     data: Vec<PyReadonlyArray2<'_, f64>>,
     alphas: PyReadonlyArray1<'_, f64>,
-    request: Request<'_>,
-    rounds: Rounds,
+    request: Bound<'_, PyAny>,
+    rounds: ReweightRequest,
 ) -> PyResult<Vec<Outcomes>> {
     let (reweight, alphas) = (rounds.own_if_any()?, vector(&alphas)?);
-    let request = request.own(gain.gain.n_orient())?;
+    let request = Request::new(&request, gain.gain.n_orient())?;
     let gain = gain.gain.as_ref();
     let data = data.iter().map(matrix).collect::<Result<Vec<_>, _>>()?;
     let views: Vec<_> = data.iter().map(|array| array.view()).collect();
-    let paths = request
-        .run(py, |options| crate::solve_paths(gain, &views, &alphas, reweight.as_ref(), options))?;
+    let paths =
+        request.run(py, |run| crate::solve_paths(gain, &views, &alphas, reweight.as_ref(), run))?;
     paths.into_iter().map(|path| both(py, path)).collect()
 }
 
@@ -200,16 +114,16 @@ fn solve_batch(
     gain: PyRef<'_, PyGain>,
     data: Vec<PyReadonlyArray2<'_, f64>>,
     alphas: PyReadonlyArray1<'_, f64>,
-    request: Request<'_>,
-    rounds: Rounds,
-) -> PyResult<Vec<Outcome>> {
+    request: Bound<'_, PyAny>,
+    rounds: ReweightRequest,
+) -> PyResult<Vec<PyOutcome>> {
     let (reweight, alphas) = (rounds.own_if_any()?, vector(&alphas)?);
-    let request = request.own(gain.gain.n_orient())?;
+    let request = Request::new(&request, gain.gain.n_orient())?;
     let gain = gain.gain.as_ref();
     let data = data.iter().map(matrix).collect::<Result<Vec<_>, _>>()?;
     let views: Vec<_> = data.iter().map(|array| array.view()).collect();
-    let solutions = request
-        .run(py, |options| crate::solve_batch(gain, &views, &alphas, reweight.as_ref(), options))?;
+    let solutions =
+        request.run(py, |run| crate::solve_batch(gain, &views, &alphas, reweight.as_ref(), run))?;
     outcomes(py, solutions)
 }
 
@@ -222,17 +136,13 @@ fn alpha_max(
     weights: Option<PyReadonlyArray1<'_, f64>>,
     n_threads: usize,
 ) -> PyResult<f64> {
-    let weights = weights.as_ref().map(vector).transpose()?;
     let (gain, data) = (gain.gain.as_ref(), matrix(&data)?);
-    watched(py, None, |monitor| {
-        let options = Options {
-            weights: weights.as_deref(),
-            stopping: Stopping { monitor: Some(monitor), ..Stopping::default() },
-            threads: Threads::new(n_threads),
-            ..Options::default()
-        };
-        crate::alpha_max(gain, data.view(), &options)
-    })
+    let options = Options {
+        weights: weights.as_ref().map(vector).transpose()?,
+        threads: Threads::new(n_threads),
+        ..Options::default()
+    };
+    watched(py, None, |monitor| crate::alpha_max(gain, data.view(), options.monitored(monitor)))
 }
 
 #[pyfunction]
@@ -241,20 +151,37 @@ fn duality_gap(
     gain: PyRef<'_, PyGain>,
     data: PyReadonlyArray2<'_, f64>,
     x: PyReadonlyArray2<'_, f64>,
-    request: Request<'_>,
+    request: Bound<'_, PyAny>,
 ) -> PyResult<(f64, f64, f64)> {
-    let request = request.own(gain.gain.n_orient())?;
+    let request = Request::new(&request, gain.gain.n_orient())?;
     let (gain, data, x) = (gain.gain.as_ref(), matrix(&data)?, matrix(&x)?);
-    let certificate = request.run(py, |options| {
+    let certificate = request.run(py, |run| {
         if x.nrows() != gain.n_sources() {
             let (got, expected) = (x.nrows(), gain.n_sources());
             let (what, other) = ("rows (sources)", "columns of gain");
             return Err(Error::Mismatch { name: "x", what, got, expected, other });
         }
         let sources = Sources::from_dense(x.view(), gain.n_orient());
-        crate::duality_gap(gain, data.view(), &sources, request.alpha, options)
+        crate::duality_gap(gain, data.view(), &sources, request.alpha, run)
     })?;
     Ok(flat(&certificate))
+}
+
+/// The factors, how far they are from optimal, and how far they may be.
+#[pyfunction]
+fn debias<'py>(
+    py: Python<'py>,
+    gain: PyRef<'py, PyGain>,
+    data: PyReadonlyArray2<'py, f64>,
+    locations: PyReadonlyArray1<'py, i64>,
+    sources: PyReadonlyArray2<'py, f64>,
+) -> PyResult<(Bound<'py, PyArray1<f64>>, f64, f64)> {
+    let (gain, data) = (gain.gain.as_ref(), matrix(&data)?);
+    let (locations, coef) = (indices(&locations)?, matrix(&sources)?);
+    let sources = Sources { locations, coef, n_orient: gain.n_orient() };
+    let debiasing =
+        watched(py, None, |monitor| crate::debias(gain, data.view(), &sources, Some(monitor)))?;
+    Ok((debiasing.factors.into_pyarray(py), debiasing.violation, Debiasing::TOLERANCE))
 }
 
 #[pyfunction]
@@ -272,11 +199,12 @@ fn group_soft_threshold<'py>(
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("back_end", if cfg!(feature = "blas") { "blas" } else { "gemm" })?;
-    // Now, so that no fork finds another thread in the middle of it.
+    // Both once and now: a process forked while another thread is inside of them could never finish
+    // them.
     crate::machine::kernels::kernels();
     let _ = crate::machine::dense::prepare_this_thread();
     module.add_class::<PyGain>()?;
-    module.add_class::<Outcome>()?;
+    module.add_class::<PyOutcome>()?;
     module.add_class::<stream::PyStream>()?;
     module.add_class::<stream::PyEstimate>()?;
     module.add_function(wrap_pyfunction!(solve_mxne, module)?)?;
@@ -286,6 +214,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(solve_batch, module)?)?;
     module.add_function(wrap_pyfunction!(alpha_max, module)?)?;
     module.add_function(wrap_pyfunction!(duality_gap, module)?)?;
+    module.add_function(wrap_pyfunction!(debias, module)?)?;
     module.add_function(wrap_pyfunction!(group_soft_threshold, module)?)?;
     Ok(())
 }

@@ -6,9 +6,9 @@ import pickle
 from typing import Any
 
 import numpy as np
-from answers import case
 
 import mxne_rs
+from answers import case
 
 ONE: dict[str, Any] = {"n_threads": 1, "verbose": False}
 UNITS = ("relative", "largest", "mne", "gain", 2.5)

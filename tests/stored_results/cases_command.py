@@ -8,9 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from answers import case
-
 import mxne_rs.command
+from answers import case
 
 
 def run(*arguments: str, folder: str) -> dict[str, Any]:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from answers import HERE, case, refusal
-from cases_other import white
 
 import mxne_rs
 import mxne_rs.live
 import mxne_rs.simulate
+from answers import HERE, case, refusal
+from cases_other import white
 
 DATA = Path(os.environ.get("MXNE_RS_DATA", HERE.parents[2] / "shared" / "data"))
 QUIET: dict[str, Any] = {"verbose": False}

@@ -13,14 +13,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from answers import case, digest, refusal
-from cases import ONE, part, problem
 
 import mxne_rs
 import mxne_rs.command
 import mxne_rs.live
 import mxne_rs.simulate
 import mxne_rs.study
+from answers import case, digest, refusal
+from cases import ONE, part, problem
 
 
 def recording(n_samples: int) -> Any:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from answers import HERE, Leaves
 
 #: Arrays, and everything else.

@@ -1,1 +1,1 @@
-"""Arguments of public functions: declared once, converted, and warned of at the caller's line."""
+"""Declare the arguments of public functions, convert them, and warn at the caller's line."""

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-#: Numbers that are converted in one go: signals are answered in between.
-PIECE = 1 << 21
+#: Numbers converted at a time; signals such as Ctrl-C are handled between chunks.
+CHUNK_SIZE = 1 << 21
 
 
 def as_floats(name: str, value: Any, ndim: int) -> Floats:
-    """Aligned, native, contiguous float64 array with ``ndim`` dimensions.
+    """Return an aligned, native, contiguous float64 array with ``ndim`` dimensions.
 
     The caller's array is not changed.
 
@@ -49,12 +49,12 @@ def as_floats(name: str, value: Any, ndim: int) -> Floats:
 
 
 def as_array(name: str, value: Any) -> NDArray[Any]:
-    """Whatever NumPy makes of it, unless that is no array of numbers."""
+    """Return the NumPy array of a value; raise where it is sparse, masked or no array."""
     if hasattr(value, "tocsr"):
         raise TypeError(
             f"{name} is a sparse {type(value).__name__}; give a dense array: {name}.toarray()"
         )
-    # Not np.ma, imported when first named: a child forked meanwhile would wait for that for ever.
+    # np.ma is imported when first named; a child forked during an import can deadlock on its lock.
     mask = getattr(value, "mask", None) if isinstance(value, np.ndarray) else None
     if mask is not None and np.any(mask):
         raise ValueError(f"{name} has masked entries; fill or drop them first")
@@ -64,13 +64,13 @@ def as_array(name: str, value: Any) -> NDArray[Any]:
         raise MemoryError(f"{name} does not fit into memory; give fewer numbers") from None
     except Exception as error:
         remedy = f"give a rectangular array of numbers ({type(error).__name__}: {error})"
-        message = f"{name} is {shown(value)}, which NumPy cannot read; {remedy}"[:500]
+        message = f"{name} is {quoted(value)}, which NumPy cannot read; {remedy}"[:500]
         kind = ValueError if isinstance(error, ValueError) else TypeError
         raise kind(message) from None
 
 
 def _converted(name: str, array: NDArray[Any]) -> Floats:
-    """A contiguous float64 copy, made piece by piece."""
+    """Copy an array to contiguous float64, a chunk at a time."""
     order: Any = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
     try:
         out = np.empty(array.shape, dtype=np.float64, order=order)
@@ -80,7 +80,7 @@ def _converted(name: str, array: NDArray[Any]) -> Floats:
             "use fewer locations or samples"
         ) from None
     axis = int(order == "F" and array.ndim > 1)
-    step = max(1, PIECE * array.shape[axis] // array.size)
+    step = max(1, CHUNK_SIZE * array.shape[axis] // array.size)
     with np.errstate(over="ignore", invalid="ignore"):
         for first in range(0, array.shape[axis], step):
             piece = (slice(None),) * axis + (slice(first, first + step),)
@@ -89,27 +89,27 @@ def _converted(name: str, array: NDArray[Any]) -> Floats:
 
 
 def require_finite(name: str, array: Floats) -> None:
-    """Refuse NaN and infinities, naming the first."""
+    """Raise where an array holds NaN or infinity, naming the first."""
     # A finite sum means finite values; only where it is not is the array read again.
     with np.errstate(over="ignore", invalid="ignore"):
         suspicious = not math.isfinite(float(np.sum(array)))
     if not suspicious:
         return
-    # Looked at once: another thread may write to the array meanwhile.
-    for first in np.argwhere(~np.isfinite(array))[:1].tolist():
-        place = ", ".join(map(str, first))
-        raise ValueError(f"{name} holds {array[tuple(first)]} at [{place}]; remove it first")
+    # Searched once: another thread may write to the array meanwhile.
+    for index in np.argwhere(~np.isfinite(array))[:1].tolist():
+        place = ", ".join(map(str, index))
+        raise ValueError(f"{name} holds {array[tuple(index)]} at [{place}]; remove it first")
 
 
 def as_matrix(name: str, value: Any) -> Floats:
-    """Two-dimensional finite float64 array."""
+    """Return a two-dimensional finite float64 array."""
     array = as_floats(name, value, 2)
     require_finite(name, array)
     return array
 
 
 def as_weights(value: Any, n_locations: int) -> Floats | None:
-    """One weight per location; None stays None."""
+    """Return one weight per location; None stays None."""
     if value is None:
         return None
     weights = as_floats("weights", value, 1)
@@ -122,7 +122,7 @@ def as_weights(value: Any, n_locations: int) -> Floats | None:
 
 
 def is_number(value: Any) -> bool:
-    """Whether it is one real number: Python's, NumPy's or an array without dimensions."""
+    """Return whether a value is one real number: Python's, NumPy's or a 0-d array."""
     if isinstance(value, np.ndarray):
         return value.ndim == 0 and value.dtype.kind in "fiu"
     if isinstance(value, (bool, np.bool_, np.complexfloating, np.timedelta64)):
@@ -131,48 +131,48 @@ def is_number(value: Any) -> bool:
 
 
 def number(name: str, value: Any, remedy: str = "give a number") -> float:
-    """A real number of any size: infinite where it is beyond doubles."""
+    """Return a real number as a float, infinite where it exceeds the range of doubles."""
     if not is_number(value):
-        raise TypeError(f"{name} is {shown(value)}, not a real number; {remedy}")
+        raise TypeError(f"{name} is {quoted(value)}, not a real number; {remedy}")
     try:
         with np.errstate(over="ignore"):
             return float(value)
     except OverflowError:
-        return math.copysign(math.inf, value)
+        return math.inf if value > 0 else -math.inf
 
 
 def number_or_name(name: str, value: Any) -> float | str:
-    """A real number, or a name as it is."""
+    """Return a real number as a float, or a string unchanged."""
     return value if isinstance(value, str) else number(name, value, "give a number or a name")
 
 
 def name_of(name: str, value: Any) -> str:
-    """A string as it is."""
+    """Return a string unchanged; raise for any other type."""
     if not isinstance(value, str):
-        raise TypeError(f"{name} is {shown(value)}, not a name; give a string")
+        raise TypeError(f"{name} is {quoted(value)}, not a name; give a string")
     return value
 
 
 def integer(name: str, value: Any, remedy: str = "give an integer") -> int:
-    """An integer, at most some 10^18 on both sides."""
+    """Return an integer, clipped to +-2^62 so that it fits into the compiled module."""
     if isinstance(value, np.ndarray) and value.ndim == 0:
         value = value[()]
-    odd = isinstance(value, (bool, np.bool_, np.timedelta64))
-    if odd or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} is {shown(value)}, not an integer; {remedy}")
+    is_excluded = isinstance(value, (bool, np.bool_, np.timedelta64))
+    if is_excluded or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} is {quoted(value)}, not an integer; {remedy}")
     return max(min(int(value), 2**62), -(2**62))
 
 
 def as_number(name: str, value: Any, remedy: str, *, zero: bool = False) -> float:
-    """A finite positive number (or zero where allowed)."""
-    found = number(name, value, remedy)
-    if not math.isfinite(found) or found < 0 or (found == 0 and not zero):
-        raise ValueError(f"{name} is {shown(value)}; {remedy}")
-    return found
+    """Return a finite positive number (with ``zero``, also 0)."""
+    converted = number(name, value, remedy)
+    if not math.isfinite(converted) or converted < 0 or (converted == 0 and not zero):
+        raise ValueError(f"{name} is {quoted(value)}; {remedy}")
+    return converted
 
 
 def as_numbers(name: str, value: Any, count: int, counted: str, remedy: str) -> Floats:
-    """As many positive numbers as are ``counted``, or one for all of them."""
+    """Return ``count`` positive numbers: those given, or one number repeated."""
     if is_number(value) or isinstance(value, (str, bytes)):
         return np.full(count, as_number(name, value, remedy))
     values = as_floats(name, value, 1)
@@ -184,33 +184,33 @@ def as_numbers(name: str, value: Any, count: int, counted: str, remedy: str) -> 
 
 
 def as_count(name: str, value: Any, least: int) -> int:
-    """An integer that is at least ``least``."""
+    """Return an integer that is at least ``least``."""
     remedy = f"give an integer of at least {least}"
-    found = integer(name, value, remedy)
-    if found < least:
-        raise ValueError(f"{name} is {shown(value)}; {remedy}")
-    return found
+    converted = integer(name, value, remedy)
+    if converted < least:
+        raise ValueError(f"{name} is {quoted(value)}; {remedy}")
+    return converted
 
 
 def as_flag(name: str, value: Any) -> bool:
-    """True or False."""
+    """Return True or False."""
     if isinstance(value, (bool, np.bool_)) or (isinstance(value, int) and value in (0, 1)):
         return bool(value)
-    raise TypeError(f"{name} is {shown(value)}; give True or False")
+    raise TypeError(f"{name} is {quoted(value)}; give True or False")
 
 
 def as_choice(name: str, value: Any, choices: Sequence[str]) -> str:
-    """One of some names."""
+    """Return a name that is one of ``choices``."""
     remedy = f"give one of {', '.join(choices)}"
     if not isinstance(value, str):
-        raise TypeError(f"{name} is {shown(value)}, not a name; {remedy}")
+        raise TypeError(f"{name} is {quoted(value)}, not a name; {remedy}")
     if value not in choices:
-        raise ValueError(f"{name} is {shown(value)}; {remedy}")
+        raise ValueError(f"{name} is {quoted(value)}; {remedy}")
     return value
 
 
 def one_line(text: object) -> str:
-    """A user's words on one line, with what cannot be printed as escapes: ``\\x1b``.
+    """Return a user's text on one line, unprintable characters escaped: ``\\x1b``.
 
     Examples
     --------
@@ -222,8 +222,8 @@ def one_line(text: object) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in words)
 
 
-def shown(value: Any) -> str:
-    """A value as an error message quotes it: short, whatever it is."""
+def quoted(value: Any) -> str:
+    """Return a value as error messages quote it: its repr, shortened to 200 characters."""
     try:
         return " ".join(reprlib.repr(value).split())[:200]
     except Exception:

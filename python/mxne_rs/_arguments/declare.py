@@ -15,45 +15,45 @@ from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-#: The default of what has to be given.
+#: The default of a required option.
 REQUIRED = inspect.Parameter.empty
-#: The section of a numpydoc docstring that is filled in, up to the next one.
+#: The Parameters section of a numpydoc docstring, up to the next section.
 SECTION = re.compile(r"(Parameters\n-{10}\n)(.*?)(?=\n\S[^\n]*\n---|\Z)", re.DOTALL)
 
 
 class Option(NamedTuple):
-    """What is known of an option beside its name and type."""
+    """An option of a table: its default, description and check."""
 
     default: Any
-    #: What it does, as the docstrings say it.
+    #: The description in docstrings.
     text: str
-    #: Its type in docstrings, where that says more than the annotation.
+    #: The type in docstrings, where that says more than the annotation.
     kind: str = ""
     #: ``check(name, value)`` returns the value in the type that the solver takes, or raises.
     check: Callable[[str, Any], Any] | None = None
-    #: Its annotation, which `options_of` reads from the table.
+    #: The annotation, which `options_of` reads from the table.
     annotation: Any = REQUIRED
 
 
 def options_of(table: type) -> dict[str, Option]:
     """Return the options of a table by name, each with the kind that docstrings show."""
-    found = {}
+    options = {}
     for name, hint in get_type_hints(table, include_extras=True).items():
         option = hint.__metadata__[0]
         annotation = getattr(hint.__origin__, "__name__", "") or str(hint.__origin__)
         kind = option.kind or annotation.replace(" | ", " or ")
-        found[name] = option._replace(kind=kind, annotation=annotation)
-    return found
+        options[name] = option._replace(kind=kind, annotation=annotation)
+    return options
 
 
 def takes(table: type, *described: type, **defaults: Any) -> Callable[[F], F]:
-    """Decorate a function with the options of a table, some with defaults of its own.
+    """Decorate a function with the options of a table; ``defaults`` replaces those of the table.
 
-    The tables ``described`` hold texts for parameters that the function itself declares.
+    The tables ``described`` hold texts for parameters that the function declares by name.
     """
     options = options_of(table)
     known = {name: one.default for name, one in options.items()} | defaults
-    texts = {name: one for each in described for name, one in options_of(each).items()}
+    texts = {name: one for other in described for name, one in options_of(other).items()}
     texts |= {name: one._replace(default=known[name]) for name, one in options.items()}
 
     def decorate(function: F) -> F:
@@ -71,7 +71,7 @@ def takes(table: type, *described: type, **defaults: Any) -> Callable[[F], F]:
         names = {one.name for one in own} | known.keys()
 
         @functools.wraps(function)
-        def verb(*args: Any, **keywords: Any) -> Any:
+        def decorated(*args: Any, **keywords: Any) -> Any:
             for name in keywords:
                 if name not in names:
                     raise TypeError(
@@ -84,9 +84,10 @@ def takes(table: type, *described: type, **defaults: Any) -> Callable[[F], F]:
             for one in (*own, *given)
             for text in [texts.get(one.name)]
         }
-        verb.__signature__ = signature.replace(parameters=[*own, *given])  # type: ignore[attr-defined]
-        verb.__doc__ = with_parameters(function.__doc__, described)
-        return verb  # type: ignore[return-value]
+        parameters = [*own, *given]
+        decorated.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+        decorated.__doc__ = with_parameters(function.__doc__, described)
+        return decorated  # type: ignore[return-value]
 
     return decorate
 
@@ -109,24 +110,24 @@ def documents(*tables: type) -> Callable[[F], F]:
 def with_parameters(doc: str | None, described: Mapping[str, Option | None]) -> str:
     """Return a docstring whose Parameters section has an entry for each name, in this order.
 
-    What the section already says of a name stays.
+    Entries that the docstring already has stay.
     """
     doc = inspect.cleandoc(doc or "")
     match = SECTION.search(doc)
     if match is None:
         return doc
-    said: dict[str, str] = {}
+    written: dict[str, str] = {}
     for entry in re.split(r"\n(?=\S)", match.group(2).strip("\n")):
         for name in entry.split("\n")[0].split(" : ")[0].split(", "):
-            said.setdefault(name.lstrip("*"), entry)
+            written.setdefault(name.lstrip("*"), entry)
     entries: list[str] = []
     for name, option in described.items():
-        entry = said.get(name) or (option and _entry(name, option))
+        entry = written.get(name) or (option and _entry(name, option))
         if entry and entry not in entries:
             entries.append(entry)
-    entries += [entry for entry in said.values() if entry and entry not in entries]
+    entries += [entry for entry in written.values() if entry and entry not in entries]
     section = "\n".join(entries)
-    # It ends with a line of its own, as docstrings do.
+    # The closing quotes of a docstring are on their own line, so that it ends with a line break.
     return doc[: match.start(2)] + section + "\n" + doc[match.end(2) :].rstrip("\n") + "\n"
 
 

@@ -1,4 +1,4 @@
-"""Warn with the caller's line."""
+"""Warn with the line of the caller outside of the package."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import warnings
 from pathlib import Path
 
-#: Frames of these files are the package's own: a warning names the line outside that called it.
+#: Paths whose frames are skipped: the package itself, and the context managers that it enters.
 OWN = (str(Path(__file__).parents[1]), contextlib.__file__)
 
 

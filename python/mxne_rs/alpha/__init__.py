@@ -1,1 +1,1 @@
-"""The rules by which alpha is chosen, all along warm-started paths."""
+"""Choose alpha: seven methods on warm-started paths."""

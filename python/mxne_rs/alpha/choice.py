@@ -1,4 +1,4 @@
-"""The alpha that was chosen, with the curve it was chosen on."""
+"""The result of `choose_alpha`: the alpha, and the curve that it was chosen on."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from .._arguments.convert import Floats
 from .._arguments.extras import needs
 from .._arguments.warn import warn
-from .._axes import GREY, falling, plain
+from .._axes import GREY, set_alpha_axis, style_axes
 from ..solve.many import Path
-from ..solve.solution import Solution, reported
+from ..solve.solution import Solution, warn_if_short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: What the values of each method are.
+#: Label of the values of each method.
 LABELS = {
     "sure": "estimated risk",
     "cv": "error on held-out sensors",
@@ -34,35 +34,35 @@ CHOICE_COLOUR = "#D55E00"
 
 @dataclass(frozen=True, eq=False, repr=False)
 class AlphaChoice:
-    """What :func:`choose_alpha` found.
+    """The result of :func:`choose_alpha`.
 
-    The curves are of all the data and have a value for each alpha. Of the method "map" the alphas
-    are the steps of its fixed point, and the curves those of their MxNE.
+    The curves are of all the data and have a value for each alpha. For the method "map" the alphas
+    are the iterates of its fixed point, and the curves are of MxNE.
 
     Attributes
     ----------
     method : str
-        How alpha was chosen.
+        Name of the method.
     alpha : float
         The choice, absolute.
     index : int
         Its position in ``alphas``.
     alphas : array, shape (n_alphas,)
-        Those that were solved, absolute, falling.
+        The alphas that were solved, absolute, decreasing.
     values : array, shape (n_alphas,)
-        What the method looks at:
+        The quantity that the method decides by:
 
         - "sure": the estimate of ``|G X - G X_true|^2``
         - "cv": ``|M - G X|^2`` on the sensors left out, in units of ``|M|^2``
         - "stability": the bound on the expected number of false locations
-        - "map": the alpha that would follow
+        - "map": the next iterate of the fixed point
         - "discrepancy": ``|M - G X|^2`` in units of the power of the noise
         - "gof": ``1 - |M - G X|^2 / |M|^2``
         - "n_sources": active locations
 
-        NaN where a solve that it needs stopped before its gap was reached.
+        NaN where a solve that the value needs stopped before its gap was reached.
     target : float | None
-        What the values are compared with: ``max_false``, 1 (discrepancy), ``gof``,
+        The number that values are compared with: ``max_false``, 1 (discrepancy), ``gof``,
         ``n_sources``; None where the smallest value, or the fixed point, is the choice.
     n_active : array of int, shape (n_alphas,)
         Number of active locations.
@@ -71,16 +71,16 @@ class AlphaChoice:
     explained_variance : array, shape (n_alphas,)
         ``1 - |M - G X|^2 / |M|^2`` of each answer, not debiased.
     solution : Solution
-        The answer at the choice, on all the data. Where a solve fell short (see ``values``), its
-        ``status`` is that of the solve.
+        The answer at the choice, on all the data. Where any solve did not converge (see
+        ``values``), ``status`` is the status of that solve.
     at_edge : bool
-        Whether the choice would perhaps be another with more alphas: it is at an end of the grid,
-        or no alpha meets the target.
+        Whether a larger grid might change the choice: it is at an end of the grid, or no alpha
+        meets the target.
     frequencies : array, shape (n_alphas, n_locations) | None
-        Of "stability": the part of the resamples in which a location is active.
+        For "stability": the part of the resamples in which a location is active.
     stable : array of bool, shape (n_locations,) | None
-        Of "stability": locations whose frequency reaches the threshold at the choice or at a
-        larger alpha. The bound is on these, not on the support of ``solution``.
+        For "stability": locations whose frequency reaches the threshold at the choice or at a
+        larger alpha. The bound holds for these, not for the support of ``solution``.
 
     Examples
     --------
@@ -110,17 +110,17 @@ class AlphaChoice:
     stable: NDArray[np.bool_] | None = None
 
     def plot(self, axes: Axes | None = None) -> Axes:
-        """Draw the values against falling alpha, with the choice and the target.
+        """Draw the values against alpha, with the choice and the target.
 
         Parameters
         ----------
         axes : matplotlib.axes.Axes | None
-            Where to draw. None makes a new figure of pyplot.
+            Axes to draw on. None makes a new figure of pyplot.
 
         Returns
         -------
         axes : matplotlib.axes.Axes
-            What was drawn on; its figure is ``axes.figure``.
+            The axes drawn on; their figure is ``axes.figure``.
 
         Raises
         ------
@@ -143,15 +143,15 @@ class AlphaChoice:
             markeredgecolor=CHOICE_COLOUR, markeredgewidth=2, label=f"chosen: {self.alpha:.4g}",
         )  # fmt: skip
         if self.method == "stability":
-            # From zero to many times what is allowed.
+            # The bound reaches from zero to many times the target.
             axes.set_yscale("symlog", linthresh=self.target)
         if self.method in ("stability", "discrepancy", "n_sources"):
             axes.set_ylim(bottom=0)
-        falling(axes, self.alphas, "alpha")
+        set_alpha_axis(axes, self.alphas, "alpha")
         axes.set_ylabel(LABELS[self.method], fontsize=9.5, color=GREY)
         axes.set_title(f"{self.method}: {self._locations()}", fontsize=11)
         axes.legend(frameon=False, fontsize=9)
-        plain(axes)
+        style_axes(axes)
         return axes
 
     def _locations(self) -> str:
@@ -159,7 +159,7 @@ class AlphaChoice:
         return f"{count} location" + "s" * (count != 1)
 
     def __repr__(self) -> str:
-        """One line: how, what, how well."""
+        """Return method, alpha, number of locations and gap on one line."""
         edge = ", at the edge" if self.at_edge else ""
         return (
             f"<AlphaChoice: {self.method}, alpha {self.alpha:.4g} (number {self.index + 1} of "
@@ -168,10 +168,10 @@ class AlphaChoice:
         )
 
 
-#: A position; and the end of the grid beyond which the choice may be, if there is one.
-Place = tuple[int, Literal["upper", "lower"] | None]
+#: A position on the grid, and the end of the grid beyond which the choice may lie, if any.
+GridPosition = tuple[int, Literal["upper", "lower"] | None]
 
-#: What to do where the choice is at an end of the grid.
+#: The advice where the choice is at an end of the grid.
 ADVICE = {
     "cv": {
         "upper": "no source predicts the sensors left out: are gain and data whitened?",
@@ -197,24 +197,24 @@ ADVICE = {
 }
 
 
-def smallest(values: Floats) -> Place:
-    """The smallest value."""
+def at_smallest_value(values: Floats) -> GridPosition:
+    """Return the position of the smallest value."""
     index = 0 if np.isnan(values).all() else int(np.nanargmin(values))
     if len(values) == 1 or 0 < index < len(values) - 1:
         return index, None
     return index, "lower" if index else "upper"
 
 
-def first(meets: NDArray[np.bool_]) -> Place:
-    """The largest alpha that meets the target; where none does, the smallest alpha."""
+def at_largest_alpha(meets: NDArray[np.bool_]) -> GridPosition:
+    """Return the largest alpha that meets the target; where none does, the smallest."""
     if not meets.any():
         return len(meets) - 1, "lower"
     index = int(np.argmax(meets))
     return index, "upper" if index == 0 and len(meets) > 1 else None
 
 
-def last(meets: NDArray[np.bool_]) -> Place:
-    """The smallest alpha that meets the target; where none does, the largest alpha."""
+def at_smallest_alpha(meets: NDArray[np.bool_]) -> GridPosition:
+    """Return the smallest alpha that meets the target; where none does, the largest."""
     if not meets.any():
         return 0, "upper"
     index = int(np.flatnonzero(meets)[-1])
@@ -226,17 +226,18 @@ def choice_on_grid(
     path: Path,
     values: Floats,
     target: float | None,
-    place: Place,
-    short: tuple[str, ...],
+    position: GridPosition,
+    failures: tuple[str, ...],
 ) -> AlphaChoice:
-    """The choice at a place, with the warning where that is at an end."""
-    index, end = place
+    """Make the AlphaChoice of a grid position; warn where that is an end of the grid."""
+    index, end = position
     solution = path[index]
-    if short:
-        # As for `solve_sure`: not the choice that was asked for, even where certified.
-        solution = replace(solution, status=short[-1])
+    if failures:
+        # As in `solve_sure`: without the failed solves the choice may be another, so that the
+        # status says so even where the chosen answer itself converged.
+        solution = replace(solution, status=failures[-1])
     elif solution.emptied:
-        reported(solution)
+        warn_if_short(solution)
     elif end is not None:
         share = 100 * solution.alpha / float(path.alphas[0])
         warn(

@@ -1,4 +1,4 @@
-"""Choosing alpha: one function, seven methods, all on warm-started paths."""
+"""Choose alpha: one function, seven methods, all on warm-started paths."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .._arguments.convert import (
     as_choice,
     as_flag,
     as_floats,
+    quoted,
     require_finite,
-    shown,
 )
 from .._arguments.declare import takes
 from ..solve.gain import Gain, prepared
 from ..solve.inputs import sensor_data
-from ..solve.many import falling_alphas
+from ..solve.many import alpha_grid
 from ..solve.options import Inputs, make_request, make_rounds
 from ..solve.solution import one_warning
 from .sure import SureOptions
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 from ..solve.inputs import noise_levels
 from .choice import LABELS, AlphaChoice
-from .criteria import SUBSAMPLE, THRESHOLD, Problem, mean_of
+from .criteria import SUBSAMPLE, THRESHOLD, Problem, average_trials
 from .methods import by_cv, by_discrepancy, by_gof, by_map, by_n_sources, by_stability, by_sure
 from .sure import solve_sure
 
@@ -58,32 +58,32 @@ def choose_alpha(
     Parameters
     ----------
     data : array_like, shape (n_sensors, n_times) or (n_trials, n_sensors, n_times)
-        Whitened data; of trials the average is solved.
+        Whitened data; where they are trials, their average is solved.
     method : {'sure', 'cv', 'stability', 'map', 'discrepancy', 'gof', 'n_sources'}
-        How to choose (see Notes). "sure" is the default. A parameter that names methods at its end
-        is used by these only; "map" finds its own alphas.
+        Method of choice (see Notes). Parameters that end in names of methods are used by these
+        methods only; "map" takes no ``alphas``.
     sigma : float or array_like, shape (n_times,), or None, default None
-        Standard deviation of the noise in what is solved, of all samples or of each. None is 1,
-        and ``n_trials ** -0.5`` where trials are given. "sure", "map", "discrepancy".
+        Standard deviation of the noise in the data that are solved, one number or one per sample.
+        None is 1, or ``n_trials ** -0.5`` where trials are given. "sure", "map", "discrepancy".
     n_folds : int, default 5
         Parts into which the sensors are divided. "cv".
     n_resamples : int, default 100
-        How often trials are drawn. "stability".
+        Number of resamples of the trials. "stability".
     subsample : float, default 0.5
         Part of the trials that is drawn each time, without replacement. "stability".
     threshold : float, default 0.9
-        Frequency from which on a location is stable, above 0.5. "stability".
+        Smallest frequency of a stable location, above 0.5. "stability".
     max_false : float, default 1.0
-        Bound allowed on the expected number of stable locations that are false. "stability".
+        Largest allowed bound on the expected number of false stable locations. "stability".
     gof : float, default 0.8
         Part of the variance to be explained, between 0 and 1. "gof".
     n_sources : int or None, default None
-        Locations at most. "n_sources", which needs it.
+        Largest number of locations; required by "n_sources".
 
     Returns
     -------
     choice : AlphaChoice
-        The alpha, the curve it was chosen on and the answer there.
+        The alpha, the curve that it was chosen on, and the answer.
 
     Raises
     ------
@@ -93,42 +93,40 @@ def choose_alpha(
     Warns
     -----
     ConvergenceWarning
-        Naming the first solve whose gap was not reached, and how many there are. Their alphas
-        are not chosen.
+        Naming the first solve that did not converge, and their number. Their alphas are not
+        chosen.
     RuntimeWarning
-        Where the choice lies at an end of the grid or no alpha meets the target, with what to
-        do.
+        Where the choice lies at an end of the grid or no alpha meets the target, with advice.
 
     Notes
     -----
-    M are the data, N numbers in all, of n_sensors rows.
+    M are the data: N numbers in n_sensors rows.
 
-    - "sure": the smallest estimated risk, as :func:`solve_sure` finds it [1]_. With plain MxNE it
-      picks alphas that are too small and let in sources that are not there; with irMxNE
-      (``n_reweights=100``) its choice is near the best.
-    - "cv": the smallest error on sensors left out, of ``n_folds`` parts, each predicted from the
-      others. There alpha is ``n_kept / n_sensors`` of its value, so that the penalty keeps its
-      weight. The noise level need not be known. Shrinkage makes it choose too small an alpha with
-      plain MxNE, as SURE.
+    - "sure": the smallest estimated risk, as :func:`solve_sure` finds it [1]_. With plain MxNE the
+      chosen alphas are too small and the answers have false sources; with irMxNE
+      (``n_reweights=100``) the choice is near the best.
+    - "cv": the smallest prediction error on sensors left out: each of ``n_folds`` parts is
+      predicted from the others, with alpha times ``n_kept / n_sensors``, so that the penalty keeps
+      its weight. The noise level need not be known. With plain MxNE the choice is too small, as
+      with SURE, because of shrinkage.
     - "stability": the smallest alpha at which the expected number of false stable locations is
       at most ``q^2 / ((2 threshold - 1) p) <= max_false`` [2]_, with q the mean number of
       locations that a resample has active at this or a larger alpha, and p the number of
-      locations. The bound is proved for halves (the default): larger parts share more noise,
-      and more false locations are stable than it says. It also takes false locations for
-      exchangeable, which neighbours in the brain are not; a neighbour of a true location counts
-      as false.
+      locations. The bound is proved for halves (the default): larger parts share more noise, and
+      more false locations become stable. It also assumes that false locations are exchangeable,
+      which neighbours in the brain are not; a neighbour of a true location counts as false.
     - "map": the fixed point of ``alpha = sigma^2 (N / k + a - 1) / (sum_s w_s |X_s| + b)`` [3]_,
       with k = 1, the homogeneity of the penalty, and the mean of ``sigma_t^2``. The Gamma
-      hyperprior has its mode at half of ``alpha_max``, where the steps start, and counts as ten
-      data sets, ``a - 1 = 10 N``, as for :class:`Stream`. The code of [3]_ takes ``b = 5``, which
-      has a unit, and adds it for every location; here, as in [4]_, it is added once. N is the
-      size of the data, as in that code, where the derivation has the number of unknowns. X are
-      those of MxNE; with ``n_reweights`` the answer at the fixed point is reweighted, which may
-      leave nothing.
+      hyperprior has its mode at half of ``alpha_max``, where the iteration starts, and counts as
+      ten data sets, ``a - 1 = 10 N``, as for :class:`Stream`. The code of [3]_ has ``b = 5``, which
+      depends on the unit of the sources, and adds it for every location; here, as in [4]_, b is
+      added once. N is the size of the data, as in the code of [3]_; the derivation there has the
+      number of unknowns. X is the MxNE; with ``n_reweights`` the answer at the fixed point is
+      reweighted, which may leave no source.
     - "discrepancy": the largest alpha with ``|M - G X|^2 <= n_sensors sum_t sigma_t^2``
       (Morozov). With plain MxNE shrinkage counts as residual: alpha tends to be too small.
-    - "gof": the largest alpha with ``1 - |M - G X|^2 / |M|^2 >= gof``, of the fit as it is,
-      shrunk (``debias`` looks at the debiased one).
+    - "gof": the largest alpha with ``1 - |M - G X|^2 / |M|^2 >= gof``, for the shrunk fit, or with
+      ``debias`` for the debiased one.
     - "n_sources": the smallest alpha with at most ``n_sources`` active locations.
 
     References
@@ -157,8 +155,8 @@ def choose_alpha(
     method = as_choice("method", method, tuple(LABELS))
     request, rounds = make_request(gain, array, 1.0, options), make_rounds(options)
     debias = as_flag("debias", options["debias"])
-    left = _countdown(request.time_limit)
-    problem = Problem(gain, array, trials, request, rounds, left, options["verbose"])
+    seconds_left = _countdown(request.time_limit)
+    problem = Problem(gain, array, trials, request, rounds, seconds_left, options["verbose"])
     if sigma is None:
         sigma = 1.0 if trials is None else len(trials) ** -0.5
     with one_warning():
@@ -168,10 +166,10 @@ def choose_alpha(
         if method == "map":
             if alphas is not None:
                 raise ValueError(
-                    f"alphas is {shown(alphas)}, but method 'map' finds its own; leave alphas out"
+                    f"alphas is {quoted(alphas)}, but method 'map' finds its own; leave alphas out"
                 )
             return by_map(problem, noise_levels(sigma, array))
-        grid = falling_alphas(gain, array, alphas, options, request)
+        grid = alpha_grid(gain, array, alphas, options, request)
         if method == "cv":
             return by_cv(problem, grid, n_folds, debias, options["rng"])
         if method == "stability":
@@ -186,7 +184,7 @@ def choose_alpha(
 
 
 def _trials_and_average(gain: Gain, data: Any) -> tuple[Floats | None, Floats]:
-    """Trials, where there are, and what is solved."""
+    """Return the trials (None where data are one data set) and what is solved."""
     array = as_array("data", data)
     if array.ndim != 3:
         return None, sensor_data(gain, array)
@@ -197,12 +195,12 @@ def _trials_and_average(gain: Gain, data: Any) -> tuple[Floats | None, Floats]:
             f"{gain.n_sensors}; give both the same sensors"
         )
     require_finite("data", trials)
-    return trials, mean_of(trials, np.arange(len(trials)))
+    return trials, average_trials(trials, np.arange(len(trials)))
 
 
 def _countdown(time_limit: float | None) -> Callable[[], float | None]:
-    """What is left of the time; never nothing, which no solve takes for a limit."""
+    """Return a function that tells the seconds left of a time limit, at least 1e-9."""
     end = time.monotonic() + (time_limit or 0.0)
-    if time_limit is None or not time_limit > 0:  # which the first solve refuses
+    if time_limit is None or not time_limit > 0:  # the first solve raises the error for these
         return lambda: time_limit
     return lambda: max(end - time.monotonic(), 1e-9)

@@ -1,4 +1,4 @@
-"""The curves that an alpha can be chosen on, each from answers along falling alphas."""
+"""Compute the curves that alpha is chosen on, each along a grid of decreasing alphas."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from numpy.typing import NDArray
 from .._arguments.convert import Floats
 from ..solve.debias import amplitudes, fitted
 from ..solve.gain import Gain
-from ..solve.many import Path, path_of, solve_path, walk
+from ..solve.many import Path, path_of, solve_path, solve_paths
 from ..solve.options import Request, Rounds
 from ..solve.solution import one_warning
 
 
 class Problem(NamedTuple):
-    """What is solved, and how."""
+    """The problem whose alpha is chosen, with the options of its solves."""
 
     gain: Gain
     data: Floats
     trials: Floats | None
     request: Request
     rounds: Rounds
-    #: Seconds that are left of the time limit, if there is one.
-    left: Callable[[], float | None]
+    #: Seconds left of the time limit, if there is one.
+    seconds_left: Callable[[], float | None]
     verbose: Any
 
     def options(self) -> dict[str, Any]:
         """Return the keywords of every solve."""
         names = ("weights", "tol", "max_iter", "solver", "active_set_size", "n_threads")
         options = {name: getattr(self.request, name) for name in names}
-        return {**options, "time_limit": self.left(), "verbose": self.verbose}
+        return {**options, "time_limit": self.seconds_left(), "verbose": self.verbose}
 
     def path(self, gain: Gain, data: Floats, grid: Floats) -> Path:
         """Solve along a grid."""
@@ -40,28 +40,28 @@ class Problem(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """Selection over resamples of the trials."""
+    """Selection frequencies and bounds over resamples of the trials."""
 
     path: Path
-    short: tuple[str, ...]
+    failures: tuple[str, ...]
     bounds: Floats
     frequencies: Floats
 
 
-def statuses(*paths: Path) -> tuple[str, ...]:
-    """Of the solves that fell short."""
+def unconverged_statuses(*paths: Path) -> tuple[str, ...]:
+    """Return the statuses of the solves that did not converge."""
     return tuple(one.status for path in paths for one in path if not one.converged)
 
 
 def where_converged(path: Path, values: Any) -> Floats:
-    """The values, NaN where the gap was not reached."""
+    """Return the values, NaN where the gap was not reached."""
     return np.where([one.converged for one in path], values, np.nan)
 
 
 def residual_shares(problem: Problem, path: Path, unit: Floats, debias: bool) -> Floats:
-    """``|M - G X|^2`` of each answer in units of ``|U|^2``, U shaped as the data or one row."""
+    """Compute ``|M - G X|^2 / |U|^2`` of each answer; U is shaped as the data or one row."""
     data = problem.data
-    scale = largest(unit)
+    scale = largest_magnitude(unit)
     power = float(np.sum(np.broadcast_to(unit / scale, data.shape) ** 2)) or 1.0
     shares = [
         np.sum(((data - fitted(problem.gain, data, one, debias)) / scale) ** 2) / power
@@ -73,72 +73,72 @@ def residual_shares(problem: Problem, path: Path, unit: Floats, debias: bool) ->
 def held_out_errors(
     problem: Problem, grid: Floats, n_folds: int, draws: Any, debias: bool
 ) -> tuple[Floats, tuple[str, ...]]:
-    """``|M - G X|^2 / |M|^2`` where each row of G X is predicted without that sensor.
+    """Compute ``|M - G X|^2 / |M|^2``, each row of G X predicted without that sensor.
 
-    Alpha goes with the number of sensors, so that the penalty keeps its weight beside the data.
+    Alpha is scaled with the number of sensors, so that the penalty keeps its weight.
     """
     gain, data = problem.gain, problem.data
     sensors = np.arange(gain.n_sensors)
     columns = gain.columns(np.arange(gain.n_locations))
-    scale = largest(data)
+    scale = largest_magnitude(data)
     errors = np.zeros(len(grid))
-    short: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
     for left_out in np.array_split(draws.permutation(len(sensors)), n_folds):
         kept = np.setdiff1d(sensors, left_out)
         fold, train = Gain(columns[kept], gain.n_orient), data[kept]
         path = problem.path(fold, train, grid * (len(kept) / len(sensors)))
-        short += statuses(path)
+        failures += unconverged_statuses(path)
         for i, one in enumerate(path):
             rows = np.repeat(one.active_set, gain.n_orient)
             x = amplitudes(fold, train, one, debias)
             residual = data[left_out] - columns[np.ix_(left_out, rows)] @ x
             errors[i] += np.sum((residual / scale) ** 2) if one.converged else np.nan
-    return errors / (float(np.sum((data / scale) ** 2)) or 1.0), short
+    return errors / (float(np.sum((data / scale) ** 2)) or 1.0), failures
 
 
 def false_bounds(
     problem: Problem, grid: Floats, n_resamples: int, share: float, threshold: float, draws: Any
 ) -> Selection:
-    """At most how many stable locations are false at each alpha, from averages of drawn trials."""
+    """Bound the number of false stable locations at each alpha, by averages of drawn trials."""
     gain, data, trials, request, rounds, *_ = problem
     assert trials is not None
     picks = [draw_trials(len(trials), share, False, draws) for _ in range(n_resamples)]
-    data_sets = [data, *(mean_of(trials, pick) for pick in picks)]
-    outcomes = walk(gain, data_sets, grid, request, rounds, "stability", problem.verbose)
+    data_sets = [data, *(average_trials(trials, pick) for pick in picks)]
+    outcomes = solve_paths(gain, data_sets, grid, request, rounds, "stability", problem.verbose)
     with one_warning():
         paths = [
             path_of(gain, outcome, grid, request.tol, _label(number))
             for number, outcome in enumerate(outcomes)
         ]
     frequencies = np.zeros((len(grid), gain.n_locations))
-    found = np.zeros(len(grid))
+    n_selected = np.zeros(len(grid))
     for path in paths[1:]:
-        seen, complete = np.zeros(gain.n_locations, dtype=bool), True
+        selected, complete = np.zeros(gain.n_locations, dtype=bool), True
         for i, one in enumerate(path):
-            seen |= one.active_set
+            selected |= one.active_set
             complete &= one.converged
-            found[i] += seen.sum() if complete else np.nan
+            n_selected[i] += selected.sum() if complete else np.nan
             frequencies[i] += one.active_set
     weights = request.weights
     possible = gain.n_locations if weights is None else max(int(np.isfinite(weights).sum()), 1)
-    bounds = expected_false(found / n_resamples, possible, threshold)
+    bounds = expected_false(n_selected / n_resamples, possible, threshold)
     return Selection(
         path=paths[0],
-        short=statuses(*paths),
+        failures=unconverged_statuses(*paths),
         bounds=where_converged(paths[0], bounds),
         frequencies=frequencies / n_resamples,
     )
 
 
-def mean_of(trials: Floats, chosen: NDArray[np.intp]) -> Floats:
-    """The average of some trials; no sum on the way is beyond all numbers."""
+def average_trials(trials: Floats, chosen: NDArray[np.intp]) -> Floats:
+    """Average some trials, without intermediate sums that could overflow."""
     weights = np.zeros(len(trials))
     weights[chosen] = 1 / len(chosen)
     return np.ascontiguousarray(np.tensordot(weights, trials, axes=1))
 
 
-def largest(array: Floats) -> float:
-    """The largest absolute value, 1 where all are zero."""
+def largest_magnitude(array: Floats) -> float:
+    """Return the largest absolute value; 1 where all are zero."""
     return float(np.abs(array).max(initial=0.0)) or 1.0
 
 
@@ -147,9 +147,9 @@ def _label(number: int) -> Callable[[float], str]:
     return lambda alpha: f"alpha {alpha:.4g}{where}: "
 
 
-#: Frequency from which on a location is stable.
+#: Smallest frequency of a stable location.
 THRESHOLD = 0.9
-#: Part of the trials in a resample: what the bound on false selections is proved for.
+#: Part of the trials in a resample: the bound on false selections is proved for halves.
 SUBSAMPLE = 0.5
 
 
@@ -172,7 +172,7 @@ def draw_trials(
 
 
 def expected_false(mean_selected: Any, n_locations: int, threshold: float) -> Any:
-    """At most how many locations that are not active are selected by chance.
+    """Bound the expected number of inactive locations that are selected by chance.
 
     ``q^2 / ((2 threshold - 1) p)`` for locations selected in at least ``threshold`` of the
     resamples, where q of p locations are selected on average at this alpha or a larger one

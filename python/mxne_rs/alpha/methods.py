@@ -1,4 +1,4 @@
-"""How each method of `choose_alpha` chooses, with its parameters checked."""
+"""Choose alpha by each method of `choose_alpha`, after checking its parameters."""
 
 from __future__ import annotations
 
@@ -7,26 +7,32 @@ from typing import Any
 
 import numpy as np
 
-from .._arguments.convert import Floats, as_count, as_number, shown
+from .._arguments.convert import Floats, as_count, as_number, quoted
 from .._arguments.warn import warn
 from ..solve.many import Path
 from ..solve.single import alpha_max, solve_irmxne, solve_mxne
 from ..solve.solution import Solution
-from .choice import AlphaChoice, choice_on_grid, first, last, smallest
+from .choice import (
+    AlphaChoice,
+    at_largest_alpha,
+    at_smallest_alpha,
+    at_smallest_value,
+    choice_on_grid,
+)
 from .criteria import (
     Problem,
     false_bounds,
     held_out_errors,
-    largest,
+    largest_magnitude,
     residual_shares,
-    statuses,
+    unconverged_statuses,
     where_converged,
 )
 from .sure import random_stream
 
 
 def by_sure(solution: Solution) -> AlphaChoice:
-    """That of `solve_sure`."""
+    """Turn the answer of `solve_sure` into an AlphaChoice."""
     curve = solution.sure
     assert curve is not None
     return AlphaChoice(
@@ -36,7 +42,7 @@ def by_sure(solution: Solution) -> AlphaChoice:
 
 
 def by_map(problem: Problem, levels: Floats) -> AlphaChoice:
-    """The fixed point, and the answer there."""
+    """Choose the fixed point of the hierarchical model, and solve there."""
     scale = float(levels.max())
     steps = fixed_point(problem, scale * float(np.sqrt(np.mean((levels / scale) ** 2))))
     solution, following = steps[-1]
@@ -44,11 +50,11 @@ def by_map(problem: Problem, levels: Floats) -> AlphaChoice:
     if solution.converged and not settled:
         change = 100 * abs(following / solution.alpha - 1)
         warn(
-            f"method 'map' still changed alpha by {change:.2g} % in step {len(steps)}, its last: "
+            f"method 'map' still changed alpha by {change:.2g} % in step {len(steps)}, the last: "
             "choose another method",
             RuntimeWarning,
         )
-    # Steps have one direction but for the tolerance of the solves; of equal alphas the last stays.
+    # Alphas are monotonic but for the tolerance of the solves; of equal ones the last is kept.
     by_alpha = {one.alpha: (one, after) for one, after in steps}
     alphas = sorted(by_alpha, reverse=True)
     index = alphas.index(solution.alpha)
@@ -67,15 +73,17 @@ def by_map(problem: Problem, levels: Floats) -> AlphaChoice:
 
 
 def by_cv(problem: Problem, grid: Floats, n_folds: Any, debias: bool, rng: Any) -> AlphaChoice:
-    """The smallest error on sensors left out."""
+    """Choose the alpha with the smallest error on sensors left out."""
     count = as_count("n_folds", n_folds, 2)
     n_sensors = problem.gain.n_sensors
     if count > n_sensors:
         raise ValueError(f"n_folds is {count}, but gain has {n_sensors} sensors; give no more")
-    errors, short = held_out_errors(problem, grid, count, random_stream(rng), debias)
+    errors, failures = held_out_errors(problem, grid, count, random_stream(rng), debias)
     path = problem.path(problem.gain, problem.data, grid)
     values = where_converged(path, errors)
-    return choice_on_grid("cv", path, values, None, smallest(values), short + statuses(path))
+    return choice_on_grid(
+        "cv", path, values, None, at_smallest_value(values), failures + unconverged_statuses(path)
+    )
 
 
 def by_stability(
@@ -87,7 +95,7 @@ def by_stability(
     max_false: Any,
     rng: Any,
 ) -> AlphaChoice:
-    """The smallest alpha that keeps the bound."""
+    """Choose the smallest alpha whose bound on false locations is at most ``max_false``."""
     trials = problem.trials
     if trials is None or len(trials) < 2:
         shape = problem.data.shape if trials is None else trials.shape
@@ -99,68 +107,76 @@ def by_stability(
     part = _as_part("subsample", subsample)
     frequency = as_number("threshold", threshold, "give a number above 0.5 and at most 1")
     if not 0.5 < frequency <= 1:
-        raise ValueError(f"threshold is {shown(threshold)}; give a number above 0.5 and at most 1")
+        raise ValueError(f"threshold is {quoted(threshold)}; give a number above 0.5 and at most 1")
     allowed = as_number("max_false", max_false, "give a positive number, such as 1")
     if round(part * len(trials)) == len(trials):
         raise ValueError(
-            f"subsample is {shown(subsample)}, which is all of {len(trials)} trials; give less, "
+            f"subsample is {quoted(subsample)}, which is all of {len(trials)} trials; give less, "
             "or more trials"
         )
-    found = false_bounds(problem, grid, count, part, frequency, random_stream(rng))
-    place = last(found.bounds <= allowed)
-    choice = choice_on_grid("stability", found.path, found.bounds, allowed, place, found.short)
-    highest = found.frequencies[: choice.index + 1].max(axis=0)
-    return replace(choice, frequencies=found.frequencies, stable=highest >= frequency)
+    selection = false_bounds(problem, grid, count, part, frequency, random_stream(rng))
+    position = at_smallest_alpha(selection.bounds <= allowed)
+    choice = choice_on_grid(
+        "stability", selection.path, selection.bounds, allowed, position, selection.failures
+    )
+    highest = selection.frequencies[: choice.index + 1].max(axis=0)
+    return replace(choice, frequencies=selection.frequencies, stable=highest >= frequency)
 
 
 def by_discrepancy(problem: Problem, grid: Floats, levels: Floats, debias: bool) -> AlphaChoice:
-    """The largest alpha whose residual is as weak as the noise."""
+    """Choose the largest alpha whose residual is at most as strong as the noise."""
     path = problem.path(problem.gain, problem.data, grid)
     values = residual_shares(problem, path, levels, debias)
-    return choice_on_grid("discrepancy", path, values, 1.0, first(values <= 1), statuses(path))
+    return choice_on_grid(
+        "discrepancy", path, values, 1.0, at_largest_alpha(values <= 1), unconverged_statuses(path)
+    )
 
 
 def by_gof(problem: Problem, grid: Floats, gof: Any, debias: bool) -> AlphaChoice:
-    """The largest alpha that explains enough."""
+    """Choose the largest alpha that explains at least ``gof``."""
     target = _as_part("gof", gof)
     path = problem.path(problem.gain, problem.data, grid)
     values = where_converged(path, path.explained_variance)
     if debias and problem.data.any():
         values = 1 - residual_shares(problem, path, problem.data, debias)
-    return choice_on_grid("gof", path, values, target, first(values >= target), statuses(path))
+    return choice_on_grid(
+        "gof", path, values, target, at_largest_alpha(values >= target), unconverged_statuses(path)
+    )
 
 
 def by_n_sources(problem: Problem, grid: Floats, n_sources: Any) -> AlphaChoice:
-    """The smallest alpha with no more locations."""
+    """Choose the smallest alpha with at most ``n_sources`` locations."""
     if n_sources is None:
-        raise ValueError("n_sources is None; method 'n_sources' needs how many there may be")
+        raise ValueError("n_sources is None; method 'n_sources' needs the largest number allowed")
     count = as_count("n_sources", n_sources, 1)
     path = problem.path(problem.gain, problem.data, grid)
     values = where_converged(path, path.n_active)
-    place = last(values <= count)
-    return choice_on_grid("n_sources", path, values, float(count), place, statuses(path))
+    position = at_smallest_alpha(values <= count)
+    return choice_on_grid(
+        "n_sources", path, values, float(count), position, unconverged_statuses(path)
+    )
 
 
 def _as_part(name: str, value: Any) -> float:
     remedy = "give a number between 0 and 1, such as 0.8"
     part = as_number(name, value, remedy)
     if part >= 1:
-        raise ValueError(f"{name} is {shown(value)}; {remedy}")
+        raise ValueError(f"{name} is {quoted(value)}; {remedy}")
     return part
 
 
-#: The hyperprior counts as this many data sets, as in a stream whose alpha is tracked.
-PRIOR = 10.0
-#: A step that changes alpha by less than this part of it is the last one.
-SETTLED = 1e-3
-N_STEPS = 100
+#: Data sets that the hyperprior counts as, as in a stream whose alpha is tracked.
+PRIOR_DATA_SETS = 10.0
+#: Relative change of alpha below which the fixed point is reached.
+SETTLED_CHANGE = 1e-3
+MAX_STEPS = 100
 
 
 def fixed_point(problem: Problem, level: float) -> list[tuple[Solution, float]]:
-    """Each step towards the fixed point, with the alpha after it; ``level`` is that of the noise.
+    """Iterate to the fixed point; return each solution with the alpha that follows it.
 
-    Steps have one direction, because ``sum_s w_s |X_s|`` does not grow with alpha; near the end
-    they may turn within the tolerance of the solves.
+    ``level`` is the std of the noise. Alphas are monotonic, because ``sum_s w_s |X_s|`` does not
+    grow with alpha, up to the tolerance of the solves.
     """
     gain, data, weights = problem.gain, problem.data, problem.request.weights
     top = alpha_max(gain, data, weights=weights)
@@ -170,7 +186,7 @@ def fixed_point(problem: Problem, level: float) -> list[tuple[Solution, float]]:
         )
     alpha, solution = 0.5 * top, None
     steps: list[tuple[Solution, float]] = []
-    while len(steps) < N_STEPS:
+    while len(steps) < MAX_STEPS:
         solution = solve_mxne(gain, data, alpha, init=solution, **problem.options())
         following = next_alpha(solution, data.size, level, top, weights)
         steps.append((solution, following))
@@ -181,24 +197,24 @@ def fixed_point(problem: Problem, level: float) -> list[tuple[Solution, float]]:
 
 
 def is_settled(solution: Solution, following: float) -> bool:
-    """Whether one more step would change next to nothing."""
-    return abs(following - solution.alpha) <= SETTLED * solution.alpha
+    """Return whether the next step would change alpha by a negligible part."""
+    return abs(following - solution.alpha) <= SETTLED_CHANGE * solution.alpha
 
 
 def next_alpha(
     solution: Solution, n: int, level: float, top: float, weights: Floats | None
 ) -> float:
-    """``level^2 (n + a - 1) / (sum_s w_s |X_s| + b)`` for n numbers of data.
+    """Compute ``level^2 (n + a - 1) / (sum_s w_s |X_s| + b)`` for n numbers of data.
 
-    ``a - 1`` is ``PRIOR n``, and b such that the mode of the hyperprior, ``level^2 (a - 1) / b``,
-    is half of ``top``.
+    ``a - 1`` is ``PRIOR_DATA_SETS n``, and b is such that the mode of the hyperprior,
+    ``level^2 (a - 1) / b``, is half of ``top``.
     """
     shape = int(solution.active_set.sum()), solution.n_orient * solution.sources.shape[1]
     blocks = solution.sources.reshape(shape)
-    scale = largest(blocks)
+    scale = largest_magnitude(blocks)
     norms = np.linalg.norm(blocks / scale, axis=1)
     if weights is not None:
         norms = norms * weights[solution.active_set]
-    # Divided by the level once more, so that no square of it is lost.
+    # Numerator and denominator are divided by the level, whose square could underflow.
     norm = float(norms.sum()) * (scale / level)
-    return level * ((1 + PRIOR) * n / (norm + 2 * PRIOR * n / (top / level)))
+    return level * ((1 + PRIOR_DATA_SETS) * n / (norm + 2 * PRIOR_DATA_SETS * n / (top / level)))

@@ -1,4 +1,4 @@
-"""Choosing alpha by Stein's unbiased risk estimate, along the warm-started path."""
+"""Choose alpha by Stein's unbiased risk estimate, along the warm-started path."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._arguments.convert import Floats, as_count, as_flag, shown
+from .._arguments.convert import Floats, as_count, as_flag, quoted
 from .._arguments.declare import Option, takes
 from .._arguments.warn import warn
 from ..solve.debias import fitted
 from ..solve.gain import Gain, prepared
 from ..solve.inputs import noise_levels, sensor_data
-from ..solve.many import Path, falling_alphas, path_of, walk
+from ..solve.many import Path, alpha_grid, path_of, solve_paths
 from ..solve.options import (
     N_REWEIGHTS,
     EngineOptions,
@@ -27,28 +27,28 @@ from ..solve.options import (
     make_rounds,
 )
 from ..solve.single import largest_alpha
-from ..solve.solution import Solution, SureCurve, one_warning, reported
+from ..solve.solution import Solution, SureCurve, one_warning, warn_if_short
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-#: More sources than these are called many: of MxNE, which at SURE's alpha has ten where there are
-#: two (``evidence/noise_level.md``), and of irMxNE.
-MANY_OF_MXNE, MANY = 4, 20
+#: Numbers of sources above which the choice is doubtful: at SURE's alpha MxNE has ten sources where
+#: there are two (``evidence/noise_level.md``).
+MAX_MXNE_SOURCES, MAX_IRMXNE_SOURCES = 4, 20
 
 
 class SureOptions(GridOptions, ReweightOptions, PenaltyOptions, EngineOptions, total=False):
-    """Options of `solve_sure`, but for the level of the noise."""
+    """Options of `solve_sure`, without the noise level."""
 
     n_directions: Annotated[
-        int, Option(1, "Random directions that SURE averages over; each costs one more path.")
+        int, Option(1, "Random directions that SURE averages over; each costs one path.")
     ]
     debias: Annotated[
         bool,
         Option(
             False,
             """
-            Look at the fit of the debiased answers. The solution returned is never debiased: see
+            Choose by the fit of the debiased answers. The solution returned is never debiased: see
             `debias`.
             """,
         ),
@@ -58,8 +58,7 @@ class SureOptions(GridOptions, ReweightOptions, PenaltyOptions, EngineOptions, t
         Option(
             0,
             """
-            Where random numbers are drawn from; an integer is a seed, None draws others in each
-            call.
+            Source of random numbers; an integer is a seed, None draws differently in each call.
             """,
             "None, int, numpy.random.Generator or numpy.random.RandomState",
         ),
@@ -75,27 +74,27 @@ def solve_sure(
     sigma: float | ArrayLike = 1.0,
     **options: Unpack[SureOptions],
 ) -> Solution:
-    """MxNE or irMxNE with the alpha whose estimated risk is smallest.
+    """Solve MxNE or irMxNE at the alpha whose estimated risk is smallest.
 
     The risk ``|G X - G X_true|^2`` is estimated without the truth [1]_ [2]_:
     ``|M - G X|^2 - n sum_t sigma_t^2 + 2 sum_t sigma_t^2 dof_t``. The degrees of freedom are
     ``dof_t = <d_t, (G X(M + e d) - G X(M))_t> / e_t`` with d of standard normal numbers and
     ``e_t = 2 sigma_t / n_sensors^0.3``. The data and the perturbed data are solved side by side,
-    each along one warm-started path; reweighting begins at the MxNE of each alpha. The estimate
-    has no meaning where the noise is not white, or not of the level given; with plain MxNE it
-    tends to small alphas, because shrinkage is what it sees first.
+    each along one warm-started path; reweighting begins at the MxNE of each alpha. The estimate is
+    valid for white noise of the given level only; with plain MxNE it favours small alphas, because
+    shrinkage dominates the risk.
 
     Parameters
     ----------
     sigma : float or array_like, shape (n_times,), default 1.0
-        Standard deviation of the noise in the whitened data, of all samples or of each: 1 for
+        Standard deviation of the noise in the whitened data, one number or one per sample: 1 for
         single trials, ``nave ** -0.5`` for an average.
 
     Returns
     -------
     solution : Solution
-        That of the chosen alpha; its ``sure`` is the curve. Alphas at which a gap was not reached
-        are not chosen (their values are NaN), and the ``status`` then is theirs.
+        The solution at the chosen alpha; ``sure`` is the curve. Alphas at which a solve did not
+        converge are not chosen (their values are NaN), and ``status`` is then that of such a solve.
 
     Raises
     ------
@@ -105,11 +104,10 @@ def solve_sure(
     Warns
     -----
     ConvergenceWarning
-        Naming the first alpha whose gap was not reached, and how many solves fell short.
+        Naming the first alpha whose gap was not reached, and the number of unconverged solves.
     RuntimeWarning
-        Where the choice is doubtful, with what to do: more than 20 locations (4 without
-        reweighting), the smallest value at an end of the grid, or a flat curve
-        (`SureCurve.is_flat`). One warning at most, of the first that holds.
+        Where the choice is doubtful, with advice: more than 20 locations (4 without reweighting),
+        else the smallest value at an end of the grid, else a flat curve (`SureCurve.is_flat`).
 
     References
     ----------
@@ -129,22 +127,22 @@ def solve_sure(
     gain = prepared(gain, options["n_orient"])
     array = sensor_data(gain, data)
     request, rounds = make_request(gain, array, 1.0, options), make_rounds(options)
-    grid = falling_alphas(gain, array, alphas, options, request)
+    grid = alpha_grid(gain, array, alphas, options, request)
     debias = as_flag("debias", options["debias"])
     levels = noise_levels(sigma, array)
     with np.errstate(over="ignore"):
         steps = 2 * levels / array.shape[0] ** 0.3
-    draws = random_stream(options["rng"])
+    rng = random_stream(options["rng"])
     count = as_count("n_directions", options["n_directions"], 1)
-    directions = [draws.standard_normal(array.shape) for _ in range(count)]
+    directions = [rng.standard_normal(array.shape) for _ in range(count)]
     data_sets = [array, *(_perturbed(array, steps, direction) for direction in directions)]
     largest = 0.0
     if rounds.amplitude_unit == "mne":
-        # That of the data for those that are perturbed, too.
+        # The perturbed data have the unit of the data.
         largest = largest_alpha(gain, array, request)
         rounds = rounds._replace(amplitude_unit=100 / largest if largest else 1.0)
-    outcomes = walk(gain, data_sets, grid, request, rounds, "SURE", options["verbose"])
-    # A product more is no part of the time allowed.
+    outcomes = solve_paths(gain, data_sets, grid, request, rounds, "SURE", options["verbose"])
+    # alpha_max is for the labels of warnings only: with a time limit its product is saved.
     if not largest and request.time_limit is None:
         largest = largest_alpha(gain, array, request)
     with one_warning():
@@ -154,59 +152,57 @@ def solve_sure(
         ]
     curve = _curve(gain, data_sets, paths, directions, (levels, steps), debias)
     solution = replace(paths[0].solutions[curve.index], sure=curve)
-    short = [one.status for path in paths for one in path if not one.converged]
-    if short:
-        # The choice is not the one that was asked for, even where the answer itself is certified.
-        return replace(solution, status=short[-1])
-    kind = doubt(solution)
+    failures = [one.status for path in paths for one in path if not one.converged]
+    if failures:
+        # Without the failed solves the choice may be another, so that the status says so even
+        # where the chosen answer itself converged.
+        return replace(solution, status=failures[-1])
+    kind = _doubt(solution)
+    solution = replace(solution, sure=replace(curve, doubt=kind))
     if solution.emptied:
-        reported(solution)
+        warn_if_short(solution)
     elif kind is not None:
-        warn(f"SURE {_doubts(solution, len(directions))[kind]}", RuntimeWarning)
+        warn(f"SURE {_doubt_texts(solution, len(directions))[kind]}", RuntimeWarning)
     return solution
 
 
-def doubt(solution: Solution) -> str | None:
-    """What makes the choice of SURE doubtful: the first that holds; None, too, of one alpha.
-
-    "many": more than `MANY` locations, or `MANY_OF_MXNE` without reweighting; "edge": the smallest
-    value is at an end of the grid; "flat": see `SureCurve.is_flat`.
-    """
+def _doubt(solution: Solution) -> str | None:
+    """Return the reason of `SureCurve.doubt`."""
     curve = solution.sure
     if curve is None or len(curve.alphas) == 1:
         return None
-    many = MANY_OF_MXNE if solution.n_reweights is None else MANY
+    many = MAX_MXNE_SOURCES if solution.n_reweights is None else MAX_IRMXNE_SOURCES
     if int(solution.active_set.sum()) > many:
         return "many"
     return "edge" if curve.at_edge else "flat" if curve.is_flat else None
 
 
 def random_stream(rng: Any) -> Any:
-    """Return what ``standard_normal`` is drawn from."""
+    """Return the generator or stream that random numbers are drawn from."""
     if isinstance(rng, np.random.RandomState):
         return rng
     try:
         return np.random.default_rng(rng)
     except (TypeError, ValueError) as error:
         raise type(error)(
-            f"rng is {shown(rng)}; give None, a seed, a Generator or a RandomState"
+            f"rng is {quoted(rng)}; give None, a seed, a Generator or a RandomState"
         ) from None
 
 
 def _perturbed(data: Floats, steps: Floats, direction: Floats) -> Floats:
     with np.errstate(over="ignore", invalid="ignore"):
         noise = steps * direction
-        found = data + noise
-    if not np.isfinite(found).all():
+        perturbed = data + noise
+    if not np.isfinite(perturbed).all():
         largest = float(np.abs(noise).max())
         raise ValueError(
-            f"sigma perturbs data by up to {largest:.3g}, beyond all numbers; scale both down"
+            f"sigma perturbs data by up to {largest:.3g}, which overflows; scale both down"
         )
-    return np.asarray(found)
+    return np.asarray(perturbed)
 
 
 def _label(number: int, largest: float) -> Callable[[float], str]:
-    """Name an alpha and a data set in a warning."""
+    """Make a function that names an alpha and its data set in warnings."""
     where = "" if number == 0 else f" on perturbed data {number}"
 
     def label(alpha: float) -> str:
@@ -225,7 +221,7 @@ def _curve(
     debias: bool,
 ) -> SureCurve:
     levels, steps = noise
-    # In a unit of their own size no square is beyond all numbers.
+    # Data and noise are scaled near one, so that squares do not overflow.
     _, exponent = np.frexp(max(np.abs(data_sets[0]).max(), levels.max()))
     variance = np.ldexp(levels, -exponent) ** 2
     n_alphas = len(paths[0])
@@ -271,11 +267,11 @@ def _curve(
     )
 
 
-def _doubts(solution: Solution, n_directions: int) -> dict[str, str]:
-    """What to say of each doubt, and what to do."""
+def _doubt_texts(solution: Solution, n_directions: int) -> dict[str, str]:
+    """Return a text for each reason to doubt the choice, with the remedy."""
     curve = solution.sure
     assert curve is not None
-    # As a ratio, which has no unit: `mixed_norm` solves in one of its own.
+    # Given as a ratio, because `mixed_norm` solves in its own unit.
     left = float(curve.residual_std[curve.index])
     times = float(np.sqrt(np.mean(curve.sigma**2))) / left if left > 0 else np.inf
     shares = 100 * curve.alphas / curve.alphas[0]
@@ -287,9 +283,9 @@ def _doubts(solution: Solution, n_directions: int) -> dict[str, str]:
         else f"a smaller alpha may do better: extend the grid, or check {noise}"
     )
     many = (
-        "of MxNE chose an alpha with {} sources. It sees shrinkage first, and lets in sources that "
-        f"are not there: reweight (n_reweights={N_REWEIGHTS}; n_mxne_iter={N_REWEIGHTS} in "
-        "mixed_norm), or give alpha"
+        "of MxNE chose an alpha with {} sources. Shrinkage dominates the risk of MxNE, so that the "
+        f"chosen alpha is too small: reweight (n_reweights={N_REWEIGHTS}; n_mxne_iter="
+        f"{N_REWEIGHTS} in mixed_norm), or give alpha"
         if solution.n_reweights is None
         else f"chose an alpha with {{}} sources: give alpha, or check {noise}"
     )

@@ -1,4 +1,4 @@
-"""The command line: files in and files out, or a live recording in and its sources out."""
+"""Run the command line: files in and files out, or a live stream in and its sources out."""
 
 from __future__ import annotations
 
@@ -27,19 +27,20 @@ try it without data of your own:
 'mxne-rs COMMAND --help' lists the options of a command, with examples.
 
 exit code:
-  0  it worked
-  1  no source is active: nothing is written, and what an earlier run wrote is removed
+  0  success
+  1  no source is active: nothing is written, and files of an earlier run are removed
   2  an option, a file or a channel set has to be changed: one line says how
-  3  the solver stopped before the gap of --tol was reached; what it has is written
-  4  something could not be written, or the program failed: lines say what; the rest is written
+  3  the solver stopped before the gap of --tol was reached; its last answer is written
+  4  a file could not be written, or the program failed: lines say which; the rest is written
   130  interrupted
 """
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the arguments of a command line, where None is those of the process.
+    """Parse the arguments of a command line; None takes those of the process.
 
-    ``command`` is the name of the command, ``run`` what does it; others are named as their options.
+    In the result ``command`` is the name of the command and ``run`` its function; other attributes
+    are named as their options.
 
     Examples
     --------
@@ -75,8 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit code, as ``mxne-rs --help`` lists them. Before one that is not 0, lines on stderr say
-        what to change or what failed; what stdout lists is written.
+        Exit code, as listed by ``mxne-rs --help``. For codes other than 0, lines on stderr say what
+        to change or what failed; the files that stdout lists are written.
 
     Raises
     ------
@@ -91,15 +92,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     2
     """
     console.draw_without_a_window()
-    with warnings.catch_warnings(), console.any_text():
-        # One line each, without the file and line of this package.
+    with warnings.catch_warnings(), console.tolerant_output():
+        # Warnings are one line each, without the file and line of this package.
         warnings.simplefilter("always")
         warnings.showwarning = _show
-        # Said in the words of the command line.
+        # The command line words these warnings in terms of its options (see `wording`).
         warnings.simplefilter("ignore", ConvergenceWarning)
         for beginning in ("No active dipoles", "SURE "):
             warnings.filterwarnings("ignore", beginning, RuntimeWarning)
-        # A name in letters that the font does not have is right in all files but the picture.
+        # A name in letters that the font lacks is wrong in the picture only.
         warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from", UserWarning)
         try:
             options = parse(argv)

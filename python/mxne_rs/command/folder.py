@@ -1,4 +1,4 @@
-"""The folder that a run owns: its files take the place of those of an earlier run, all at once."""
+"""Write a command's results into a folder: all files of an earlier run are replaced at once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Writer = Callable[[Path], Any]
 
 
 def make_folder(out: Path, option: str) -> None:
-    """Make a folder where there is none, and find out whether it can be written to.
+    """Make a folder where there is none, and check that it can be written to.
 
     Raises
     ------
@@ -40,24 +40,24 @@ def make_folder(out: Path, option: str) -> None:
 
 
 class Results:
-    """The files of a command in its folder.
+    """The files that a command writes into its folder.
 
-    Files are written to the side, in a hidden folder inside, and moved in place once they are
-    complete. A hidden list of what was written, with checksums, tells a later run what it may
-    remove: what an earlier run of the same command wrote, and nobody has changed since.
+    Files are written into a hidden folder inside, and moved in place once all are complete. A
+    hidden list of the files written, with checksums, tells a later run which ones to remove: those
+    of an earlier run of the same command that are unchanged since.
 
     Parameters
     ----------
     folder : pathlib.Path
         A folder that exists.
     command : str | None
-        Whose results these are: several commands may share a folder. None keeps no list, and
-        removes nothing.
+        Name of the command: several commands may share a folder. None keeps no list, and removes
+        nothing.
 
     Attributes
     ----------
     names : list of str
-        What this run has written.
+        Files that this run has written.
     problems : list of str
         A line for each file that could not be written.
 
@@ -77,31 +77,31 @@ class Results:
         self.folder = folder
         self.problems: list[str] = []
         self._list = f".mxne-rs-{command}.json" if command else None
-        self._earlier = _listed(folder / self._list) if self._list else {}
+        self._earlier = _read_list(folder / self._list) if self._list else {}
         self._written: dict[str, str] = {}
 
     @property
     def names(self) -> list[str]:
-        """Files in the order they were written; those of a subfolder as one."""
+        """Files in the order of writing; a subfolder counts as one."""
         parts = (name.partition("/") for name in self._written)
         tops = (f"{top}/" if rest else top for top, _, rest in parts)
         return list(dict.fromkeys(tops))
 
     def write(self, writers: Mapping[str, Writer], *, may_fail: bool = False) -> None:
-        """Write files, and remove those of earlier runs that are not written again.
+        """Write files, and remove files of earlier runs that are not written again.
 
         Parameters
         ----------
         writers : dict of str to callable
-            By the name of what it writes, a function that writes into the folder it is given.
-            Where one fails the others go on, and `problems` names its file.
+            Functions that write into the folder they are given, by name of file. Where one fails
+            the others continue, and `problems` names the file.
         may_fail : bool
-            Whether a failing disk is such a problem, too. Default: it changes nothing here.
+            Whether an error of the disk is such a problem, too. By default it raises.
 
         Raises
         ------
         NotWritten
-            Naming the file, where the disk fails; all files are as they were.
+            Naming the file, where the disk fails; all files are unchanged.
         """
         try:
             with tempfile.TemporaryDirectory(prefix=".mxne-rs-", dir=self.folder) as side:
@@ -121,7 +121,7 @@ class Results:
             try:
                 write(part)
             except Exception as error:
-                failed = self.folder / (_begun(part, error) or name)
+                failed = self.folder / (_unfinished_file(part, error) or name)
                 line = f"{failed} cannot be written: {_reason(error)}"
                 if isinstance(error, OSError) and not may_fail:
                     raise NotWritten(f"{line}; {self.folder} is as it was") from error
@@ -132,7 +132,7 @@ class Results:
             self._move(new, side)
 
     def _move(self, new: dict[str, Path], side: Path) -> None:
-        """Exchange the files of earlier runs for new ones; put them back where that fails."""
+        """Exchange the files of earlier runs for new ones; undo the moves where one fails."""
         written = self._written | {name: _checksum(path) for name, path in new.items()}
         stale = [
             name
@@ -173,8 +173,8 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def _begun(part: Path, error: Exception) -> Path | None:
-    """Name of the file that was being written; None where none was begun."""
+def _unfinished_file(part: Path, error: Exception) -> Path | None:
+    """Return the name of the file that was being written; None where there is none."""
     named = Path(str(getattr(error, "filename", "")))
     if part in named.parents:
         return named.relative_to(part)
@@ -187,12 +187,12 @@ def _reason(error: Exception) -> str:
 
 
 def _checksum(path: Path) -> str:
-    """Checksum of a file; empty where there is none."""
+    """Compute the checksum of a file; empty where there is no file."""
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
 
 
-def _listed(path: Path) -> dict[str, str]:
-    """What an earlier run wrote; nothing where its list cannot be read."""
+def _read_list(path: Path) -> dict[str, str]:
+    """Read the list of files that an earlier run wrote; empty where it is unreadable."""
     try:
         names = json.loads(path.read_text(encoding="utf-8"))
         return {

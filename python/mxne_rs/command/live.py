@@ -1,4 +1,4 @@
-"""`mxne-rs stream`, the sources of a live recording, and `mxne-rs replay`, a recording as one."""
+"""`mxne-rs stream` and `mxne-rs replay`: sources of a live recording; a recording as a stream."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ try it without a recording of your own, in two terminals:
   mxne-rs stream --stream demo --forward demo/simulated-fwd.fif \\
       --noise-cov demo/simulated-cov.fif --no-floor
 
-what is shown: sources of the newest window, with their positions in head coordinates and their
-  peaks in nAm (positive: out of the cortex, with free orientation upwards). A window that takes
-  longer than --deadline says time_limit in the place of converged, with the sources certified so
-  far and their gap.
+the view: sources of the newest window, with positions in head coordinates and peaks in nAm
+  (positive: out of the cortex, with free orientation upwards). For a window that takes longer than
+  --deadline the status is time_limit instead of converged, with the last certified sources and
+  their gap.
 
-what --outlet publishes:
+the stream of --outlet:
 {textwrap.indent(textwrap.fill(LAYOUT, 94), "  ")}
 
-Ctrl-C ends it and prints what was counted.
+Ctrl-C ends it and prints the counts of windows.
 exit code: see 'mxne-rs --help'
 """,
 )
@@ -50,49 +50,49 @@ example:
   mxne-rs replay recording_raw.fif --name lab
 """,
 )
-OF_SEVERAL = "of the stream, where several have its name (default: the one whose channels are in"
+OF_SEVERAL = "of the stream, where several have the name (default: the one whose channels are in"
 INPUT = (
     Option("--stream NAME", "name of the stream", required=True),
     Option("--type TEXT", f"type {OF_SEVERAL} --forward)"),
     Option("--source-id TEXT", f"source id {OF_SEVERAL} --forward)"),
     Option(
         "--unit",
-        "of the samples (default: what the stream declares for each channel; channels without are "
-        "taken to be in V, T or T/m)",
+        "unit of the samples (default: as the stream declares for each channel; without a "
+        "declaration V, T or T/m)",
         choices=list(UNITS),
     ),
     *shared("--forward", "--noise-cov"),
     Option(
         "--info FILE",
         "recording or evoked response of the same sensors, for bad channels, projections and the "
-        "names of a stream's channels where it has none (default: the forward solution's sensors, "
-        "all of them good)",
+        "channel names of a stream without names (default: the forward solution's sensors, none of "
+        "them bad)",
     ),
 )
 WINDOWS = (
     Option("--window S", "length of a window in s", duration, 0.1),
-    Option("--hop S", "from one window to the next in s", duration, 0.05),
+    Option("--hop S", "time from one window to the next in s", duration, 0.05),
     Option(
         "--deadline S",
-        "seconds that a window may take; then what is certified is shown",
+        "seconds that a window may take; then its last certified sources are shown",
         duration,
         0.04,
     ),
     *shared("--seconds"),
 )
-#: Percent of a window's largest alpha.
+#: Default alpha in percent of the alpha_max of a window.
 ALPHA = default_of(Stream.from_mne, "alpha")
 MODEL = (
     Option(
         "--alpha PERCENT",
-        "regularisation in percent of the value that leaves no source in a window, or 'tracked' "
-        "from window to window",
+        "regularisation in percent of the smallest value without a source in a window, or "
+        "'tracked' from window to window",
         percent("tracked"),
         ALPHA,
     ),
     *shared("--allow-small-alpha"),
-    Option("--no-floor", "show sources in windows that hold no more than noise, too"),
-    # As many rounds as fit into a window's time; a `Stream` by itself is MxNE, the fastest.
+    Option("--no-floor", "show sources also in windows that hold only noise"),
+    # As many rounds as fit into the time of a window; the default of `Stream` is 1, the fastest.
     *shared("--reweights", text="convex problems per window: 1 is MxNE, more is irMxNE", default=5),
     *shared("--amplitude-unit"),
     *shared(
@@ -105,19 +105,22 @@ MODEL = (
 OUTPUT = (
     Option(
         "--view",
-        "a table in the terminal, a page in the browser, or neither",
+        "a table in the terminal, a page in the browser, or none",
         default=default_of(run_session, "view"),
         choices=["terminal", "browser", "none"],
     ),
     Option(
-        "--port N", "of the page (default: a free one)", count(0), default_of(run_session, "port")
+        "--port N",
+        "port of the page (default: a free one)",
+        count(0),
+        default_of(run_session, "port"),
     ),
     Option("--outlet NAME", "publish the sources as a stream of this name"),
 )
 REPLAY = (
     Option("file FILE", "recording, or an evoked response"),
-    Option("--name NAME", "of the stream", default="mxne-rs replay"),
-    Option("--chunk N", "samples that are sent at a time", count(1), default_of(play, "chunk")),
+    Option("--name NAME", "name of the stream", default="mxne-rs replay"),
+    Option("--chunk N", "samples sent at a time", count(1), default_of(play, "chunk")),
     *shared("--seconds"),
 )
 
@@ -130,7 +133,7 @@ def add_options(commands: Any) -> None:
 
 
 def run_stream(options: argparse.Namespace) -> Answer:
-    """Solve what comes in until it is ended; say what was counted."""
+    """Solve the windows of a stream until it is ended; summarise the counts."""
     refuse_small(options)
     with quiet("stream"):
         info, forward, noise_cov = read_live(
@@ -154,22 +157,23 @@ def run_stream(options: argparse.Namespace) -> Answer:
             amplitude_unit=options.amplitude_unit, deadline=options.deadline,
             loose=options.loose, depth=options.depth,
         )  # fmt: skip
-        seen = run_session(
+        counts = run_session(
             reader, stream, view=options.view, port=options.port, outlet=options.outlet,
             seconds=options.seconds, tell=say,
         )  # fmt: skip
-    p50, p95, p99 = (1e3 * value for value in seen.latency)
+    p50, p95, p99 = (1e3 * value for value in counts.latency)
     return Answer(
         [
-            f"{seen.n_solved} of {seen.n_windows} windows solved: {seen.n_dropped} dropped, "
-            f"{seen.n_skipped} skipped, {seen.n_lost} lost, {seen.n_deadlines} at the deadline",
+            f"{counts.n_solved} of {counts.n_windows} windows solved: {counts.n_dropped} dropped, "
+            f"{counts.n_skipped} skipped, {counts.n_lost} lost, "
+            f"{counts.n_deadlines} at the deadline",
             f"newest sample to sources: p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms",
         ]
     )
 
 
 def run_replay(options: argparse.Namespace) -> Answer:
-    """Play until it is ended."""
+    """Play a recording until it is ended."""
     if not Path(options.file).exists():
         raise WrongInput(f"{options.file}: there is no such file")
     with quiet("replay"):

@@ -1,4 +1,4 @@
-"""`mxne-rs localize` and `mxne-rs path`: the sources of measured data, at one alpha or many."""
+"""`mxne-rs localize` and `mxne-rs path`: find the sources of measured data."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from . import values
 from .console import DONE, FAILED, NO_SOURCE, NOT_CONVERGED, Answer, quiet, say, warn
 from .folder import Results, make_folder
 from .options import Option, add_command, default_of, refuse_small, shared
-from .reading import File, Inputs, Part, read_inputs
+from .reading import DataSelection, File, Inputs, read_inputs
 from .wording import WrongInput, doubt_line, shortfall_line
 from .writing import RESIDUAL, needs_h5io, write_localization, write_path
 
@@ -37,15 +37,15 @@ examples:
 
 written to DIR:
   the source estimate (sources-*), dipoles/, residual-ave.fif, sources.tsv, localization.png and,
-  with --report, report.html; what an earlier 'localize' wrote there is removed, nothing else
+  with --report, report.html; files of an earlier 'localize' are removed, no others
 
 exit code: see 'mxne-rs --help'
 """,
 )
 ABOUT_PATH = (
-    "draw sources against alpha, to choose it",
-    "Localize at falling values of alpha, the regularisation; draw number of sources,\n"
-    "explained variance and amplitudes against it.",
+    "draw sources against alpha, to choose alpha",
+    "Localize at decreasing values of alpha, the regularisation; draw number of sources,\n"
+    "explained variance and amplitudes against alpha.",
     """\
 example:
   mxne-rs path --evoked auditory-ave.fif --condition "Left Auditory" --tmin 0.05 --tmax 0.15 \\
@@ -55,7 +55,7 @@ written to DIR:
   path.png           number of sources, explained variance, and peak amplitude of each source
   path.tsv           a line per alpha
   path-sources.tsv   a line per alpha and source
-  What an earlier 'path' wrote there is removed, nothing else.
+  Files of an earlier 'path' are removed, no others.
 
 exit code: see 'mxne-rs --help'
 """,
@@ -82,14 +82,14 @@ PART = (
     Option("--tmax S", "last time in s (default: all of the data)", values.seconds),
     Option(
         "--baseline S S",
-        "subtract the mean between these times in s, 'none' for an end of the data (default: as it "
-        "is in the file)",
+        "subtract the mean between these times in s, 'none' for an end of the data (default: no "
+        "change)",
         values.seconds_or_none,
     ),
 )
 MODEL = (
     *shared("--allow-small-alpha", "--reweights", "--amplitude-unit", "--loose", "--depth"),
-    Option("--no-debias", "leave amplitudes as the penalty shrinks them"),
+    Option("--no-debias", "do not undo the shrinkage of the amplitudes by the penalty"),
 )
 SOLVER = (
     Option(
@@ -100,53 +100,53 @@ SOLVER = (
     ),
     Option(
         "--tol GAP",
-        "relative duality gap to reach: how far the answer may be from the best one, as a part of "
-        "what no sources at all would cost",
+        "relative duality gap to reach: largest distance of the objective from its minimum, as a "
+        "fraction of the objective without sources",
         values.positive("a small positive number such as 1e-6"),
         default_of(solve_irmxne, "tol"),
     ),
     Option(
         "--maxit N",
-        "epochs of the solver at most, per convex problem: with --reweights 100 an alpha may take "
-        "100 times as many in all",
+        "maximum epochs of the solver per convex problem: with --reweights 100 an alpha may take "
+        "100 times as many in total",
         values.count(1),
         default_of(solve_irmxne, "max_iter"),
     ),
     Option(
         "--time-limit S",
-        "seconds that the solver may take in all; what it has by then is written (default: no "
-        "limit)",
+        "seconds that the solver may take in total; its answer at that time is written (default: "
+        "no limit)",
         values.duration,
     ),
 )
 GRID = "{}: N of them, evenly spaced in their logarithm (default: {:g} {:g} {})"
 ALPHA = Option(
     "--alpha PERCENT",
-    "regularisation in percent of the value that leaves no source: smaller gives more sources; "
-    "'sure' chooses it by Stein's unbiased risk estimate",
+    "regularisation in percent of the smallest value without a source: smaller gives more sources; "
+    "'sure' chooses alpha by Stein's unbiased risk estimate",
     values.percent("sure"),
-    # Few sources, and at once; SURE, which is the default of `localize`, takes tens of solves.
+    # Few sources in one solve; SURE, the default of `localize`, takes tens of solves.
     60.0,
 )
-#: Without defaults: one that is given is refused where alpha is.
+#: Options without defaults, so that one given together with an alpha can be refused.
 SURE = (
     Option(
         "--alphas FROM TO N",
-        GRID.format("percentages that are chosen from", *AUTO_GRID),
+        GRID.format("percentages to choose from", *AUTO_GRID),
         action=values.Grid,
     ),
     Option(
         "--sure-sigma SD",
-        "standard deviation of the noise in the whitened data, or 'nave' for that of an average of "
-        "white noise, 1 / sqrt(number of averages); higher chooses fewer sources (default: that of "
-        "the whitened data themselves: what no few sources explain is noise)",
+        "standard deviation of the noise in the whitened data, or 'nave' for that of averaged "
+        "white noise, 1 / sqrt(number of averages); higher gives fewer sources (default: that of "
+        "the whitened data themselves, an upper bound of the noise)",
         values.positive_or_nave,
     ),
     *shared("--rng", text=f"seed of the random directions (default: {SEED})", default=None),
 )
 PATH_ALPHAS = Option(
     "--alphas FROM TO N",
-    GRID.format("values of alpha, in percent of the one that leaves no source", *AUTO_GRID),
+    GRID.format("alphas, in percent of the smallest without a source", *AUTO_GRID),
     default=AUTO_GRID,
     action=values.Grid,
 )
@@ -157,7 +157,7 @@ def add_options(commands: Any) -> None:
     data = {"data (one of them)": DATA, "other files": FILES, "part of the data": PART}
     with_report = data | {"other files": (*FILES, REPORT)}
     model = {"model": (ALPHA, *MODEL), "with --alpha sure": SURE}
-    verbose = Option("--verbose", "show what is done, and progress")
+    verbose = Option("--verbose", "show log messages and progress")
     end = {"solver": SOLVER, "": (verbose,)}
     add_command(commands, "localize", run_localize, ABOUT_LOCALIZE, with_report | model | end)
     model = {"model": (*MODEL, PATH_ALPHAS)}
@@ -170,9 +170,9 @@ def run_localize(options: argparse.Namespace) -> Answer:
     refuse_small(options)
     out, data = Path(options.out), _data(options)
     report = _report_path(options.report, out)
-    data.keep(out / RESIDUAL)
+    data.refuse_overwriting(out / RESIDUAL)
     with quiet("localize", options.verbose):
-        inputs, how = _arguments(options, data)
+        inputs, keywords = _arguments(options, data)
         make_folder(out, "--out")
         incomplete = needs_h5io(inputs.forward)
         if incomplete:
@@ -184,39 +184,43 @@ def run_localize(options: argparse.Namespace) -> Answer:
         if options.alpha == "sure":
             grid = np.geomspace(*options.alphas)
             sure = {"sure_alpha_grid": grid, "sure_sigma": options.sure_sigma, "rng": options.rng}
-        found = localize(*inputs, options.alpha, **(how | sure))
-        warn(doubt_line(found))
-        short = shortfall_line([found], options.maxit, options.time_limit)
-        if not found.active.any():
+        localization = localize(*inputs, options.alpha, **(keywords | sure))
+        warn(doubt_line(localization))
+        short = shortfall_line([localization], options.maxit, options.time_limit)
+        if not localization.active.any():
             Results(out, "localize").write({})
             if report is not None and report.exists():
-                warn(f"{report} is left as it was: it is not of this run")
-            return _nothing(short, _why_none(found))
-        answer = write_localization(found, out, report=report, settings=_settings(options, report))
+                warn(f"{report} is of an earlier run: this one found no source to report")
+            return _answer_without_sources(short, _reason_without_sources(localization))
+        answer = write_localization(
+            localization, out, report=report, settings=_settings(options, report)
+        )
     warn(short)
     code = FAILED if incomplete else NOT_CONVERGED if short else DONE
     return answer._replace(code=code)
 
 
 def run_path(options: argparse.Namespace) -> Answer:
-    """Localize at falling alphas; write their tables and picture."""
+    """Localize at decreasing alphas; write tables and picture."""
     refuse_small(options)
     out = Path(options.out)
     with quiet("path", options.verbose):
-        inputs, how = _arguments(options, _data(options))
+        inputs, keywords = _arguments(options, _data(options))
         make_folder(out, "--out")
-        found = localize_path(*inputs, np.geomspace(*options.alphas), **how)
-        short = shortfall_line(found, options.maxit, options.time_limit)
-        if not any(one.active.any() for one in found):
+        localizations = localize_path(*inputs, np.geomspace(*options.alphas), **keywords)
+        short = shortfall_line(localizations, options.maxit, options.time_limit)
+        if not any(one.active.any() for one in localizations):
             Results(out, "path").write({})
-            return _nothing(short, "no source at any of these alphas: lower --alphas")
-        answer = write_path(found, out)
+            return _answer_without_sources(
+                short, "no source at any of these alphas: lower --alphas"
+            )
+        answer = write_path(localizations, out)
     warn(short)
     return answer._replace(code=NOT_CONVERGED if short else DONE)
 
 
 def _fill_sure(options: argparse.Namespace) -> None:
-    """Fill in what SURE goes by, or refuse it where there is no SURE."""
+    """Fill in the defaults of the SURE options; refuse them without ``--alpha sure``."""
     if options.alpha == "sure":
         options.alphas = options.alphas or AUTO_GRID
         options.rng = options.rng or int(SEED)
@@ -230,7 +234,7 @@ def _fill_sure(options: argparse.Namespace) -> None:
 
 
 def _report_path(given: str | None, out: Path) -> Path | None:
-    """Where the report goes, before anything is computed for it."""
+    """Return the path of the report, checked before anything is computed."""
     if given is None:
         return None
     if not given:
@@ -243,7 +247,7 @@ def _report_path(given: str | None, out: Path) -> Path | None:
 
 
 def _data(options: argparse.Namespace) -> File:
-    """The file that is localized: one of three options is required."""
+    """Return the data file: the parser requires one of three options."""
     for option in ("evoked", "epochs"):
         if getattr(options, option) is not None:
             return File(f"--{option}", getattr(options, option))
@@ -251,10 +255,10 @@ def _data(options: argparse.Namespace) -> File:
 
 
 def _arguments(options: argparse.Namespace, data: File) -> tuple[Inputs, dict[str, Any]]:
-    """What `localize` and `localize_path` are given alike: objects of MNE's, and keywords."""
+    """Return the MNE objects and keywords that `localize` and `localize_path` share."""
     import mne
 
-    part = Part(options.condition, options.tmin, options.tmax, options.baseline)
+    part = DataSelection(options.condition, options.tmin, options.tmax, options.baseline)
     head = File("--forward", options.forward), File("--noise-cov", options.noise_cov)
     inputs = read_inputs(data, part, *head)
     fixed = mne.forward.is_fixed_orient(inputs.forward)
@@ -279,14 +283,14 @@ def _arguments(options: argparse.Namespace, data: File) -> tuple[Inputs, dict[st
 
 
 def _settings(options: argparse.Namespace, report: Path | None) -> dict[str, Any]:
-    """Every option with its value, in the order of the help."""
+    """List every option with its value, in the order of the help."""
     given = {**vars(options), "report": report}
     del given["command"], given["run"]
     return {f"--{name.replace('_', '-')}": value for name, value in given.items()}
 
 
-def _nothing(short: str | None, why: str) -> Answer:
-    """Say that there is no source: because the solver was stopped before it had one, or why."""
+def _answer_without_sources(short: str | None, why: str) -> Answer:
+    """Say why there is no source: the solver was stopped first, or ``why``."""
     if short is not None:
         warn(f"{short}; no source so far, nothing is written")
         return Answer(code=NOT_CONVERGED)
@@ -294,9 +298,9 @@ def _nothing(short: str | None, why: str) -> Answer:
     return Answer(code=NO_SOURCE)
 
 
-def _why_none(found: Localization) -> str:
-    """Whether alpha is too high or reweighting went too far."""
-    at, count = f"at alpha {found.alpha:.4g}", found.solution.n_active_first
+def _reason_without_sources(localization: Localization) -> str:
+    """Say whether alpha is too high or reweighting removed all sources."""
+    at, count = f"at alpha {localization.alpha:.4g}", localization.solution.n_active_first
     if not count:
         return f"no source {at}: lower --alpha"
     sources, removed = ("a source", "it") if count == 1 else (f"{count} sources", "them")

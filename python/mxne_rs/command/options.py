@@ -1,4 +1,4 @@
-"""Options that several commands share, each declared once, and what all commands are parsed by."""
+"""Declare the options that several commands share, and parse all commands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 from ..inverse.localize import localize
-from ..inverse.settings import look_like_parts
+from ..inverse.settings import look_like_fractions
 from ..solve.single import solve_irmxne
 from . import values
 from .console import Answer
@@ -16,24 +16,24 @@ from .wording import WrongInput
 
 
 class Parser(argparse.ArgumentParser):
-    """One whose complaints are single lines, like all others of this program."""
+    """An argument parser whose errors are single lines, like all errors of this program."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise instead of printing the usage and leaving."""
+        """Raise the message, instead of printing the usage and exiting."""
         raise WrongInput(f"{message.removeprefix('argument ')}; see '{self.prog} --help'")
 
 
 def default_of(function: Callable[..., Any], name: str) -> Any:
-    """Default of a parameter: an option that stands for it has the same."""
+    """Return the default of a parameter, for the option that stands for it."""
     return inspect.signature(function).parameters[name].default
 
 
 class Option(NamedTuple):
-    """An option, as its help shows it.
+    """One option of a command, as its help shows it.
 
-    The spelling is its name and a word for each of its values, in brackets where it may be left
+    The spelling is the name, and a word for each value, in brackets where the value may be left
     out. A name alone is a flag, unless there are choices. The help ends in the default, unless the
-    text says it in other words.
+    text has "(default: ".
     """
 
     spelling: str
@@ -45,43 +45,43 @@ class Option(NamedTuple):
     required: bool = False
 
     def add(self, group: Any) -> None:
-        """Add it to a parser, or to a group of options."""
+        """Add the option to a parser or a group."""
         name, *words = self.spelling.split()
-        how: dict[str, Any] = {"help": self.text, "default": self.default}
+        arguments: dict[str, Any] = {"help": self.text, "default": self.default}
         if self.default is not None and "(default: " not in self.text:
-            shown = "%(default)g" if isinstance(self.default, float) else "%(default)s"
-            how["help"] += f" (default: {shown})"
+            format_ = "%(default)g" if isinstance(self.default, float) else "%(default)s"
+            arguments["help"] += f" (default: {format_})"
         if self.choices:
-            how["choices"] = self.choices
+            arguments["choices"] = self.choices
         elif not words:
-            how |= {"action": "store_true", "default": False}
+            arguments |= {"action": "store_true", "default": False}
         elif len(words) == 1:
-            how |= {"type": self.kind, "metavar": words[0].strip("[]")}
+            arguments |= {"type": self.kind, "metavar": words[0].strip("[]")}
         else:
-            how |= {"type": self.kind, "metavar": tuple(words), "nargs": len(words)}
+            arguments |= {"type": self.kind, "metavar": tuple(words), "nargs": len(words)}
         if self.spelling.endswith("]"):
-            how |= {"nargs": "?", "const": ""}
+            arguments |= {"nargs": "?", "const": ""}
         if self.action:
-            how["action"] = self.action
+            arguments["action"] = self.action
         if self.required:
-            how["required"] = True
-        group.add_argument(name, **how)
+            arguments["required"] = True
+        group.add_argument(name, **arguments)
 
 
-#: Options of several commands; their defaults are those of the functions that they are handed to.
+#: Options of several commands; their defaults are those of the functions that take them.
 SHARED = (
-    Option("--out DIR", "folder for the results, made if need be", required=True),
+    Option("--out DIR", "folder for the results, made where missing", required=True),
     Option("--forward FILE", "forward solution (-fwd.fif)", required=True),
     Option("--noise-cov FILE", "noise covariance (-cov.fif)", required=True),
-    Option("--rng N", "seed of the draws", values.count(0), 0),
-    Option("--seconds S", "end after so long (default: Ctrl-C ends it)", values.duration),
+    Option("--rng N", "seed of the random draws", values.count(0), 0),
+    Option("--seconds S", "end after this time (default: at Ctrl-C)", values.duration),
     Option(
         "--allow-small-alpha",
-        "take alpha below 1 as less than one percent, instead of refusing it",
+        "accept alpha below 1, which means less than one percent, instead of refusing it",
     ),
     Option(
         "--reweights N",
-        "convex problems at most: 1 is MxNE, more is irMxNE, which finds fewer and stronger "
+        "maximum convex problems: 1 is MxNE, more is irMxNE, which finds fewer and stronger "
         "sources",
         values.count(1),
         default_of(solve_irmxne, "n_reweights"),
@@ -102,7 +102,7 @@ SHARED = (
     ),
     Option(
         "--depth NUMBER",
-        "how far deep sources are favoured, from 0 (not) to 1",
+        "depth weighting, which favours deep sources, from 0 (none) to 1",
         values.exponent,
         default_of(localize, "depth"),
     ),
@@ -110,7 +110,7 @@ SHARED = (
 
 
 def shared(*names: str, **changes: Any) -> tuple[Option, ...]:
-    """Take some of the shared options, with changes where they differ."""
+    """Return some of the shared options, with some of their fields changed."""
     named = {option.spelling.split()[0]: option for option in SHARED}
     return tuple(named[name]._replace(**changes) for name in names)
 
@@ -122,9 +122,10 @@ def add_command(
     about: tuple[str, str, str],
     groups: Mapping[str, Iterable[Option]],
 ) -> None:
-    """Add a command: what runs it; its summary, description and examples; its options by title.
+    """Add a command with its function, its summary, description and examples, and its options.
 
-    Where the title of a group says "(one of them)" this is so; without a title there is no group.
+    A group whose title ends in "(one of them)" requires exactly one of its options; options without
+    a title are in no group.
     """
     summary, description, examples = about
     parser = commands.add_parser(
@@ -148,13 +149,13 @@ def refuse_small(options: argparse.Namespace) -> None:
     """Refuse percentages that look like parts of the largest alpha, unless they are allowed."""
     for name in ("alpha", "alphas"):
         value = getattr(options, name, None)
-        # Of a grid, the largest of (largest, smallest, number).
+        # A grid is (largest, smallest, number).
         several = isinstance(value, tuple)
         largest = value[0] if isinstance(value, tuple) else value
         if not isinstance(largest, float) or options.allow_small_alpha:
             continue
-        if look_like_parts(largest, several):
+        if look_like_fractions(largest, several):
             raise WrongInput(
-                f"--{name} {largest:g} is a percentage: give {100 * largest:g} for that part of "
-                f"the largest, or --allow-small-alpha for {largest:g} %"
+                f"--{name} {largest:g} is a percentage, {largest:g} % of the largest alpha: give "
+                f"{100 * largest:g} for {100 * largest:g} %, or --allow-small-alpha"
             )

@@ -1,4 +1,4 @@
-"""Files in: what the command line is given, as MNE objects that fit each other."""
+"""Read the files that the command line is given, and check that they fit each other."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..inverse.covariance import some
+from ..inverse.covariance import first_few
 from ..inverse.data import as_evokeds, evoked_of_raw
 from ..inverse.mne_calls import private
 from .console import warn
 from .wording import WrongInput, one_line
 
-#: How `mne.what` calls the kinds of FIF files, and how a person does.
+#: Kinds of FIF files as `mne.what` names them, and in words.
 KINDS = {
     "evoked": "evoked responses",
     "epochs": "epochs",
@@ -29,22 +29,22 @@ KINDS = {
     "transform": "a coordinate transformation",
     "events": "events",
 }
-#: Samples of a recording above which it is said that all of them are used.
+#: Number of samples of a recording above which a warning says that all are used.
 MANY_SAMPLES = 20000
 
 
 class File(NamedTuple):
-    """A file, and the option that names it."""
+    """A file with the option that names it."""
 
     option: str
     path: str
 
     def __str__(self) -> str:
-        """As it was given."""
+        """Return option and path as they were given."""
         return f"{self.option} {self.path}"
 
     def read(self, reader: Callable[[str], Any], kind: str) -> Any:
-        """Read it, or say in one line what it is instead.
+        """Read the file, or raise one line that says what the file holds instead.
 
         Examples
         --------
@@ -62,19 +62,19 @@ class File(NamedTuple):
         try:
             return reader(self.path)
         except Exception as error:
-            raise WrongInput(f"{self} {_instead(self.path, kind, error)}") from error
+            raise WrongInput(f"{self} {_read_problem(self.path, kind, error)}") from error
 
-    def keep(self, result: Path) -> None:
-        """Refuse to write a result over it."""
+    def refuse_overwriting(self, result: Path) -> None:
+        """Raise where a result would replace this file."""
         path = Path(self.path)
         if result.exists() and path.exists() and result.samefile(path):
             raise WrongInput(
-                f"{self} is a file that {result.parent} is to get anew; give another --out"
+                f"{self} would be replaced by a result in {result.parent}; give another --out"
             )
 
 
-class Part(NamedTuple):
-    """Which part of the data is localized, as the options say; None is all of it."""
+class DataSelection(NamedTuple):
+    """The part of the data that is localized, as the options say; None is all of it."""
 
     condition: str | None
     tmin: float | None
@@ -82,27 +82,27 @@ class Part(NamedTuple):
     baseline: tuple[float | None, float | None] | None
 
     def times(self, times: Any, sfreq: float, given: File) -> tuple[float, float]:
-        """First and last time to use, both of them among those there are."""
+        """Return the first and last time to use, clipped to those of the data."""
         named = [
             f"--{name} {value:g}"
             for name, value in (("tmin", self.tmin), ("tmax", self.tmax))
             if value is not None
         ]
-        start, stop = _ends(" ".join(named), (self.tmin, self.tmax), times, sfreq, given)
+        start, stop = _time_range(" ".join(named), (self.tmin, self.tmax), times, sfreq, given)
         return max(start, float(times[0])), min(stop, float(times[-1]))
 
     def of(self, evoked: Any, given: File) -> Any:
-        """The times asked for, after the baseline, which may lie outside of them."""
+        """Apply the baseline, which may lie outside of the times asked for, then crop to these."""
         times, sfreq = evoked.times, evoked.info["sfreq"]
         if self.baseline is not None:
             start, stop = ("none" if end is None else f"{end:g}" for end in self.baseline)
             option = f"--baseline {start} {stop}"
-            evoked.apply_baseline(_ends(option, self.baseline, times, sfreq, given))
+            evoked.apply_baseline(_time_range(option, self.baseline, times, sfreq, given))
         return evoked.crop(*self.times(times, sfreq, given))
 
 
 class Inputs(NamedTuple):
-    """What is localized, and what on: MNE objects."""
+    """The MNE objects that are localized."""
 
     evoked: Any
     """The part of the data asked for."""
@@ -110,7 +110,7 @@ class Inputs(NamedTuple):
     noise_cov: Any
 
 
-def read_inputs(data: File, part: Part, forward: File, noise_cov: File) -> Inputs:
+def read_inputs(data: File, part: DataSelection, forward: File, noise_cov: File) -> Inputs:
     """Read the files of ``localize`` or ``path``, take the part asked for, check that they fit.
 
     Raises
@@ -125,24 +125,24 @@ def read_inputs(data: File, part: Part, forward: File, noise_cov: File) -> Input
     else:
         read = _evoked if data.option == "--evoked" else _epochs
         evoked = part.of(read(mne, data, part.condition), data)
-    inputs = Inputs(evoked, *_head(mne, forward, noise_cov))
+    inputs = Inputs(evoked, *_forward_and_covariance(mne, forward, noise_cov))
     _check_channels(inputs, str(data), str(forward), str(noise_cov))
     return inputs
 
 
-def _head(mne: Any, forward: File, noise_cov: File) -> tuple[Any, Any]:
-    """Forward solution and noise covariance."""
+def _forward_and_covariance(mne: Any, forward: File, noise_cov: File) -> tuple[Any, Any]:
+    """Read the forward solution and the noise covariance."""
     return forward.read(mne.read_forward_solution, "forward"), noise_cov.read(mne.read_cov, "cov")
 
 
 def read_live(forward: File, noise_cov: File, recording: File | None) -> tuple[Any, Any, Any]:
     """Read info, forward solution and noise covariance for ``stream``.
 
-    The info is that of a recording, or of the forward solution's sensors, all of them good.
+    Without a recording the info is that of the forward solution, with no bad channels.
     """
     import mne
 
-    head = _head(mne, forward, noise_cov)
+    head = _forward_and_covariance(mne, forward, noise_cov)
     if recording is not None:
         return recording.read(mne.io.read_info, "raw"), *head
     info = mne.Info(head[0]["info"].copy())
@@ -152,10 +152,10 @@ def read_live(forward: File, noise_cov: File, recording: File | None) -> tuple[A
 
 
 def _evoked(mne: Any, given: File, condition: str | None) -> Any:
-    """One condition."""
+    """Read one condition."""
     evokeds = given.read(mne.read_evokeds, "evoked")
     for evoked in evokeds:
-        evoked.comment = _meant(evoked.comment)
+        evoked.comment = _decoded_name(evoked.comment)
     names = [evoked.comment for evoked in evokeds]
     listed = ", ".join(f"{index} {name!r}" for index, name in enumerate(names))
     if condition is not None:
@@ -165,12 +165,12 @@ def _evoked(mne: Any, given: File, condition: str | None) -> Any:
     return evokeds[0]
 
 
-def _meant(name: str | None) -> str:
-    """A name without the references that MNE stores for letters beyond Latin-1."""
+def _decoded_name(name: str | None) -> str:
+    """Decode the character references that MNE stores for letters beyond Latin-1."""
 
-    def letter(found: re.Match[str]) -> str:
-        number = int(found[1])
-        return chr(number) if 0xFF < number <= sys.maxunicode else found[0]
+    def letter(match: re.Match[str]) -> str:
+        number = int(match[1])
+        return chr(number) if 0xFF < number <= sys.maxunicode else match[0]
 
     return re.sub(r"&#(\d{3,7});", letter, name or "")
 
@@ -185,7 +185,7 @@ def _condition_index(condition: str, names: Sequence[str], listed: str, given: F
 
 
 def _epochs(mne: Any, given: File, condition: str | None) -> Any:
-    """The average of the epochs of one event, or of all."""
+    """Read epochs, and average those of one event or all."""
     epochs = given.read(mne.read_epochs, "epochs")
     if condition is not None:
         try:
@@ -202,8 +202,8 @@ def _epochs(mne: Any, given: File, condition: str | None) -> Any:
     return evoked
 
 
-def _raw(mne: Any, given: File, part: Part) -> Any:
-    """A range of a recording."""
+def _raw(mne: Any, given: File, part: DataSelection) -> Any:
+    """Read a range of a recording."""
     for name, value in (("condition", part.condition), ("baseline", part.baseline)):
         if value is not None:
             raise WrongInput(f"--{name} is for --evoked and --epochs; leave it out with --raw")
@@ -216,13 +216,13 @@ def _raw(mne: Any, given: File, part: Part) -> Any:
     return evoked
 
 
-def _ends(
+def _time_range(
     option: str, ends: tuple[float | None, float | None], times: Any, sfreq: float, given: File
 ) -> tuple[float, float]:
-    """First and last time, where None is an end of the data, or what is wrong with them."""
+    """Return first and last time, None being an end of the data; raise where they do not fit."""
     first, last = float(times[0]), float(times[-1])
     start, stop = (first if ends[0] is None else ends[0]), (last if ends[1] is None else ends[1])
-    # Half a sample of room: 0.0498 s is 0.05 s to whoever reads a plot.
+    # Half a sample of tolerance: 0.0498 s reads as 0.05 s in a plot.
     room = 0.5 / sfreq
     if start < first - room or stop > last + room or start > last + room or stop < first - room:
         raise WrongInput(f"{option} is outside of {given}, which reaches from {first:g} to "
@@ -233,16 +233,16 @@ def _ends(
 
 
 def _check_channels(inputs: Inputs, given: str, at_forward: str, at_cov: str) -> None:
-    """Say which file does not fit the others, before MNE meets a gain without rows."""
+    """Raise a line that names the file that does not fit the others."""
     evoked, forward, noise_cov = inputs
-    measured, modelled = _sensors(evoked.info), _sensors(forward["info"])
+    measured, modelled = _sensor_kinds(evoked.info), _sensor_kinds(forward["info"])
     ours, theirs = set(measured.values()), set(modelled.values())
     if not measured:
         raise WrongInput(f"{given} has no MEG or EEG channels; give data that have")
     if not ours & theirs:
         raise WrongInput(
-            f"{given} has {_either(ours)} channels only, but {at_forward} is for "
-            f"{_either(theirs)}; give a forward solution for {_either(ours)}"
+            f"{given} has {_kind_names(ours)} channels only, but {at_forward} is for "
+            f"{_kind_names(theirs)}; give a forward solution for {_kind_names(ours)}"
         )
     bads = {*evoked.info["bads"], *noise_cov["bads"], *forward["info"]["bads"]}
     common = set(measured) & set(modelled)
@@ -253,8 +253,8 @@ def _check_channels(inputs: Inputs, given: str, at_forward: str, at_cov: str) ->
         if not names:
             raise WrongInput(
                 f"{given} and {other} have no channel in common: the first has "
-                f"{some(measured)}, the second {some(have)}; give files of the same recording, "
-                "or rename the channels"
+                f"{first_few(measured)}, the second {first_few(have)}; give files of the same "
+                "recording, or rename the channels"
             )
     if not common & set(noise_cov["names"]) - bads:
         raise WrongInput(
@@ -271,31 +271,31 @@ def _check_channels(inputs: Inputs, given: str, at_forward: str, at_cov: str) ->
         ) from error
 
 
-def _sensors(info: Any) -> dict[str, str]:
-    """The kind, MEG or EEG, of each channel that a source can be seen by."""
+def _sensor_kinds(info: Any) -> dict[str, str]:
+    """Return the kind, MEG or EEG, of each channel that measures sources."""
     kinds = {"mag": "MEG", "grad": "MEG", "eeg": "EEG"}
     types = zip(info["ch_names"], info.get_channel_types(), strict=True)
     return {name: kinds[kind] for name, kind in types if kind in kinds}
 
 
-def _either(kinds: set[str]) -> str:
+def _kind_names(kinds: set[str]) -> str:
     return " and ".join(sorted(kinds, reverse=True)) or "no sensors"
 
 
-def _instead(name: str, kind: str, error: Exception) -> str:
-    """What a file is that cannot be read as what it should be."""
+def _read_problem(name: str, kind: str, error: Exception) -> str:
+    """Say what an unreadable file holds instead of what it should."""
     import mne
 
     try:
-        found = mne.what(name)
+        actual = mne.what(name)
     except Exception:
-        found = "unknown"
-    if found == kind:
+        actual = "unknown"
+    if actual == kind:
         return f"cannot be read: {one_line(error)}"
-    if found in KINDS:
-        return f"holds {KINDS[found]}; give a file with {KINDS[kind]}"
+    if actual in KINDS:
+        return f"holds {KINDS[actual]}; give a file with {KINDS[kind]}"
     kinds = "in a format that MNE reads" if kind == "raw" else "in MNE's FIF format"
-    # Others are stumbles of a reader over something that is not its format.
-    tells = isinstance(error, (ImportError, OSError, RuntimeError, ValueError))
-    reason = f" ({one_line(error)})" if tells else ""
+    # Other errors come from parsing a file of another format, and say nothing to a user.
+    is_known = isinstance(error, (ImportError, OSError, RuntimeError, ValueError))
+    reason = f" ({one_line(error)})" if is_known else ""
     return f"is not readable{reason}; give a file with {KINDS[kind]} {kinds}"

@@ -1,4 +1,4 @@
-"""`mxne-rs simulate`: a response whose sources are known, to try the other commands on."""
+"""`mxne-rs simulate`: write data whose sources are known, to try the other commands."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def add_options(commands: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> Answer:
-    """Write the files; say where the sources are, and a command that finds them."""
+    """Write the files; print the positions of the sources, and a command that finds them."""
     out = Path(options.out)
     make_folder(out, "--out")
-    how = {"spacing": options.spacing, "rng": options.rng}
+    arguments = {"spacing": options.spacing, "rng": options.rng}
     results = Results(out, "simulate")
-    results.write({"simulated-ave.fif": lambda side: write_simulation(side, **how)})
+    results.write({"simulated-ave.fif": lambda side: write_simulation(side, **arguments)})
     if results.problems:
         return Answer(problems=results.problems)
     lines = []

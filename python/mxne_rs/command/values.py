@@ -1,4 +1,4 @@
-"""What the values of options may be: a number, or one line that says what to give instead."""
+"""Convert the values of options, or raise one line that says what to give instead."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-#: Distances between the locations of a simulation in mm: finer ones fill the memory of a laptop, on
-#: coarser ones the true sources are no longer where they should be.
+#: Range of distances between locations of a simulation in mm: finer grids exceed the memory of a
+#: laptop, coarser ones have no location near the true sources.
 FINEST, COARSEST = 3.0, 20.0
-#: Units of irMxNE's amplitudes that have a name.
+#: Named units of irMxNE's amplitudes.
 AMPLITUDE_UNITS = ("relative", "largest", "mne", "gain")
 
 
 class Grid(argparse.Action):
-    """FROM TO N, in either order."""
+    """Action of an option that takes FROM TO N, the ends in either order."""
 
     def __call__(
         self,
@@ -24,7 +24,7 @@ class Grid(argparse.Action):
         values: Any,
         option_string: str | None = None,
     ) -> None:
-        """Keep (largest, smallest, number)."""
+        """Store (largest, smallest, number)."""
         try:
             ends, number = sorted(float(value) for value in values[:2]), int(values[2])
         except ValueError:
@@ -48,7 +48,7 @@ def _finite(text: str) -> float | None:
 def _number(
     remedy: str, fits: Callable[[float], bool] = math.isfinite, words: Sequence[str] = ()
 ) -> Callable[[str], Any]:
-    """Type of a finite number that fits, or of one of some words; `remedy` says what to give."""
+    """Make a converter to a number that fits, or one of some words; `remedy` says what to give."""
 
     def number_or_word(text: str) -> float | str:
         if text in words:
@@ -62,12 +62,12 @@ def _number(
 
 
 def positive(remedy: str, *words: str) -> Callable[[str], Any]:
-    """Type of a number above zero, or of one of some words; `remedy` says what to give."""
+    """Make a converter to a number above zero, or one of some words."""
     return _number(remedy, lambda number: number > 0, words)
 
 
 def percent(word: str) -> Callable[[str], Any]:
-    """Type of a percentage of the largest alpha, or of the word that has it chosen.
+    """Make a converter to a percentage of the largest alpha, or ``word``, which has it chosen.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def percent(word: str) -> Callable[[str], Any]:
 
 
 def count(least: int) -> Callable[[str], int]:
-    """Type of a whole number that is not below another."""
+    """Make a converter to a whole number of at least ``least``."""
 
     def whole(text: str) -> int:
         if not text.isdecimal() or int(text) < least:
@@ -110,6 +110,6 @@ spacing = _number(
 
 
 def seconds_or_none(text: str) -> float | None:
-    """Type of an end of ``--baseline``."""
+    """Convert an end of ``--baseline``."""
     remedy = "two times in s, or 'none' for an end of the data, such as: none 0"
     return None if text.lower() == "none" else _number(remedy)(text)

@@ -1,4 +1,4 @@
-"""Noise covariances and ranks as files and users hold them: what whitening would not survive."""
+"""Check noise covariances and ranks for what would spoil the whitener."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 from .._arguments.convert import Floats, as_count
 from .._arguments.warn import warn
 
-#: A variance below or above these parts of the median of its channel type is no noise. A channel
-#: that is too quiet carries the answer alone; one that is too loud hides the rank of the others.
-QUIET, LOUD = 1e-2, 1e4
+#: Range of plausible variances, relative to the median of the channel type: a channel with too
+#: little variance dominates the answer, one with too much hides the rank of the others.
+MIN_VARIANCE_RATIO, MAX_VARIANCE_RATIO = 1e-2, 1e4
 
 
-def kinds_of(info: Any, names: Sequence[str]) -> dict[str, list[str]]:
-    """The names of each channel type."""
+def channels_by_type(info: Any, names: Sequence[str]) -> dict[str, list[str]]:
+    """Group channel names by channel type."""
     import mne
 
     kinds: dict[str, list[str]] = {}
@@ -27,8 +27,8 @@ def kinds_of(info: Any, names: Sequence[str]) -> dict[str, list[str]]:
     return kinds
 
 
-def odd_channels(info: Any, noise_cov: Any, names: Sequence[str]) -> list[str]:
-    """Channels whose variance is zero or absurd, with one warning that names them.
+def implausible_channels(info: Any, noise_cov: Any, names: Sequence[str]) -> list[str]:
+    """List channels whose variance is zero or absurd; warn once with their names.
 
     Raises
     ------
@@ -40,20 +40,20 @@ def odd_channels(info: Any, noise_cov: Any, names: Sequence[str]) -> list[str]:
     twice = [name for name in names if counts[name] > 1]
     if twice:
         raise ValueError(
-            f"noise_cov has several rows of the name {some(twice)}; give each channel its own name"
+            f"noise_cov has several rows named {first_few(twice)}; give each channel its own name"
         )
     matrix = _square(noise_cov, names)
     finite = np.isfinite(matrix)
     if not finite.all():
-        # A channel of NaN spoils the rows of the others, but not their variances.
+        # One channel of NaN makes NaN in the rows of all others, but not in their variances.
         whole = np.diag(finite) if not np.diag(finite).all() else finite.all(axis=1)
         raise ValueError(
-            f"noise_cov holds NaN or infinity for {some(np.array(names)[~whole])}; estimate it "
-            "again from data without them, or mark these channels as bad"
+            f"noise_cov holds NaN or infinity for {first_few(np.array(names)[~whole])}; estimate "
+            "it again from data without them, or mark these channels as bad"
         )
     variances = dict(zip(names, np.diag(matrix), strict=True))
-    odd = []
-    for kind, members in kinds_of(info, names).items():
+    implausible = []
+    for kind, members in channels_by_type(info, names).items():
         values = np.array([variances[name] for name in members])
         if not (values > 0).any():
             what = "negative" if (values < 0).any() else "zero"
@@ -62,23 +62,23 @@ def odd_channels(info: Any, noise_cov: Any, names: Sequence[str]) -> list[str]:
                 "data that hold noise, or leave these channels out"
             )
         parts = values / np.median(values[values > 0])
-        odd += [
+        implausible += [
             (name, part)
             for name, part in zip(members, parts, strict=True)
-            if not QUIET <= part <= LOUD
+            if not MIN_VARIANCE_RATIO <= part <= MAX_VARIANCE_RATIO
         ]
-    if odd:
-        parts_in_words = ", ".join(f"{name} ({part:.2g})" for name, part in odd[:5])
+    if implausible:
+        listed = ", ".join(f"{name} ({part:.2g})" for name, part in implausible[:5])
         warn(
-            f"{len(odd)} channels have a variance in noise_cov that is no noise and are left out: "
-            f"{parts_in_words}{' and others' if len(odd) > 5 else ''}, in parts of the median of "
-            "their type. Mark them as bad, or estimate noise_cov again"
+            f"{len(implausible)} channels have a variance in noise_cov that is no noise and are "
+            f"left out: {listed}{' and others' if len(implausible) > 5 else ''}, in parts of the "
+            "median of their type. Mark them as bad, or estimate noise_cov again"
         )
-    return [name for name, _ in odd]
+    return [name for name, _ in implausible]
 
 
 def warn_of_few_samples(noise_cov: Any, names: Sequence[str], n_whitened: int) -> None:
-    """Warn where a covariance has no more dimensions than the few samples it is made of."""
+    """Warn where a covariance of few samples limits the dimensions of the data."""
     n_free, n_channels = int(noise_cov.get("nfree", 0)), len(names)
     if not 0 < n_free < n_channels:
         return
@@ -94,13 +94,13 @@ def warn_of_few_samples(noise_cov: Any, names: Sequence[str], n_whitened: int) -
 
 
 def check_rank(rank: Any, info: Any, names: Sequence[str]) -> None:
-    """Raise where a dictionary of ranks is none, warn where an entry does not act.
+    """Raise where a dictionary of ranks is invalid; warn where an entry has no effect.
 
     Magnetometers and gradiometers are whitened together, as "meg", where there are both.
     """
     if not isinstance(rank, dict):
         return
-    kinds = set(kinds_of(info, names))
+    kinds = set(channels_by_type(info, names))
     magnetic = kinds & {"mag", "grad"}
     acting = {"meg"} if len(magnetic) == 2 else magnetic
     for kind, value in rank.items():
@@ -114,8 +114,8 @@ def check_rank(rank: Any, info: Any, names: Sequence[str]) -> None:
             )
 
 
-def warn_of_other_names(info: Any, forward: Any, noise_cov: Any, bads: set[str]) -> None:
-    """Warn where most channels of a kind have other names in forward or covariance."""
+def warn_of_unmatched_channels(info: Any, forward: Any, noise_cov: Any, bads: set[str]) -> None:
+    """Warn where most channels of a kind are unknown to forward or covariance."""
     import mne
 
     of_kind = {
@@ -131,27 +131,26 @@ def warn_of_other_names(info: Any, forward: Any, noise_cov: Any, bads: set[str])
             theirs = set(names) - of_kind[other] - bads
             shared = len(measured & theirs)
             if 2 * shared < min(len(measured), len(theirs)):
-                few.append(
-                    f"only {shared} are among the {len(theirs)} of {label} ({some(sorted(theirs))})"
-                )
+                listed = first_few(sorted(theirs))
+                few.append(f"only {shared} are among the {len(theirs)} of {label} ({listed})")
         if few:
             warn(
-                f"of {len(measured)} {kind} channels of the data ({some(sorted(measured))}) "
+                f"of {len(measured)} {kind} channels of the data ({first_few(sorted(measured))}) "
                 f"{' and '.join(few)}; the others are left out: rename channels, or use files of "
                 "the same recording"
             )
 
 
 def _square(noise_cov: Any, names: Sequence[str]) -> Floats:
-    """The covariance of some channels."""
+    """Return the covariance matrix of some channels."""
     position = {name: row for row, name in enumerate(noise_cov["names"])}
     rows = [position[name] for name in names]
     data = np.asarray(noise_cov["data"], dtype=np.float64)
     return np.diag(data[rows]) if data.ndim == 1 else data[np.ix_(rows, rows)]
 
 
-def some(names: Any) -> str:
-    """The first few of many names."""
+def first_few(names: Any) -> str:
+    """Join the first three names, and count the others."""
     names = list(names)
     if not names:
         return "none"

@@ -1,4 +1,4 @@
-"""Evoked responses, epochs and raw recordings as what is solved: a list of evoked responses."""
+"""Turn evoked responses, epochs and raw recordings into lists of evoked responses."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from .mne_calls import one_at_a_time
 def as_evokeds(measured: Any) -> list[Any]:
     """List the evoked responses of one joint problem.
 
-    An Evoked, a list or tuple of them, Epochs (their average) or Raw (all its samples).
+    ``measured`` is an Evoked, a list or tuple of Evoked, Epochs (averaged) or Raw (all samples).
 
     Raises
     ------
     TypeError
-        Where it is none of them.
+        Where ``measured`` is of another type.
     ValueError
-        Where there is none, or their channels or processing differ.
+        Where the list is empty, or channels or processing differ.
     """
     import mne
 
     if isinstance(measured, mne.BaseEpochs):
-        return [loaded(measured).average(picks="all")]
+        return [load_epochs(measured).average(picks="all")]
     if isinstance(measured, mne.io.BaseRaw):
         return [evoked_of_raw(measured)]
     evokeds = list(measured) if isinstance(measured, list | tuple) else [measured]
@@ -49,7 +49,7 @@ def as_evokeds(measured: Any) -> list[Any]:
         if others:
             warn(
                 f"{', '.join(others)} is bad in a later evoked, but not in the first, whose "
-                "channels are used for all: mark it there, too",
+                "channels are used for all: mark it as bad in the first, too",
                 RuntimeWarning,
             )
     return evokeds
@@ -57,7 +57,7 @@ def as_evokeds(measured: Any) -> list[Any]:
 
 @one_at_a_time
 def evoked_of_raw(raw: Any, tmin: float | None = None, tmax: float | None = None) -> Any:
-    """Samples of a recording from tmin to tmax (s, both included) as one Evoked."""
+    """Return the samples of a recording from tmin to tmax (s, both included) as one Evoked."""
     import mne
 
     first, last = float(raw.times[0]), float(raw.times[-1])
@@ -75,30 +75,30 @@ def evoked_of_raw(raw: Any, tmin: float | None = None, tmax: float | None = None
 
 @one_at_a_time
 def evokeds_of_epochs(epochs: Any) -> list[Any]:
-    """Every epoch as an Evoked of its own."""
-    return list(loaded(epochs).iter_evoked())
+    """Return every epoch as an Evoked."""
+    return list(load_epochs(epochs).iter_evoked())
 
 
-def loaded(epochs: Any) -> Any:
-    """Epochs whose number is known, at least one."""
+def load_epochs(epochs: Any) -> Any:
+    """Load epochs, so that their number is known; raise where there is none."""
     loaded = epochs if epochs.preload else epochs.copy().load_data()
     if len(loaded) == 0:
-        raise ValueError("the epochs are empty: none is left after rejection")
+        raise ValueError("the epochs are empty: none is left after rejection; reject fewer")
     return loaded
 
 
 def noise_level(evoked: Any, unknown: float | None = None) -> float:
-    """Standard deviation of an average's noise where that of a trial is one: nave ** -0.5.
+    """Return the noise std of an average in units of a single trial: ``nave ** -0.5``.
 
-    Of a difference of averages nave may be a fraction, also below one. Where it is no number of
-    averages, ``unknown`` is returned, or a ValueError names the remedy.
+    For a difference of averages nave may be a fraction, also below one. Where nave is not a
+    positive number, ``unknown`` is returned; without ``unknown`` a ValueError names the remedy.
     """
     nave = evoked.nave
     if not is_number(nave) or not 0 < nave < float("inf"):
         if unknown is not None:
             return unknown
         raise ValueError(
-            f"evoked.nave is {nave!r}, which tells SURE nothing of the level of the noise; give "
+            f"evoked.nave is {nave!r}, from which SURE cannot compute the noise level; give "
             "sure_sigma, the standard deviation of the whitened noise, or set nave to the number "
             "of trials averaged"
         )
@@ -106,10 +106,10 @@ def noise_level(evoked: Any, unknown: float | None = None) -> float:
 
 
 def check_processing(one: Any, other: Any, first: str, second: str) -> None:
-    """Raise where two measurements cannot share a model, because other steps led to their numbers.
+    """Raise where two measurements were processed differently and cannot share a model.
 
-    Compensation grade, EEG reference, history of signal-space separation, and the space that
-    projections remove from the channels both have; whether they are applied yet does not matter.
+    Compared are the compensation grade, the EEG reference, the history of signal-space separation,
+    and the space that projections remove from the common channels, applied or not.
     """
     import mne
 
@@ -130,23 +130,23 @@ def check_processing(one: Any, other: Any, first: str, second: str) -> None:
     if differing:
         raise ValueError(
             f"{first} and {second} differ in {', '.join(differing)}: process them alike, or solve "
-            "each with a model of its own"
+            "each with its own model"
         )
 
 
 def _grade(info: Any) -> int:
-    """The grade of gradient compensation, which MNE keeps in the upper half of coil types."""
+    """Return the grade of gradient compensation: MNE keeps it in the upper bits of coil types."""
     return max((int(channel["coil_type"]) >> 16 for channel in info["chs"]), default=0)
 
 
 def _separations(info: Any) -> list[Any]:
-    """The parameters of each signal-space separation."""
+    """Return the parameters of each signal-space separation."""
     history = [one.get("max_info", {}) for one in info.get("proc_history", ())]
     return [one["sss_info"] for one in history if len(one.get("sss_info", ()))]
 
 
 def _projected(info: Any, names: list[str]) -> Floats:
-    """Unit vectors over channels that projections remove."""
+    """Return unit vectors over channels that span what projections remove."""
     rows = [
         [values.get(name, 0.0) for name in names]
         for one in info["projs"]

@@ -1,7 +1,7 @@
-"""What `mixed_norm` does otherwise than MNE's function: docstring, README and pages take it here.
+"""List the differences between `mixed_norm` and MNE's function, for docstring, README and pages.
 
 A call that both functions accept can have another outcome for the reasons in `DIFFERENCES` only.
-`REMARKS` are what else is worth knowing of a parameter beside MNE's.
+`REMARKS` compare parameters with MNE's where the outcome is the same.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Difference(NamedTuple):
-    """A reason why the same call can have another outcome."""
+    """A reason why the same call can have another outcome than in MNE."""
 
     parameter: str
     #: A whole sentence, with code in double backticks.
@@ -33,8 +33,8 @@ DIFFERENCES = (
     ),
     Difference(
         "tol",
-        "``tol`` counts in half the squared norm of the whitened data, MNE's in all of it: the "
-        "same number asks for half the gap.",
+        "``tol`` is in units of half the squared norm of the whitened data, in MNE of the whole "
+        "squared norm: the same number asks for half the gap.",
     ),
     Difference(
         "n_mxne_iter",
@@ -43,13 +43,13 @@ DIFFERENCES = (
     ),
     Difference(
         "sure_sigma",
-        "SURE assumes noise as strong as the whitened data themselves; ``sure_sigma=1`` assumes "
-        "what MNE does.",
+        "SURE assumes noise as strong as the whitened data themselves; ``sure_sigma=1`` is the "
+        "level that MNE assumes.",
     ),
     Difference(
         "rng",
-        "SURE draws the same random directions in each call; ``rng=None`` draws others, as MNE "
-        "does by default.",
+        "SURE draws the same random directions in each call; ``rng=None`` draws different ones, as "
+        "MNE by default.",
     ),
     Difference(
         "sure_alpha_grid",
@@ -59,15 +59,15 @@ DIFFERENCES = (
 
 REMARKS = {
     "evoked": "Tuples, epochs (their average) and raw recordings are accepted, too.",
-    "maxit": "MNE may spend it again in every round of its working set.",
-    "active_set_size": "Only locations that are new count.",
-    "debias": "Solved to the end; MNE's solver may stop early without a warning.",
+    "maxit": "MNE may spend as many epochs in every round of its working set.",
+    "active_set_size": "Counts new locations only.",
+    "debias": "Solved to convergence; MNE's solver may stop early without a warning.",
     "solver": "``'fista'`` is new; ``'cd'`` needs no scikit-learn.",
     "pick_ori": "Checked before anything is solved.",
     "sure_alpha_grid": "Tuples are accepted, too.",
-    "verbose": "Warnings do not depend on it.",
-    "rng": "MNE has it from version 1.13 on.",
-    "amplitude_unit": "MNE always does what ``'mne'`` does.",
+    "verbose": "Warnings are given at every level.",
+    "rng": "In MNE since version 1.13.",
+    "amplitude_unit": "MNE always uses ``'mne'``.",
 }
 
 
@@ -83,15 +83,15 @@ def listed(width: int = 96) -> str:
 
 
 def beside_mne(parameter: str) -> str:
-    """Return what there is to say of a parameter beside MNE's, empty where it is the same."""
-    said = [one.sentence for one in DIFFERENCES if one.parameter == parameter]
-    return " ".join([*said, *filter(None, [REMARKS.get(parameter)])])
+    """Return the differences and remarks of a parameter; empty where it is as in MNE."""
+    sentences = [one.sentence for one in DIFFERENCES if one.parameter == parameter]
+    return " ".join([*sentences, *filter(None, [REMARKS.get(parameter)])])
 
 
 def lists_differences(function: F) -> F:
-    """Decorate a function whose docstring has Notes with the differences as their beginning."""
+    """Decorate a function, adding the differences at the beginning of its Notes."""
     heading = "Notes\n-----\n"
-    told = f"Differences from `mne.inverse_sparse.mixed_norm`:\n\n{listed()}\n\n"
-    # Python leaves docstrings out with -OO.
-    function.__doc__ = (function.__doc__ or "").replace(heading, heading + told, 1)
+    notes = f"Differences from `mne.inverse_sparse.mixed_norm`:\n\n{listed()}\n\n"
+    # With -OO there is no docstring.
+    function.__doc__ = (function.__doc__ or "").replace(heading, heading + notes, 1)
     return function

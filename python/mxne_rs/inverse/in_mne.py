@@ -1,16 +1,17 @@
-"""MNE's own `mixed_norm` on this solver: its inner functions are replaced for a while."""
+"""Run MNE's own `mixed_norm` on this solver, by replacing its inner functions for a while."""
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import threading
 from collections.abc import Callable
 from contextlib import ContextDecorator
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .._arguments.convert import Floats, as_count
 from .._arguments.extras import import_mne
@@ -29,12 +30,12 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class use_in_mne(ContextDecorator):
-    """Make `mne.inverse_sparse.mixed_norm` run on this solver, for a while.
+    """Make `mne.inverse_sparse.mixed_norm` run on this solver while a block is open.
 
-    A context manager, and a decorator. What MNE's functions look up when they are called is
-    replaced, so that it works for functions that have been imported already, and is put back at the
-    end, also after an error. Everything else (preparation, checks, outputs) stays MNE's own;
-    `mxne_rs.mixed_norm` does more. SURE assumes the noise level that MNE does.
+    A context manager and a decorator. The inner functions that MNE looks up at each call are
+    replaced, so that functions imported earlier use this solver, too, and are restored at the end,
+    also after an error. Preparation, checks and outputs stay MNE's own; `mxne_rs.mixed_norm` does
+    more. SURE assumes the noise level that MNE assumes.
 
     Parameters
     ----------
@@ -46,10 +47,10 @@ class use_in_mne(ContextDecorator):
     ImportError
         Where MNE-Python is not installed.
     TypeError, ValueError
-        Where `n_threads` is not a count, or what is decorated is a generator or coroutine.
+        Where `n_threads` is not a count, or a generator or coroutine is decorated.
     RuntimeError
-        Where this version of MNE-Python has other internals than those this was written for. It
-        is tested with 1.11.0 and 1.13.2.
+        Where the inner functions of this version of MNE-Python differ from those expected. The
+        versions 1.11.0 and 1.13.2 are tested.
 
     Warns
     -----
@@ -58,9 +59,8 @@ class use_in_mne(ContextDecorator):
 
     Notes
     -----
-    The replacement is seen by all threads of the process; where blocks overlap, the last one to end
-    puts MNE's functions back. Generators and coroutines cannot be decorated: their bodies run
-    later.
+    The replacement affects all threads of the process; where blocks overlap, the last one to end
+    restores MNE's functions. Generators and coroutines cannot be decorated: their bodies run later.
 
     Examples
     --------
@@ -88,26 +88,26 @@ class use_in_mne(ContextDecorator):
         """Replace MNE's inner functions."""
         with LOCK:
             places = [(importlib.import_module(module), name) for module, name in PLACES]
-            if not KEPT:
+            if not ORIGINALS:
                 for module, name in places:
                     _check_fits(import_mne().__version__, module, name)
-                KEPT.extend((module, name, getattr(module, name)) for module, name in places)
-            ACTIVE.append(self)
+                ORIGINALS.extend((module, name, getattr(module, name)) for module, name in places)
+            OPEN_BLOCKS.append(self)
             self._replace()
 
     def __exit__(self, *_: object) -> None:
-        """Put them back, unless another block is still open."""
+        """Restore MNE's functions, unless another block is still open."""
         with LOCK:
-            ACTIVE.remove(self)
-            if ACTIVE:
-                ACTIVE[-1]._replace()
+            OPEN_BLOCKS.remove(self)
+            if OPEN_BLOCKS:
+                OPEN_BLOCKS[-1]._replace()
                 return
-            for module, name, original in KEPT:
+            for module, name, original in ORIGINALS:
                 setattr(module, name, original)
-            KEPT.clear()
+            ORIGINALS.clear()
 
     def _replace(self) -> None:
-        for module, name, original in KEPT:
+        for module, name, original in ORIGINALS:
             setattr(module, name, REPLACEMENTS[name](original, self._n_threads))
 
     def __call__(self, func: Function) -> Function:
@@ -115,22 +115,22 @@ class use_in_mne(ContextDecorator):
         if inspect.isgeneratorfunction(func) or inspect.iscoroutinefunction(func):
             raise TypeError(
                 f"{func.__name__} is a generator or coroutine, whose body runs after the "
-                "decorator is done; use `with use_in_mne():` inside of it"
+                "decorator has ended; use `with use_in_mne():` inside of it"
             )
         return super().__call__(func)
 
 
-#: The blocks that are open, and what they have replaced.
-ACTIVE: list[use_in_mne] = []
-KEPT: list[tuple[Any, str, Any]] = []
+#: The open blocks, and the functions of MNE that they have replaced.
+OPEN_BLOCKS: list[use_in_mne] = []
+ORIGINALS: list[tuple[Any, str, Any]] = []
 LOCK = threading.Lock()
 
 
 def _check_fits(version: str, module: Any, name: str) -> None:
-    """Raise where a function is not there, or has not the parameters that are relied on."""
-    found = getattr(module, name, None)
+    """Raise where a function of MNE is missing, or lacks parameters that are used here."""
+    function = getattr(module, name, None)
     expected = PARAMETERS[name]
-    have = list(inspect.signature(found).parameters) if callable(found) else []
+    have = list(inspect.signature(function).parameters) if callable(function) else []
     missing = [one for one in expected if one not in have]
     if missing:
         problem = f"lacks {', '.join(missing)}" if have else "is not there"
@@ -140,14 +140,14 @@ def _check_fits(version: str, module: Any, name: str) -> None:
         )
 
 
-def _relative(data: Floats, tol: float) -> float:
-    """An absolute gap as this package counts it."""
+def _relative_gap(data: Floats, tol: float) -> float:
+    """Convert an absolute gap to one relative to ``|M|^2 / 2``."""
     power = float(np.sum(data**2))
     return max(2 * tol / power, 1e-15) if power > 0 else 1.0
 
 
-def _answer(gain: Any, data: Any, solution: Solution, debias: bool) -> tuple[Floats, Any, Any]:
-    """Rows that are not zero, the mask over columns, and the values of the objective."""
+def _mne_answer(gain: Any, data: Any, solution: Solution, debias: bool) -> tuple[Floats, Any, Any]:
+    """Return the nonzero rows, the mask over columns, and the values of the objective."""
     columns = np.repeat(solution.active_set, solution.n_orient)
     x = np.array(solution.sources)
     if debias and len(x):
@@ -157,104 +157,74 @@ def _answer(gain: Any, data: Any, solution: Solution, debias: bool) -> tuple[Flo
     return x, columns, values
 
 
+def _bound(original: Callable[..., Answer], args: Any, keywords: Any) -> SimpleNamespace:
+    """Bind the arguments of a call by the names of MNE's function, with its defaults."""
+    bound = inspect.signature(original).bind(*args, **keywords)
+    bound.apply_defaults()
+    return SimpleNamespace(**bound.arguments)
+
+
+def _engine_options(given: SimpleNamespace, n_rounds: int, n_threads: int) -> dict[str, Any]:
+    """Convert MNE's options of a solver to those of the array functions."""
+    warn_of_free_cd(given.solver, given.n_orient == 1)
+    return {
+        "tol": _relative_gap(given.M, given.tol),
+        "max_iter": given.maxit * n_rounds,
+        "solver": array_solver(given.solver),
+        "active_set_size": given.active_set_size,
+        "n_threads": n_threads,
+        "verbose": False,
+    }
+
+
 def _mixed_norm_solver(original: Callable[..., Answer], n_threads: int) -> Callable[..., Answer]:
-    def mixed_norm_solver(
-        M: Floats,
-        G: Floats,
-        alpha: float,
-        maxit: int = 3000,
-        tol: float = 1e-8,
-        verbose: Any = None,
-        active_set_size: int | None = 50,
-        debias: bool = True,
-        n_orient: int = 1,
-        solver: str = "auto",
-        return_gap: bool = False,
-        dgap_freq: float = 10,
-        active_set_init: NDArray[np.bool_] | None = None,
-        X_init: Floats | None = None,
-    ) -> Answer:
-        warn_of_free_cd(solver, n_orient == 1)
+    @functools.wraps(original)
+    def mixed_norm_solver(*args: Any, **keywords: Any) -> Answer:
+        given = _bound(original, args, keywords)
         solution = solve_mxne(
-            Gain(G, n_orient), M, alpha, tol=_relative(M, tol), max_iter=maxit,
-            solver=array_solver(solver), active_set_size=active_set_size,
-            init=X_init, n_threads=n_threads, verbose=False,
+            Gain(given.G, given.n_orient), given.M, given.alpha, init=given.X_init,
+            **_engine_options(given, 1, n_threads),
         )  # fmt: skip
-        answer = _answer(G, M, solution, debias)
-        return (*answer, solution.primal - solution.dual) if return_gap else answer
+        answer = _mne_answer(given.G, given.M, solution, given.debias)
+        return (*answer, solution.primal - solution.dual) if given.return_gap else answer
 
     return mixed_norm_solver
 
 
 def _iterative_solver(original: Callable[..., Answer], n_threads: int) -> Callable[..., Answer]:
-    def iterative_mixed_norm_solver(
-        M: Floats,
-        G: Floats,
-        alpha: float,
-        n_mxne_iter: int,
-        maxit: int = 3000,
-        tol: float = 1e-8,
-        verbose: Any = None,
-        active_set_size: int | None = 50,
-        debias: bool = True,
-        n_orient: int = 1,
-        dgap_freq: float = 10,
-        solver: str = "auto",
-        weight_init: Floats | None = None,
-    ) -> Answer:
-        if weight_init is not None:
-            # MNE's loop, whose convex problems run on this solver.
-            return original(
-                M, G, alpha, n_mxne_iter, maxit=maxit, tol=tol, verbose=verbose,
-                active_set_size=active_set_size, debias=debias, n_orient=n_orient,
-                dgap_freq=dgap_freq, solver=solver, weight_init=weight_init,
-            )  # fmt: skip
-        warn_of_free_cd(solver, n_orient == 1)
+    @functools.wraps(original)
+    def iterative_mixed_norm_solver(*args: Any, **keywords: Any) -> Answer:
+        given = _bound(original, args, keywords)
+        if given.weight_init is not None:
+            # MNE's own loop supports initial weights; its convex problems run on this solver.
+            return original(*args, **keywords)
         solution = solve_irmxne(
-            Gain(G, n_orient), M, alpha, n_reweights=n_mxne_iter, amplitude_unit=1.0,
-            tol=_relative(M, tol),
-            solver=array_solver(solver), max_iter=maxit * n_mxne_iter,
-            active_set_size=active_set_size, n_threads=n_threads, verbose=False,
+            Gain(given.G, given.n_orient), given.M, given.alpha, n_reweights=given.n_mxne_iter,
+            amplitude_unit=1.0, **_engine_options(given, given.n_mxne_iter, n_threads),
         )  # fmt: skip
-        return _answer(G, M, solution, debias)
+        return _mne_answer(given.G, given.M, solution, given.debias)
 
     return iterative_mixed_norm_solver
 
 
 def _sure(original: Callable[..., Answer], n_threads: int) -> Callable[..., Answer]:
-    def _compute_mxne_sure(
-        M: Floats,
-        gain: Floats,
-        alpha_grid: Floats,
-        sigma: float,
-        n_mxne_iter: int,
-        maxit: int,
-        tol: float,
-        n_orient: int,
-        active_set_size: int | None,
-        debias: bool,
-        solver: str,
-        dgap_freq: float,
-        rng: Any = None,
-        verbose: Any = None,
-        random_state: Any = None,
-    ) -> Answer:
-        warn_of_free_cd(solver, n_orient == 1)
+    @functools.wraps(original)
+    def _compute_mxne_sure(*args: Any, **keywords: Any) -> Answer:
+        given = _bound(original, args, keywords)
         solution = solve_sure(
-            Gain(gain, n_orient), M, alpha_grid, sigma=sigma, rng=_stream(rng, random_state),
-            debias=debias, n_reweights=n_mxne_iter, amplitude_unit=1.0, tol=_relative(M, tol),
-            solver=array_solver(solver),
-            max_iter=maxit * n_mxne_iter, active_set_size=active_set_size, n_threads=n_threads,
-            verbose=False,
+            Gain(given.gain, given.n_orient), given.M, given.alpha_grid, sigma=given.sigma,
+            rng=_random_stream(getattr(given, "rng", None), getattr(given, "random_state", None)),
+            debias=given.debias, n_reweights=given.n_mxne_iter, amplitude_unit=1.0,
+            **_engine_options(given, given.n_mxne_iter, n_threads),
         )  # fmt: skip
-        x, active_set, _ = _answer(gain, M, solution, debias)
+        x, active_set, _ = _mne_answer(given.gain, given.M, solution, given.debias)
         return x, active_set, solution.alpha
 
     return _compute_mxne_sure
 
 
-def _stream(rng: Any, random_state: Any) -> Any:
-    """The random stream of MNE 1.13 (rng), or an older one's (random_state)."""
+def _random_stream(rng: Any, random_state: Any) -> Any:
+    """Return the random stream of MNE 1.13 (rng), or of an older MNE (random_state)."""
     if random_state is None or isinstance(random_state, np.random.RandomState):
         return rng if random_state is None else random_state
     return np.random.RandomState(random_state)
@@ -274,16 +244,16 @@ def _inner_solver(original: Callable[..., Answer], n_threads: int) -> Callable[.
         **_: Any,
     ) -> Answer:
         solution = solve_mxne(
-            Gain(G, n_orient), M, alpha, tol=_relative(M, tol), max_iter=maxit, init=init,
+            Gain(G, n_orient), M, alpha, tol=_relative_gap(M, tol), max_iter=maxit, init=init,
             n_threads=n_threads, verbose=False,
         )  # fmt: skip
-        return _answer(G, M, solution, debias=False)
+        return _mne_answer(G, M, solution, debias=False)
 
     return inner
 
 
-#: What is looked up at call time: by `mixed_norm` in its module, by the solvers in theirs (for who
-#: has imported a solver itself).
+#: Where MNE looks the functions up at call time: `mixed_norm` in the first module, the solvers
+#: (which a user may have imported) in the second.
 PLACES = [
     ("mne.inverse_sparse.mxne_inverse", "mixed_norm_solver"),
     ("mne.inverse_sparse.mxne_inverse", "iterative_mixed_norm_solver"),

@@ -1,4 +1,4 @@
-"""What was found, on MNE objects: source estimates, dipoles and residuals are made from it."""
+"""The answer on MNE objects: source estimates, dipoles and residuals are made from it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .model import Model
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Localization:
-    """One solve on MNE objects, and what every output is made from.
+    """The answer of one solve on MNE objects, from which every output is made.
 
     Attributes
     ----------
     evokeds : list of mne.Evoked
-        The data as given, one or more conditions that share their sources.
+        The data as given: one or more conditions that share their sources.
     forward : mne.Forward
         The forward solution as prepared: picked channels, converted to fixed or surface
         orientation.
@@ -32,14 +32,14 @@ class Localization:
         Measurement information of the channels used.
     solution : Solution
         The answer on whitened data and the weighted gain, with its certificate, before debiasing;
-        its ``alpha`` is in percent.
+        ``alpha`` is in percent.
     active : array, shape (n_locations,)
         True where there is a source.
     n_orient : int
         Rows per source: 1 for fixed orientation, else 3.
     amplitudes : array, shape (n_active * n_orient, n_times)
-        Source amplitudes in Am, debiased if asked for, in the orientations of `forward`; times of
-        all `evokeds` one after the other.
+        Source amplitudes in Am, debiased if asked for, in the orientations of `forward`; the times
+        of all `evokeds` are concatenated.
     factors : array, shape (n_active,)
         Debiasing factors that `amplitudes` contains, all 1 without debiasing. Unit-free.
     gain : array, shape (rank, n_active * n_orient)
@@ -71,8 +71,8 @@ class Localization:
         solution: Solution,
         **pieces: Any,
     ) -> Localization:
-        """Make one of a solution on the locations of a model; `pieces` are the other fields."""
-        solution = replace(solution, active_set=model.everywhere(solution.active_set, False))
+        """Make a Localization of a solution on a model; `pieces` are the other fields."""
+        solution = replace(solution, active_set=model.on_all_locations(solution.active_set, False))
         warn_if_empty(solution, bool(pieces["data"].any()))
         return cls(
             evokeds=list(evokeds),
@@ -87,12 +87,12 @@ class Localization:
 
     @property
     def name(self) -> str:
-        """Comment of the first evoked on one line; "evoked" where it has none."""
+        """Comment of the first evoked on one line; "evoked" without a comment."""
         return one_line(self.evokeds[0].comment or "") or "evoked"
 
     @property
     def alpha(self) -> float:
-        """Regularisation in percent of alpha_max: the one given, or that of SURE."""
+        """Regularisation in percent of alpha_max: as given, or as chosen by SURE."""
         return self.solution.alpha
 
     @property
@@ -102,7 +102,7 @@ class Localization:
 
     @property
     def explained_variance(self) -> float:
-        """Part of the whitened data's power that the sources explain, 1 at most."""
+        """Part of the power of the whitened data that the sources explain, at most 1."""
         total = float(np.sum(self.data**2))
         if total == 0:
             return 0.0
@@ -110,10 +110,10 @@ class Localization:
 
     @property
     def drops(self) -> Floats:
-        """Part of `explained_variance` lost without each source, shape (n_active,).
+        """Drop of `explained_variance` without each source, shape (n_active,).
 
-        Each source is set to zero while the others stay as they are. A source that works against
-        the fit has a negative drop; drops of correlated sources do not add up.
+        Each source is set to zero while the others stay as they are. A source that worsens the fit
+        has a negative drop; drops of correlated sources do not add up.
         """
         residual = self.data - self.gain @ self.amplitudes
         o, total = self.n_orient, float(np.sum(self.data**2)) or np.inf
@@ -126,9 +126,9 @@ class Localization:
 
     @property
     def residual_std(self) -> float:
-        """Standard deviation of the whitened data that the sources leave. Unit-free.
+        """Standard deviation of the whitened residual. Unit-free.
 
-        Well above `noise_std` there is activity in the data that these few sources do not explain.
+        A value well above `noise_std` shows activity that these few sources do not explain.
         """
         return float(np.sqrt(np.mean((self.data - self.gain @ self.amplitudes) ** 2)))
 
@@ -136,7 +136,7 @@ class Localization:
     def noise_std(self) -> float:
         """Standard deviation that whitened noise has in averages: ``nave ** -0.5``. Unit-free.
 
-        NaN where a `nave` is no number of averages.
+        NaN where a `nave` is not a positive number.
         """
         levels = [noise_level(one, np.nan) for one in self.evokeds]
         variances = [
@@ -146,7 +146,7 @@ class Localization:
         return float(np.sqrt(np.mean(np.concatenate(variances))))
 
     def levels(self) -> str:
-        """Say what is left, beside the noise of averages and the noise that SURE assumed.
+        """Describe the residual std, beside the noise std by nave and as SURE assumed it.
 
         Returns
         -------
@@ -175,7 +175,7 @@ class Localization:
         import mne
 
         if pick_ori == "vector" and not self.active.any():
-            # MNE has no vectors of nothing.
+            # MNE cannot make vector estimates without a source.
             vectors = {
                 mne.SourceEstimate: mne.VectorSourceEstimate,
                 mne.VolSourceEstimate: mne.VolVectorSourceEstimate,
@@ -242,7 +242,7 @@ class Localization:
         ]
 
     def __repr__(self) -> str:
-        """One line: what was found, and how well."""
+        """Return number of sources, explained variance, alpha, residual and gap on one line."""
         return (
             f"<Localization: {int(self.active.sum())} sources explain "
             f"{self.explained_variance:.1%}, alpha {self.alpha:.3g}, residual "
@@ -262,7 +262,7 @@ class Localization:
 
 
 def warn_if_empty(solution: Solution, has_data: bool) -> None:
-    """Warn where there is no source, as MNE does (whatever its log level)."""
+    """Warn where there is no source, as MNE does, but independent of its log level."""
     if solution.active_set.any() or not solution.converged or solution.emptied:
         return
     warn(

@@ -1,4 +1,4 @@
-"""Solving on MNE objects: a Model, data and Settings in, a Localization out."""
+"""Solve on MNE objects: a Model, data and Settings in, a Localization out."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from .settings import Settings, make_settings, warn_of_free_cd
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-#: What `prepare_model` takes.
+#: Names of the options of `prepare_model`.
 MODEL_OPTIONS = (*ModelOptions.__annotations__, *OrientationOptions.__annotations__)
 
-#: Whitened data beyond this are no M/EEG: strong artefacts reach some hundreds.
-IMPLAUSIBLE = 1e6
-#: Whitened data below this have less noise than an average of a million trials.
-FAINT = 1e-3
+#: Largest plausible whitened data: strong artefacts in M/EEG reach some hundreds.
+MAX_WHITENED = 1e6
+#: Smallest plausible whitened data: the noise of an average of a million trials.
+MIN_WHITENED = 1e-3
 
 
 @takes(LocalizeOptions, MneInputs)
@@ -44,7 +44,7 @@ def localize(
     alpha: float | str = "sure",
     **options: Unpack[LocalizeOptions],
 ) -> Localization:
-    """Solve once and keep everything that estimates, dipoles, residuals and pictures are made from.
+    """Solve once; return all that estimates, dipoles, residuals and pictures are made from.
 
     Parameters
     ----------
@@ -68,8 +68,8 @@ def localize(
     --------
     >>> from mxne_rs.inverse.localize import localize
     >>> from mxne_rs.simulate import simulate_auditory
-    >>> found = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)
-    >>> int(found.active.sum()), bool(found.relative_gap <= 1e-4)
+    >>> result = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)
+    >>> int(result.active.sum()), bool(result.relative_gap <= 1e-4)
     (2, True)
     """
     mne = import_mne()
@@ -88,7 +88,7 @@ def localize(
 
 
 def model_of(info: Any, forward: Any, noise_cov: Any, options: Any) -> Model:
-    """Prepare the model that some options ask for."""
+    """Prepare the model for the options of a solve."""
     weighting = {name: options[name] for name in MODEL_OPTIONS if name in options}
     model = prepare_model(info, forward, noise_cov, **weighting)
     warn_of_free_cd(options["solver"], will_be_fixed(forward, options["loose"]))
@@ -96,11 +96,11 @@ def model_of(info: Any, forward: Any, noise_cov: Any, options: Any) -> Model:
 
 
 def solve_jointly(model: Model, evokeds: Sequence[Any], settings: Settings) -> Localization:
-    """One problem of all the data, one after the other in time."""
+    """Solve one problem of all the data, concatenated in time."""
     data = np.hstack([model.whiten(one) for one in evokeds])
     check_units(data)
     reduced, basis = truncate(data, settings.n_components)
-    percent = percent_of(model, reduced)
+    percent = one_percent(model, reduced)
     reweight = settings.reweight.copy()
     if reweight["amplitude_unit"] == "mne":
         reweight["amplitude_unit"] = 1 / percent
@@ -121,13 +121,13 @@ def solve_jointly(model: Model, evokeds: Sequence[Any], settings: Settings) -> L
 
 
 def solve_each(model: Model, evokeds: Sequence[Any], settings: Settings) -> list[Localization]:
-    """One problem for each of the data, side by side on one gain where alpha is given."""
+    """Solve one problem per evoked, side by side on one gain where alpha is given."""
     if settings.percent is None:
         return [solve_jointly(model, [one], settings) for one in evokeds]
     whitened = [model.whiten(one) for one in evokeds]
     check_units(*whitened)
     reduced = [truncate(one, settings.n_components) for one in whitened]
-    percents = [percent_of(model, data) for data, _ in reduced]
+    percents = [one_percent(model, data) for data, _ in reduced]
     engine = settings.engine.copy()
     engine["verbose"] = False
     solutions = solve_batch(
@@ -140,21 +140,20 @@ def solve_each(model: Model, evokeds: Sequence[Any], settings: Settings) -> list
     ]
 
 
-def percent_of(model: Model, data: Floats) -> float:
-    """A hundredth of alpha_max; 1 where there are no data, or none that a source could produce."""
+def one_percent(model: Model, data: Floats) -> float:
+    """Return a hundredth of alpha_max; 1 where alpha_max is 0."""
     return 0.01 * largest_alpha(model.gain, data) or 1.0
 
 
 def _noise_levels(
     data: Floats, evokeds: Sequence[Any], basis: Floats | None, sigma: float | str | None
 ) -> Floats:
-    """Standard deviation of the noise that SURE assumes in each column that is solved for.
+    """Return the noise std that SURE assumes in each column that is solved.
 
-    None takes the root mean square of each evoked's whitened data, signal and all: the noise is
-    that strong at most. On simulated brain noise it finds the right sources more often than the
-    level that the noise truly has, because background activity is neither white nor Gaussian
-    (measured in ``evidence/noise_level.md``). "nave" takes ``nave ** -0.5`` of each evoked, which
-    data of zeros have in any case.
+    None takes the root mean square of each evoked's whitened data, signal included, which is an
+    upper bound of the noise. On simulated brain noise this finds the right sources more often than
+    the true noise level, because background activity is neither white nor Gaussian (measured in
+    ``evidence/noise_level.md``). "nave", and data of zeros, take ``nave ** -0.5`` of each evoked.
     """
 
     def level(evoked: Any, part: Floats) -> float:
@@ -181,10 +180,10 @@ def localization_of(
     percent: float,
     debias: bool,
 ) -> Localization:
-    """The answer as a Localization: debiased, in Am, over all of time, with alpha in percent.
+    """Make a Localization: debiased, in Am, over all times, with alpha in percent.
 
-    `data` are those that were solved for, and their basis over time if there is one; `percent` is
-    a hundredth of their alpha_max.
+    `data` are the reduced data that were solved, and their basis over time, if any; `percent` is a
+    hundredth of their alpha_max.
     """
     reduced, basis = data
     amplitudes = np.array(solution.sources, dtype=np.float64)
@@ -200,7 +199,7 @@ def localization_of(
     in_percent = replace(
         solution,
         alpha=solution.alpha / percent,
-        weights=None if weights is None else model.everywhere(weights, np.inf),
+        weights=None if weights is None else model.on_all_locations(weights, np.inf),
         sure=sure and replace(sure, alphas=sure.alphas / percent),
     )
     return Localization.of(
@@ -215,16 +214,16 @@ def localization_of(
 
 
 def check_units(*whitened: Floats) -> None:
-    """Refuse data larger than any brain makes them beside the noise; warn of faint ones."""
+    """Raise where whitened data are too large for M/EEG; warn where they are too small."""
     sizes = [float(np.abs(one).max()) for one in whitened]
-    question = (
+    remedy = (
         "standard deviations of the noise: are the data in T, T/m and V (not fT, fT/cm or uV), and "
         "is noise_cov in their squares?"
     )
-    if max(sizes) > IMPLAUSIBLE:
-        raise ValueError(f"the whitened data reach {max(sizes):.1e} {question}")
-    if 0 < max(sizes) < FAINT:
-        warn(f"the whitened data reach only {max(sizes):.1e} {question}")
+    if max(sizes) > MAX_WHITENED:
+        raise ValueError(f"the whitened data reach {max(sizes):.1e} {remedy}")
+    if 0 < max(sizes) < MIN_WHITENED:
+        warn(f"the whitened data reach only {max(sizes):.1e} {remedy}")
 
 
 def truncate(data: Floats, n_components: int | None) -> tuple[Floats, Floats | None]:

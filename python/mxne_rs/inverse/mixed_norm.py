@@ -1,4 +1,4 @@
-"""MNE objects in, MNE objects out: `mixed_norm` with the signature that MNE's has, and its kin."""
+"""Solve from and to MNE objects: `mixed_norm`, and its variants for epochs and raw."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .settings import make_settings
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-#: Epochs that are solved side by side between two that a generator hands out.
+#: Epochs that are solved together, in parallel, before a generator yields them.
 CHUNK = 16
 
 
@@ -64,7 +64,7 @@ def mixed_norm(
 
     A drop-in for `mne.inverse_sparse.mixed_norm` (MNE 1.13): the same arguments in the same order,
     the same whitening, depth and orientation weighting, the same outputs. The arguments after
-    `random_state` are new; the Notes list what differs.
+    `random_state` are new; the Notes list the differences.
 
     Parameters
     ----------
@@ -72,12 +72,12 @@ def mixed_norm(
     Returns
     -------
     out : mne.SourceEstimate, or list of mne.Dipole
-        The sources, in Am; for several evokeds a list with one such item each. Volume, mixed and
-        vector source estimates where the source space or `pick_ori` ask for one.
+        The sources, in Am; for several evokeds a list of them. Volume, mixed and vector source
+        estimates where the source space or `pick_ori` ask for one.
     residual : mne.Evoked
         Only with `return_residual`; for several evokeds a list.
     solution : Solution
-        Only with `return_solution`; one, also for several evokeds, which are solved together.
+        Only with `return_solution`; a single one also for several evokeds, solved together.
 
     Raises
     ------
@@ -115,13 +115,13 @@ def mixed_norm(
     (2, '100 ms')
     """
     given = locals()
-    wanted = Wanted(pick_ori, return_residual, return_as_dipoles, return_solution)
+    outputs = Outputs(pick_ori, return_residual, return_as_dipoles, return_solution)
     localization = localize(
         evoked, forward, noise_cov, alpha,
         **{name: given[name] for name in LocalizeOptions.__annotations__},
     )  # fmt: skip
     with log_level(verbose):
-        return wanted.of(localization)
+        return outputs.of(localization)
 
 
 @takes(EpochsOptions, MneInputs)
@@ -134,15 +134,15 @@ def mixed_norm_epochs(
     return_generator: bool = False,
     **options: Unpack[EpochsOptions],
 ) -> Any:
-    """Localise the sources of each epoch by itself, all on one prepared gain.
+    """Localise the sources of each epoch separately, all on one prepared gain.
 
-    The whitener, the weights and the gain are computed once; epochs are solved side by side on all
-    threads, some at a time, so that a generator keeps no more than those.
+    The whitener, the weights and the gain are computed once; epochs are solved in parallel, some at
+    a time, so that a generator holds only these in memory.
 
     Parameters
     ----------
     epochs : mne.Epochs
-        The epochs, of any reader; `alpha` is in percent of each epoch's own largest value.
+        The epochs, of any reader; `alpha` is in percent of the alpha_max of each epoch.
     return_generator : bool, default False
         Return a generator instead of a list.
 
@@ -181,24 +181,24 @@ def mixed_norm_epochs(
         model = model_of(epochs.info, forward, noise_cov, options)
         evokeds = evokeds_of_epochs(epochs)
     given: dict[str, Any] = {**options}
-    wanted = Wanted(*(given[name] for name in Wanted._fields))
+    outputs = Outputs(*(given[name] for name in Outputs._fields))
 
-    def each() -> Iterator[Any]:
+    def solve_in_chunks() -> Iterator[Any]:
         with Progress(
             "epochs", settings.engine["tol"], settings.engine["verbose"], len(evokeds)
         ) as progress:
             for start in range(0, len(evokeds), CHUNK):
-                found = solve_each(model, evokeds[start : start + CHUNK], settings)
+                localizations = solve_each(model, evokeds[start : start + CHUNK], settings)
                 if progress is not None:
-                    progress(start + len(found), 0.0, 0)
-                for one in found:
-                    # Not around the yield, where the log level is the caller's; and without a line
-                    # of log for each epoch.
+                    progress(start + len(localizations), 0.0, 0)
+                for localization in localizations:
+                    # The log level is set back before each yield, so that the caller's code runs
+                    # with its own; WARNING saves a log line for each epoch.
                     with log_level("WARNING"):
-                        item = wanted.of(one)
+                        item = outputs.of(localization)
                     yield item
 
-    return each() if return_generator else list(each())
+    return solve_in_chunks() if return_generator else list(solve_in_chunks())
 
 
 @takes(EpochsOptions, MneInputs)
@@ -219,7 +219,8 @@ def mixed_norm_raw(
     raw : mne.io.Raw
         The recording, of any reader.
     tmin, tmax : float or None, default None
-        First and last time in s from the beginning of `raw`, both included; None is its end.
+        First and last time in s from the beginning of `raw`, both included; None is the first or
+        last sample.
 
     Returns
     -------
@@ -255,22 +256,26 @@ def mixed_norm_raw(
     return mixed_norm(evoked_of_raw(raw, tmin, tmax), forward, noise_cov, alpha, **options)
 
 
-class Wanted(NamedTuple):
-    """Which of the outputs are returned."""
+class Outputs(NamedTuple):
+    """The outputs that a caller asked for."""
 
     pick_ori: str | None
     return_residual: bool
     return_as_dipoles: bool
     return_solution: bool
 
-    def of(self, found: Localization) -> Any:
-        """Make them: bare where there is one evoked, lists where there are several."""
-        outs = found.dipoles() if self.return_as_dipoles else found.estimates(self.pick_ori)
+    def of(self, localization: Localization) -> Any:
+        """Make the outputs: single objects for one evoked, lists for several."""
+        outs = (
+            localization.dipoles()
+            if self.return_as_dipoles
+            else localization.estimates(self.pick_ori)
+        )
         single = len(outs) == 1
         results: list[Any] = [outs[0] if single else outs]
         if self.return_residual:
-            residuals = found.residuals()
+            residuals = localization.residuals()
             results.append(residuals[0] if single else residuals)
         if self.return_solution:
-            results.append(found.solution)
+            results.append(localization.solution)
         return results[0] if len(results) == 1 else tuple(results)

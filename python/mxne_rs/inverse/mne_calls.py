@@ -1,4 +1,4 @@
-"""Calls into MNE: one thread at a time, its log level, and its private functions by name."""
+"""Call MNE: one thread at a time, at a log level, and its private functions by name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from .._arguments.extras import import_mne
 
-#: Private functions of MNE that are called, and where they stand in the versions tested.
+#: Private functions of MNE that are called, and their modules in the versions tested.
 PRIVATE = {
     "_check_reference": "mne.minimum_norm.inverse",
     "_compute_residual": "mne.inverse_sparse.mxne_inverse",
@@ -20,20 +20,20 @@ PRIVATE = {
     "_make_sparse_stc": "mne.inverse_sparse.mxne_inverse",
     "_prepare_gain": "mne.inverse_sparse.mxne_inverse",
 }
-#: MNE unlocks objects and sets its log level for a while, and epochs count as they are iterated:
-#: one thread at a time is inside of MNE. Solving is outside.
+#: Held inside of MNE, which is not safe for threads: it unlocks objects and sets its log level
+#: temporarily, and epochs keep a position as they are iterated. Solving needs no lock.
 MNE_LOCK = threading.RLock()
-if hasattr(os, "register_at_fork"):  # or a child could wait for a thread that it does not have
+if hasattr(os, "register_at_fork"):  # a child must not inherit a lock that another thread holds
     os.register_at_fork(
         before=MNE_LOCK.acquire, after_in_child=MNE_LOCK.release, after_in_parent=MNE_LOCK.release
     )
-#: MNE's log levels before those that are set now.
+#: MNE's log levels to restore, one for each open `log_level` block.
 _LEVELS: list[Any] = []
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def one_at_a_time(function: Function) -> Function:
-    """Keep other threads out of MNE while a function runs."""
+    """Decorate a function so that only one thread is inside of MNE while it runs."""
 
     @functools.wraps(function)
     def guarded(*args: Any, **kwargs: Any) -> Any:
@@ -50,10 +50,10 @@ def private(name: str) -> Any:
 
 @contextmanager
 def log_level(verbose: bool | str | int | None) -> Iterator[None]:
-    """MNE's log level for a while; None leaves it as it is (in MNE 1.11 it would reset it).
+    """Set MNE's log level within a block; None leaves it unchanged (MNE 1.11 would reset it).
 
-    Levels before are put back in the order of a stack, so that the last of several threads leaves
-    the level that the first one found.
+    Levels are restored as from a stack, so that after blocks of several threads the level is that
+    before the first of them.
     """
     if verbose is None:
         yield

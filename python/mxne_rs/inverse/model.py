@@ -1,4 +1,4 @@
-"""A forward solution made ready to be solved on: whitened, weighted, prepared once."""
+"""Whiten and weight a forward solution, and prepare its gain once."""
 
 from __future__ import annotations
 
@@ -12,13 +12,19 @@ from numpy.typing import NDArray
 
 from .._arguments.convert import Floats, as_number
 from ..solve.gain import Gain
-from .covariance import check_rank, odd_channels, some, warn_of_few_samples, warn_of_other_names
+from .covariance import (
+    check_rank,
+    first_few,
+    implausible_channels,
+    warn_of_few_samples,
+    warn_of_unmatched_channels,
+)
 from .mne_calls import one_at_a_time, private
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """What depends on sensors and head alone; any number of data sets are solved on it.
+    """A prepared forward solution, on which any number of data sets are solved.
 
     Attributes
     ----------
@@ -31,9 +37,9 @@ class Model:
     whitener : array, shape (rank, n_channels)
         Of the channels in `info`.
     kept : array of int, shape (n_kept,)
-        The locations that `weights` leave in, of those of `forward`.
+        Locations of `forward` whose weight is above `weights_min`.
     weighting : array, shape (n_kept * n_orient,)
-        What the columns of `gain` have been multiplied with, beside the whitener.
+        Factors that the whitened columns were multiplied with to give `gain`.
     left_out : dict of str to list of str
         Channels that are not used, by reason.
     """
@@ -52,7 +58,7 @@ class Model:
         return self.gain.n_orient
 
     def whiten(self, measured: Any) -> Floats:
-        """Whitened data of an evoked response, shape (rank, n_times)."""
+        """Return the whitened data of an evoked response, shape (rank, n_times)."""
         picks = [measured.ch_names.index(name) for name in self.info["ch_names"]]
         if np.iscomplexobj(measured.data):
             raise TypeError("evoked holds complex numbers; give real ones, such as their real part")
@@ -66,13 +72,13 @@ class Model:
         return np.asarray(self.whitener @ data)
 
     def physical_gain(self, active_set: NDArray[np.bool_]) -> Floats:
-        """Whitened gain of some locations in 1/Am, without the weights of `gain`."""
+        """Return the whitened gain of some locations in 1/Am, without the weights of `gain`."""
         weighting = self.weighting[np.repeat(active_set, self.n_orient)]
-        # An orientation that `loose` forbids has weight 0: its column is zero and stays so.
+        # Tangential orientations with `loose` 0 have weight 0; their columns are zero, and stay so.
         return self.gain.active_columns(active_set) / np.where(weighting == 0, 1, weighting)
 
-    def everywhere(self, values: NDArray[Any], elsewhere: Any) -> NDArray[Any]:
-        """Spread values of the locations kept over all of `forward`, along the last axis."""
+    def on_all_locations(self, values: NDArray[Any], elsewhere: Any) -> NDArray[Any]:
+        """Spread values of the kept locations over all of `forward`, along the last axis."""
         shape = (*values.shape[:-1], int(self.forward["nsource"]))
         out = np.full(shape, elsewhere, dtype=values.dtype)
         out[..., self.kept] = values
@@ -94,24 +100,24 @@ def prepare_model(
 ) -> Model:
     """Whiten and weight a forward solution by MNE's own functions, and prepare the gain.
 
-    Parameters are those of `mxne_rs.mixed_norm`, as are the errors; `info` is that of the data.
+    Parameters and errors are those of `mxne_rs.mixed_norm`; `info` is that of the data.
     """
     import mne
 
-    check_kinds(forward, noise_cov)
+    check_types(forward, noise_cov)
     if forward is None or noise_cov is None:
         name = "forward" if forward is None else "noise_cov"
-        raise TypeError(f"{name} is None; it is needed")
-    forward = on_both_sides(forward)
+        raise TypeError(f"{name} is None; give an MNE object")
+    forward = with_both_hemispheres(forward)
     names, left_out = _align(info, forward, noise_cov)
     _check_pick_ori(pick_ori, forward, loose)
     private("_check_reference")(mne.EvokedArray(np.zeros((len(info["ch_names"]), 1)), info), names)
-    odd = odd_channels(info, noise_cov, names)
-    if odd:
+    implausible = implausible_channels(info, noise_cov, names)
+    if implausible:
         noise_cov = noise_cov.copy()
-        noise_cov["bads"] = [*noise_cov["bads"], *odd]
-        names = [name for name in names if name not in odd]
-        left_out = {**left_out, "without plausible noise": odd}
+        noise_cov["bads"] = [*noise_cov["bads"], *implausible]
+        names = [name for name in names if name not in implausible]
+        left_out = {**left_out, "without plausible noise": implausible}
     check_rank(rank, info, names)
     n_locations = int(forward["nsource"])
     factors = _location_factors(weights, weights_min, forward)
@@ -139,8 +145,8 @@ def prepare_model(
     )
 
 
-def check_kinds(forward: Any, noise_cov: Any) -> None:
-    """Raise where forward or noise covariance (None is let pass) are not MNE's."""
+def check_types(forward: Any, noise_cov: Any) -> None:
+    """Raise where forward or noise covariance are not MNE's; None passes."""
     import mne
 
     for name, value, kind, reader in (
@@ -152,16 +158,16 @@ def check_kinds(forward: Any, noise_cov: Any) -> None:
             raise TypeError(f"{name} is {given}, not an mne.{kind.__name__}; read it with {reader}")
 
 
-def on_both_sides(forward: Any) -> Any:
-    """The forward solution; of one hemisphere, a copy with an empty space for the other one."""
+def with_both_hemispheres(forward: Any) -> Any:
+    """Return the forward solution, with an empty second hemisphere where one is missing."""
     import mne
 
-    src = both_sides(forward["src"])
+    src = complete_hemispheres(forward["src"])
     return forward if src is forward["src"] else mne.Forward(forward, src=src)
 
 
-def both_sides(src: Any) -> Any:
-    """Complete source spaces of one hemisphere: MNE has no name and no estimate for one alone."""
+def complete_hemispheres(src: Any) -> Any:
+    """Add an empty hemisphere to source spaces of one, which MNE cannot handle alone."""
     import mne
 
     if [space["type"] for space in src] != ["surf"]:
@@ -174,7 +180,7 @@ def both_sides(src: Any) -> Any:
 
 
 def _align(info: Any, forward: Any, noise_cov: Any) -> tuple[list[str], dict[str, list[str]]]:
-    """Return the good channels that all three share, and the others by reason."""
+    """Return the good channels in data, forward and noise_cov, and the others by reason."""
     import mne
 
     bads = {*info["bads"], *noise_cov["bads"]}
@@ -197,11 +203,12 @@ def _align(info: Any, forward: Any, noise_cov: Any) -> tuple[list[str], dict[str
     if not names:
         raise ValueError(
             "data, forward and noise_cov have no good channel in common. The data have "
-            f"{some(measured)}; the forward solution {some(forward['sol']['row_names'])}; the "
-            f"noise covariance {some(noise_cov['names'])}; bad are {some(sorted(bads))}. "
+            f"{first_few(measured)}; the forward solution "
+            f"{first_few(forward['sol']['row_names'])}; the noise covariance "
+            f"{first_few(noise_cov['names'])}; bad are {first_few(sorted(bads))}. "
             "Use files of the same recording, or rename the channels"
         )
-    warn_of_other_names(info, forward, noise_cov, bads)
+    warn_of_unmatched_channels(info, forward, noise_cov, bads)
     return names, {reason: channels for reason, channels in reasons.items() if channels}
 
 
@@ -209,14 +216,14 @@ def _log_alignment(names: list[str], left_out: dict[str, list[str]]) -> None:
     import mne
 
     parts = [
-        f"{len(channels)} {reason} ({some(channels)})" for reason, channels in left_out.items()
+        f"{len(channels)} {reason} ({first_few(channels)})" for reason, channels in left_out.items()
     ]
     rest = f"; left out: {'; '.join(parts)}" if parts else ""
     mne.utils.logger.info(f"{len(names)} channels are used{rest}")
 
 
 def _check_pick_ori(pick_ori: Any, forward: Any, loose: Any) -> None:
-    """Raise before anything is computed."""
+    """Raise where `pick_ori` is unknown or does not fit the orientation."""
     if pick_ori not in (None, "vector"):
         raise ValueError(f"pick_ori is {pick_ori!r}; give None or 'vector'")
     if pick_ori == "vector" and will_be_fixed(forward, loose):
@@ -224,7 +231,7 @@ def _check_pick_ori(pick_ori: Any, forward: Any, loose: Any) -> None:
 
 
 def will_be_fixed(forward: Any, loose: Any) -> bool:
-    """Tell, before the forward solution is prepared, whether its orientation will be fixed."""
+    """Return whether the orientation of a forward solution will be fixed once prepared."""
     import mne
 
     if mne.forward.is_fixed_orient(forward):
@@ -234,7 +241,7 @@ def will_be_fixed(forward: Any, loose: Any) -> bool:
 
 
 def _location_factors(weights: Any, weights_min: Any, forward: Any) -> Floats | None:
-    """Factors from 0 (leave the location out) to 1 (least penalised), one per location."""
+    """Return a factor per location, from 0 (left out) to 1 (least penalised)."""
     remedy = "give zero or a positive number"
     least = as_number("weights_min", weights_min, remedy, zero=True)
     if weights is None:
@@ -262,7 +269,7 @@ def _location_factors(weights: Any, weights_min: Any, forward: Any) -> Floats | 
 
 
 def _weight_values(weights: Any, forward: Any) -> Floats:
-    """One number per location: of a source estimate, the largest magnitude over time."""
+    """Return one number per location: of a source estimate, the largest magnitude over time."""
     if not hasattr(weights, "vertices"):
         try:
             return np.asarray(weights, dtype=np.float64)
@@ -271,7 +278,7 @@ def _weight_values(weights: Any, forward: Any) -> Floats:
                 f"weights is a {type(weights).__name__}; give an array of one number per "
                 "location, or a source estimate"
             ) from error
-    # One entry per source space, but for a volume of one space an array of its own.
+    # Each is a list with the vertices of every source space.
     theirs = weights.vertices
     ours = [space["vertno"] for space in forward["src"]]
     same = len(theirs) == len(ours) and all(
@@ -279,7 +286,7 @@ def _weight_values(weights: Any, forward: Any) -> Floats:
     )
     if not same:
         raise ValueError(
-            "weights is a source estimate on other vertices than those of forward; compute it "
+            "weights is a source estimate on other vertices than those of forward; compute weights "
             "with the same forward solution"
         )
     magnitude = weights.magnitude() if hasattr(weights, "magnitude") else weights

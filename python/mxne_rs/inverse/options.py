@@ -1,4 +1,4 @@
-"""Every option of `mixed_norm` and its kin: MNE's names, with type, default and sentence."""
+"""Declare every option of `mixed_norm` and its variants: type, default and description."""
 
 from typing import Annotated, Any, TypedDict
 
@@ -6,24 +6,24 @@ from .._arguments.declare import REQUIRED, Option
 
 
 class Seed(int):
-    """A default seed, told by its identity from the same number given."""
+    """A default seed, distinguished by identity from an equal number that a caller gives."""
 
 
-#: What `rng` is where it is not given: then `random_state` may be.
+#: The default of `rng`, by which a missing `rng` is recognised where `random_state` is given.
 SEED = Seed(0)
 
 
 class MneInputs(TypedDict):
-    """What is solved, as MNE holds it."""
+    """The inputs of a solve as MNE objects."""
 
     evoked: Annotated[
         Any,
         Option(
             REQUIRED,
             """
-            The data. Several (a list or tuple) are solved as one problem: they share their
-            sources, not their time courses. Epochs are averaged (`mixed_norm_epochs` solves
-            each), of Raw all samples are used (`mixed_norm_raw` takes a range).
+            The data. Several evokeds (a list or tuple) are solved as one problem: they share
+            their sources, not their time courses. Epochs are averaged (`mixed_norm_epochs` solves
+            each), all samples of Raw are used (`mixed_norm_raw` takes a range).
             """,
             "mne.Evoked, list of mne.Evoked, mne.Epochs or mne.io.Raw",
         ),
@@ -42,8 +42,8 @@ class MneInputs(TypedDict):
         Option(
             "sure",
             """
-            Regularisation in percent of the smallest value that leaves no source, from 1 to below
-            100 (see `allow_small_alpha`); 'sure' chooses it by Stein's unbiased risk estimate (see
+            Regularisation in percent of the smallest value with no source, from 1 to below 100
+            (see `allow_small_alpha`); 'sure' chooses alpha by Stein's unbiased risk estimate (see
             `solve_sure`).
             """,
             "float or 'sure'",
@@ -54,8 +54,8 @@ class MneInputs(TypedDict):
         Option(
             None,
             """
-            Alphas in percent of the smallest value that leaves no source. None is 15 from 100 to
-            10, evenly spaced in their logarithm.
+            Alphas in percent of the smallest value with no source. None is 15 from 100 to 10,
+            evenly spaced in their logarithm.
             """,
             "array_like, shape (n_alphas,) or None",
         ),
@@ -63,7 +63,7 @@ class MneInputs(TypedDict):
 
 
 class WeightingOptions(TypedDict, total=False):
-    """How the forward solution is weighted."""
+    """Weighting of the forward solution."""
 
     loose: Annotated[
         float | str | dict[str, float],
@@ -80,7 +80,7 @@ class WeightingOptions(TypedDict, total=False):
         float | dict[str, Any] | None,
         Option(
             0.8,
-            "Depth weighting: an exponent, or the options that MNE takes. None or 0 is none.",
+            "Depth weighting: an exponent, or the options that MNE takes. None or 0 turns it off.",
             "float, dict or None",
         ),
     ]
@@ -98,27 +98,28 @@ class WeightingOptions(TypedDict, total=False):
 
 
 class ModelOptions(WeightingOptions, total=False):
-    """How the forward solution is weighted, and which locations are better known."""
+    """Weighting of the forward solution, with a priori weights of locations."""
 
     weights: Annotated[
         Any,
         Option(
             None,
             """
-            Bigger is less penalised (unlike the array functions of this package, as in MNE): a
-            location with half the weight has to explain twice as much. Of a source estimate on the
-            locations of `forward`, such as dSPM, the largest magnitude over time. Not negative.
+            A priori weights, not negative. As in MNE, and unlike the array functions of this
+            package, a larger weight penalises less: a location with half the weight has to explain
+            twice as much. A source estimate on the locations of `forward`, such as dSPM, gives the
+            largest magnitude over time.
             """,
             "None, array of shape (n_locations,), or mne.SourceEstimate",
         ),
     ]
     weights_min: Annotated[
-        float, Option(0.0, "Locations whose weight is not above it are left out.")
+        float, Option(0.0, "Locations whose weight is at most this number are left out.")
     ]
 
 
 class OrientationOptions(TypedDict, total=False):
-    """What is told of the orientations."""
+    """Orientations in the estimate."""
 
     pick_ori: Annotated[
         str | None,
@@ -134,15 +135,15 @@ class OrientationOptions(TypedDict, total=False):
 
 
 class SolverOptions(TypedDict, total=False):
-    """How mixed_norm solves: MNE's names and defaults, and those that are new."""
+    """Options of the solver: MNE's names and defaults, and additional ones."""
 
     maxit: Annotated[
         int,
         Option(
             3000,
             """
-            Epochs for each convex problem; irMxNE shares the budget, ``maxit * n_mxne_iter`` in
-            all.
+            Maximum epochs per convex problem; irMxNE shares the budget of ``maxit * n_mxne_iter``
+            among its problems.
             """,
         ),
     ]
@@ -157,7 +158,7 @@ class SolverOptions(TypedDict, total=False):
     ]
     active_set_size: Annotated[
         int | None,
-        Option(10, "By how many locations the working set grows; None is no working set."),
+        Option(10, "Locations by which the working set grows; None solves on all at once."),
     ]
     debias: Annotated[
         bool,
@@ -175,7 +176,7 @@ class SolverOptions(TypedDict, total=False):
             True,
             """
             An integer keeps that many temporal components of the whitened data, an approximation.
-            True and False are the same here: the solver reduces time exactly by itself.
+            True and False have the same effect here: the solver always reduces time exactly.
             """,
         ),
     ]
@@ -192,15 +193,15 @@ class SolverOptions(TypedDict, total=False):
     ]
     n_mxne_iter: Annotated[
         int,
-        Option(1, "Convex problems at most: 1 is MxNE, more is irMxNE; nearly all settle in 100."),
+        Option(1, "Maximum convex problems: 1 is MxNE, more is irMxNE; nearly all settle in 100."),
     ]
     dgap_freq: Annotated[
         float,
         Option(
             10,
             """
-            Checked, but without effect on the answer: the solver looks at the gap every five
-            epochs, which costs it little.
+            Checked as in MNE, but without effect: the solver computes the gap every five epochs,
+            which costs little.
             """,
         ),
     ]
@@ -220,8 +221,8 @@ class SolverOptions(TypedDict, total=False):
         Option(
             SEED,
             """
-            Where SURE draws its random directions from; an integer seeds
-            `numpy.random.default_rng`, None draws others in each call.
+            Source of the random directions of SURE; an integer seeds `numpy.random.default_rng`,
+            None draws differently in each call.
             """,
             "None, int, numpy.random.Generator or numpy.random.RandomState",
         ),
@@ -231,7 +232,7 @@ class SolverOptions(TypedDict, total=False):
         Option(
             None,
             """
-            The same, but an integer seeds NumPy's legacy stream. Give one of the two.
+            As `rng`, but an integer seeds NumPy's legacy stream. Give one of the two.
             """,
             "None, int or numpy.random.RandomState",
         ),
@@ -244,10 +245,10 @@ class SolverOptions(TypedDict, total=False):
         Option(
             "mne",
             """
-            Unit of irMxNE's amplitudes (see `solve_irmxne`). With MNE's, the answer depends on
-            the scale of `noise_cov` and on how many evokeds and samples are solved together; with
-            'relative' it does not. A number is that of sources on the whitened and depth-weighted
-            gain, not of Am.
+            Unit of irMxNE's amplitudes (see `solve_irmxne`). With 'mne', the answer depends on the
+            scale of `noise_cov` and on the number of evokeds and samples solved together; with
+            'relative' it does not. A number is in the unit of sources on the whitened and
+            depth-weighted gain, not in Am.
             """,
             "float or {'mne', 'gain', 'relative', 'largest'}",
         ),
@@ -260,9 +261,9 @@ class SolverOptions(TypedDict, total=False):
         Option(
             None,
             """
-            Seconds the solver may take. A solve that runs out of it warns, and returns the best
-            there is. It holds for each group of epochs that is solved side by side (with SURE for
-            each epoch), and for the whole of a path.
+            Seconds that the solver may take. A solve that reaches the limit warns, and returns its
+            best answer. The limit is for each group of epochs that are solved together (with SURE
+            for each epoch), and for a whole path.
             """,
         ),
     ]
@@ -272,8 +273,8 @@ class SolverOptions(TypedDict, total=False):
             None,
             """
             Standard deviation of the noise in the whitened data that SURE assumes. None is the
-            root mean square of the whitened data themselves (of each evoked): what no few sources
-            explain counts as noise. 'nave' is that of white noise, ``nave ** -0.5``.
+            root mean square of the whitened data of each evoked, an upper bound of the noise.
+            'nave' is that of white noise, ``nave ** -0.5``.
             """,
             "float, 'nave' or None",
         ),
@@ -284,16 +285,16 @@ class SolverOptions(TypedDict, total=False):
         Option(
             False,
             """
-            Allow `alpha` below 1 %, which is refused otherwise: 0.5 is half a percent, solved for
-            minutes, where half of the largest value may be meant. Likewise a `sure_alpha_grid` of
-            which no value is above 1.
+            Allow `alpha` below 1 %, and a `sure_alpha_grid` without a value above 1. Otherwise
+            these are refused: 0.5 is half a percent, which takes minutes to solve, where half of
+            the largest value may be meant.
             """,
         ),
     ]
 
 
 class LogOptions(TypedDict, total=False):
-    """What is told while it runs."""
+    """Log output."""
 
     verbose: Annotated[
         bool | str | int | None,
@@ -302,7 +303,7 @@ class LogOptions(TypedDict, total=False):
 
 
 class ReturnOptions(TypedDict, total=False):
-    """What is returned beside or instead of estimates."""
+    """Outputs beside or instead of estimates."""
 
     return_residual: Annotated[
         bool, Option(False, "Also return the data not explained by the sources.")
@@ -321,7 +322,7 @@ class ReturnOptions(TypedDict, total=False):
 
 
 class LocalizeOptions(ModelOptions, OrientationOptions, SolverOptions, LogOptions, total=False):
-    """Options of `localize` and its kin."""
+    """Options of `localize` and `localize_path`."""
 
 
 class EpochsOptions(LocalizeOptions, ReturnOptions, total=False):

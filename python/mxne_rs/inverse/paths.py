@@ -1,4 +1,4 @@
-"""Solving on MNE objects along falling alphas: what appears when, as Localizations."""
+"""Solve on MNE objects along decreasing alphas."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from ..solve.many import solve_path
 from ..solve.solution import ConvergenceWarning
 from .data import as_evokeds
 from .localization import Localization
-from .localize import check_units, localization_of, model_of, percent_of, truncate
+from .localize import check_units, localization_of, model_of, one_percent, truncate
 from .mne_calls import log_level
 from .options import LocalizeOptions, MneInputs
-from .settings import AUTO_GRID, make_settings, refuse_parts
+from .settings import AUTO_GRID, make_settings, refuse_fractions
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -32,7 +32,7 @@ def localize_path(
     percents: Any = None,
     **options: Unpack[LocalizeOptions],
 ) -> list[Localization]:
-    """Localise at falling alphas, each solve started from the last answer.
+    """Localise at decreasing alphas, each solve started from the last answer.
 
     Parameters
     ----------
@@ -40,8 +40,7 @@ def localize_path(
     Returns
     -------
     list of Localization
-        One per alpha, from the largest down; equal ones are solved once. The first ones may be
-        without a source.
+        One per alpha, from the largest down, duplicates once. The first ones may have no source.
 
     Raises
     ------
@@ -57,8 +56,8 @@ def localize_path(
     --------
     >>> from mxne_rs.inverse.paths import localize_path
     >>> from mxne_rs.simulate import simulate_auditory
-    >>> found = localize_path(*simulate_auditory(spacing=20.0), [80, 50, 20], verbose=False)
-    >>> [(f"{one.alpha:.0f} %", int(one.active.sum())) for one in found]
+    >>> result = localize_path(*simulate_auditory(spacing=20.0), [80, 50, 20], verbose=False)
+    >>> [(f"{one.alpha:.0f} %", int(one.active.sum())) for one in result]
     [('80 %', 1), ('50 %', 2), ('20 %', 2)]
     """
     import_mne()
@@ -70,31 +69,31 @@ def localize_path(
         whole = np.hstack([model.whiten(one) for one in evokeds])
         check_units(whole)
         data = truncate(whole, settings.n_components)
-        percent = percent_of(model, data[0])
+        percent = one_percent(model, data[0])
         with warnings.catch_warnings():
-            # They name alphas in the unit of the solver; and that the first ones leave no source
-            # is what a path is for.
+            # The solver's warnings name absolute alphas: below they are given in percent. That the
+            # first alphas have no source is no reason to warn.
             warnings.simplefilter("ignore", ConvergenceWarning)
             warnings.filterwarnings("ignore", "No active dipoles", RuntimeWarning)
             path = solve_path(
                 model.gain, data[0], percent * values, **settings.reweight, **settings.engine
             )
-            found = [
+            localizations = [
                 localization_of(model, evokeds, data, solution, percent, settings.debias)
                 for solution in path
             ]
-    short = [f"{one.alpha:.3g}" for one in found if not one.solution.converged]
+    short = [f"{one.alpha:.3g}" for one in localizations if not one.solution.converged]
     if short:
         warn(
-            f"the tolerance was not reached at {len(short)} of {len(found)} alphas "
+            f"the tolerance was not reached at {len(short)} of {len(localizations)} alphas "
             f"({', '.join(short)} %); raise maxit or time_limit",
             ConvergenceWarning,
         )
-    return found
+    return localizations
 
 
 def as_percents(name: str, percents: Any, small: bool | None = None) -> Floats:
-    """Falling percentages of alpha_max; a default where they are None."""
+    """Return decreasing percentages of alpha_max; a default grid for None."""
     if percents is None:
         return np.geomspace(*AUTO_GRID[:2], int(AUTO_GRID[2]))
     values = as_floats(name, percents, 1)
@@ -103,5 +102,5 @@ def as_percents(name: str, percents: Any, small: bool | None = None) -> Floats:
             f"{name} reach from {values.min():g} to {values.max():g}; give percentages of "
             "alpha_max above 0, at most 100"
         )
-    refuse_parts(name, values, small)
+    refuse_fractions(name, values, small)
     return np.ascontiguousarray(np.unique(values)[::-1])

@@ -1,4 +1,4 @@
-"""The arguments of `mixed_norm` that say how to solve, checked."""
+"""Check the options of `mixed_norm` that say how to solve."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ AUTO_GRID = (100.0, 10.0, 15)
 
 @dataclass(frozen=True)
 class Settings:
-    """How to solve, once gain and data are there."""
+    """Checked options of a solve, before gain and data are known."""
 
     percent: float | None
     """alpha, or None for SURE."""
     grid: Floats
     """Percentages that SURE chooses from."""
     sigma: float | str | None
-    """Level of the noise that SURE assumes: a number, 'nave', or that of the data."""
+    """Noise level that SURE assumes: a number, 'nave', or None for the level of the data."""
     n_directions: int
     rng: Any
     n_components: int | None
@@ -45,15 +45,15 @@ class Settings:
 
 
 def make_settings(alpha: Any, options: Any) -> Settings:
-    """Everything but data and model, checked, in MNE's order."""
+    """Check all options but those of data and model, in MNE's order."""
     small = as_flag("allow_small_alpha", options["allow_small_alpha"])
     percent = _percent(alpha)
     if percent is not None:
-        refuse_parts("alpha", np.array([percent]), small)
+        refuse_fractions("alpha", np.array([percent]), small)
     rounds = as_count("n_mxne_iter", options["n_mxne_iter"], 1)
     _check_dgap_freq(options["dgap_freq"])
     grid = _grid(options["sure_alpha_grid"], percent)
-    refuse_parts("sure_alpha_grid", grid, small)
+    refuse_fractions("sure_alpha_grid", grid, small)
     rng, random_state = options["rng"], options["random_state"]
     if rng is not None and rng is not SEED and random_state is not None:
         raise TypeError("Specify only one of rng and random_state")
@@ -74,7 +74,7 @@ def make_settings(alpha: Any, options: Any) -> Settings:
         ),
         engine=EngineOptions(
             tol=as_number("tol", options["tol"], "give a relative duality gap such as 1e-4"),
-            # MNE limits each problem, the functions on arrays all of them together.
+            # MNE limits each convex problem, the array functions limit all of them together.
             max_iter=maxit * rounds,
             verbose=wants_line(options["verbose"]),
             solver=solver,
@@ -84,7 +84,7 @@ def make_settings(alpha: Any, options: Any) -> Settings:
 
 
 def warn_of_free_cd(solver: Any, fixed: bool) -> None:
-    """Say, as MNE does, that plain coordinate descent is for fixed orientation."""
+    """Warn, as MNE does, where coordinate descent is asked for without fixed orientation."""
     if solver == "cd" and not fixed:
         warn(
             "Coordinate descent (solver='cd') is for fixed orientation only; "
@@ -93,23 +93,23 @@ def warn_of_free_cd(solver: Any, fixed: bool) -> None:
         )
 
 
-def look_like_parts(largest: float, several: bool) -> bool:
-    """Whether percentages look like parts of alpha_max: one below 1, or several of 1 at most."""
+def look_like_fractions(largest: float, several: bool) -> bool:
+    """Return whether percentages look like fractions: one below 1, or several of at most 1."""
     return largest < 1 or (largest == 1 and several)
 
 
-def refuse_parts(name: str, percents: Floats, allowed: bool | None) -> None:
-    """Raise where percentages look like parts of alpha_max, and such ones are not allowed.
+def refuse_fractions(name: str, percents: Floats, allowed: bool | None) -> None:
+    """Raise where percentages look like fractions of alpha_max, unless these are allowed.
 
-    None stands for a function that has no argument `allow_small_alpha`.
+    ``allowed`` is None for a function without the argument `allow_small_alpha`.
     """
     largest, several = float(percents.max()), len(percents) > 1
-    if allowed or not look_like_parts(largest, several):
+    if allowed or not look_like_fractions(largest, several):
         return
     way = "" if allowed is None else f", or allow_small_alpha=True for {largest:g} %"
     raise ValueError(
-        f"{name} is {largest:g}{' at most' * several}, but counts in percent of alpha_max: give "
-        f"{100 * largest:g} for that part of it{way}"
+        f"{name} is {largest:g}{' at most' * several}, but is in percent of alpha_max: give "
+        f"{100 * largest:g} for that fraction of alpha_max{way}"
     )
 
 
@@ -135,7 +135,7 @@ def _percent(alpha: Any) -> float | None:
 
 
 def _check_dgap_freq(dgap_freq: Any) -> None:
-    """MNE's rule; the solver itself looks at the gap every five epochs."""
+    """Check `dgap_freq` as MNE does; the solver itself computes the gap every five epochs."""
     if isinstance(dgap_freq, bool) or not isinstance(dgap_freq, Real | np.integer | np.floating):
         raise TypeError(f"dgap_freq is {dgap_freq!r}, not a number; give a positive one")
     if not float(dgap_freq) > 0:
@@ -162,7 +162,7 @@ def _grid(sure_alpha_grid: Any, percent: float | None) -> Floats:
 
 
 def _legacy_stream(random_state: Any) -> Any:
-    """NumPy's legacy stream, which is what MNE seeds with an integer `random_state`."""
+    """Return NumPy's legacy stream, which MNE seeds with an integer `random_state`."""
     if isinstance(random_state, np.random.RandomState | np.random.Generator):
         return random_state
     try:
@@ -174,7 +174,7 @@ def _legacy_stream(random_state: Any) -> Any:
 
 
 def _n_components(time_pca: Any) -> int | None:
-    """How many temporal components to keep, None for all."""
+    """Return the number of temporal components to keep, None for all."""
     if isinstance(time_pca, bool | np.bool_):
         return None
     if not isinstance(time_pca, Integral):
@@ -185,7 +185,7 @@ def _n_components(time_pca: Any) -> int | None:
 
 
 def array_solver(solver: Any) -> str:
-    """The array-level name of a solver."""
+    """Return the name that the array functions have for a solver."""
     if not isinstance(solver, str):
         raise TypeError(f"solver is {solver!r}; give 'auto', 'bcd', 'cd' or 'fista'")
     if solver not in ("auto", "bcd", "cd", "fista"):

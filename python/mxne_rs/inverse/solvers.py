@@ -1,4 +1,4 @@
-"""`Solver(name)`: one interface to every method, in the shape that invertmeeg has."""
+"""Offer every method by its name, with the interface of invertmeeg: `Solver(name)`."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from .._arguments.declare import documents, takes
 from .._arguments.extras import import_mne
 from ..solve.options import N_REWEIGHTS
 from .data import as_evokeds, check_processing
+from .l1l2 import l1l2
 from .localization import Localization
 from .localize import solve_jointly
+from .mce import mce
 from .mne_calls import log_level
-from .model import Model, check_kinds, on_both_sides, prepare_model
+from .model import Model, check_types, prepare_model, with_both_hemispheres
 from .options import LogOptions, ModelOptions, OrientationOptions, SolverOptions
-from .relatives import l1l2, mce
 from .settings import make_settings
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def list_solvers() -> list[str]:
 
 @documents(ModelOptions, OrientationOptions, LogOptions)
 class Solver:
-    """A method by its name: make an inverse operator once, apply it to any data.
+    """Inverse solver with a method chosen by name: prepare once, apply to any data.
 
     Parameters
     ----------
@@ -53,11 +54,11 @@ class Solver:
           of `mixed_norm`, but `alpha` (default 0.2) is a part of alpha_max between 0 and 1, or
           "sure".
         - "l1l2": l1 over locations, l2 over time, by FISTA to a certified gap. Options `alpha`
-          ("auto" takes `l1_spatial`, a number replaces it), `max_iter` (1000), `l1_spatial` (0.05),
+          ("auto" is `l1_spatial`, a number replaces it), `max_iter` (1000), `l1_spatial` (0.05),
           `l2_temporal` (0, a ridge), `tol` (1e-4, a relative duality gap), `depth_weighting` (0, an
           exponent), `center_data` (True: without the mean over channels, data and gain alike) and
           `scale_l1_by_lmax` (True: `l1_spatial` is a part of the largest useful value).
-        - "mce": minimum current estimate, l1 over locations at each sample by itself. Options
+        - "mce": minimum current estimate, l1 over locations at each sample separately. Options
           `alpha` (0.2, a part of the largest useful value), `tol`, `max_iter`, `debias` (False).
 
         All take `n_threads` and `time_limit`.
@@ -75,21 +76,21 @@ class Solver:
     name : str
         The name, in lower case.
     localization : Localization or None
-        What was found last: `localization.solution` has the gap and status, and
-        `localization.dipoles()` and `localization.residuals()` are there too.
+        The last answer: `localization.solution` has the gap and status, `localization.dipoles()`
+        and `localization.residuals()` make dipoles and residuals.
 
     Raises
     ------
     ImportError
         Where MNE-Python is not installed.
     TypeError, ValueError
-        For an unknown name (the message lists them all), or an option that the method does not
-        have, as `depth` for "l1l2".
+        For an unknown name (the message lists all names), or an option that the method does not
+        have, such as `depth` for "l1l2".
 
     Notes
     -----
-    The interface is that of the documentation page of invertmeeg's MxNE. Unlike there, every answer
-    is certified, free orientations are groups, and depth weights are undone in the answer.
+    The interface is that of invertmeeg's MxNE, as documented. Unlike in invertmeeg, every answer is
+    certified, free orientations are groups, and depth weights are undone in the answer.
 
     Examples
     --------
@@ -122,8 +123,8 @@ class Solver:
             depth = None if self._method.fixed else 0.8
         elif self._method.fixed and depth is not None:
             raise TypeError(
-                f"depth is {depth!r}, but Solver({self.name!r}) has depth_weighting instead: the "
-                "exponent of what each location is divided by"
+                f"depth is {depth!r}, but Solver({self.name!r}) has no depth; give "
+                "depth_weighting, the exponent of the norm that each location is divided by"
             )
         self._options = {"verbose": verbose, **options}
         self._loose, self._depth, self._rank = loose, depth, rank
@@ -142,16 +143,16 @@ class Solver:
         noise_cov: Any = None,
         alpha: float | str | None = None,
     ) -> Solver:
-        """Take the forward solution, and prepare it if the data are there.
+        """Store the forward solution, and prepare it if data are given.
 
         Parameters
         ----------
         forward : mne.Forward
             The forward solution.
         mne_obj : mne.Evoked, mne.Epochs or mne.io.Raw, optional
-            Data of the recording. None prepares when the operator is first applied. From then on
+            Data of the recording. None defers preparation to the first application. Afterwards
             data of another compensation grade, EEG reference, history of signal-space separation
-            or projections are refused; other channels, or other bad ones, are not.
+            or projections are refused; other channels, or other bad ones, are accepted.
         noise_cov : mne.Covariance, optional
             The noise covariance of a single trial. None assumes the same noise in all sensors of a
             type (`mne.make_ad_hoc_cov`).
@@ -175,8 +176,8 @@ class Solver:
         self._noise_cov, self._model, self._info = noise_cov, None, None
         if alpha is not None:
             self._options["alpha"] = alpha
-        check_kinds(forward, noise_cov)
-        self._forward = None if forward is None else on_both_sides(forward)
+        check_types(forward, noise_cov)
+        self._forward = None if forward is None else with_both_hemispheres(forward)
         if mne_obj is not None:
             first = mne_obj[0] if isinstance(mne_obj, list | tuple) and mne_obj else mne_obj
             if not hasattr(first, "info"):
@@ -185,13 +186,13 @@ class Solver:
         return self
 
     def apply_inverse_operator(self, mne_obj: Any, **options: Any) -> Any:
-        """Estimate the sources of data of any kind.
+        """Estimate the sources of evoked, epochs or raw data.
 
         Parameters
         ----------
         mne_obj : mne.Evoked, mne.Epochs or mne.io.Raw
-            The data; epochs are averaged (see `mixed_norm_epochs` for each of them), of a
-            recording all samples are used.
+            The data; epochs are averaged (`mixed_norm_epochs` solves each), all samples of a
+            recording are used.
         **options
             Options of the method, see `Solver`.
 
@@ -253,19 +254,19 @@ class Solver:
         return self._model
 
     def __repr__(self) -> str:
-        """Name and state."""
+        """Return name and state on one line."""
         state = "not made yet" if self._forward is None else "made"
         return f"<Solver: {self.name}, inverse operator {state}>"
 
 
 @dataclass(frozen=True)
 class Method:
-    """What is behind a name."""
+    """A method of `Solver`."""
 
     name: str
     run: Callable[..., Localization]
     fixed: bool = False
-    """Works on the columns as they are: no depth weights of MNE, fixed orientation on a cortex."""
+    """Whether the method takes no depth weights of MNE, and fixed orientation on a cortex."""
 
     def check(self, options: dict[str, Any]) -> None:
         """Raise where an option is unknown."""
@@ -279,7 +280,7 @@ class Method:
 
 
 class MethodOptions(SolverOptions, LogOptions, total=False):
-    """Options of the methods that `mixed_norm` has."""
+    """Options of the methods "mxne" and "irmxne"."""
 
 
 def _mixed_norm(
@@ -293,12 +294,12 @@ def _mixed_norm(
 
 
 def _sensors(info: Any) -> Any:
-    """What a prepared model depends on: with other bads it is another one."""
+    """Return what a prepared model depends on: the channels and the bad ones."""
     return info["ch_names"], sorted(info["bads"])
 
 
 def _percent(alpha: Any) -> Any:
-    """A part of alpha_max as `mixed_norm` counts it."""
+    """Convert a fraction of alpha_max to percent, as `mixed_norm` takes it."""
     if isinstance(alpha, str):
         return alpha
     remedy = "give a part of alpha_max between 0 and 1, or 'sure' (mixed_norm takes percent)"
@@ -317,7 +318,7 @@ def _method(name: Any) -> Method:
     return METHODS[name.lower()]
 
 
-# A part of alpha_max is never taken for a percentage: small ones are allowed.
+# `Solver` takes fractions of alpha_max, so that small percentages are never a mistake.
 _mxne = takes(MethodOptions, allow_small_alpha=True)
 _irmxne = takes(
     MethodOptions, allow_small_alpha=True, n_mxne_iter=N_REWEIGHTS, amplitude_unit="relative"

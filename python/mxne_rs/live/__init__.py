@@ -1,4 +1,4 @@
-"""Live source estimates: samples in, sources out, in a thread of their own."""
+"""Estimate sources live: samples in, sources out, in a separate thread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which samples of a stream are missing, and when each was taken, by time stamps of any kind."""
+"""Find missing samples, and the time of each sample, from time stamps of any quality."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from numpy.typing import ArrayLike
 
 from .._arguments.convert import Floats
 
-#: Seconds of lateness that are remembered, that a jump has to last, that are held, of a level; and
-#: how many stamps that were made one by one have to be in each of them.
+#: Spans as (seconds, independent stamps), whichever is longer: of usual lateness that is
+#: remembered, that a jump has to last, that samples are held at most, and of one level.
 MEMORY, PERSISTENCE, HELD, LEVEL = (5.0, 20), (0.25, 5), (10.0, 20), (1.0, 10)
-#: Seconds of jitter that are let pass as long as a stream is younger than ``YOUNG`` seconds, and
-#: lateness above which a sample says nothing about what is usual.
+#: Seconds of jitter that are accepted while a stream is younger than ``YOUNG`` seconds, and seconds
+#: beyond the limit above which lateness does not count as usual.
 JITTER, YOUNG, LATE = 0.025, 0.5, 0.1
-#: Seconds within which the steps between stamps of a sample counter agree, seconds and blocks after
-#: which they are taken for such, and seconds at most that are stamped as one chunk.
+#: Stamps whose steps agree within EXACT seconds come from a sample counter, which is known after
+#: EXACT_AFTER seconds and EXACT_BLOCKS blocks; CHUNK is the longest chunk with one stamp, in s.
 EXACT, EXACT_AFTER, EXACT_BLOCKS, CHUNK = 5e-6, 1.0, 4, 0.5
-#: Seconds by which stamps run ahead of this machine's clock where they are of another clock; where
-#: machines are busy samples arrive late, but not early.
+#: Seconds ahead of this machine's clock from which stamps are of another clock: on a busy machine
+#: samples arrive late, but never early.
 OTHER_CLOCK = 60.0
-#: Seconds of a jump that the samples did not come later: their clock was set.
+#: Smallest jump, in s, that shows that the clock was set, if the samples did not arrive later.
 SET_CLOCK = 1.0
-#: Seconds of a block that is remembered as a whole.
+#: Seconds of a block, the unit in which lateness is remembered and forgotten.
 BLOCK = 0.1
-#: Levels that are remembered, and the quantile of lateness that is a level.
+#: Number of levels that are remembered, and the quantile of lateness that is a level.
 LEVELS, QUANTILE = 60, 0.1
-#: Levels after which their own scatter is trusted, that have to differ alike to be a step, by which
-#: a loss is counted again, and after which that is certain.
+#: Numbers of levels: after which their scatter is reliable; that have to differ by the same amount
+#: to show a step; after which a loss is counted again; after which a loss is certain.
 MATURE, ALIKE, SETTLING, CERTAIN = 8, 2, 3, 5
-#: Samples per sample by which clocks usually drift, and at most before that is known.
+#: Drift of clocks in samples per sample: usual, and largest before levels are known.
 DRIFT, DRIFT_AT_FIRST = 1e-4, 1e-3
 
 
 class Run(NamedTuple):
-    """What comes next: missing samples, then samples that are there.
+    """Consecutive samples of a stream, and the number of missing ones before them.
 
     Examples
     --------
@@ -49,13 +49,13 @@ class Run(NamedTuple):
     missing: int
     n_samples: int
     time: float
-    """Seconds from the first sample of all to the end of the newest of these, by the stamps."""
+    """Seconds from the first sample of the stream to the end of the last one, by the stamps."""
     corrected: int = 0
-    """Missing samples that were found, or taken back where negative, too late to be skipped."""
+    """Missing samples before earlier runs, found too late; negative to take back too many."""
 
 
 class _Block(NamedTuple):
-    """Samples that were taken: their lateness, its ends, and its changes from one to the next."""
+    """The lateness of consecutive samples, its range, and its changes between samples."""
 
     late: Floats
     low: float
@@ -65,15 +65,15 @@ class _Block(NamedTuple):
 
 
 class SampleClock:
-    """Counts samples by their time stamps, which may jitter, be late, coarse, or drift.
+    """Count samples by time stamps that jitter, are late or coarse, or drift.
 
-    A sample's lateness is its stamp less the time at which its number makes it due. Jitter, bursts
-    and stalls come back to the usual lateness; samples that are missing make all later ones late.
-    A jump beyond what is usual is therefore waited for: 0.25 s at least, or not at all where the
-    stamps are those of a sample counter, which never jitter. A jump by more than a second that the
-    samples did not come later, by the clock of this machine, is a clock that was set. Losses
-    smaller than the jitter are found in the level of lateness of whole seconds, which a line is
-    fitted to: its slope is the drift of the clock, and steps from it are losses.
+    The lateness of a sample is its stamp minus the time expected from its number. After jitter,
+    bursts and stalls lateness returns to usual; missing samples make all later ones late. Samples
+    beyond the usual lateness are therefore held for at least 0.25 s before they count as a loss, or
+    not at all where the stamps are of a sample counter, without jitter. A jump of more than a
+    second without a later arrival, by the clock of this machine, means that the other clock was
+    set. Losses smaller than the jitter are found in the levels of lateness of whole seconds: the
+    slope of a line through the levels is the drift of the clock, and steps from it are losses.
 
     Parameters
     ----------
@@ -98,19 +98,19 @@ class SampleClock:
         self._held = np.zeros(0)
         self._gap: Callable[[], float] | None = None
         self._last: float | None = None
-        #: Seconds by which stamps were before arrivals at most, and those of the newest.
+        #: Largest number of seconds by which stamps were ahead of arrivals, and that of the newest.
         self._most_ahead = self._ahead = -np.inf
         self._usual: deque[_Block] = deque()
-        #: Samples in them, and stamps that were made by themselves.
+        #: Number of samples in the usual blocks, and of independent stamps among them.
         self._n_usual = self._n_stamps = 0
         self._level: list[Floats] = []
         self._levels: deque[tuple[float, float]] = deque(maxlen=LEVELS)
         self._unlike: list[tuple[float, float, float]] = []
         self._line = (0.0, 0.0)
         self._reference: float | None = None
-        #: Missing samples that may be taken back, and levels without a step since.
+        #: Missing samples that may still be taken back, and levels without a step since.
         self._doubtful = self._n_alike = 0
-        #: Levels to be seen after a loss before it is counted again.
+        #: Levels to wait for after a loss before it is counted again.
         self._n_settling = 0
 
     @property
@@ -120,17 +120,18 @@ class SampleClock:
         return (self._count + level + slope * self._count - reference) / self._sfreq
 
     def stamp(self, time: float) -> float:
-        """Tell the stamp, free of jitter, of the sample that ends at a time of a `Run`."""
+        """Return the stamp, without jitter, of the sample that ends at a time of a `Run`."""
         level = self._line[0] if self._reference is None else self._reference
         return self._origin + time + (level - 1) / self._sfreq
 
     def reopen(self, gap: Callable[[], float]) -> None:
-        """Tell that the stream was looked for again: its stamps may be those of another clock.
+        """Tell that the stream was reopened: its stamps may be those of another clock.
 
         Parameters
         ----------
         gap : callable
-            Asked when samples come again: seconds without any, by the clock of this machine.
+            Called when samples arrive again: returns the seconds without samples, by the clock of
+            this machine.
         """
         self._gap = gap
 
@@ -144,21 +145,21 @@ class SampleClock:
         stamps : array_like, shape (n_samples,)
             In s.
         arrived : float | None
-            When the newest came, in s by the clock of this machine; None where that is not known.
+            Time of arrival of the newest, in s by the clock of this machine; None if unknown.
         is_end : bool
-            Whether no more will come: nothing is held.
+            Whether these are the last samples, so that none are held.
 
         Returns
         -------
         runs : list of Run
-            Together they tell of all samples that are held no longer.
+            The samples that are no longer held.
         """
         array = np.array(stamps, dtype=np.float64)
         if len(array):
             if self._last is None:
                 self._origin = float(array[0])
             elif self._gap is not None:
-                # The newest came just now, after the others.
+                # The newest stamp is the one that belongs to the end of the gap.
                 jump, gap = float(array[-1]) - self._last, self._gap()
                 if not 0 <= jump <= gap + OTHER_CLOCK:
                     self._origin += jump - gap
@@ -178,7 +179,7 @@ class SampleClock:
         return _joined(runs)
 
     def _decide(self, is_end: bool) -> Run | None:
-        """What comes next of what is held, or None where more has to be seen."""
+        """Return the next run of the held samples; None where more have to arrive first."""
         due = self._count + np.arange(len(self._held))
         late = (self._held - self._origin) * self._sfreq - due
         limit, spread = self._limit(late)
@@ -193,7 +194,7 @@ class SampleClock:
             if not is_end:
                 return None
             if np.any(np.diff(np.minimum.accumulate(late)) < -0.5 * spread - 0.5):
-                # It was catching up.
+                # Lateness was still falling, so that the samples were delayed, not lost.
                 return self._accept(late, False)
         missing = max(1, round(float(np.median(late) - self._median)))
         jump, ahead = missing / self._sfreq, self._ahead - self._most_ahead
@@ -212,12 +213,12 @@ class SampleClock:
         return LATE * self._sfreq
 
     def _limit(self, late: Floats) -> tuple[float, float]:
-        """Lateness that is usual at most, and its spread."""
+        """Return the largest lateness that is usual, and the spread of usual lateness."""
         low = min((block.low for block in self._usual), default=float(late[0]))
         spread = max((block.high for block in self._usual), default=low) - low
         if self._n_usual < YOUNG * self._sfreq:
             spread = max(spread, JITTER * self._sfreq)
-        # Few stamps have not shown yet how much they jitter.
+        # The jitter of few stamps is underestimated: their limit has more room.
         room = max(2.0, 1 + 8 * self._chunk / max(1, self._n_usual))
         return low + room * spread + 0.5, spread
 
@@ -230,11 +231,11 @@ class SampleClock:
 
     @property
     def _chunk(self) -> float:
-        """Samples for each stamp that was made by itself, the others being counted from it."""
+        """Samples per independent stamp; stamps in between are interpolated by the sender."""
         return max(1.0, min(self._n_usual / max(1, self._n_stamps), CHUNK * self._sfreq))
 
     def _n_samples(self, seconds: float, n_stamps: int) -> float:
-        """Samples in so many seconds, or for so many stamps where these are more."""
+        """Return the samples in so many seconds, or of so many stamps where these are more."""
         return max(seconds * self._sfreq, n_stamps * self._chunk)
 
     @property
@@ -242,7 +243,7 @@ class SampleClock:
         return float(np.median(np.concatenate([block.late for block in self._usual])))
 
     def _is_steady(self, late: Floats, spread: float) -> bool:
-        """Whether lateness has ceased to fall for long enough."""
+        """Return whether lateness has stopped falling for long enough."""
         if len(late) > self._n_samples(*HELD):
             return True
         lowest = np.minimum.accumulate(late)
@@ -251,7 +252,7 @@ class SampleClock:
         return steady >= max(self._n_samples(*PERSISTENCE), 2 * spread)
 
     def _accept(self, late: Floats, is_usual: bool) -> Run:
-        """Count samples as they are, and learn from them where they are as usual."""
+        """Count samples as present; add their lateness to the usual one where it is usual."""
         self._count += len(late)
         self._held = self._held[len(late) :]
         if is_usual:
@@ -287,7 +288,7 @@ class SampleClock:
             self._n_stamps -= forgotten.n_changes
 
     def _weigh(self, level: float) -> int:
-        """Hold a level against the line through those before; samples that it shows missing."""
+        """Compare a level with the line through earlier ones; return the samples it shows lost."""
         expected, error = self._expected(level)
         tolerance = max(0.75, 4 * error)
         self._unlike.append((self._count, level, level - expected))
@@ -299,7 +300,7 @@ class SampleClock:
                 return 0
             corrected = self._step(round(float(np.mean(differences))))
         elif abs(differences[-1]) <= tolerance:
-            # What was unlike before it was no step.
+            # A level as expected shows that the deviating ones before it were no step.
             self._unlike = self._unlike[-1:]
             self._n_alike += 1
             if self._n_alike > CERTAIN:
@@ -320,7 +321,7 @@ class SampleClock:
         return corrected
 
     def _step(self, missing: int) -> int:
-        """Take a step out of the lateness: by samples that are missing, else by the origin."""
+        """Remove a step from the lateness: count samples as missing, or shift the origin."""
         if not missing:
             return 0
         corrected = max(missing, -self._doubtful)
@@ -334,7 +335,7 @@ class SampleClock:
         return corrected
 
     def _noise(self) -> float:
-        """Scatter of levels about a line, in samples."""
+        """Estimate the scatter of levels about a line, in samples."""
         scatter = 0.05
         if len(self._levels) > 2:
             bends = np.diff([level for _, level in self._levels], n=2)
@@ -346,7 +347,7 @@ class SampleClock:
         return scatter
 
     def _expected(self, level: float) -> tuple[float, float]:
-        """Level that those before let expect now, and its error; the level itself without any."""
+        """Return the level that earlier ones predict, with its error; without any, the level."""
         if not self._levels:
             return level, 0.0
         (start, slope), certainty, middle = self._regression(DRIFT_AT_FIRST)
@@ -356,7 +357,7 @@ class SampleClock:
         return start + slope * self._count, variance**0.5
 
     def _regression(self, drift: float) -> tuple[tuple[float, float], float, float]:
-        """Fit a line to the levels, its slope as near to none as scatter and usual drift allow."""
+        """Fit a line to the levels, with a slope shrunk towards 0 by scatter and usual drift."""
         counts, levels = np.array(self._levels).T
         middle = float(counts.mean())
         certainty = float(np.sum((counts - middle) ** 2))
@@ -364,12 +365,12 @@ class SampleClock:
         return (float(levels.mean()) - slope * middle, slope), certainty, middle
 
     def _fit(self) -> None:
-        """Fit the line by which the time is told."""
+        """Fit the line that the times of samples are computed from."""
         self._line = self._regression(DRIFT)[0]
 
 
 def _joined(runs: list[Run]) -> list[Run]:
-    """Runs without missing samples joined to those before them."""
+    """Join runs without missing samples to the runs before them."""
     joined: list[Run] = []
     for run in runs:
         if joined and not run.missing:

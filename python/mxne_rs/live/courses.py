@@ -1,4 +1,4 @@
-"""What the views say of a source: one signed course, its peak, its side of the head."""
+"""Describe a source for the views: its signed course, its peak, its side of the head."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .._arguments.convert import Floats
 
 #: What a positive amplitude means, for captions.
 SIGN = "positive points out of the cortex, with free orientation upwards"
-#: Metres from the midline within which a source is on neither side.
+#: Metres from the midline within which a source is in the middle.
 MIDLINE = 0.001
 
 
@@ -94,7 +94,7 @@ def side_of(x: float) -> str:
 
 
 def count_line(n_sources: int, explained: float) -> str:
-    """Say how many sources explain how much of a window.
+    """Describe the number of sources of a window and what they explain.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Epochs of a stream, cut by mne-lsl around events, each solved by itself."""
+"""Solve each epoch that mne-lsl cuts from a stream around events."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ import numpy as np
 from .._arguments.convert import Floats
 from .stream import Estimate, Stream
 
-#: Seconds between two looks for new epochs.
-PAUSE = 0.005
+#: Seconds between two checks for new epochs.
+POLL_INTERVAL = 0.005
 
 
 @dataclass(frozen=True, eq=False)
 class EpochUpdate:
-    """What is told of an epoch.
+    """The estimate of one epoch.
 
     Attributes
     ----------
     estimate : Estimate
-        What was found in it.
+        The sources of the epoch.
     event : int
-        Code of its event.
+        Code of the event.
     number : int
-        Of the epoch, from 0.
+        Number of the epoch, from 0.
 
     Examples
     --------
@@ -42,9 +42,9 @@ class EpochUpdate:
 
 
 def solve_epochs(
-    epochs: Any, stream: Stream, *, pause: Callable[[], Any] = lambda: time.sleep(PAUSE)
+    epochs: Any, stream: Stream, *, pause: Callable[[], Any] = lambda: time.sleep(POLL_INTERVAL)
 ) -> Iterator[EpochUpdate]:
-    """Solve the epochs of an `mne_lsl.stream.EpochsStream` as they come.
+    """Solve the epochs of an `mne_lsl.stream.EpochsStream` as they arrive.
 
     Parameters
     ----------
@@ -52,15 +52,15 @@ def solve_epochs(
         Connected.
     stream : Stream
         Made by ``Stream.from_mne(epochs.info, forward, noise_cov, len(epochs.times))``. Each epoch
-        is solved by itself, not from the last one's sources.
+        is solved separately, without a start from the last sources.
     pause : callable
         Called while there is no new epoch; by default it sleeps for 5 ms.
 
     Yields
     ------
     update : EpochUpdate
-        For every epoch, the oldest first, until ``epochs`` is disconnected. Those that the buffer
-        of ``epochs`` has lost before they were asked for are left out.
+        For every epoch, the oldest first, until ``epochs`` is disconnected. Epochs that left the
+        buffer of ``epochs`` before they were read are missing.
 
     Raises
     ------
@@ -91,18 +91,18 @@ def solve_epochs(
                     "Stream.from_mne(epochs.info, ...), whose channels are those of epochs in "
                     "their order"
                 )
-    # MNE-LSL leaves samples in the unit in which they came, and notes its power of ten.
+    # MNE-LSL does not scale samples, but stores the power of ten of their unit.
     factors = 10.0 ** np.array([int(channel["unit_mul"]) for channel in epochs.info["chs"]])
     last: Floats | None = None
     number = 0
     while epochs.connected:
         try:
-            events, data = _in_buffer(epochs)
+            events, data = _buffered_epochs(epochs)
         except RuntimeError:
             if not epochs.connected:
                 return
             raise
-        new = _after(data, last)
+        new = _new_epochs(data, last)
         if not len(new):
             pause()
         for i in new:
@@ -113,8 +113,8 @@ def solve_epochs(
             number += 1
 
 
-def _in_buffer(epochs: Any) -> tuple[Any, Floats]:
-    """Codes and samples of the epochs that the buffer holds, of the same moment."""
+def _buffered_epochs(epochs: Any) -> tuple[Any, Floats]:
+    """Return event codes and samples of the buffered epochs, from the same moment."""
     while True:
         before = epochs.events
         data = np.array(epochs.get_data(picks="all", exclude=()), dtype=np.float64)
@@ -122,8 +122,8 @@ def _in_buffer(epochs: Any) -> tuple[Any, Floats]:
             return before, data
 
 
-def _after(data: Floats, last: Floats | None) -> Any:
-    """Which epochs came after the last one that was solved; places not filled yet are zeros."""
+def _new_epochs(data: Floats, last: Floats | None) -> Any:
+    """Return the indices of epochs after the last one solved; unfilled places are zeros."""
     filled = np.flatnonzero(data.any(axis=(1, 2)))
     if last is None:
         return filled

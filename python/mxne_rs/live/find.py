@@ -1,4 +1,4 @@
-"""The stream that is meant, of those that have its name."""
+"""Find the stream that a user means among those of one name."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 
 from .units import declared_factors
 
-#: Seconds for which streams are looked for at a time, and for which one is opened.
-PATIENCE, OPENING = 1.0, 10.0
+#: Seconds of a search for streams, and for opening one.
+SEARCH_TIMEOUT, OPEN_TIMEOUT = 1.0, 10.0
 
 
-class Found(NamedTuple):
-    """A stream, with an open inlet where it can be read.
+class FoundStream(NamedTuple):
+    """A stream on the network, with an open inlet where it can be read.
 
     Examples
     --------
-    >>> from mxne_rs.live.find import Found
-    >>> print(Found(None, "u", "EEG", "amp", 500.0, 2, ["Fp1", "Fp2"], [None, None]))
+    >>> from mxne_rs.live.find import FoundStream
+    >>> print(FoundStream(None, "u", "EEG", "amp", 500.0, 2, ["Fp1", "Fp2"], [None, None]))
     type 'EEG', source id 'amp', 2 channels (Fp1, Fp2) at 500 Hz
     """
 
@@ -34,11 +34,11 @@ class Found(NamedTuple):
 
     @property
     def is_recording(self) -> bool:
-        """Whether it has numbers at a constant rate."""
+        """Whether the stream has numbers at a constant rate."""
         return not self.is_text and self.sfreq > 0
 
     def __str__(self) -> str:
-        """What a person can tell it by."""
+        """Return type, source id, channels and rate."""
         names = "without names"
         if self.ch_names is not None:
             more = ", ..." if len(self.ch_names) > 3 else ""
@@ -52,7 +52,7 @@ class Found(NamedTuple):
 def find_streams(
     lsl: Any, name: str, stype: str | None, source_id: str | None, *, every: bool
 ) -> list[Any]:
-    """Look for streams of a name, a second at most.
+    """Find streams of a name; a search takes a second at most.
 
     Parameters
     ----------
@@ -61,38 +61,38 @@ def find_streams(
     name : str
         Of the streams.
     stype, source_id : str | None
-        What they have to have, too.
+        Type and source id that the streams must have; None for any.
     every : bool
-        Whether to wait for all of them; else the search ends with the first.
+        Whether to wait for all streams; otherwise the search ends with the first.
 
     Returns
     -------
     infos : list of StreamInfo
-        Without descriptions: streams send these when they are opened.
+        Without descriptions, which streams send when they are opened.
     """
-    there = lsl.resolve_streams(PATIENCE, name=name)
-    if every and there:
-        there = lsl.resolve_streams(PATIENCE, name=name, minimum=1024)
+    infos = lsl.resolve_streams(SEARCH_TIMEOUT, name=name)
+    if every and infos:
+        infos = lsl.resolve_streams(SEARCH_TIMEOUT, name=name, minimum=1024)
     return [
         info
-        for info in there
+        for info in infos
         if (stype is None or info.stype == stype)
         and (source_id is None or info.source_id == source_id)
     ]
 
 
-def open_stream(lsl: Any, info: Any) -> Found:
-    """Open a stream and read its description; what is no recording stays closed."""
+def open_stream(lsl: Any, info: Any) -> FoundStream:
+    """Open a stream and read its description; streams that are no recordings stay closed."""
     is_text = isinstance(info.dtype, str)
-    found = Found(
+    found = FoundStream(
         None, info.uid, info.stype, info.source_id, float(info.sfreq), int(info.n_channels), None,
         [None] * int(info.n_channels), is_text,
     )  # fmt: skip
     if not found.is_recording:
         return found
     inlet = lsl.StreamInlet(info, max_buffered=10, recover=False)
-    inlet.open_stream(timeout=OPENING)
-    full = inlet.get_sinfo(timeout=OPENING)
+    inlet.open_stream(timeout=OPEN_TIMEOUT)
+    full = inlet.get_sinfo(timeout=OPEN_TIMEOUT)
     names = full.get_channel_names()
     if names is not None and len(names) != found.n_channels:
         names = None
@@ -103,14 +103,14 @@ def open_stream(lsl: Any, info: Any) -> Found:
     )
 
 
-def several_of_a_name(found: Found, needed: Collection[str]) -> str | None:
-    """Say which name that is needed several channels have; None where each has its own.
+def duplicate_channel(found: FoundStream, needed: Collection[str]) -> str | None:
+    """Name a needed channel that occurs several times; None where all are unique.
 
     Examples
     --------
-    >>> from mxne_rs.live.find import Found, several_of_a_name
-    >>> twice = Found(None, "u", "EEG", "amp", 500.0, 3, ["Fp1", "A", "A"], [None] * 3)
-    >>> several_of_a_name(twice, ["Fp1", "A"]), several_of_a_name(twice, ["Fp1"])
+    >>> from mxne_rs.live.find import FoundStream, duplicate_channel
+    >>> twice = FoundStream(None, "u", "EEG", "amp", 500.0, 3, ["Fp1", "A", "A"], [None] * 3)
+    >>> duplicate_channel(twice, ["Fp1", "A"]), duplicate_channel(twice, ["Fp1"])
     ('2 channels A', None)
     """
     for label, count in Counter(found.ch_names).items():
@@ -119,37 +119,39 @@ def several_of_a_name(found: Found, needed: Collection[str]) -> str | None:
     return None
 
 
-def the_one(name: str, streams: list[Found], wanted: Collection[str] | None) -> Found:
-    """Take the only recording whose channels fit.
+def choose_recording(
+    name: str, streams: list[FoundStream], wanted: Collection[str] | None
+) -> FoundStream:
+    """Return the only recording whose channels fit.
 
     Parameters
     ----------
     name : str
         Of the streams.
-    streams : list of Found
+    streams : list of FoundStream
         At least one.
     wanted : collection of str | None
         Names of which a fitting stream has at least one; None lets every recording fit.
 
     Returns
     -------
-    stream : Found
-        The one.
+    stream : FoundStream
+        The recording.
 
     Raises
     ------
     RuntimeError
-        With one line that says what was found and how to choose, where none or several fit, or
-        where a channel that is needed cannot be told from another.
+        With one line that lists the streams and how to choose, where none or several fit, or where
+        two needed channels have the same name.
 
     Examples
     --------
-    >>> from mxne_rs.live.find import Found, the_one
-    >>> eeg = Found(None, "u", "EEG", "amp", 500.0, 2, ["Fp1", "Fp2"], [None, None])
-    >>> markers = Found(None, "v", "Markers", "keys", 0.0, 1, None, [None], is_text=True)
-    >>> the_one("lab", [markers, eeg], wanted={"Fp1"}) is eeg
+    >>> from mxne_rs.live.find import FoundStream, choose_recording
+    >>> eeg = FoundStream(None, "u", "EEG", "amp", 500.0, 2, ["Fp1", "Fp2"], [None, None])
+    >>> markers = FoundStream(None, "v", "Markers", "keys", 0.0, 1, None, [None], is_text=True)
+    >>> choose_recording("lab", [markers, eeg], wanted={"Fp1"}) is eeg
     True
-    >>> the_one("lab", [markers], None)
+    >>> choose_recording("lab", [markers], None)
     Traceback (most recent call last):
     RuntimeError: no stream 'lab' can be used: type 'Markers', source id 'keys', 1 channel of text
     """
@@ -160,16 +162,16 @@ def the_one(name: str, streams: list[Found], wanted: Collection[str] | None) -> 
         if wanted is None or set(wanted).intersection(stream.ch_names or [])
     ]
     if len(fitting) == 1:
-        if wanted is not None and (several := several_of_a_name(fitting[0], wanted)):
+        if wanted is not None and (several := duplicate_channel(fitting[0], wanted)):
             raise RuntimeError(
                 f"stream {name!r} has {several}; give each channel a name of its own where the "
                 "stream is made"
             )
         return fitting[0]
-    said = "; ".join(str(stream) for stream in streams)
+    listed = "; ".join(str(stream) for stream in streams)
     if fitting:
         raise RuntimeError(
-            f"{len(fitting)} streams {name!r} fit: {said}; choose with --type or --source-id "
+            f"{len(fitting)} streams {name!r} fit: {listed}; choose with --type or --source-id "
             "(stype, source_id)"
         )
     if recordings:
@@ -177,6 +179,6 @@ def the_one(name: str, streams: list[Found], wanted: Collection[str] | None) -> 
         expected = ", ".join(list(wanted)[:3])
         raise RuntimeError(
             f"no stream {name!r} has the channels of the forward solution and the noise "
-            f"covariance ({expected}, ...): {said}; rename the channels, or choose another stream"
+            f"covariance ({expected}, ...): {listed}; rename the channels, or choose another stream"
         )
-    raise RuntimeError(f"no stream {name!r} can be used: {said}")
+    raise RuntimeError(f"no stream {name!r} can be used: {listed}")

@@ -1,4 +1,4 @@
-"""Recordings as streams of the lab streaming layer, read and played by mne-lsl."""
+"""Read and play recordings as streams of the lab streaming layer, by mne-lsl."""
 
 from __future__ import annotations
 
@@ -15,16 +15,23 @@ from .._arguments.convert import Floats, one_line
 from .._arguments.extras import needs
 from .._arguments.warn import warn
 from .clock import SampleClock
-from .find import PATIENCE, Found, find_streams, open_stream, several_of_a_name, the_one
+from .find import (
+    SEARCH_TIMEOUT,
+    FoundStream,
+    choose_recording,
+    duplicate_channel,
+    find_streams,
+    open_stream,
+)
 from .monitor import Monitor
 from .units import UNITS
 
-#: Seconds after which silence is told, and for which a sample is waited for at a time.
-SILENCE, WAIT = 1.0, 0.2
+#: Seconds without samples after which a stream is silent, and of one wait for a sample.
+SILENT_AFTER, PULL_TIMEOUT = 1.0, 0.2
 
 
 def import_lsl() -> Any:
-    """Import mne-lsl, or say which extra has it."""
+    """Return mne-lsl, or raise the error that names the extra."""
     with needs("a stream", "mne-lsl", "stream"):
         import mne_lsl
         import mne_lsl.lsl
@@ -33,45 +40,45 @@ def import_lsl() -> Any:
 
 
 class Reader:
-    """Reads a stream in a thread of its own and pushes its samples into a monitor.
+    """Read a stream in a separate thread, and push its samples into a monitor.
 
-    Samples are missing where the time stamps say so after jitter, bursts, stalls and drift are
-    taken out of them; the monitor is told of these, and of the time of what it gets. A stream that
-    stops is looked for again, under the same name, until the reader is stopped. It goes on by the
-    names of its channels, in whatever order they come back; another rate, a channel that is gone,
-    or a unit that is declared no longer ends the reader with an error.
+    Missing samples are found from the time stamps, after jitter, bursts, stalls and drift are
+    removed; the monitor is told of them, and of the times of all samples. A stream that stops is
+    searched again by name until the reader is stopped. Channels are matched by name, in any order;
+    another rate, a missing channel, or a unit that is no longer declared ends the reader with an
+    error.
 
     Parameters
     ----------
     name : str
-        Of the stream.
+        Name of the stream.
     timeout : float
-        Seconds to look for it at first.
+        Seconds of the first search.
     stype, source_id : str | None
-        Type and source id that it has to have, too, where several streams have the name.
+        Type and source id of the stream, where several have the name.
     wanted : collection of str | None
-        Names of channels of which it has at least one. None takes any stream of numbers.
+        Names of channels, of which the stream has at least one. None takes any stream of numbers.
     names : list of str | None
-        Names for the channels of a stream that names none, in its order.
+        Channel names for a stream without names, in the order of its channels.
     unit : str | None
-        Of the samples, one of those of `Monitor`. None goes by what the stream declares for each
-        channel, and takes those for which it declares nothing as they are.
+        Unit of the samples, as for `Monitor`. None takes the unit that the stream declares for each
+        channel, and leaves channels without a declaration unscaled.
 
     Attributes
     ----------
     ch_names : list of str
-        Names of its channels.
+        Names of the channels.
     sfreq : float
-        Its sampling rate in Hz.
+        Sampling rate in Hz.
 
     Raises
     ------
     ImportError
         Without mne-lsl.
     RuntimeError
-        Where there is no such stream, or none or several fit, with those that are there.
+        Where there is no such stream, or none or several fit; the message lists the streams.
     ValueError
-        Where the unit is none of these.
+        Where the unit is unknown.
     """
 
     def __init__(
@@ -96,23 +103,23 @@ class Reader:
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
         self._now: Callable[[], float] = time.perf_counter
-        self._found = self._first(timeout)
+        self._found = self._find(timeout)
         self.sfreq = self._found.sfreq
         self.ch_names = list(self._found.ch_names or map(str, range(self._found.n_channels)))
         self._declared = dict(zip(self.ch_names, self._found.factors, strict=True))
-        self._use(self._found)
+        self._switch_to(self._found)
         self._clock = SampleClock(self.sfreq)
         self._waiting: deque[tuple[Floats, float]] = deque()
 
     def start(self, monitor: Monitor) -> None:
-        """Begin to push samples."""
+        """Start to push samples into a monitor."""
         self._thread = threading.Thread(
-            target=self._read, args=(monitor,), name="mxne_rs reader", daemon=True
+            target=self._run, args=(monitor,), name="mxne_rs reader", daemon=True
         )
         self._thread.start()
 
     def stop(self) -> None:
-        """End; raise what ended it early."""
+        """End the reader; raise the error that ended it early."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(timeout=10)
@@ -121,59 +128,59 @@ class Reader:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it reads."""
+        """Whether the reader is running."""
         return self._thread is not None and self._thread.is_alive()
 
     def stamp(self, time: float) -> float:
-        """Tell when, by LSL's clock on this machine, the newest sample of a window was taken.
+        """Return when the newest sample of a window was taken, by LSL's clock on this machine.
 
         Parameters
         ----------
         time : float
-            That of the window's `Update`.
+            The time of the window's `Update`.
         """
         return self._clock.stamp(time) + self._correction
 
-    def _first(self, timeout: float) -> Found:
-        """The stream that is meant, looked for until the time is over."""
+    def _find(self, timeout: float) -> FoundStream:
+        """Find the stream that the user means, until the time is over."""
         end = time.monotonic() + timeout
         while True:
             there = find_streams(self._lsl, self.name, *self._which, every=True)
             if there:
-                opened = [self._named(open_stream(self._lsl, info)) for info in there]
-                # A busy machine may not have answered for all of its streams yet.
+                opened = [self._with_names(open_stream(self._lsl, info)) for info in there]
+                # A busy machine may not have announced all of its streams yet.
                 if time.monotonic() > end or any(map(self._is_wanted, opened)):
-                    return the_one(self.name, opened, self._wanted)
+                    return choose_recording(self.name, opened, self._wanted)
             elif time.monotonic() > end:
                 break
-        names = [info.name for info in self._lsl.resolve_streams(PATIENCE)]
+        names = [info.name for info in self._lsl.resolve_streams(SEARCH_TIMEOUT)]
         given = zip(("type", "source id"), self._which, strict=True)
         also = "".join(f" with {what} {value!r}" for what, value in given if value is not None)
         raise RuntimeError(
             f"there is no stream {self.name!r}{also}; streams are: {', '.join(names) or 'none'}"
         )
 
-    def _is_wanted(self, found: Found) -> bool:
-        """Whether it has numbers, at a rate, on a channel that is wanted."""
+    def _is_wanted(self, found: FoundStream) -> bool:
+        """Return whether a stream is a recording with at least one wanted channel."""
         labels = found.ch_names or []
         return found.is_recording and (
             self._wanted is None or bool(set(self._wanted).intersection(labels))
         )
 
-    def _named(self, found: Found) -> Found:
-        """Give a stream without names those that were given for it, where the number fits."""
+    def _with_names(self, found: FoundStream) -> FoundStream:
+        """Name the channels of a stream without names, where the given names fit their number."""
         if found.ch_names is not None or not found.is_recording:
             return found
         if self._names is None or len(self._names) != found.n_channels:
             return found
         warn(
-            f"stream {self.name!r} does not name its {found.n_channels} channels; they are taken "
-            "to be those of the measurement info, in its order"
+            f"stream {self.name!r} does not name its {found.n_channels} channels; the names of the "
+            "measurement info are used, in its order"
         )
         return found._replace(ch_names=list(self._names))
 
-    def _use(self, found: Found) -> None:
-        """Read a stream from now on, its channels found by their names."""
+    def _switch_to(self, found: FoundStream) -> None:
+        """Read a stream from now on, finding its channels by name."""
         self._found = found
         try:
             self._correction = float(found.inlet.time_correction(timeout=1.0))
@@ -181,50 +188,50 @@ class Reader:
             self._correction = 0.0
         names = found.ch_names or self.ch_names
         where = {label: i for i, label in enumerate(names)}
-        #: Columns of what comes; one that is not needed and gone is not a number.
+        #: Column of each channel in the samples; -1 for a missing one, which becomes NaN.
         self._columns = np.array([where.get(label, -1) for label in self.ch_names])
         if names == self.ch_names:
-            # Names that are not needed may come several times.
+            # Duplicate names of channels that are not needed would map to the same column.
             self._columns = np.arange(found.n_channels)
         factors = [1.0 if factor is None else factor for factor in found.factors]
         if self._unit is not None:
             factors = [UNITS[self._unit]] * found.n_channels
         self._factors = np.where(self._columns < 0, np.nan, np.array(factors)[self._columns])
 
-    def _again(self, is_lost: bool) -> bool:
-        """Look for the stream after it stopped; whether there is another one to read."""
+    def _find_again(self, is_lost: bool) -> bool:
+        """Look for the stream after it stopped; return whether there is another one to read."""
         for every in (False, True):
             there = find_streams(self._lsl, self.name, *self._which, every=every)
             uids = {info.uid for info in there}
             if not there or (self._found.uid in uids and not is_lost):
-                # It is silent only; what comes next is not to be missed.
+                # The stream is only silent: its inlet stays open, so that no sample is lost.
                 return False
-            opened = [self._named(open_stream(self._lsl, info)) for info in there]
+            opened = [self._with_names(open_stream(self._lsl, info)) for info in there]
             back = [found for found in opened if self._is_same(found)]
-            fitting = [found for found in back if self._misfit(found) is None]
+            fitting = [found for found in back if self._difference(found) is None]
             same = [found for found in fitting if found.source_id == self._found.source_id]
             if len(fitting) == 1 or len(same) == 1:
-                self._use((same if len(same) == 1 else fitting)[0])
+                self._switch_to((same if len(same) == 1 else fitting)[0])
                 return True
         if fitting:
-            self._use(the_one(self.name, fitting, self._wanted))
+            self._switch_to(choose_recording(self.name, fitting, self._wanted))
             return True
         if back:
             raise RuntimeError(
-                f"stream {self.name!r} came back {self._misfit(back[0])}; start again"
+                f"stream {self.name!r} came back {self._difference(back[0])}; start again"
             )
         return False
 
-    def _is_same(self, found: Found) -> bool:
-        """Whether it is the stream that was read, in whatever form, and not another of its name."""
+    def _is_same(self, found: FoundStream) -> bool:
+        """Return whether a stream is the one that was read, possibly changed."""
         if not found.is_recording or self._found.ch_names is None or found.ch_names is None:
             return found.is_recording
         labels = self.ch_names if self._wanted is None else self._wanted
         is_known = found.source_id == self._found.source_id != ""
         return is_known or bool(set(labels).intersection(found.ch_names))
 
-    def _misfit(self, found: Found) -> str | None:
-        """In what a stream differs from the one that was read; None where it can go on."""
+    def _difference(self, found: FoundStream) -> str | None:
+        """Name what prevents a stream from continuing the one that was read; None where it can."""
         if found.sfreq != self.sfreq:
             return f"at {found.sfreq:g} Hz, where it was {self.sfreq:g} Hz"
         labels = found.ch_names
@@ -237,19 +244,19 @@ class Reader:
         kept = [label for label in self.ch_names if label in needed]
         gone = [label for label in kept if label not in factors]
         if gone:
-            return f"without channels {_first(gone)}"
-        if labels != self.ch_names and (several := several_of_a_name(found, needed)):
+            return f"without channels {_first_names(gone)}"
+        if labels != self.ch_names and (several := duplicate_channel(found, needed)):
             return f"with {several}"
         unknown = [
             label for label in kept if factors[label] is None and self._declared[label] is not None
         ]
         if unknown and self._unit is None:
-            return f"without a unit of channels {_first(unknown)}, for which it declared one"
+            return f"without a unit of channels {_first_names(unknown)}, for which it declared one"
         return None
 
-    def _read(self, monitor: Monitor) -> None:
+    def _run(self, monitor: Monitor) -> None:
         try:
-            # What came while the solver was being prepared is old.
+            # Samples that arrived while the solver was being prepared are old.
             self._found.inlet.flush()
             self._heard = self._now()
             while not self._stop.is_set():
@@ -265,21 +272,21 @@ class Reader:
                     self._hand_over(monitor, block, stamps, arrived)
                     self._heard, self.is_silent = arrived, False
                     continue
-                self.is_silent = self.is_silent or self._now() - self._heard > SILENCE
-                # A stream of the same name may have taken its place.
-                if self.is_silent and self._again(is_lost):
+                self.is_silent = self.is_silent or self._now() - self._heard > SILENT_AFTER
+                # A new stream of the same name may have replaced a silent one.
+                if self.is_silent and self._find_again(is_lost):
                     self._clock.reopen(lambda: self._now() - self._heard)
             self._push(monitor, self._clock.take([], is_end=True))
         except BaseException as error:
             self._error = error
 
     def _pull(self) -> tuple[Any, Floats, float]:
-        """A sample is waited for; whatever else is there comes with it, and when it arrived."""
+        """Wait for a sample; return it with all others that are there, and its time of arrival."""
         inlet = self._found.inlet
-        block, stamps = inlet.pull_chunk(timeout=WAIT, max_samples=1)
+        block, stamps = inlet.pull_chunk(timeout=PULL_TIMEOUT, max_samples=1)
         arrived = self._now()
         if len(stamps):
-            # What was handed out is overwritten by the next call.
+            # The next call overwrites these arrays.
             block, stamps = block.copy(), stamps.copy()
             rest, later = inlet.pull_chunk(timeout=0.0, max_samples=4096)
             if len(later):
@@ -288,13 +295,13 @@ class Reader:
         return block, stamps, arrived
 
     def _hand_over(self, monitor: Monitor, block: Any, stamps: Floats, arrived: float) -> None:
-        """Put what came in order and unit, and push what the clock is sure of."""
+        """Sort and scale the channels of new samples, and push those the clock has decided on."""
         samples = np.asarray(block, dtype=np.float64).T[self._columns]
         self._waiting.append((samples * self._factors[:, np.newaxis], arrived))
         self._push(monitor, self._clock.take(stamps, arrived))
 
     def _push(self, monitor: Monitor, runs: Any) -> None:
-        """Push samples that waited, telling of those that are missing."""
+        """Push samples that waited, and tell the monitor of missing ones."""
         for run in runs:
             if run.missing:
                 monitor.skip(run.missing)
@@ -311,7 +318,7 @@ class Reader:
                 monitor.push(np.hstack(parts), arrived, run.time)
 
 
-def _first(labels: Sequence[str]) -> str:
+def _first_names(labels: Sequence[str]) -> str:
     return ", ".join(labels[:3]) + (", ..." if len(labels) > 3 else "")
 
 
@@ -345,7 +352,7 @@ def play(
 
 
 def _recording(mne: Any, path: str | Path) -> Any:
-    """A recording, or the first evoked response of a file as one."""
+    """Read a recording, or the first evoked response of a file as one."""
     try:
         if str(path).endswith(("-ave.fif", "_ave.fif", "-ave.fif.gz", "_ave.fif.gz")):
             evoked = mne.read_evokeds(path, condition=0, verbose="ERROR")

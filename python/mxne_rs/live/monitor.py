@@ -1,4 +1,4 @@
-"""A monitor: takes samples from any thread, solves every window in a thread of its own."""
+"""Monitor a recording: take samples from any thread, solve windows in a separate one."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from .._arguments.warn import warn
 from .stream import Estimate, Stream
 from .units import UNITS, implausible_lines, noise_power
 
-#: Windows of which latencies are kept.
-RECENT = 2000
-#: Windows at most that wait because their samples came together.
-TOGETHER = 64
+#: Number of windows whose latencies are kept.
+N_LATENCIES = 2000
+#: Largest number of extra windows that may wait because their samples came in one burst.
+MAX_BURST = 64
 
 
 @dataclass(frozen=True, eq=False)
 class Update:
-    """What a monitor tells of a window.
+    """The result of one window, as a monitor hands it out.
 
     Attributes
     ----------
     estimate : Estimate
-        What was found.
+        The sources of the window.
     number : int
-        Of the window, from 0; dropped and lost ones are counted.
+        Number of the window, from 0, counting dropped and lost ones.
     time : float
         Seconds from the first sample of the recording to the end of the newest of the window: by
-        the clock of the time stamps where a stream is read, else by the sampling rate.
+        the time stamps where a stream is read, else by the sampling rate.
     latency : float
         Seconds from the arrival of the newest sample to the estimate.
     newest : array, shape (n_channels,)
-        The newest sample, as it was pushed.
+        The newest sample, in the unit in which it was pushed.
 
     Examples
     --------
@@ -62,17 +62,17 @@ class Update:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What a monitor has done so far.
+    """Counts and latencies of a monitor so far.
 
     Attributes
     ----------
     n_windows, n_solved, n_dropped, n_skipped, n_lost : int
-        Windows due; solved; dropped because the next one was there; skipped because they could not
+        Windows due; solved; dropped because newer ones were waiting; skipped because they could not
         be solved; lost because samples were missing.
     n_deadlines : int
         Windows that the deadline ended.
     n_samples, n_missing : int
-        Samples that came, and that were missing between them.
+        All samples, and the missing ones among them.
     latency : tuple of float
         Median, 95th and 99th percentile, s, of the last windows; NaN before the first.
 
@@ -99,38 +99,37 @@ class Statistics:
 
 
 class Monitor:
-    """Cuts a recording into windows and solves them as they become complete.
+    """Cut a recording into windows and solve them as they become complete.
 
-    Samples are taken from any thread and never waited for: where a window is still being solved
-    when the next three are complete, the oldest of these is dropped and counted. Windows whose
-    samples came together, in a burst, wait for each other.
+    Samples are taken from any thread, and pushing never blocks: where a window is still being
+    solved when the next three are complete, the oldest of these is dropped and counted. Windows
+    whose samples came in one burst are queued without drops.
 
     Parameters
     ----------
     stream : Stream
         Solves the windows, in the monitor's thread only.
     on_update : callable | None
-        Called in that thread with an `Update` for every window solved. What it raises ends the
-        monitor, and is raised by `close`.
+        Called in that thread with an `Update` for every window solved. An error of the callback
+        ends the monitor, and is raised by `close`.
     sfreq : float
-        Sampling rate in Hz, for the times that are told; 1 tells samples.
+        Sampling rate in Hz, for times in s; with 1 times are in samples.
     unit : str
-        Of the samples: "V", "mV", "uV", "nV", "T", "nT", "pT", "fT", "T/m" or "fT/cm". Boards read
-        with BrainFlow give "uV".
-
+        Unit of the samples: "V", "mV", "uV", "nV", "T", "nT", "pT", "fT", "T/m" or "fT/cm". Boards
+        read with BrainFlow give "uV".
     max_waiting : int
-        Windows that may wait to be solved, beside those that come with the newest samples.
+        Windows that may wait to be solved, beside those of the newest burst of samples.
 
     Raises
     ------
     ValueError
-        Where the unit is none of these.
+        Where the unit is unknown.
 
     Warns
     -----
     RuntimeWarning
-        Where the power of the first window is ten orders away from the noise covariance that the
-        stream was made with: the unit is another one.
+        Where the power of the first window differs from that of the noise covariance by a factor of
+        1e10 or more, so that the unit is probably wrong.
 
     Examples
     --------
@@ -168,15 +167,17 @@ class Monitor:
             ("windows", "solved", "dropped", "skipped", "lost", "deadlines", "samples", "missing"),
             0,
         )
-        self._latencies: deque[float] = deque(maxlen=RECENT)
+        self._latencies: deque[float] = deque(maxlen=N_LATENCIES)
         self._waiting: deque[tuple[Floats, int, float, float]] = deque()
         self._max_waiting = as_count("max_waiting", max_waiting, 1)
         self._state = threading.Condition()
         self._is_busy = self._is_closed = False
-        #: Of the first window to compare with.
+        #: Power of the noise, until the first window has been compared with it.
         self._noise = noise_power(stream)
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, name="mxne_rs monitor", daemon=True)
+        self._thread = threading.Thread(
+            target=self._solve_windows, name="mxne_rs monitor", daemon=True
+        )
         self._thread.start()
 
     def push(
@@ -189,10 +190,10 @@ class Monitor:
         block : array_like, shape (n_channels, n_samples)
             In the monitor's unit.
         arrived : float | None
-            When the newest of them arrived, by `time.perf_counter`; None is now.
+            Time of arrival of the newest one, by `time.perf_counter`; None is now.
         time : float | None
-            Seconds from the first sample of the recording to the end of the newest of them; None
-            counts samples.
+            Seconds from the first sample of the recording to the end of the newest one; None counts
+            samples.
         """
         now = perf_counter() if arrived is None else arrived
         array = as_floats("block", block, 2)
@@ -209,19 +210,19 @@ class Monitor:
             if self._until_hop == 0:
                 self._until_hop = self.stream.hop
                 after = (array.shape[1] - first) / self._sfreq
-                self._offer(now, None if time is None else time - after, n_together)
+                self._queue_window(now, None if time is None else time - after, n_together)
                 n_together += 1
 
     def skip(self, n_samples: int, *, is_past: bool = False) -> None:
-        """Tell that samples are missing: windows begin anew after them; those lost are counted.
+        """Tell that samples are missing: windows start again after them, lost ones are counted.
 
         Parameters
         ----------
         n_samples : int
-            How many.
+            Number of missing samples.
         is_past : bool
-            Whether they are missing before samples that were pushed since: they are counted, and
-            windows go on. A negative number takes back what was told too much.
+            Whether samples after the missing ones were already pushed: then the missing ones are
+            only counted, and windows continue. A negative number corrects an earlier one.
         """
         with self._state:
             self._counts["missing"] += n_samples
@@ -229,7 +230,7 @@ class Monitor:
             if is_past:
                 return
             n_times, hop = self.stream.n_times, self.stream.hop
-            # Windows that would have been complete by the end of the first whole one after the gap.
+            # Windows due before the end of the first complete one after the gap are lost.
             end = n_samples + n_times
             lost = max(0, (end - self._until_hop - 1) // hop + 1) if end > self._until_hop else 0
             self._counts["lost"] += lost
@@ -238,7 +239,7 @@ class Monitor:
         self._until_hop = n_times
 
     def wait(self, timeout: float = 10.0) -> bool:
-        """Wait until no window is left to be solved.
+        """Wait until all complete windows are solved.
 
         Parameters
         ----------
@@ -248,7 +249,7 @@ class Monitor:
         Returns
         -------
         done : bool
-            False where it takes longer.
+            False where that takes longer than the timeout.
         """
         with self._state:
             return self._state.wait_for(
@@ -256,7 +257,7 @@ class Monitor:
             )
 
     def statistics(self) -> Statistics:
-        """Count what was done so far.
+        """Return the counts and latencies so far.
 
         Returns
         -------
@@ -272,7 +273,7 @@ class Monitor:
         )
 
     def close(self) -> None:
-        """End the thread, the window in the making included; raise what ended it early."""
+        """End the thread once the current window is solved; raise the error that ended it early."""
         self.wait()
         with self._state:
             self._is_closed = True
@@ -283,11 +284,11 @@ class Monitor:
             raise error
 
     def __enter__(self) -> Monitor:
-        """Itself."""
+        """Return the monitor."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it."""
+        """Close the monitor."""
         self.close()
 
     def _append(self, samples: Floats) -> None:
@@ -304,8 +305,8 @@ class Monitor:
         with self._state:
             self._counts["samples"] += count
 
-    def _offer(self, arrived: float, time: float | None, n_together: int) -> None:
-        """Hand a window to the thread; the oldest that waits makes room for it."""
+    def _queue_window(self, arrived: float, time: float | None, n_together: int) -> None:
+        """Queue a window for the thread; drop the oldest one where the queue is full."""
         n_times = self.stream.n_times
         window = self._ring[:, self._filled - n_times : self._filled].copy()
         if self._noise is not None:
@@ -315,14 +316,14 @@ class Monitor:
         with self._state:
             number = self._counts["windows"]
             self._counts["windows"] += 1
-            while len(self._waiting) >= self._max_waiting + min(n_together, TOGETHER):
+            while len(self._waiting) >= self._max_waiting + min(n_together, MAX_BURST):
                 self._waiting.popleft()
                 self._counts["dropped"] += 1
             at = self._counts["samples"] / self._sfreq if time is None else time
             self._waiting.append((window, number, at, arrived))
             self._state.notify_all()
 
-    def _work(self) -> None:
+    def _solve_windows(self) -> None:
         last = None
         while True:
             with self._state:

@@ -1,4 +1,4 @@
-"""The sources as a stream of the lab streaming layer, by mne-lsl."""
+"""Publish the sources as a stream of the lab streaming layer, by mne-lsl."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from .._arguments.convert import Floats
 from .lsl import import_lsl
 from .monitor import Update
 
-#: Sources that a sample has room for.
-PUBLISHED = 16
+#: Number of sources in a sample.
+N_SOURCES = 16
 #: Channels of a source with their units.
-OF_A_SOURCE = (("amplitude", "Am"), ("x", "m"), ("y", "m"), ("z", "m"))
-#: What a sample holds; the command line's help, the documentation and the stream itself say this.
+SOURCE_CHANNELS = (("amplitude", "Am"), ("x", "m"), ("y", "m"), ("z", "m"))
+#: Description of a sample, for the command line's help, the documentation and the stream itself.
 LAYOUT = (
     "one sample per window, stamped with the time of the window's newest sample, "
-    f"{4 * PUBLISHED + 2} channels: for each of {PUBLISHED} sources, the strongest first, "
+    f"{4 * N_SOURCES + 2} channels: for each of {N_SOURCES} sources, the strongest first, "
     "amplitudeN in Am (mean length of its moment over the second half of the window) and xN, yN, "
     "zN in m (head coordinates: right, front, up), zeros where there are fewer sources; then gap "
     "(relative duality gap) and latency in s (newest sample to sources)"
@@ -25,21 +25,21 @@ LAYOUT = (
 
 
 class Outlet:
-    """Publishes the strongest sources of every window as a stream.
+    """Publish the strongest sources of every window as a stream.
 
-    The stream says in its own description what its channels are: names, units and ``layout``.
+    The description of the stream has names and units of the channels, and the ``layout``.
 
     Parameters
     ----------
     name : str
-        Of the stream.
+        Name of the stream.
     positions : array, shape (n_locations, 3)
-        Of the locations, in m, head coordinates.
+        Positions of the locations in m, head coordinates.
     rate : float
         Windows per second.
     stamp : callable | None
-        LSL's time of an update's time, as a reader tells it; None stamps samples when they are
-        published.
+        Converts the time of an update to LSL's, as `Reader.stamp` does; None stamps samples when
+        they are published.
     """
 
     def __init__(
@@ -50,7 +50,9 @@ class Outlet:
         stamp: Callable[[float], float] | None = None,
     ) -> None:
         lsl = import_lsl().lsl
-        channels = [(f"{what}{i}", unit) for i in range(PUBLISHED) for what, unit in OF_A_SOURCE]
+        channels = [
+            (f"{what}{i}", unit) for i in range(N_SOURCES) for what, unit in SOURCE_CHANNELS
+        ]
         channels += [("gap", "none"), ("latency", "s")]
         info = lsl.StreamInfo(name, "sources", len(channels), rate, "float32", f"mxne_rs-{name}")
         info.set_channel_names([channel for channel, _ in channels])
@@ -63,11 +65,11 @@ class Outlet:
     def __call__(self, update: Update) -> None:
         """Publish a window."""
         estimate = update.estimate
-        sample = np.zeros(4 * PUBLISHED + 2, dtype=np.float32)
+        sample = np.zeros(4 * N_SOURCES + 2, dtype=np.float32)
         if len(estimate.locations):
             half = max(1, estimate.sources.shape[1] // 2)
             strength = estimate.amplitudes()[:, -half:].mean(axis=1)
-            for place, i in enumerate(np.argsort(-strength)[:PUBLISHED]):
+            for place, i in enumerate(np.argsort(-strength)[:N_SOURCES]):
                 values = [strength[i], *self._positions[estimate.locations[i]]]
                 sample[4 * place : 4 * place + 4] = values
         sample[-2:] = estimate.gap, update.latency

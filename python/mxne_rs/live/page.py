@@ -1,4 +1,4 @@
-"""The live view in a browser: a page served on loopback, drawn by its own script."""
+"""Show live sources in a browser: serve a page on loopback, drawn by its own script."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from .._arguments.convert import Floats
 from .courses import SIGN, count_line, side_of, signed_courses, signed_peaks
 from .monitor import Monitor, Update
 
-#: Seconds of time courses, points of the outline.
-PAST, OUTLINE = 5.0, 3000
+#: Seconds of time courses that are shown, and most points of the outline.
+SECONDS_SHOWN, N_OUTLINE = 5.0, 3000
 
 
 class PageView:
-    """Serves a page with the moving sources and their time courses at ``url``.
+    """Serve a page with the moving sources and their time courses at ``url``.
 
     Parameters
     ----------
     monitor : Monitor
-        Whose statistics are shown.
+        The monitor whose statistics are shown.
     positions : array, shape (n_locations, 3)
-        In m, head coordinates.
+        Positions of the locations in m, head coordinates.
     sfreq : float
         Sampling rate in Hz.
     port : int
-        0 takes a free one. Only this computer can see the page.
+        0 takes a free one. The page can be opened on this computer only.
     """
 
     def __init__(self, monitor: Monitor, positions: Floats, sfreq: float, port: int = 0) -> None:
@@ -56,7 +56,7 @@ class PageView:
         self._server.server_close()
 
     def __call__(self, update: Update) -> None:
-        """Take in a window."""
+        """Add the estimate of a window."""
         estimate = update.estimate
         courses = signed_courses(estimate) if len(estimate.locations) else np.zeros((0, 1))
         step = max(1, int(self._sfreq // 200))
@@ -71,29 +71,32 @@ class PageView:
         }
         with self._lock:
             self._windows.append(window)
-            while self._windows[0]["time"] < update.time - PAST:
+            while self._windows[0]["time"] < update.time - SECONDS_SHOWN:
                 self._windows.popleft()
 
     def state(self) -> dict[str, Any]:
-        """What the page draws: the windows of the last seconds, and the counts."""
-        seen = self._monitor.statistics()
+        """Return the data that the page draws: windows of the last seconds, and counts."""
+        statistics = self._monitor.statistics()
         with self._lock:
             windows = list(self._windows)
         return {
             "windows": windows,
             "hop": self._hop / self._sfreq,
             "silent": bool(self.is_silent()),
-            "latency": [value if np.isfinite(value) else None for value in seen.latency],
+            "latency": [value if np.isfinite(value) else None for value in statistics.latency],
             "counts": {
-                "windows": seen.n_windows, "dropped": seen.n_dropped, "skipped": seen.n_skipped,
-                "lost": seen.n_lost, "at the deadline": seen.n_deadlines,
+                "windows": statistics.n_windows,
+                "dropped": statistics.n_dropped,
+                "skipped": statistics.n_skipped,
+                "lost": statistics.n_lost,
+                "at the deadline": statistics.n_deadlines,
             },
-        }  # fmt: skip
+        }
 
     def outline(self) -> dict[str, Any]:
-        """The source space, thinned out for the eye, and where every location is; in mm."""
+        """Return the positions of all locations, and a thinned-out outline of them, in mm."""
         positions = np.round(1e3 * self._positions, 1)
-        step = max(1, len(positions) // OUTLINE)
+        step = max(1, len(positions) // N_OUTLINE)
         return {
             "positions": positions.tolist(),
             "sides": [side_of(x) for x in self._positions[:, 0]],
@@ -106,10 +109,10 @@ class _Handler(BaseHTTPRequestHandler):
     view: PageView
 
     def do_GET(self) -> None:
-        """Answer for the page and what it asks for."""
+        """Send the page or its data."""
         host = (self.headers.get("Host") or "").rsplit(":", 1)[0]
         if host not in ("127.0.0.1", "localhost"):
-            # Another site's name that leads here.
+            # A host name of another site that resolves to this machine (DNS rebinding).
             self.send_error(403)
         elif self.path == "/":
             page = resources.files(__package__).joinpath("page.html").read_bytes()
@@ -130,4 +133,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: the terminal shows the sources."""
+        """Log nothing: the terminal shows the sources."""

@@ -1,4 +1,4 @@
-"""A live session: a stream read, solved, shown and published until it is ended."""
+"""Run a live session: read a stream, solve it, show and publish the sources."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run_session(
     on_update: Callable[[Update], Any] | None = None,
     tell: Callable[[str], None] = print,
 ) -> Statistics:
-    """Read a stream until interrupted, or for some seconds; what was counted."""
+    """Solve a stream until interrupted, or for some seconds; return the counts."""
     assert stream.model is not None
     positions = stream.model.forward["source_rr"][stream.model.kept]
     sinks: list[Callable[[Update], Any]] = [] if on_update is None else [on_update]

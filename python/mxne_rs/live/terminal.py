@@ -1,4 +1,4 @@
-"""The live view in a terminal: the sources now, with what they did lately."""
+"""Show live sources in a terminal: those of the newest window, with their recent past."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .courses import SIGN, count_line, side_of, signed_courses, signed_peaks
 from .monitor import Monitor, Update
 
 BARS = "▁▂▃▄▅▆▇█"
-#: Sources that are listed, windows of which their history is kept.
-SHOWN, HISTORY = 10, 24
+#: Number of sources that are listed, and of windows in their history.
+N_SOURCES, N_WINDOWS = 10, 24
 
 
 def sparkline(values: Any, largest: float | None = None) -> str:
-    """Draw a line of bars, as high as the values beside the largest.
+    """Draw a line of bars whose heights are the values relative to the largest.
 
     Examples
     --------
@@ -36,14 +36,14 @@ def sparkline(values: Any, largest: float | None = None) -> str:
 
 
 class TerminalView:
-    """Shows a table of the current sources, latencies and counts, four times a second.
+    """Show a table of the current sources, latencies and counts, four times a second.
 
     Parameters
     ----------
     monitor : Monitor
-        Whose statistics are shown.
+        The monitor whose statistics are shown.
     positions : array, shape (n_locations, 3)
-        In m, head coordinates.
+        Positions of the locations in m, head coordinates.
     """
 
     def __init__(self, monitor: Monitor, positions: Floats) -> None:
@@ -57,16 +57,16 @@ class TerminalView:
         self._live = Live(get_renderable=self.table, refresh_per_second=4, transient=False)
 
     def __enter__(self) -> TerminalView:
-        """Begin to show."""
+        """Start the display."""
         self._live.__enter__()
         return self
 
     def __exit__(self, *what: Any) -> None:
-        """End with the last state on the screen."""
+        """End the display, leaving the last state on the screen."""
         self._live.__exit__(*what)
 
     def __call__(self, update: Update) -> None:
-        """Take in a window."""
+        """Add the estimate of a window."""
         estimate = update.estimate
         now: dict[int, float] = {}
         if len(estimate.locations):
@@ -75,14 +75,14 @@ class TerminalView:
         with self._lock:
             self._last = update
             for location in now.keys() - self._history.keys():
-                self._history[location] = deque([0.0] * (HISTORY - 1), maxlen=HISTORY)
+                self._history[location] = deque([0.0] * (N_WINDOWS - 1), maxlen=N_WINDOWS)
             for location, past in list(self._history.items()):
                 past.append(now.get(location, 0.0))
                 if not any(past):
                     del self._history[location]
 
     def table(self) -> Any:
-        """What is on the screen, as a table of `rich`."""
+        """Return the current table, of `rich`."""
         from rich.table import Table
 
         with self._lock:
@@ -99,7 +99,7 @@ class TerminalView:
             (f"|peak|, █ is {1e9 * largest:.3g} nAm", "left"),
         ):
             table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
-        strongest = sorted(history, key=lambda s: -max(map(abs, history[s])))[:SHOWN]
+        strongest = sorted(history, key=lambda s: -max(map(abs, history[s])))[:N_SOURCES]
         for location in strongest:
             x, y, z = self._positions[location]
             past = history[location]
@@ -120,12 +120,13 @@ class TerminalView:
         )
 
     def _caption(self) -> str:
-        seen = self._monitor.statistics()
-        p50, p95, p99 = (1e3 * value for value in seen.latency)
+        counts = self._monitor.statistics()
+        p50, p95, p99 = (1e3 * value for value in counts.latency)
         return (
-            f"x right, y front, z up in the head; last {HISTORY} windows, all on one scale;\n"
+            f"x right, y front, z up in the head; last {N_WINDOWS} windows, all on one scale;\n"
             f"peak: {SIGN}\n"
             f"newest sample to sources: p50 {p50:.1f} ms, p95 {p95:.1f} ms, p99 {p99:.1f} ms\n"
-            f"{seen.n_windows} windows: {seen.n_dropped} dropped, {seen.n_skipped} skipped, "
-            f"{seen.n_lost} lost with {seen.n_missing} samples, {seen.n_deadlines} at the deadline"
+            f"{counts.n_windows} windows: {counts.n_dropped} dropped, {counts.n_skipped} skipped, "
+            f"{counts.n_lost} lost with {counts.n_missing} samples, "
+            f"{counts.n_deadlines} at the deadline"
         )

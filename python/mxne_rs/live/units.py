@@ -1,4 +1,4 @@
-"""Units of samples: what a stream declares, and what cannot be."""
+"""Read the units that a stream declares, and find implausible ones."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ import numpy as np
 
 from .._arguments.convert import Floats
 
-#: What samples are multiplied with to be in V, T or T/m.
+#: Factors from each unit to V, T or T/m.
 UNITS = {
     "V": 1.0, "mV": 1e-3, "uV": 1e-6, "nV": 1e-9, "T": 1.0, "nT": 1e-9, "pT": 1e-12, "fT": 1e-15,
     "T/m": 1.0, "fT/cm": 1e-13,
 }  # fmt: skip
 PREFIXES = {"": 0, "milli": -3, "micro": -6, "nano": -9, "pico": -12, "femto": -15}
 SHORT = {"": 0, "m": -3, "u": -6, "n": -9, "p": -12, "f": -15}
-#: Power of the data beside that of the noise covariance from which on their unit is in doubt.
+#: Ratio of the power of the data to that of the noise covariance that makes their unit doubtful.
 DOUBTFUL = 1e10
 
 
 def _named_units() -> dict[str, float]:
-    """Every way in which a unit may be written, in lower case without spaces."""
+    """List every spelling of a unit, in lower case without spaces, with its factor."""
     powers = {}
     for spelt, symbols in ((PREFIXES, ("volt", "volts", "tesla", "teslas")), (SHORT, ("v", "t"))):
         for prefix, power in spelt.items():
@@ -46,7 +46,7 @@ def factor_of(unit: str | None) -> float | None:
     Returns
     -------
     factor : float | None
-        What samples are multiplied with to be in V, T or T/m; None where it is no such unit.
+        Factor to V, T or T/m; None where the unit is unknown.
 
     Examples
     --------
@@ -70,14 +70,14 @@ def declared_factors(units: Sequence[str | None] | None, n_channels: int) -> lis
     Parameters
     ----------
     units : list of str or None | None
-        As declared, one for each channel; None where nothing is.
+        Units as declared, one for each channel; None without a declaration.
     n_channels : int
-        Of the stream.
+        Number of channels of the stream.
 
     Returns
     -------
     factors : list of float or None
-        As of `factor_of`; None for all where the list does not fit the channels.
+        Factors as of `factor_of`; None for all where the list does not fit the channels.
 
     Examples
     --------
@@ -96,12 +96,12 @@ def noise_power(stream: Any) -> Floats | None:
     Parameters
     ----------
     stream : Stream
-        Of any kind.
+        A stream made from arrays or MNE objects.
 
     Returns
     -------
     power : array, shape (n_used,) | None
-        Of the channels of ``stream.model.info``, by its whitener; None without MNE objects.
+        Power in the channels of ``stream.model.info``, by the whitener; None without MNE objects.
 
     Examples
     --------
@@ -117,21 +117,21 @@ def noise_power(stream: Any) -> Floats | None:
 
 
 def implausible_lines(stream: Any, noise: Floats, window: Floats) -> list[str]:
-    """Compare a window with the noise covariance that its stream was made with.
+    """Compare the power of a window with the noise covariance of its stream.
 
     Parameters
     ----------
     stream : Stream
         Made from MNE objects.
     noise : array, shape (n_used,)
-        That of `noise_power`.
+        The result of `noise_power`.
     window : array, shape (n_channels, n_times)
-        In V, T and T/m.
+        Samples in V, T and T/m.
 
     Returns
     -------
     lines : list of str
-        One for each kind of channel whose power is ten orders away from that of the noise.
+        One for each kind of channel whose power differs from the noise by a factor of 1e10 or more.
 
     Examples
     --------
@@ -158,6 +158,6 @@ def implausible_lines(stream: Any, noise: Floats, window: Floats) -> list[str]:
         if not 1 / DOUBTFUL < ratio < DOUBTFUL:
             lines.append(
                 f"the {kind} channels are {ratio**0.5:.0e} times as large as the noise covariance "
-                f"says: are they in V, T or T/m? Give their unit ({', '.join(UNITS)})"
+                f"says: if they are not in V, T or T/m, give their unit ({', '.join(UNITS)})"
             )
     return lines

@@ -1,1 +1,1 @@
-"""Averages of resampled trials: which sources are found again."""
+"""Count which sources are found again in averages of resampled trials."""

@@ -1,4 +1,4 @@
-"""Trials drawn again and again, each time the path of their average."""
+"""Draw resamples of trials, and solve the path of the average of each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments.convert import Floats, as_count, as_flag, as_number, number_or_name, shown
+from .._arguments.convert import Floats, as_count, as_flag, as_number, number_or_name, quoted
 from ..alpha.criteria import draw_trials
 from ..alpha.sure import random_stream
 from ..solve.debias import amplitudes
@@ -22,17 +22,17 @@ from ..study.study import Part, Study
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
-    """What the paths of all resamples have in common.
+    """Counts, amplitudes and explained variance over the paths of all resamples.
 
     Attributes
     ----------
     percents : array, shape (n_alphas,)
-        Falling alphas, in percent of each resample's own alpha_max.
+        Decreasing alphas, in percent of each resample's alpha_max.
     counts : array of int, shape (n_alphas, n_locations)
-        Resamples in which a location is active.
+        Number of resamples in which a location is active.
     peaks, squares : array, shape (n_alphas, n_locations)
-        Sum, and sum of squares, of its peak amplitudes there (over time, norm over
-        orientations).
+        Sum, and sum of squares, of the peak amplitudes of a location in these resamples (over time,
+        norm over orientations).
     n_active, n_ever : array of int, shape (n_resamples, n_alphas)
         Active locations of each answer, and those active at this alpha or a larger one.
     explained, debiased : array, shape (n_resamples, n_alphas)
@@ -53,7 +53,7 @@ class Resampled:
 
     @property
     def probability(self) -> Floats:
-        """How often each location is active, shape (n_alphas, n_locations)."""
+        """Part of the resamples in which each location is active, (n_alphas, n_locations)."""
         return np.asarray(self.counts / len(self.n_active))
 
 
@@ -71,9 +71,9 @@ def resample(
     max_iter: int = 100_000,
     rng: Any,
     scale: Floats | None = None,
-    **how: Any,
+    **run_options: Any,
 ) -> Resampled:
-    """Solve the path of the average of each resample, in MNE's units (alpha_max is 100).
+    """Solve the path of the average of each resample, at alphas in percent of its alpha_max.
 
     Parameters
     ----------
@@ -82,20 +82,20 @@ def resample(
     trials : array, shape (n_trials, n_sensors, n_times)
         Whitened single trials.
     percents : array, shape (n_alphas,)
-        Falling alphas, in percent of each average's alpha_max.
+        Decreasing alphas, in percent of each average's alpha_max.
     n_resamples : int
-        How many.
+        Number of resamples.
     rng : None, int, numpy.random.Generator or numpy.random.RandomState
-        Where the draws come from; each resample has a stream of its own.
+        Source of the draws; each resample has its own stream.
     subsample : float
         Part of the trials in a resample, drawn without replacement.
     bootstrap : bool
-        Draw as many as there are, with replacement, instead.
+        Draw as many trials as there are, with replacement, instead.
     n_reweights, amplitude_unit, tol, max_iter
         As for :func:`mxne_rs.solve_path`.
     scale : array, shape (n_locations * n_orient,) | None
-        Turns amplitudes on `gain` into those that are summed up (Am).
-    **how
+        Factors from amplitudes on `gain` to those in the result (Am).
+    **run_options
         ``n_jobs``, ``store``, ``announce`` and ``verbose`` of `mxne_rs.study.run_study`.
 
     Returns
@@ -110,20 +110,20 @@ def resample(
     >>> gain = rng.standard_normal((20, 60))
     >>> signal = gain[:, [7]] @ rng.standard_normal((1, 30))
     >>> trials = signal + 3 * rng.standard_normal((20, 20, 30))
-    >>> found = resample(
+    >>> result = resample(
     ...     mxne_rs.Gain(gain), trials, np.array([80.0, 60.0]), n_resamples=5, subsample=0.8,
     ...     bootstrap=False, n_reweights=1, tol=1e-6, rng=0, verbose=False,
     ... )
-    >>> found.probability[:, 7]
+    >>> result.probability[:, 7]
     array([1., 1.])
     """
     n_resamples = as_count("n_resamples", n_resamples, 1)
     part = as_number("subsample", subsample, "give the part of the trials in a resample, below 1")
     if len(trials) < 2:
-        raise ValueError(f"there is {len(trials)} trial; resampling needs two or more")
+        raise ValueError(f"there is {len(trials)} trial; give two or more")
     if not as_flag("bootstrap", bootstrap) and round(part * len(trials)) >= len(trials):
         raise ValueError(
-            f"subsample is {shown(subsample)}, which is all of {len(trials)} trials: every "
+            f"subsample is {quoted(subsample)}, which is all of {len(trials)} trials: every "
             "resample would be the same; give less, or more trials"
         )
     columns = gain.columns(np.arange(gain.n_locations))
@@ -149,7 +149,7 @@ def resample(
         },
         n_solves=len(percents),
     )
-    return _gathered(run_study(study, **how), percents, gain.n_locations)
+    return _combined(run_study(study, **run_options), percents, gain.n_locations)
 
 
 def as_seed(rng: Any) -> int:
@@ -181,7 +181,7 @@ def _solve(prepared: tuple[Gain, Mapping[str, Any], Mapping[str, Any]], key: str
     scale = arrays.get("scale", np.ones(1))
     scale = np.broadcast_to(scale, gain.n_locations * o).reshape(-1, o)
     ever = np.zeros(gain.n_locations, dtype=bool)
-    found, peaks, rows = [], [], []
+    active, peaks, rows = [], [], []
     energy = float(np.sum(average**2))
     for solution in path:
         locations = np.flatnonzero(solution.active_set)
@@ -189,20 +189,20 @@ def _solve(prepared: tuple[Gain, Mapping[str, Any], Mapping[str, Any]], key: str
         x = amplitudes(gain, average, solution, True)
         moments = x.reshape(len(locations), o, x.shape[1])
         moments = moments * scale[locations][:, :, np.newaxis]
-        found.append(locations)
+        active.append(locations)
         peaks.append(np.linalg.norm(moments, axis=1).max(axis=1, initial=0.0))
         rest = float(np.sum((average - gain.columns(locations) @ x) ** 2))
         explained = 1 - rest / energy if energy else 0.0
         rows.append((len(locations), ever.sum(), solution.explained_variance, explained))
     return {
-        "locations": np.concatenate(found),
+        "locations": np.concatenate(active),
         "peaks": np.concatenate(peaks),
         "rows": np.array(rows, dtype=np.float64),
         "n_short": np.array(sum(not solution.converged for solution in path)),
     }
 
 
-def _gathered(parts: list[Part], percents: Floats, n_locations: int) -> Resampled:
+def _combined(parts: list[Part], percents: Floats, n_locations: int) -> Resampled:
     shape = (len(percents), n_locations)
     counts = np.zeros(shape, dtype=np.intp)
     peaks, squares = np.zeros(shape), np.zeros(shape)

@@ -1,4 +1,4 @@
-"""How stable is this source: the path of many resamples of the epochs."""
+"""Measure how stable sources are: solve the paths of many resamples of the epochs."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments.convert import Floats, as_count, as_number, shown
+from .._arguments.convert import Floats, as_count, as_number, quoted
 from .._arguments.declare import documents
 from .._arguments.extras import import_mne
 from .._arguments.warn import warn
 from ..alpha.criteria import SUBSAMPLE, THRESHOLD, expected_false
-from ..inverse.data import loaded
+from ..inverse.data import load_epochs
 from ..inverse.mne_calls import log_level
 from ..inverse.model import Model, prepare_model
 from ..inverse.options import LogOptions, MneInputs, ModelOptions, SolverOptions
@@ -22,7 +22,7 @@ from ..inverse.paths import as_percents
 from ..solve.options import N_REWEIGHTS
 from ..solve.solution import ConvergenceWarning
 from ..views.stability import draw_stability
-from ..views.table import in_head, places_of, side_of
+from ..views.table import hemispheres_and_vertices, side_of, to_head_coordinates
 from .resample import Resampled, resample
 
 if TYPE_CHECKING:
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class StabilityRow:
-    """A location that was selected.
+    """A location that was selected in some resamples.
 
     Attributes
     ----------
     location : int
-        Its index in the forward solution.
+        Index in the forward solution.
     hemisphere : str
         "left", "right" or "middle".
     vertex : int
-        Vertex number in its source space.
+        Vertex number in the source space.
     position : tuple of float
         (x, y, z) in mm, head coordinates.
     probability : float
-        Part of the resamples in which it is active.
+        Part of the resamples in which the location is active.
     amplitude, spread : float
-        Mean and standard deviation, over those resamples, of its debiased peak amplitude in nAm.
+        Mean and standard deviation of the debiased peak amplitude over these resamples, in nAm.
 
     Examples
     --------
@@ -71,33 +71,32 @@ class Stability:
     Attributes
     ----------
     alphas : array, shape (n_alphas,)
-        Falling, in percent of each resample's own alpha_max.
+        Decreasing, in percent of each resample's alpha_max.
     probability : array, shape (n_alphas, n_locations)
         Part of the resamples in which each location is active.
     amplitude, spread : array, shape (n_alphas, n_locations)
         Mean and standard deviation of the debiased peak amplitudes (Am) over the resamples in
-        which it is active; NaN where it never is, spread also where it is once.
+        which a location is active; NaN without such a resample, spread also with only one.
     n_active : array of int, shape (n_resamples, n_alphas)
         Active locations of each answer.
     explained_variance, debiased_explained_variance : array, shape (n_resamples, n_alphas)
         Of the whitened average of each resample, before and after debiasing.
     false_bound : array, shape (n_alphas,)
-        At most how many locations that are not active are selected in 90 % of the resamples by
-        chance; infinite where nothing can be said. See :func:`mxne_rs.stability`.
+        Bound on the expected number of inactive locations that are selected in 90 % of the
+        resamples by chance. See :func:`mxne_rs.stability`.
     index : int
-        Position of the smallest alpha whose bound is at most 1; of the largest where there is
-        none.
+        Position of the smallest alpha whose bound is at most 1; without one, of the largest alpha.
     forward : mne.Forward
-        Whose locations these are.
+        The forward solution with the locations.
 
     Examples
     --------
     >>> from mxne_rs import stability
     >>> from mxne_rs.simulate import simulate_epochs
     >>> inputs = simulate_epochs(n_epochs=10, spacing=20.0)
-    >>> how = {"n_resamples": 4, "tmin": 0.08, "tmax": 0.12, "verbose": False}
-    >>> found = stability(*inputs, [60, 30], **how)
-    >>> found.probability.shape == (2, found.forward["nsource"]), found.n_active.shape
+    >>> options = {"n_resamples": 4, "tmin": 0.08, "tmax": 0.12, "verbose": False}
+    >>> result = stability(*inputs, [60, 30], **options)
+    >>> result.probability.shape == (2, result.forward["nsource"]), result.n_active.shape
     (True, (4, 2))
     """
 
@@ -118,19 +117,19 @@ class Stability:
         Parameters
         ----------
         alpha : float | None
-            In percent; the nearest of `alphas` is taken. None takes that at `index`.
+            In percent; the nearest of `alphas` is used. None uses that at `index`.
         least : float
             Smallest probability that is listed.
 
         Returns
         -------
         list of StabilityRow
-            One for each of them.
+            One for each selected location.
         """
         k = self._index(alpha)
         least = as_number("least", least, "give a probability", zero=True)
-        places, rows = places_of(self.forward), []
-        positions = 1000 * np.asarray(in_head(self.forward, self.forward["source_rr"]))
+        places, rows = hemispheres_and_vertices(self.forward), []
+        positions = 1000 * np.asarray(to_head_coordinates(self.forward, self.forward["source_rr"]))
         chosen = np.flatnonzero(self.probability[k] >= max(least, np.finfo(float).tiny))
         strength = np.nan_to_num(self.amplitude[k, chosen])
         for s in chosen[np.lexsort((-strength, -self.probability[k, chosen]))]:
@@ -153,7 +152,7 @@ class Stability:
         alpha : float | None
             In percent, as for :meth:`table`.
         path : path | None
-            Where to save the figure (PNG, PDF or SVG by its ending).
+            File to save the figure to (PNG, PDF or SVG by its ending).
 
         Returns
         -------
@@ -174,7 +173,7 @@ class Stability:
         return int(np.argmin(np.abs(self.alphas - value)))
 
     def __repr__(self) -> str:
-        """One line: how much was tried, what is stable."""
+        """Return the number of resamples, alphas and stable locations on one line."""
         stable = int((self.probability[self.index] >= THRESHOLD).sum())
         return (
             f"<Stability: {len(self.n_active)} resamples, {len(self.alphas)} alphas; at "
@@ -209,37 +208,37 @@ def stability(
     store: str | os.PathLike[str] | None = None,
     verbose: bool | str | int | None = None,
 ) -> Stability:
-    """How often each location is found when other trials are averaged.
+    """Count how often each location is found when other trials are averaged.
 
     Each resample is the average of a part of the epochs, drawn without replacement (half of them;
-    Strohmeier et al. 2016, section II-E, draw 80 %), solved along falling alphas. A location that
-    is active in nearly all of them does not hang on a few trials. With ``q`` locations selected on
-    average at an alpha or a larger one, at most ``q^2 / (0.8 n_locations)`` of those selected in
-    90 % of the resamples are expected to be there by chance [1]_; the theorem is for halves of
-    the trials (the default), and neighbouring locations share their selections: take it as a
-    guide.
+    Strohmeier et al. 2016, section II-E, draw 80 %), solved along decreasing alphas. A location
+    that is active in nearly all resamples does not depend on a few trials. With ``q`` locations
+    selected on average at an alpha or a larger one, at most ``q^2 / (0.8 n_locations)`` of those
+    selected in 90 % of the resamples are expected to be selected by chance [1]_. The theorem is for
+    halves of the trials (the default) and exchangeable locations, which neighbours are not: use
+    the bound as a guide.
 
     Parameters
     ----------
     epochs : mne.Epochs
-        Two or more; of several conditions give one, such as ``epochs["left"]``, or all are
-        averaged together.
+        Two or more epochs. Select one of several conditions, such as ``epochs["left"]``; otherwise
+        all are averaged together.
     alphas : array_like, shape (n_alphas,) | None
-        In percent of each resample's own alpha_max. None is 15 from 100 to 10, evenly spaced in
-        their logarithm.
+        In percent of each resample's alpha_max. None is 15 from 100 to 10, evenly spaced in their
+        logarithm.
     n_resamples : int
-        How many.
+        Number of resamples.
     subsample : float
-        Part of the epochs in each, drawn without replacement. The bound is for halves.
+        Part of the epochs in each resample, drawn without replacement. The bound is for halves.
     bootstrap : bool
-        Draw as many as there are with replacement instead.
+        Draw as many epochs as there are with replacement instead.
     tmin, tmax : float | None
-        The window to solve in, in s; None is the end of the epochs.
+        The window to solve, in s; None is the start or end of the epochs.
     n_jobs : int | None
         None solves on all cores of this process; a number on so many workers of joblib's backend
         (loky, or that of ``joblib.parallel_config``, such as dask), with the same result.
     store : path | None
-        Folder where finished resamples are kept: a run that was stopped goes on from there.
+        Folder for finished resamples: a run that was stopped continues from there.
 
     Returns
     -------
@@ -249,8 +248,7 @@ def stability(
     Raises
     ------
     ImportError, TypeError, ValueError
-        As :func:`mixed_norm`; also where the epochs are fewer than two, or the store holds
-        something else.
+        As :func:`mixed_norm`; also for fewer than two epochs, or a store of another study.
 
     Warns
     -----
@@ -269,48 +267,49 @@ def stability(
     >>> from mxne_rs import stability
     >>> from mxne_rs.simulate import simulate_epochs
     >>> epochs, forward, noise_cov = simulate_epochs(n_epochs=20, spacing=20.0)
-    >>> found = stability(
+    >>> result = stability(
     ...     epochs, forward, noise_cov, [60, 40, 30], n_resamples=10, tmin=0.06, tmax=0.15,
     ...     verbose=False,
     ... )
-    >>> [row.hemisphere for row in found.table(30, least=0.9)]
+    >>> [row.hemisphere for row in result.table(30, least=0.9)]
     ['left', 'right']
     """
     mne = import_mne()
     if not isinstance(epochs, mne.BaseEpochs):
-        raise TypeError(f"epochs is {shown(epochs)}; give mne.Epochs: resamples are drawn of them")
+        raise TypeError(f"epochs is {quoted(epochs)}; give mne.Epochs, to draw resamples from")
     percents = as_percents("alphas", alphas)
     tol = as_number("tol", tol, "give a relative duality gap such as 1e-4")
     rounds = as_count("n_mxne_iter", n_mxne_iter, 1)
     max_iter = rounds * as_count("maxit", maxit, 1)
     for name, value in (("tmin", tmin), ("tmax", tmax)):
         if value is not None and not np.isfinite(value):
-            raise ValueError(f"{name} is {shown(value)}; give a time in s, or None")
+            raise ValueError(f"{name} is {quoted(value)}; give a time in s, or None")
     with log_level(verbose):
         model = prepare_model(
             epochs.info, forward, noise_cov, loose=loose, depth=depth, rank=rank, weights=weights,
             weights_min=weights_min,
         )  # fmt: skip
-        window = loaded(epochs).copy().crop(tmin, tmax)
+        window = load_epochs(epochs).copy().crop(tmin, tmax)
     trials = np.stack([_whitened(model, i, one) for i, one in enumerate(window.iter_evoked())])
-    found = resample(
+    resampled = resample(
         model.gain, trials, percents, n_resamples=n_resamples, subsample=subsample,
         bootstrap=bootstrap, n_reweights=rounds, amplitude_unit=amplitude_unit, tol=tol,
         max_iter=max_iter, rng=rng, scale=model.weighting, n_jobs=n_jobs, store=store,
         verbose=verbose,
     )  # fmt: skip
-    if found.n_short:
+    if resampled.n_short:
         warn(
-            f"the tolerance was not reached in {found.n_short} of {found.n_active.size} answers; "
+            f"the tolerance was not reached in {resampled.n_short} of "
+            f"{resampled.n_active.size} answers; "
             "raise tol or leave out the smallest alphas",
             ConvergenceWarning,
         )
-    answer = _stability_of(model, found)
+    answer = _stability_of(model, resampled)
     if answer.false_bound[answer.index] > 1:
         warn(
-            f"more than one location may be there by chance at each of these alphas "
+            f"more than one location may be selected by chance at each of these alphas "
             f"({answer.false_bound[answer.index]:.3g} at {answer.alphas[answer.index]:.3g} %); "
-            "give larger ones",
+            "give larger alphas",
             RuntimeWarning,
         )
     return answer
@@ -323,23 +322,24 @@ def _whitened(model: Model, number: int, epoch: Any) -> Floats:
         raise ValueError(f"epoch {number}: {error}") from error
 
 
-def _stability_of(model: Model, found: Resampled) -> Stability:
-    """Spread over all locations of the forward solution; means and deviations."""
+def _stability_of(model: Model, resampled: Resampled) -> Stability:
+    """Compute means and deviations, and spread them over all locations of the forward."""
     counts, peaks, squares = (
-        model.everywhere(values, 0) for values in (found.counts, found.peaks, found.squares)
+        model.on_all_locations(values, 0)
+        for values in (resampled.counts, resampled.peaks, resampled.squares)
     )
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = peaks / counts
         variance = np.maximum(squares - counts * mean**2, 0) / (counts - 1)
-    bound = expected_false(found.n_ever.mean(axis=0), model.gain.n_locations, THRESHOLD)
+    bound = expected_false(resampled.n_ever.mean(axis=0), model.gain.n_locations, THRESHOLD)
     return Stability(
-        alphas=found.percents,
-        probability=counts / len(found.n_active),
+        alphas=resampled.percents,
+        probability=counts / len(resampled.n_active),
         amplitude=np.where(counts > 0, mean, np.nan),
         spread=np.sqrt(np.where(counts > 1, variance, np.nan)),
-        n_active=found.n_active,
-        explained_variance=found.explained,
-        debiased_explained_variance=found.debiased,
+        n_active=resampled.n_active,
+        explained_variance=resampled.explained,
+        debiased_explained_variance=resampled.debiased,
         false_bound=bound,
         index=int(np.flatnonzero(bound <= 1)[-1]) if (bound <= 1).any() else 0,
         forward=model.forward,

@@ -1,1 +1,1 @@
-"""Problems on NumPy arrays: gain and data in, certified solutions out."""
+"""Solve on arrays: a gain and data in, Solutions out."""

@@ -1,4 +1,4 @@
-"""Arrays that have to fit the gain: data, sources and where to start."""
+"""Check the arrays that have to fit the gain: data, sources and starting points."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .solution import Solution
 
 
 def sensor_data(gain: Gain, data: ArrayLike, name: str = "data") -> Floats:
-    """Data as a matrix with a row per sensor of the gain."""
+    """Return data as a matrix with a row per sensor of the gain."""
     array = as_floats(name, data, 2)
     if array.shape[0] != gain.n_sensors:
         raise ValueError(
@@ -30,7 +30,7 @@ def sensor_data(gain: Gain, data: ArrayLike, name: str = "data") -> Floats:
 
 
 def source_rows(gain: Gain, data: Floats, x: Any, name: str) -> Floats:
-    """X as a matrix with a row per source of the gain."""
+    """Return X as a matrix with a row per source of the gain."""
     if isinstance(x, Solution):
         support_rows(gain, data, x, name)
         return x.x
@@ -43,7 +43,7 @@ def source_rows(gain: Gain, data: Floats, x: Any, name: str) -> Floats:
 
 
 def support_rows(gain: Gain, data: Floats, x: Any, name: str) -> tuple[NDArray[np.intp], Floats]:
-    """X as (locations, rows); a Solution is taken apart without making its dense x."""
+    """Return X as (locations, rows); the dense X of a Solution is never made."""
     if isinstance(x, Solution):
         if (x.active_set.size, x.n_orient) != (gain.n_locations, gain.n_orient):
             raise ValueError(
@@ -69,36 +69,34 @@ def support_rows(gain: Gain, data: Floats, x: Any, name: str) -> tuple[NDArray[n
 
 
 def start_rows(gain: Gain, data: Floats, init: Any) -> tuple[NDArray[np.int64], Floats] | None:
-    """Where to start as (locations, rows); None stays None."""
+    """Return a starting point as (locations, rows); None stays None."""
     if init is None:
         return None
     locations, rows = support_rows(gain, data, init, "init")
     return locations.astype(np.int64), np.ascontiguousarray(rows)
 
 
-#: Noise below this part of the data is rounding: no finite difference can be taken along it.
-NOTHING = 1e-12
-
-
-#: Data below this part of their own noise are not whitened by it.
-FAINT = 1e-3
+#: Smallest noise beside the data: a finite difference along weaker noise is rounding error.
+MIN_SIGMA_RATIO = 1e-12
+#: Smallest data beside the noise: weaker data were not whitened with this noise.
+MIN_DATA_RATIO = 1e-3
 
 
 def noise_levels(sigma: Any, data: Floats) -> Floats:
-    """The noise level of every sample."""
+    """Return the noise level of every sample."""
     remedy = "give the standard deviation of the noise in the whitened data, above zero"
     n_times = data.shape[1]
     levels = as_numbers("sigma", sigma, n_times, f"data has {n_times} times", remedy)
     size = float(np.abs(data).max())
-    if levels.min() < NOTHING * size:
+    if levels.min() < MIN_SIGMA_RATIO * size:
         raise ValueError(
-            f"sigma is {levels.min():.3g}, nothing beside data of up to {size:.3g}; whiten gain "
-            "and data, look at the units of the data (T, T/m and V, not fT or uV), and give the "
+            f"sigma is {levels.min():.3g}, too small for data of up to {size:.3g}; whiten gain "
+            "and data, check the units of the data (T, T/m and V, not fT or uV), and give the "
             "standard deviation of the noise in the whitened data"
         )
-    if 0 < size < FAINT * levels.min():
+    if 0 < size < MIN_DATA_RATIO * levels.min():
         raise ValueError(
-            f"sigma is {levels.min():.3g}, beside which data of up to {size:.3g} are nothing; "
-            "whiten gain and data, or give the standard deviation of the noise in them"
+            f"sigma is {levels.min():.3g}, too large for data of up to {size:.3g}; whiten gain and "
+            "data, or give the standard deviation of the noise in the whitened data"
         )
     return levels

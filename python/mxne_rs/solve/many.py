@@ -1,4 +1,4 @@
-"""Many problems on one gain: decreasing alphas, and batches of data sets."""
+"""Solve many problems on one gain: decreasing alphas, and batches of data sets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from .._arguments.convert import Floats, as_count, as_floats, as_number, as_numbers, shown
+from .._arguments.convert import Floats, as_count, as_floats, as_number, as_numbers, quoted
 from .._arguments.declare import takes
 from .._progress import Progress
 from .gain import Gain, prepared
@@ -25,7 +25,7 @@ from .options import (
     make_rounds,
 )
 from .single import hint_of_small_alpha, largest_alpha, warn_of_large_alpha
-from .solution import Solution, one_warning, reported, solution_of
+from .solution import Solution, one_warning, solution_of, warn_if_short
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -33,16 +33,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Path:
-    """The answers along decreasing alphas.
+    """Solutions along decreasing alphas.
 
     Attributes
     ----------
     alphas : array, shape (n_alphas,)
-        Absolute, falling.
+        Absolute, decreasing.
     solutions : tuple of Solution
         One per alpha: MxNE, or irMxNE where reweighting was asked for.
     convex : tuple of Solution
-        The MxNE of each alpha, from which reweighting began; without it the same as
+        The MxNE of each alpha, from which reweighting began; without reweighting the same as
         ``solutions``.
 
     Examples
@@ -63,17 +63,17 @@ class Path:
 
     @property
     def explained_variance(self) -> Floats:
-        """``1 - |M - G X|^2 / |M|^2`` of each answer."""
+        """``1 - |M - G X|^2 / |M|^2`` of each solution."""
         return np.array([solution.explained_variance for solution in self.solutions])
 
     @property
     def gaps(self) -> Floats:
-        """Relative duality gap of each answer."""
+        """Relative duality gap of each solution."""
         return np.array([solution.gap for solution in self.solutions])
 
     @property
     def n_active(self) -> NDArray[np.intp]:
-        """Number of active locations of each answer."""
+        """Number of active locations of each solution."""
         return np.array([solution.active_set.sum() for solution in self.solutions], dtype=np.intp)
 
     def __len__(self) -> int:
@@ -81,15 +81,15 @@ class Path:
         return len(self.solutions)
 
     def __iter__(self) -> Iterator[Solution]:
-        """Iterate over the answers, from the largest alpha down."""
+        """Iterate over the solutions, from the largest alpha down."""
         return iter(self.solutions)
 
     def __getitem__(self, index: int) -> Solution:
-        """Return the answer at a position."""
+        """Return the solution at a position."""
         return self.solutions[index]
 
     def __repr__(self) -> str:
-        """One line: the range, what was found, how well."""
+        """Return the range of alphas, the numbers of locations and the largest gap on one line."""
         if not len(self):
             return "<Path: no alphas>"
         first, last = self.alphas[[0, -1]]
@@ -107,10 +107,10 @@ def solve_path(
     alphas: ArrayLike | None = None,
     **options: Unpack[PathOptions],
 ) -> Path:
-    """MxNE or irMxNE for decreasing alphas, each started from the last answer.
+    """Solve MxNE or irMxNE at decreasing alphas, each started from the last answer.
 
-    An alpha costs about one product with the gain: the certificate of one answer is the first
-    look at the next problem.
+    An alpha costs about one product with the gain: the certificate of one answer also ranks the
+    locations for the next alpha.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ def solve_path(
     Returns
     -------
     path : Path
-        Alphas, solutions with their gaps, numbers of sources, explained variance.
+        The alphas and their solutions.
 
     Raises
     ------
@@ -128,10 +128,10 @@ def solve_path(
     Warns
     -----
     ConvergenceWarning
-        Naming the first alpha whose gap was not reached, and how many there are.
+        Naming the first alpha whose gap was not reached, and the number of them.
     RuntimeWarning
-        Where reweighting left none of the sources of MxNE, though it did at a larger alpha, or
-        leaves none at any; where nothing is left because all alphas are above :func:`alpha_max`.
+        Where reweighting removes all sources of MxNE at an alpha below one that keeps some, or at
+        all alphas; where there is no source because all alphas are above :func:`alpha_max`.
 
     Examples
     --------
@@ -145,7 +145,7 @@ def solve_path(
     gain = prepared(gain, options["n_orient"])
     array = sensor_data(gain, data)
     request, rounds = make_request(gain, array, 1.0, options), make_rounds(options)
-    grid = falling_alphas(gain, array, alphas, options, request)
+    grid = alpha_grid(gain, array, alphas, options, request)
     with Progress("path", request.tol, options["verbose"]) as progress:
         outcomes = _core.solve_path(
             gain._prepared, array, grid, request._replace(progress=progress),
@@ -159,10 +159,10 @@ def solve_path(
     return path
 
 
-def falling_alphas(gain: Gain, data: Floats, alphas: Any, options: Any, request: Request) -> Floats:
-    """The alphas given, from the largest down; or ``n_alphas`` from alpha_max to a part of it."""
+def alpha_grid(gain: Gain, data: Floats, alphas: Any, options: Any, request: Request) -> Floats:
+    """Return the given alphas in decreasing order, or ``n_alphas`` down from alpha_max."""
     if alphas is not None:
-        # Not np.unique, which imports np.ma where it is called first.
+        # np.unique would import np.ma, during which a fork can deadlock (see `as_array`).
         values = np.sort(as_floats("alphas", alphas, 1))
         values = values[np.diff(values, prepend=-np.inf) != 0]
         remedy = "give positive numbers, such as parts of alpha_max"
@@ -171,20 +171,20 @@ def falling_alphas(gain: Gain, data: Floats, alphas: Any, options: Any, request:
         return np.ascontiguousarray(values[::-1])
     part = as_number("eps", options["eps"], "give a number between 0 and 1")
     if part >= 1:
-        raise ValueError(f"eps is {shown(options['eps'])}; give a number between 0 and 1")
+        raise ValueError(f"eps is {quoted(options['eps'])}; give a number between 0 and 1")
     largest = largest_alpha(gain, data, request)
     if largest == 0:
         raise ValueError(
-            "alphas cannot be chosen: data are zero or orthogonal to the gain; give them"
+            "alphas cannot be chosen: data are zero or orthogonal to the gain; give alphas"
         )
     count = as_count("n_alphas", options["n_alphas"], 1)
     try:
         return largest * np.geomspace(1.0, part, count)
     except (MemoryError, ValueError, OverflowError):
-        raise MemoryError(f"n_alphas is {count}: no room for as many; give fewer") from None
+        raise MemoryError(f"n_alphas is {count}, which needs too much memory; give fewer") from None
 
 
-def walk(
+def solve_paths(
     gain: Gain,
     data_sets: list[Floats],
     grid: Floats,
@@ -193,7 +193,7 @@ def walk(
     title: str,
     verbose: Any,
 ) -> list[tuple[list[_core.Outcome], list[_core.Outcome]]]:
-    """The outcomes of each data set along a grid, walked side by side."""
+    """Solve each data set along a grid; return the outcomes of the compiled module."""
     with Progress(title, request.tol, verbose, len(data_sets) * len(grid)) as progress:
         return _core.solve_paths(
             gain._prepared, data_sets, grid, request._replace(progress=progress),
@@ -211,8 +211,8 @@ def path_of(
 ) -> Path:
     """Make a Path of the outcomes along a grid; ``label`` names an alpha in warnings.
 
-    That reweighting leaves nothing at the largest alphas is how a path begins: only where a
-    larger alpha left something, or no alpha did, is there a warning.
+    At the largest alphas reweighting usually removes all sources: a warning of that is given only
+    below an alpha that keeps some, or where no alpha keeps any.
     """
     convex, reweighted = (
         tuple(
@@ -221,15 +221,15 @@ def path_of(
         )
         for kind in outcomes
     )
-    seen = not any(one.active_set.any() for one in reweighted)
-    said = hint([*convex, *reweighted])
+    warns_of_empty = not any(one.active_set.any() for one in reweighted)
+    advice = hint([*convex, *reweighted])
     with one_warning():
         for one in convex:
-            reported(one, label(one.alpha), said)
+            warn_if_short(one, label(one.alpha), advice)
         for one in reweighted:
-            seen = seen or bool(one.active_set.any())
-            if seen or not one.emptied:
-                reported(one, label(one.alpha), said)
+            warns_of_empty = warns_of_empty or bool(one.active_set.any())
+            if warns_of_empty or not one.emptied:
+                warn_if_short(one, label(one.alpha), advice)
     return Path(grid, reweighted or convex, convex)
 
 
@@ -240,18 +240,18 @@ def solve_batch(
     alpha: float | ArrayLike,
     **options: Unpack[BatchOptions],
 ) -> list[Solution]:
-    """MxNE or irMxNE of many data sets on one gain, one thread each.
+    """Solve MxNE or irMxNE for many data sets on one gain, one thread each.
 
-    The answers are those of :func:`solve_mxne` or :func:`solve_irmxne`, in the order of the
-    data, whatever the number of threads. An answer holds its active rows only: memory grows
-    with what is found.
+    The solutions are those of :func:`solve_mxne` or :func:`solve_irmxne`, in the order of the
+    data, for any number of threads. A solution holds its active rows only, so that memory grows
+    with the number of sources.
 
     Parameters
     ----------
     data : iterable of array_like, shape (n_sensors, n_times)
         The whitened data sets (a 3-D array, or a list whose members may differ in their times).
     alpha : float or array_like, shape (n_data,)
-        Regularisation, absolute, for all or for each data set.
+        Regularisation, absolute, one for all data sets or one for each.
 
     Returns
     -------
@@ -266,9 +266,9 @@ def solve_batch(
     Warns
     -----
     ConvergenceWarning
-        Naming the first data set whose gap was not reached, and how many there are.
+        Naming the first data set whose gap was not reached, and the number of them.
     RuntimeWarning
-        The same of those where reweighting left none of the sources of MxNE.
+        Naming the first data set where reweighting removed all sources of MxNE, and their number.
 
     Examples
     --------
@@ -280,7 +280,7 @@ def solve_batch(
     (4, True)
     """
     gain = prepared(gain, options["n_orient"])
-    arrays = [sensor_data(gain, one, f"data[{i}]") for i, one in enumerate(_sets(data))]
+    arrays = [sensor_data(gain, one, f"data[{i}]") for i, one in enumerate(_data_sets(data))]
     if not arrays:
         return []
     alphas = as_numbers(
@@ -295,16 +295,16 @@ def solve_batch(
         )  # fmt: skip
     with one_warning():
         return [
-            reported(solution_of(gain, outcome, one, request.tol), f"data[{i}]: ")
+            warn_if_short(solution_of(gain, outcome, one, request.tol), f"data[{i}]: ")
             for i, (outcome, one) in enumerate(zip(outcomes, alphas.tolist(), strict=True))
         ]
 
 
-def _sets(data: Any) -> Iterable[Any]:
+def _data_sets(data: Any) -> Iterable[Any]:
     whole = isinstance(data, (str, bytes, memoryview)) or hasattr(data, "tocsr")
     if whole or not hasattr(data, "__iter__"):
         raise TypeError(
-            f"data is {shown(data)}; give a list of arrays (n_sensors, n_times) or a 3-D array"
+            f"data is {quoted(data)}; give a list of arrays (n_sensors, n_times) or a 3-D array"
         )
     if isinstance(data, np.ndarray) and data.ndim != 3:
         raise ValueError(f"data has shape {data.shape}; give three dimensions or a list of arrays")

@@ -1,8 +1,7 @@
-"""Every option of solving: name, type, default, check and sentence in one place.
+"""Declare every option of solving: name, type, default, check and description.
 
-`takes` and `documents` make signatures and docstrings of these tables; `make_request` and
-`make_rounds` check what was given, in the form that the compiled module takes. Ranges and names
-of choices are checked there.
+`takes` and `documents` make signatures and docstrings from these tables; `make_request` and
+`make_rounds` convert the options for the compiled module, which checks ranges and choices.
 """
 
 from collections.abc import Callable
@@ -17,13 +16,13 @@ from .gain import Gain
 from .inputs import start_rows
 from .solution import Solution
 
-#: Convex problems of `solve_irmxne`: half of the answers on real data settle in 20, nearly all in
-#: 100; rounds after the last that changes anything are not solved.
+#: Largest number of convex problems of `solve_irmxne`: on real data half of the answers settle
+#: within 20, nearly all within 100; an answer that has settled takes no further rounds.
 N_REWEIGHTS = 100
 
 
 class Inputs(TypedDict):
-    """What is solved."""
+    """The inputs of a solve."""
 
     gain: Annotated[
         Gain | ArrayLike,
@@ -41,7 +40,7 @@ class Inputs(TypedDict):
         float,
         Option(
             REQUIRED,
-            "Regularisation, absolute: `alpha_max` is the value at which nothing is left.",
+            "Regularisation, absolute; from `alpha_max` on there is no source.",
         ),
     ]
     alphas: Annotated[
@@ -49,7 +48,7 @@ class Inputs(TypedDict):
         Option(
             None,
             """
-            Regularisations, absolute; solved from the largest to the smallest, equal ones once.
+            Regularisations, absolute; solved from the largest to the smallest, duplicates once.
             None takes ``n_alphas`` values from ``alpha_max`` down to ``eps * alpha_max``, evenly
             spaced in their logarithm.
             """,
@@ -59,13 +58,13 @@ class Inputs(TypedDict):
 
 
 class PenaltyOptions(TypedDict, total=False):
-    """What the problem is, beside gain, data and alpha."""
+    """Options of the penalty."""
 
     n_orient: Annotated[
         int | None,
         Option(
             None,
-            "Orientations per location. None is 1 for an array and the Gain's own for a Gain.",
+            "Orientations per location. None is 1 for an array, and ``gain.n_orient`` for a Gain.",
         ),
     ]
     weights: Annotated[
@@ -73,7 +72,7 @@ class PenaltyOptions(TypedDict, total=False):
         Option(
             None,
             """
-            Factors on the penalty of each location: bigger is more penalised, infinity excludes.
+            Factors on the penalty of each location: larger penalises more, infinity excludes.
             """,
             "array_like, shape (n_locations,) or None",
         ),
@@ -81,22 +80,22 @@ class PenaltyOptions(TypedDict, total=False):
 
 
 class RidgeOptions(PenaltyOptions, total=False):
-    """The same with a ridge."""
+    """Options of the penalty with a ridge."""
 
     ridge: Annotated[float, Option(0.0, "Weight of the additional ``|X|^2 / 2``.", check=number)]
 
 
 class LimitOptions(TypedDict, total=False):
-    """How far a problem is solved, and on how many threads."""
+    """Tolerance, epochs and threads of a solve."""
 
     tol: Annotated[
         float,
         Option(
             1e-6,
             """
-            Relative duality gap to reach, in units of ``|M|^2 / 2``; irMxNE reaches it in every
-            round. Where the data are nearly of low rank over time, at most a tenth of it is spent
-            on time components left out.
+            Relative duality gap to reach, in units of ``|M|^2 / 2``; irMxNE reaches the gap in
+            every round. Where the data are nearly of low rank over time, at most a tenth of the
+            gap is spent on time components that are left out.
             """,
             check=number,
         ),
@@ -117,10 +116,10 @@ class LimitOptions(TypedDict, total=False):
         Option(
             0,
             """
-            Threads; 0 means RAYON_NUM_THREADS where it is a positive integer, else all cores.
-            They share the products with the whole gain; where there are several data sets
+            Threads; 0 means RAYON_NUM_THREADS where that is a positive integer, else all cores.
+            Threads share the products with the whole gain; where there are several data sets
             (batches, directions of SURE, resamples), each thread solves one of them. The answer
-            does not depend on it.
+            does not depend on the number of threads.
             """,
             check=integer,
         ),
@@ -128,7 +127,7 @@ class LimitOptions(TypedDict, total=False):
 
 
 class EngineOptions(LimitOptions, total=False):
-    """How a convex problem is solved, and when that ends."""
+    """Options of the solver of convex problems."""
 
     time_limit: Annotated[
         float | None, Option(None, "Seconds allowed for the whole call.", check=number)
@@ -147,8 +146,8 @@ class EngineOptions(LimitOptions, total=False):
         Option(
             10,
             """
-            Locations by which the working set grows at least; None solves on all locations at
-            once.
+            Least number of locations by which the working set grows; None solves on all locations
+            at once.
             """,
             check=integer,
         ),
@@ -166,7 +165,7 @@ class EngineOptions(LimitOptions, total=False):
 
 
 class InitOptions(TypedDict, total=False):
-    """Where to start."""
+    """Starting point of a solve."""
 
     init: Annotated[
         Solution | ArrayLike | None,
@@ -198,20 +197,21 @@ class ReweightOptions(TypedDict, total=False):
         Option(
             "relative",
             """
-            The unit u of irMxNE's amplitudes: a larger one makes weights larger and sources fewer.
-            A number is in the unit of data over gain (the papers have 1). The other ones do not
+            Unit u of irMxNE's amplitudes: a larger unit makes weights larger and sources fewer. A
+            number is in the unit of data over gain (1 in the papers). The named units do not
             depend on the physical unit of the sources:
 
-            - 'largest': the largest ``|X_s|`` of the first round has weight 1. It does not depend
-              on the scale of the data either. Few sources, all nearly as large.
-            - 'relative': a quarter of that, for 'sqrt' the largest ``|X_s|`` itself. The answer
-              depends little on alpha.
+            - 'largest': the largest ``|X_s|`` of the first round has weight 1. This unit does not
+              depend on the scale of the data either, and leaves few sources of similar size.
+            - 'relative': a quarter of 'largest', for 'sqrt' the largest ``|X_s|`` itself. The
+              answer depends little on alpha.
             - 'mne': ``100 / alpha_max``, as in MNE-Python; costs one more product with the gain.
-            - 'gain': one over the median norm of a location's columns, so that such a source
-              moves the whitened data by 1.
+            - 'gain': one over the median norm of a location's columns; a source of this amplitude
+              changes the whitened data by 1.
 
-            With 'log' and a number, 'mne' or 'gain', weights can all be below 1, and sources more
-            than MxNE's, where a hundredth of the largest amplitude is above the unit.
+            With surrogate 'log' and a number, 'mne' or 'gain', all weights can be below 1, and
+            irMxNE can have more sources than MxNE: where a hundredth of the largest amplitude is
+            above the unit.
             """,
             "float or {'relative', 'largest', 'mne', 'gain'}",
             check=number_or_name,
@@ -222,8 +222,8 @@ class ReweightOptions(TypedDict, total=False):
         Option(
             1e-6,
             """
-            Reweighting has converged when the support stays and no ``|X_s|`` changes by more than
-            this part of the largest.
+            Reweighting has converged when the support stays the same and no ``|X_s|`` changes by
+            more than this part of the largest ``|X_s|``.
             """,
             check=number,
         ),
@@ -233,9 +233,9 @@ class ReweightOptions(TypedDict, total=False):
         Option(
             "sqrt",
             """
-            ``sqrt(y)`` of an amplitude y, where a location that has died stays dead, or
-            ``log(y + eps)`` with eps a hundredth of the largest y of the first round, where it may
-            return.
+            Concave penalty of an amplitude y: ``sqrt(y)``, with which a location that became zero
+            stays zero, or ``log(y + eps)`` with eps a hundredth of the largest y of the first
+            round, with which it may become active again.
             """,
             "{'sqrt', 'log'}",
             check=name_of,
@@ -244,7 +244,7 @@ class ReweightOptions(TypedDict, total=False):
 
 
 class GridOptions(TypedDict, total=False):
-    """The alphas where none are given."""
+    """The grid of alphas where none are given."""
 
     n_alphas: Annotated[int, Option(15, "Number of alphas where none are given.")]
     eps: Annotated[
@@ -270,7 +270,7 @@ class BatchOptions(ReweightOptions, RidgeOptions, EngineOptions, total=False):
 
 
 class Request(NamedTuple):
-    """One solve, without gain and data."""
+    """The checked options of one solve, as the compiled module takes them."""
 
     alpha: float
     weights: Floats | None
@@ -286,7 +286,7 @@ class Request(NamedTuple):
 
 
 class Rounds(NamedTuple):
-    """How to reweight."""
+    """The checked options of reweighting, as the compiled module takes them."""
 
     n_reweights: int
     tol_reweight: float
@@ -294,23 +294,23 @@ class Rounds(NamedTuple):
     amplitude_unit: float | str
 
 
-_TABLE = options_of(PathOptions)
+_OPTIONS = options_of(PathOptions)
 
 
 def checked(options: Any, names: tuple[str, ...]) -> dict[str, Any]:
-    """Return some of the options as the table checks them; its defaults where one is not given."""
-    found = {}
+    """Return some of the options after their checks; the default where one is not given."""
+    values = {}
     for name in names:
-        value = options.get(name, _TABLE[name].default)
-        check = _TABLE[name].check
-        # None is the word for "no limit" where the default says so, and no value elsewhere.
-        allowed = value is None and ("None" in _TABLE[name].kind)
-        found[name] = value if allowed or check is None else check(name, value)
-    return found
+        value = options.get(name, _OPTIONS[name].default)
+        check = _OPTIONS[name].check
+        # None is a value only of options whose type names it.
+        allowed = value is None and ("None" in _OPTIONS[name].kind)
+        values[name] = value if allowed or check is None else check(name, value)
+    return values
 
 
 def make_request(gain: Gain, data: Floats, alpha: Any, options: Any) -> Request:
-    """Everything but gain and data, checked, in the form the compiled module takes."""
+    """Check the options of a solve, and make the request of the compiled module."""
     return Request(
         alpha=number("alpha", alpha),
         init=start_rows(gain, data, options.get("init")),
@@ -324,5 +324,5 @@ def make_request(gain: Gain, data: Floats, alpha: Any, options: Any) -> Request:
 
 
 def make_rounds(options: Any) -> Rounds:
-    """How to reweight, checked."""
+    """Check the options of reweighting."""
     return Rounds(**checked(options, Rounds._fields))

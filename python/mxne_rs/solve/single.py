@@ -1,4 +1,4 @@
-"""The verbs on NumPy arrays: defaults, validation and warnings around the compiled solver."""
+"""Solve one problem on arrays: check the options, call the compiled solver, warn."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ from .options import (
     make_request,
     make_rounds,
 )
-from .solution import Solution, reported, solution_of
+from .solution import Solution, solution_of, warn_if_short
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-#: An alpha below this part of alpha_max was probably not meant.
-SMALL = 1e-4
+#: Part of alpha_max below which an alpha is probably a mistake.
+SMALL_ALPHA_RATIO = 1e-4
 
 
 @takes(SolveOptions, Inputs)
 def solve_mxne(
     gain: Gain | ArrayLike, data: ArrayLike, alpha: float, **options: Unpack[SolveOptions]
 ) -> Solution:
-    """Mixed-norm estimate: few active locations with smooth time courses.
+    """Compute the mixed-norm estimate: few active locations with smooth time courses.
 
     Minimises ``1/2 |M - G X|^2 + alpha sum_s w_s |X_s| + ridge/2 |X|^2`` (Frobenius norms; X_s
     are the ``n_orient`` rows of location s) to a certified relative duality gap [1]_ [2]_.
@@ -64,7 +64,7 @@ def solve_mxne(
     ConvergenceWarning
         Where the gap asked for was not reached.
     RuntimeWarning
-        Where nothing is left because alpha is above :func:`alpha_max`.
+        Where there is no source because alpha is above :func:`alpha_max`.
 
     References
     ----------
@@ -91,9 +91,9 @@ def solve_mxne(
 def solve_irmxne(
     gain: Gain | ArrayLike, data: ArrayLike, alpha: float, **options: Unpack[IrmxneOptions]
 ) -> Solution:
-    """Iteratively reweighted mixed-norm estimate: sparser, with less amplitude bias.
+    """Compute the iteratively reweighted mixed-norm estimate: sparser, with less bias.
 
-    Lowers ``1/2 |M - G X|^2 + alpha u sum_s w_s g(|X_s| / u) + ridge/2 |X|^2`` with the concave
+    Decreases ``1/2 |M - G X|^2 + alpha u sum_s w_s g(|X_s| / u) + ridge/2 |X|^2`` with the concave
     ``g = sqrt`` (or logarithm) by convex problems whose weights are ``g'(|X_s| / u)`` [1]_ [2]_.
     The answer depends on the unit u of the amplitudes, as it does on alpha.
 
@@ -108,18 +108,16 @@ def solve_irmxne(
 
     Raises
     ------
-    TypeError, ValueError
-        Naming the argument, what it is, and what to give instead.
-    KeyboardInterrupt
-        On Ctrl-C.
+    TypeError, ValueError, KeyboardInterrupt
+        As :func:`solve_mxne`.
 
     Warns
     -----
     ConvergenceWarning
         Where a convex problem did not reach the gap asked for.
     RuntimeWarning
-        Where reweighting left none of the sources of MxNE.
-        Where nothing is left because alpha is above :func:`alpha_max`.
+        Where reweighting removed all sources of MxNE, or there is none because alpha is above
+        :func:`alpha_max`.
 
     References
     ----------
@@ -145,7 +143,7 @@ def solve_irmxne(
 
 @takes(PenaltyOptions, Inputs)
 def alpha_max(gain: Gain | ArrayLike, data: ArrayLike, **options: Unpack[PenaltyOptions]) -> float:
-    """Smallest alpha for which the MxNE is exactly zero: ``max_s |G_s'M| / w_s``.
+    """Compute the smallest alpha at which the MxNE is zero: ``max_s |G_s'M| / w_s``.
 
     Parameters
     ----------
@@ -180,7 +178,7 @@ def duality_gap(
     alpha: float,
     **options: Unpack[RidgeOptions],
 ) -> tuple[float, float, float]:
-    """Certificate of any X: how far its objective can be from the minimum.
+    """Certify any X: bound how far its objective can be from the minimum.
 
     The residual is scaled into the dual ball, ``t = min(1, alpha / max_s |G_s'R| / w_s)``, and
     the dual value is ``t <R, M> - t^2/2 |R|^2`` [1]_.
@@ -188,7 +186,7 @@ def duality_gap(
     Parameters
     ----------
     x : Solution or array_like, shape (n_sources, n_times)
-        The sources to be certified, from any solver; zero where a weight is infinite.
+        The sources to certify, from any solver; zero where a weight is infinite.
 
     Returns
     -------
@@ -219,7 +217,7 @@ def duality_gap(
 
 
 def group_soft_threshold(block: ArrayLike, threshold: float) -> Floats:
-    """Proximal operator of ``threshold * |.|_F``: ``max(0, 1 - threshold / |B|) B``.
+    """Shrink a block: the proximal operator ``max(0, 1 - threshold / |B|) B``.
 
     Parameters
     ----------
@@ -252,7 +250,7 @@ def group_soft_threshold(block: ArrayLike, threshold: float) -> Floats:
 def _solved(
     gain: Gain, data: Floats, request: Request, rounds: Rounds | None, verbose: Any
 ) -> Solution:
-    """Solve one problem, and make a Solution of it with the warnings that it deserves."""
+    """Solve one problem; return its Solution, after warning where it fell short."""
     with Progress("irMxNE" if rounds else "MxNE", request.tol, verbose) as progress:
         watched = request._replace(progress=progress)
         if rounds:
@@ -260,7 +258,7 @@ def _solved(
         else:
             outcome = _core.solve_mxne(gain._prepared, data, watched)
     solution = solution_of(gain, outcome, request.alpha, request.tol)
-    reported(solution, hint=hint_of_small_alpha(gain, data, [solution], request))
+    warn_if_short(solution, hint=hint_of_small_alpha(gain, data, [solution], request))
     warn_of_large_alpha(gain, data, [solution], request)
     return solution
 
@@ -268,21 +266,21 @@ def _solved(
 def warn_of_large_alpha(
     gain: Gain, data: Floats, solutions: Sequence[Solution], request: Request
 ) -> None:
-    """Warn where nothing is left at any alpha because all are above `alpha_max`.
+    """Warn where no source is left because all alphas are above `alpha_max`.
 
-    The product with the gain that tells is made only where the answers are empty.
+    alpha_max costs a product with the gain, and is computed only where all answers are empty.
     """
     if any(one.active_set.any() or not one.converged for one in solutions):
         return
     alpha = min(one.alpha for one in solutions)
     largest = largest_alpha(gain, data, request)
-    # At alpha_max itself, and where rounding makes it another, nothing is what was asked for.
+    # At alpha_max itself, up to rounding, an empty answer is what the caller asked for.
     if not 0 < largest < alpha * (1 - 1e-9):
         return
     percent = f" ({alpha:.4g} % of it is {alpha / 100 * largest:.4g})" if 1 <= alpha < 100 else ""
     warn(
-        f"alpha is {alpha:.4g}, {alpha / largest:.3g} times alpha_max, from which on nothing is "
-        f"left: give a part of alpha_max, which is {largest:.4g}{percent}",
+        f"alpha is {alpha:.4g}, {alpha / largest:.3g} times alpha_max, from which on there is no "
+        f"source: give a part of alpha_max, which is {largest:.4g}{percent}",
         RuntimeWarning,
     )
 
@@ -290,21 +288,21 @@ def warn_of_large_alpha(
 def hint_of_small_alpha(
     gain: Gain, data: Floats, solutions: Sequence[Solution], request: Request
 ) -> str:
-    """Say where epochs ran out because alpha is next to nothing beside `alpha_max`."""
+    """Say that alpha is tiny beside `alpha_max`, where epochs ran out for that."""
     short = [one.alpha for one in solutions if one.status == "iteration_limit"]
     if not short:
         return ""
     largest = largest_alpha(gain, data, request)
-    if not min(short) < SMALL * largest:
+    if not min(short) < SMALL_ALPHA_RATIO * largest:
         return ""
     return (
-        f"; alpha {min(short):.4g} is {min(short) / largest:.2g} of alpha_max, which is "
-        f"{largest:.4g}: give a part of that"
+        f"; alpha {min(short):.4g} is only {min(short) / largest:.2g} of alpha_max, which is "
+        f"{largest:.4g}: give a larger part of alpha_max"
     )
 
 
 def largest_alpha(gain: Gain, data: Floats, request: Request | None = None) -> float:
-    """Return alpha_max of data that were checked; NaN where they have been changed meanwhile."""
+    """Return alpha_max of checked data; NaN where another thread changed them since."""
     weights, n_threads = (request.weights, request.n_threads) if request else (None, 0)
     try:
         return _core.alpha_max(gain._prepared, data, weights, n_threads)

@@ -1,4 +1,4 @@
-"""What a solve hands back, and the warning that it fell short."""
+"""The answer of a solve, and the warning where it did not converge."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ConvergenceWarning(UserWarning):
 
 
 class Record(NamedTuple):
-    """One certificate of the full problem on the way to the answer.
+    """A certificate of the full problem, recorded during a solve.
 
     Examples
     --------
@@ -40,13 +40,13 @@ class Record(NamedTuple):
     """
 
     n_iter: int
-    """Epochs done."""
+    """Epochs so far."""
     primal: float
     """Value of the objective."""
     gap: float
     """Relative duality gap."""
     n_active: int
-    """Locations that were not zero."""
+    """Number of active locations."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -54,7 +54,7 @@ class Solution:
     """A sparse source estimate with its certificate.
 
     After reweighting ``gap``, ``primal`` and ``dual`` are those of the last weighted convex
-    problem, over the locations that survived.
+    problem, over the locations whose weights are finite.
 
     Attributes
     ----------
@@ -65,8 +65,8 @@ class Solution:
     n_orient : int
         Orientations per location.
     gap : float
-        Relative duality gap, (primal - dual) / (|M|^2 / 2): an upper bound on how far the
-        objective is above its minimum, in units of the objective of doing nothing.
+        Relative duality gap, (primal - dual) / (|M|^2 / 2): an upper bound on the distance of the
+        objective from its minimum, in units of the objective at X = 0.
     primal, dual : float
         The values that enclose the minimum.
     alpha, tol : float
@@ -76,26 +76,26 @@ class Solution:
     status : str
         "converged", "iteration_limit", "time_limit" or "stalled" (by rounding).
     n_iter : int
-        Epochs of the inner solver, in all.
+        Total number of epochs of the inner solver.
     elapsed : float
         Seconds.
     history : tuple of Record
-        The certificates on the way.
+        The certificates that were computed during the solve.
     objective : float | None
         After reweighting, the value of the non-convex objective.
     weights : array, shape (n_locations,) | None
         After reweighting, the weights of the last convex problem (infinite where a location
-        has died).
+        became zero for good).
     n_reweights : int | None
-        After reweighting, the convex problems solved.
+        After reweighting, the number of convex problems solved.
     reweighting_converged : bool | None
         After reweighting, whether support and amplitudes had stopped changing.
     amplitude_unit : float | None
-        After reweighting, the unit in which the penalty saw amplitudes, in that of `sources`.
+        After reweighting, the unit of amplitudes in the penalty, in the unit of `sources`.
     n_active_first : int | None
-        After reweighting, the locations that were active in the first round, which is MxNE.
+        After reweighting, the number of locations active in the first round, which is MxNE.
     sure : SureCurve | None
-        Where alpha was chosen by SURE, the curve it was chosen on.
+        Where alpha was chosen by SURE, the curve that it was chosen on.
 
     Examples
     --------
@@ -135,27 +135,26 @@ class Solution:
 
     @property
     def emptied(self) -> bool:
-        """Whether reweighting left none of the sources of its first round."""
+        """Whether reweighting removed all sources of its first round."""
         return bool(self.n_active_first) and not self.active_set.any()
 
     @property
     def x(self) -> Floats:
-        """All rows of X, shape (n_sources, n_times); made anew at each request."""
+        """All rows of X, shape (n_sources, n_times); a new array at each access."""
         x = np.zeros((self.active_set.size * self.n_orient, self.sources.shape[1]))
         x[np.repeat(self.active_set, self.n_orient)] = self.sources
         return x
 
     @property
     def residual_std(self) -> float | None:
-        """Standard deviation of what is left of the data, to be held against the noise assumed.
+        """Standard deviation of the residual, to compare with the noise that SURE assumed.
 
-        ``sqrt(|M - G X|^2 / (n_sensors n_times))``; None where no noise level was assumed: where
-        SURE did not choose alpha.
+        ``sqrt(|M - G X|^2 / (n_sensors n_times))``; None where SURE did not choose alpha.
         """
         return None if self.sure is None else float(self.sure.residual_std[self.sure.index])
 
     def __repr__(self) -> str:
-        """One line: what was found, how well, how fast."""
+        """Return locations, alpha, status, gap, epochs and time on one line."""
         n_active, n_locations = int(self.active_set.sum()), self.active_set.size
         rounds = "" if self.n_reweights is None else f", {self.n_reweights} reweightings"
         if self.reweighting_converged is False:
@@ -198,13 +197,13 @@ def solution_of(gain: Gain, outcome: _core.Outcome, alpha: float, tol: float) ->
     return solution
 
 
-#: Solves of the call that is under way, each with the words that name it.
+#: Unconverged or emptied solves of the current call: (label, solution, hint).
 _GATHERED: ContextVar[list[tuple[str, Solution, str]] | None] = ContextVar("gathered", default=None)
 
 
 @contextmanager
 def one_warning() -> Iterator[list[tuple[str, Solution, str]]]:
-    """Warn once of all solves of a call, however many verbs it calls in turn."""
+    """Collect the warnings of all solves of a call into one, however deep they are nested."""
     outer = _GATHERED.get()
     if outer is not None:
         yield outer
@@ -218,8 +217,8 @@ def one_warning() -> Iterator[list[tuple[str, Solution, str]]]:
     _warn_of(gathered)
 
 
-def reported(solution: Solution, label: str = "", hint: str = "") -> Solution:
-    """Warn where a solve fell short or reweighting emptied it; ``label`` names the solve."""
+def warn_if_short(solution: Solution, label: str = "", hint: str = "") -> Solution:
+    """Warn where a solve did not converge or reweighting emptied it; return the solution."""
     if not solution.converged or solution.emptied:
         with one_warning() as gathered:
             gathered.append((label, solution, hint))
@@ -233,9 +232,9 @@ def _warn_of(solves: list[tuple[str, Solution, str]]) -> None:
         causes = {
             "iteration_limit": f"after {first.n_iter} epochs (raise max_iter)",
             "time_limit": f"after {first.elapsed:.3g} s (raise time_limit)",
-            "stalled": "where rounding ends all progress (raise tol)",
+            "stalled": "because rounding prevents further progress (raise tol)",
         }
-        many = f"{len(short)} solves fell short, the first: " if len(short) > 1 else ""
+        many = f"{len(short)} solves did not converge, the first: " if len(short) > 1 else ""
         warn(
             f"{many}{label}stopped {causes[first.status]} at a relative duality gap of "
             f"{first.gap:.3g}, above the tolerance {first.tol:.3g}{hint}",
@@ -245,7 +244,7 @@ def _warn_of(solves: list[tuple[str, Solution, str]]) -> None:
     if emptied:
         label, first, _ = emptied[0]
         n = first.n_active_first
-        many = f"{len(emptied)} answers were emptied, the first: " if len(emptied) > 1 else ""
+        many = f"{len(emptied)} answers have none, the first: " if len(emptied) > 1 else ""
         warn(
             f"No active dipoles found: {many}{label}reweighting left none of MxNE's {n} "
             f"source{'s' * (n != 1)}; give a smaller alpha, a smaller amplitude_unit "
@@ -260,13 +259,13 @@ class SureCurve:
     Attributes
     ----------
     alphas : array, shape (n_alphas,)
-        Falling; in the units of the ``alpha`` of the Solution that carries the curve (absolute
-        on arrays, percent in :func:`mxne_rs.mixed_norm`).
+        Decreasing, in the unit of ``Solution.alpha`` (absolute on arrays, percent in
+        :func:`mxne_rs.mixed_norm`).
     values : array, shape (n_alphas,)
         The estimate of ``|G X - G X_true|^2``; the smallest is the choice. NaN where the solver
         stopped before the gap was reached.
     dof : array, shape (n_alphas,)
-        Degrees of freedom: how much the fit follows the noise, by finite differences along
+        Degrees of freedom: the sensitivity of the fit to the noise, by finite differences along
         random directions.
     n_active : array of int, shape (n_alphas,)
         Number of active locations.
@@ -275,17 +274,21 @@ class SureCurve:
     explained_variance : array, shape (n_alphas,)
         Part of the power of the data that each answer explains (before debiasing).
     sigma : array, shape (n_times,)
-        The standard deviation of the noise that was assumed, of each sample.
+        The standard deviation of the noise that was assumed for each sample.
     residual_std : array, shape (n_alphas,)
         Standard deviation of ``M - G X`` of each answer (debiased where the risk is that of the
-        debiased answers). Where that of the choice is clearly above `sigma`, there is more in the
-        data than noise of that level and the sources found.
+        debiased answers). Where it is clearly above `sigma` at the choice, the data hold more than
+        the sources found and noise of that level.
     alike : array of bool, shape (n_alphas,)
-        Alphas whose value is above the smallest by no more than the standard error that the random
-        directions leave in the difference, ``2 sigma^2 sqrt(2 |difference of dof| / n_directions)``
-        (degrees of freedom that are projections one within the other).
+        Alphas whose value exceeds the smallest by at most the standard error of the difference
+        over random directions, ``2 sigma^2 sqrt(2 |difference of dof| / n_directions)`` (for fits
+        that are nested projections).
     index : int
         Position of the choice.
+    doubt : str or None
+        The first reason to doubt the choice: "many" (more than 20 locations, or 4 without
+        reweighting), "edge" (`at_edge`) or "flat" (`is_flat`). None without one, for one alpha, and
+        where a solve fell short.
 
     Examples
     --------
@@ -308,35 +311,36 @@ class SureCurve:
     residual_std: Floats
     alike: NDArray[np.bool_]
     index: int
+    doubt: str | None = None
 
     @property
     def at_edge(self) -> bool:
-        """Whether the smallest value is at an end of the grid, and so perhaps beyond it."""
+        """Whether the smallest value is at an end of the grid: the minimum may lie beyond."""
         return len(self.alphas) > 1 and self.index in (0, len(self.alphas) - 1)
 
     @property
     def is_flat(self) -> bool:
-        """Whether answers as good as the choice have more than twice as many locations as others.
+        """Whether answers as good as the choice differ in their locations by more than a factor 2.
 
-        Which of them is chosen then hangs on the random directions.
+        The choice among them then depends on the random directions.
         """
         counts = self.n_active[self.alike]
         return bool(counts.size) and int(counts.max()) > 2 * max(int(counts.min()), 1)
 
     def levels(self) -> str:
-        """Say what is left of the data at the choice, beside the noise that was assumed.
+        """Describe the residual std at the choice, beside the noise std that was assumed.
 
         Returns
         -------
         words : str
-            Two standard deviations of whitened data.
+            The two standard deviations, in whitened data.
         """
         assumed = float(np.sqrt(np.mean(self.sigma**2)))
         left = float(self.residual_std[self.index])
         return f"residual of std {left:.3g} (noise assumed {assumed:.3g})"
 
     def __repr__(self) -> str:
-        """One line: how many alphas, which was chosen."""
+        """Return the number of alphas and the choice on one line."""
         return (
             f"<SureCurve: {len(self.alphas)} alphas, smallest at number {self.index + 1} of them, "
             f"{self.n_active[self.index]} locations>"

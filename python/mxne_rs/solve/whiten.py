@@ -1,4 +1,4 @@
-"""The whitener of a noise covariance: sensors in, noise of unit variance out."""
+"""Compute the whitener of a noise covariance."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments.convert import as_floats, require_finite, shown
+from .._arguments.convert import as_floats, quoted, require_finite
 
 Array = NDArray[np.float64]
 
-#: Variance, as a fraction of the largest one after channels have been brought to unit variance,
-#: below which a direction of sensor space counts as removed (by a projection, a reference, or
-#: Maxwell filtering).
+#: Fraction of the largest variance, with channels at unit variance, below which a direction of
+#: sensor space counts as removed (by a projection, a reference, or Maxwell filtering).
 RANK_TOLERANCE = 1e-12
 
 
 def whitener(noise_cov: Any) -> Array:
-    """Make the matrix that turns the noise of the sensors into white noise of unit variance.
+    """Compute the matrix that turns the noise of the sensors into white noise of unit variance.
 
     Whitened data and gain, ``W @ data`` and ``W @ gain``, are what the solvers expect: there the
     squared residual is the negative log-likelihood of Gaussian noise (models in MxNE papers start
@@ -81,7 +80,7 @@ def whitener(noise_cov: Any) -> Array:
         )
     kept = _good_channels(noise_cov, n_channels) & (variance > 0)
     if not kept.any():
-        raise ValueError("noise_cov is zero in every channel that is not bad: give one with noise")
+        raise ValueError("noise_cov is zero in all good channels; give one with noise")
     _check_symmetric(covariance, np.sqrt(variance), max(tolerance, 1e-8))
 
     scale = np.sqrt(variance[kept])
@@ -95,12 +94,12 @@ def whitener(noise_cov: Any) -> Array:
             f"its eigenvalues reach from {lowest:.3g} to {highest:.3g}; "
             "use one that was computed from data"
         )
-    # The projector acts in channel units; between unit-variance channels it is S**-1 P S.
+    # The projector P is in channel units; for channels at unit variance it is S**-1 P S.
     project = _projector(noise_cov, kept) * scale / scale[:, np.newaxis]
     values, vectors = _eigen(project @ correlation @ project.T)
     present = values > tolerance * values[-1]
     if not present.any():
-        raise ValueError("noise_cov is zero once its projections are applied: give one with noise")
+        raise ValueError("noise_cov is zero after its projections; give one with noise")
     values, vectors = values[present][::-1], vectors[:, present][:, ::-1]
 
     white = np.zeros((len(values), n_channels))
@@ -109,12 +108,12 @@ def whitener(noise_cov: Any) -> Array:
 
 
 def _eigen(matrix: Array) -> tuple[Array, Array]:
-    """Eigenvalues, rising, and eigenvectors in columns."""
+    """Compute eigenvalues, rising, and eigenvectors in columns."""
     try:
         values, vectors = np.linalg.eigh(matrix)
     except np.linalg.LinAlgError:
         raise ValueError(
-            "noise_cov has no eigenvalues in double precision; scale it towards one"
+            "noise_cov has no eigenvalues in double precision; rescale it to values near one"
         ) from None
     return values, vectors
 
@@ -125,7 +124,7 @@ def _as_covariance(noise_cov: Any) -> tuple[Array, float]:
     if isinstance(noise_cov, Mapping):
         if "data" not in noise_cov:
             raise ValueError(
-                f"noise_cov is {shown(noise_cov)}, without 'data'; "
+                f"noise_cov is {quoted(noise_cov)}, without 'data'; "
                 "give a matrix or MNE's Covariance"
             )
         value = np.asarray(noise_cov["data"])
@@ -133,7 +132,7 @@ def _as_covariance(noise_cov: Any) -> tuple[Array, float]:
             value = np.diag(value.ravel() if value.ndim == 1 else np.diag(value))
     covariance = as_floats("noise_cov", value, 2)
     if covariance.shape[0] != covariance.shape[1]:
-        raise ValueError(f"noise_cov must be square, got shape {covariance.shape}")
+        raise ValueError(f"noise_cov has shape {covariance.shape}; give a square matrix")
     require_finite("noise_cov", covariance)
     dtype = getattr(value, "dtype", None)
     precision = float(np.finfo(np.float32).eps) if dtype == np.float32 else 0.0
@@ -161,7 +160,7 @@ def _check_symmetric(covariance: Array, std: Array, tolerance: float) -> None:
     """Raise where C and its transpose differ, relative to the channels' deviations."""
     with np.errstate(over="ignore"):
         difference = np.abs(covariance - covariance.T)
-    # A channel without variance has no scale of its own: it takes the smallest one there is.
+    # A channel without variance is given the smallest scale of the others.
     scale = np.where(std > 0, std, std[std > 0].min())
     with np.errstate(over="ignore"):
         relative = difference / scale / scale[:, np.newaxis]
@@ -169,8 +168,7 @@ def _check_symmetric(covariance: Array, std: Array, tolerance: float) -> None:
         i, j = (int(k) for k in np.unravel_index(np.argmax(relative), relative.shape))
         raise ValueError(
             f"noise_cov is not symmetric: entries ({i}, {j}) and ({j}, {i}) are "
-            f"{covariance[i, j]:.6g} and {covariance[j, i]:.6g}; "
-            "give C = C'"
+            f"{covariance[i, j]:.6g} and {covariance[j, i]:.6g}; give a symmetric one"
         )
     silent = np.flatnonzero(std == 0)
     for channel in silent:

@@ -1,4 +1,4 @@
-"""Sweeps: parts that do not depend on each other, solved here or on any backend of joblib."""
+"""Run sweeps of independent parts, in this process or on any backend of joblib."""
 
 from .run import run_study
 from .study import Cost, Part, Study

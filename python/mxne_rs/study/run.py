@@ -1,4 +1,4 @@
-"""Run a study: solve the parts that no store has, and keep them."""
+"""Run a study: load finished parts from a store, solve and save the others."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterator
 from numbers import Integral
 from typing import Any
 
-from .._arguments.convert import shown
+from .._arguments.convert import quoted
 from .._progress import UNWRITABLE, Progress, logger
 from .store import Store
 from .study import Cost, Part, Study
 from .workers import read_only, solve_on_backend, solve_on_threads, solve_part, without_warnings
 
-#: Sweeps of fewer solves are not worth an announcement.
-BIG = 500
+#: Smallest number of solves in a sweep whose cost is announced.
+MIN_ANNOUNCED_SOLVES = 500
 
 
 def run_study(
@@ -28,24 +28,24 @@ def run_study(
     announce: Callable[[Cost], None] | None = None,
     verbose: bool | str | int | None = None,
 ) -> list[Part]:
-    """Solve all parts; the answer does not depend on where.
+    """Solve all parts of a study; the answer does not depend on where they are solved.
 
     Parameters
     ----------
     study : Study
         The sweep.
     n_jobs : int | None
-        None solves in this process, on all cores (RAYON_NUM_THREADS where it is set), the shared
-        arrays in memory once; 1 on one of them. Another number is joblib's: so many workers of
-        its backend, loky or the one of ``joblib.parallel_config``, -1 for all there are. Inside
-        of ``joblib.parallel_config`` None takes its backend, too.
+        None solves in this process on all cores (RAYON_NUM_THREADS where set), with the shared
+        arrays in memory once; 1 solves on one core. Another number is that of workers of joblib's
+        backend, loky or the one of ``joblib.parallel_config``; -1 is all. Inside of
+        ``joblib.parallel_config`` None uses its backend, too.
     store : path | None
-        Folder where finished parts are kept, made where it does not exist: a sweep that was
-        stopped goes on from there; a part that is damaged is solved again. Several processes may
-        run one study in one folder. None keeps parts in memory only.
+        Folder for finished parts, made where it does not exist: a sweep that was stopped continues
+        from there; a damaged part is solved again. Several processes may run one study in one
+        folder. None keeps parts in memory only.
     announce : callable | None
-        Called with the `Cost` before the second part of a sweep of 500 solves or more. Default:
-        it is shown above the progress bar, where there is one; it is logged in any case.
+        Called with the `Cost` before the second part of a sweep of 500 solves or more. By default
+        the cost is shown above the progress bar, if any. It is always logged.
     verbose
         As for :func:`mxne_rs.solve_mxne`: a bar over parts.
 
@@ -57,20 +57,20 @@ def run_study(
     Raises
     ------
     ImportError
-        Where `n_jobs` asks for joblib and it is not installed.
+        Where `n_jobs` needs joblib, which is not installed.
     ValueError
         Where the store holds another study.
     RuntimeError
-        Where a backend fails three times in a row without finishing a part; what was finished is
-        kept in the store.
+        Where a backend fails three times in a row without finishing a part; finished parts stay in
+        the store.
     Exception
-        What `Study.solve` raises, unchanged.
+        Any error of `Study.solve`, unchanged.
 
     Notes
     -----
-    After Ctrl-C the parts that are being solved in this process go on to their end, unseen.
-    Parts do not warn of gaps that were not reached: they have to count them.
-    A worker that is lost costs what it was working on, which is solved again.
+    After Ctrl-C threads of this process finish their current parts, which are discarded.
+    ConvergenceWarning is suppressed in parts: `Study.solve` has to count unconverged solves.
+    The unfinished parts of a lost worker are solved again.
 
     Examples
     --------
@@ -90,14 +90,14 @@ def run_study(
     if kept is not None:
         done = {key: part for key in study.keys if (part := kept.load(key)) is not None}
         if done:
-            logger.info(f"{study.name}: {len(done)} of {len(study.keys)} parts are there already")
-    left = [key for key in study.keys if key not in done]
-    parallel = _parallel(n_jobs)
+            logger.info(f"{study.name}: {len(done)} of {len(study.keys)} parts are in the store")
+    missing = [key for key in study.keys if key not in done]
+    parallel = _joblib_parallel(n_jobs)
     n_workers = _n_threads(n_jobs) if parallel is None else int(parallel._effective_n_jobs())
     with Progress(study.name, 0.0, verbose, len(study.keys)) as progress, without_warnings():
         if announce is None and progress is not None:
-            announce = _show
-        for key, part in _solved(study, left, parallel, n_workers, announce):
+            announce = _print_above_bar
+        for key, part in _solve_missing(study, missing, parallel, n_workers, announce):
             done[key] = part
             if kept is not None:
                 kept.save(key, part)
@@ -106,54 +106,55 @@ def run_study(
     return [done[key] for key in study.keys]
 
 
-def _show(cost: Cost) -> None:
-    """Above the bar, which is tqdm's."""
+def _print_above_bar(cost: Cost) -> None:
+    """Print the cost above the progress bar of tqdm."""
     from tqdm import tqdm
 
     with contextlib.suppress(*UNWRITABLE):
         tqdm.write(str(cost), file=sys.stderr)
 
 
-def _solved(
+def _solve_missing(
     study: Study,
-    left: list[str],
+    missing: list[str],
     parallel: Any,
     n_workers: int,
     announce: Callable[[Cost], None] | None,
 ) -> Iterator[tuple[str, Part]]:
-    """The parts that are left, as they are finished."""
+    """Yield the missing parts as they are finished."""
     prepared = None
-    if left and (parallel is None or len(left) * study.n_solves >= BIG):
+    is_announced = len(missing) * study.n_solves >= MIN_ANNOUNCED_SOLVES
+    if missing and (parallel is None or is_announced):
         prepared = study.prepare(read_only(study.arrays), study.settings)
-    if len(left) * study.n_solves >= BIG:
+    if is_announced:
         begin = time.perf_counter()
-        yield left[0], solve_part(study.solve, prepared, left[0])
-        seconds = (time.perf_counter() - begin) * (len(left) - 1) / n_workers
-        left = left[1:]
+        yield missing[0], solve_part(study.solve, prepared, missing[0])
+        seconds = (time.perf_counter() - begin) * (len(missing) - 1) / n_workers
+        missing = missing[1:]
         copies = 2 if parallel is None else 1 + 2 * n_workers
         n_bytes = copies * sum(array.nbytes for array in study.arrays.values())
-        cost = Cost(len(left), len(left) * study.n_solves, n_workers, n_bytes, seconds)
+        cost = Cost(len(missing), len(missing) * study.n_solves, n_workers, n_bytes, seconds)
         logger.info(f"{study.name}: {cost}")
         if announce is not None:
             announce(cost)
     if parallel is None:
-        yield from solve_on_threads(study, prepared, left, n_workers)
+        yield from solve_on_threads(study, prepared, missing, n_workers)
     else:
-        yield from solve_on_backend(study, left, parallel, n_workers)
+        yield from solve_on_backend(study, missing, parallel, n_workers)
 
 
-def _parallel(n_jobs: Any) -> Any:
-    """joblib's Parallel; None where this process is to solve."""
+def _joblib_parallel(n_jobs: Any) -> Any:
+    """Return joblib's Parallel; None where this process is to solve."""
     if n_jobs is not None and (
         isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0 or n_jobs < -1
     ):
         raise ValueError(
-            f"n_jobs is {shown(n_jobs)}; give None for this process, or a number of workers, -1 "
-            "for all there are"
+            f"n_jobs is {quoted(n_jobs)}; give None for this process, or a number of workers, -1 "
+            "for all"
         )
     if n_jobs == 1:
         return None
-    # A backend that was never imported was never asked for.
+    # Where joblib is not imported, no backend can have been configured.
     if n_jobs is None and "joblib" not in sys.modules:
         return None
     try:
@@ -167,8 +168,8 @@ def _parallel(n_jobs: Any) -> Any:
         parallel = joblib.Parallel(n_jobs=n_jobs, return_as="generator_unordered")
     except ValueError as error:
         raise ValueError(
-            f"joblib's backend cannot hand over parts as they are finished ({error}); take loky, "
-            "dask or threading"
+            f"joblib's backend cannot return parts as they are finished ({error}); use loky, dask "
+            "or threading"
         ) from error
     if n_jobs is None and parallel._effective_n_jobs() == 1:
         return None
@@ -176,7 +177,7 @@ def _parallel(n_jobs: Any) -> Any:
 
 
 def _n_threads(n_jobs: Any) -> int:
-    """Threads of this process, as the compiled module counts them."""
+    """Return the number of threads of this process, as the compiled module counts them."""
     if n_jobs == 1:
         return 1
     wanted = os.environ.get("RAYON_NUM_THREADS", "")

@@ -1,4 +1,4 @@
-"""A folder where the finished parts of a sweep are kept."""
+"""Keep the finished parts of a sweep in a folder."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments.convert import shown
+from .._arguments.convert import quoted
 from .._progress import logger
 
-#: What a part is a part of.
+#: Name of the entry of a file that holds study and key.
 MARK = "study"
-#: What the name of a file begins with that is being written, or was when its process ended.
+#: Prefix of the names of unfinished files, being written or left by a process that ended.
 UNFINISHED = "unfinished-"
 #: Bytes of the checksum at the end of a part.
 N_CHECK = hashlib.sha256().digest_size
 
 
 class Store:
-    """One npz file per part, which says what it is a part of and ends with its checksum.
+    """A folder of finished parts: one npz file each, with its key and a checksum.
 
-    Any number of processes may work on one folder: files appear under their names when they are
-    whole, and of the same study it does not matter who came first.
+    Any number of processes may work on one folder: files get their names once they are complete,
+    and parts of one study are the same from every process.
 
     Parameters
     ----------
     folder : path
         Made where it does not exist.
     name, fingerprint : str
-        Of the study.
+        Name and fingerprint of the study.
 
     Raises
     ------
     ValueError
-        Where it cannot be made, or holds something else.
+        Where the folder cannot be made, or holds another study or other files.
 
     Examples
     --------
@@ -59,13 +59,13 @@ class Store:
         try:
             self.folder = Path(folder)
         except TypeError:
-            raise TypeError(f"store is {shown(folder)}; give a folder, or None") from None
+            raise TypeError(f"store is {quoted(folder)}; give a folder, or None") from None
         if not str(folder):
             raise ValueError("store is ''; give a folder, or None")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ValueError(f"store {shown(folder)} cannot be a folder: {error}") from error
+            raise ValueError(f"store {quoted(folder)} cannot be a folder: {error}") from error
         self.fingerprint = fingerprint
         head = self.folder / "study.json"
         ours = {"study": name, "fingerprint": fingerprint}
@@ -77,12 +77,12 @@ class Store:
             theirs = None
         if theirs != ours:
             raise ValueError(
-                f"store {self.folder} holds another study, or the same with other data, settings, "
+                f"store {self.folder} holds another study, or this one with other data, settings, "
                 "functions or another version; give another folder, or remove it"
             )
 
     def load(self, key: str) -> dict[str, NDArray[Any]] | None:
-        """Return a part; None where it is not there, is damaged, or is not the one."""
+        """Load a part; return None where it is missing, damaged, or of another study."""
         path = self._path(key)
         try:
             content = path.read_bytes()
@@ -90,7 +90,7 @@ class Store:
             return None
         except OSError:
             content = b""
-        # What zip itself checks leaves out its lists of names and numpy's shapes.
+        # The checksums of zip do not cover its lists of names and NumPy's shapes.
         npz = content[:-N_CHECK]
         if hashlib.sha256(npz).digest() == content[-N_CHECK:]:
             with np.load(io.BytesIO(npz), allow_pickle=False) as part:
@@ -100,9 +100,9 @@ class Store:
         return None
 
     def save(self, key: str, part: dict[str, NDArray[Any]]) -> None:
-        """Write a part, all of it or nothing."""
+        """Save a part: the whole file, or none."""
         content = io.BytesIO()
-        # A letter before each name: numpy has arguments that an array may be called like.
+        # A prefix, because the names of arrays could be those of arguments of np.savez.
         named = {f"_{name}": array for name, array in part.items()}
         np.savez(content, **{MARK: np.array(self._mark(key))}, **named)  # type: ignore[arg-type]
         npz = content.getvalue()
@@ -117,7 +117,7 @@ class Store:
     def _write(
         self, path: Path, content: bytes, put: Callable[[str, str | os.PathLike[str]], None]
     ) -> None:
-        """Write to the side, then `put` it in place."""
+        """Write a temporary file, then `put` it in place."""
         descriptor, name = tempfile.mkstemp(dir=self.folder, prefix=UNFINISHED)
         try:
             with os.fdopen(descriptor, "wb") as file:

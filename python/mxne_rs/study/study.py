@@ -1,4 +1,4 @@
-"""Sweeps: parts that do not depend on each other, solved here or on any backend of joblib."""
+"""Describe a sweep: keys of independent parts, the functions that solve them, its cost."""
 
 from __future__ import annotations
 
@@ -14,19 +14,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments.convert import shown
+from .._arguments.convert import quoted
 from .._core import __version__
 
-#: What a part answers: arrays by name.
+#: The result of a part: arrays by name.
 Part = dict[str, NDArray[Any]]
-
-
-#: What a part may be called.
+#: Pattern of the key of a part.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def _source(function: Callable[..., Any]) -> list[str]:
-    """A function's name, and its text where it can be had."""
+    """Return a function's name, and its source text where available."""
     name = f"{function.__module__}.{function.__qualname__}"
     try:
         return [name, inspect.getsource(function)]
@@ -36,34 +34,34 @@ def _source(function: Callable[..., Any]) -> list[str]:
 
 @dataclass(frozen=True, eq=False)
 class Study:
-    """A sweep.
+    """A sweep of parts that do not depend on each other.
 
     Attributes
     ----------
     name : str
-        What it is, for the progress bar and the store.
+        Name in the progress bar and the store.
     keys : sequence of str
-        Names of its parts: unique, of letters, digits, ``.``, ``_`` and ``-``. What a part draws
-        at random follows from its key, so that no result depends on who solves it, or when.
+        Names of the parts: unique, of letters, digits, ``.``, ``_`` and ``-``. Derive random draws
+        from the key, so that no result depends on where or when a part is solved.
     prepare : callable
-        ``prepare(arrays, settings)`` makes of what all parts share what they are solved with: a
-        function of a module, called once in each process. It gets the arrays read-only.
+        ``prepare(arrays, settings)`` returns the object that all parts are solved with: a function
+        of a module, called once in each process. The arrays are read-only.
     solve : callable
-        ``solve(prepared, key)`` is a part, a dict of arrays: a function of a module that uses one
-        thread.
+        ``solve(prepared, key)`` returns a part, a dict of arrays: a function of a module that uses
+        one thread.
     arrays : mapping of str to array
-        What all parts share; sent to each worker once.
+        Data that all parts share; sent to each worker once.
     settings : mapping of str to number, str or sequence of them
-        The same for what is small. Settings, arrays and the source of both functions tell a study
-        from another in a store; what the functions call is not looked at: a setting such as
-        ``"version": 2`` tells of a change there.
+        Small data that all parts share. A store distinguishes studies by settings, arrays and the
+        source of both functions, but not of functions that these call: change a setting such as
+        ``"version": 2`` with these.
     n_solves : int
-        Problems that a part consists of.
+        Number of problems in a part.
 
     Raises
     ------
     TypeError, ValueError
-        Where keys or arrays are not what they should be.
+        Where keys or arrays are of the wrong type or form.
 
     Examples
     --------
@@ -79,24 +77,24 @@ class Study:
     n_solves: int = 1
 
     def __post_init__(self) -> None:
-        """Refuse what would be lost later."""
+        """Check keys and arrays, which the store depends on."""
         if isinstance(self.keys, str) or not isinstance(self.keys, Sequence):
-            raise TypeError(f"keys is {shown(self.keys)}; give a list of names")
+            raise TypeError(f"keys is {quoted(self.keys)}; give a list of names")
         for key in self.keys:
             if not isinstance(key, str) or not NAME.fullmatch(key):
                 raise ValueError(
-                    f"keys holds {shown(key)}; give names of up to 100 letters, digits, '.', '_' "
+                    f"keys holds {quoted(key)}; give names of up to 100 letters, digits, '.', '_' "
                     "and '-', the first a letter or a digit"
                 )
         if len(set(self.keys)) < len(self.keys):
-            raise ValueError("keys holds a name twice; give each part a name of its own")
+            raise ValueError("keys holds a name twice; give each part a unique name")
         for name, array in self.arrays.items():
             if not isinstance(array, np.ndarray) or array.dtype.hasobject:
-                raise TypeError(f"arrays[{name!r}] is {shown(array)}; give an array of numbers")
+                raise TypeError(f"arrays[{name!r}] is {quoted(array)}; give an array of numbers")
 
     @cached_property
     def fingerprint(self) -> str:
-        """What tells this study from another."""
+        """Checksum that tells this study from another."""
         digest = hashlib.sha256()
         functions = [_source(one) for one in (self.prepare, self.solve)]
         head = [__version__, self.name, functions, dict(self.settings), sorted(self.arrays)]
@@ -111,16 +109,16 @@ class Study:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a sweep is going to take.
+    """The expected cost of a sweep.
 
     Attributes
     ----------
     n_parts, n_solves : int
-        Parts and problems that are left.
+        Remaining parts and problems.
     n_workers : int
         Parts solved at a time.
     n_bytes : int
-        Memory for what is shared, in all processes: as sent and as prepared.
+        Memory of the shared arrays in all processes, as sent and as prepared.
     seconds : float
         Estimated from the first part.
 
@@ -138,7 +136,7 @@ class Cost:
     seconds: float
 
     def __str__(self) -> str:
-        """One line."""
+        """Return the cost on one line."""
         time_left = (
             f"{self.seconds:.0f} s" if self.seconds < 600 else f"{self.seconds / 60:.0f} min"
         )

@@ -1,4 +1,4 @@
-"""Workers of a sweep: threads of this process, or any backend of joblib."""
+"""Solve the parts of a sweep on threads of this process, or on any backend of joblib."""
 
 from __future__ import annotations
 
@@ -14,25 +14,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments.convert import shown
+from .._arguments.convert import quoted
 from .._progress import logger
 from ..solve.solution import ConvergenceWarning
 from .study import Part, Study
 
-#: Times in a row that a backend may fail without finishing a part.
-ATTEMPTS = 3
-
-
-#: Tasks for each worker: few enough to be cheap, enough for the last ones not to wait long.
-TASKS = 8
+#: Failures in a row, without a finished part, after which a backend is given up.
+MAX_FAILURES = 3
+#: Tasks per worker: few, because each has a cost; several, so that workers finish together.
+TASKS_PER_WORKER = 8
 
 
 def solve_on_threads(
-    study: Study, prepared: Any, left: Sequence[str], n_workers: int
+    study: Study, prepared: Any, missing: Sequence[str], n_workers: int
 ) -> Iterator[tuple[str, Part]]:
-    """On threads of this process: a solve holds no lock."""
+    """Solve parts on threads of this process (a solve releases the GIL)."""
     pool = ThreadPoolExecutor(n_workers, thread_name_prefix="mxne_rs")
-    keys = iter(left)
+    keys = iter(missing)
 
     def start(key: str) -> Future[Part]:
         return pool.submit(solve_part, study.solve, prepared, key)
@@ -40,7 +38,7 @@ def solve_on_threads(
     running = {start(key): key for key in islice(keys, n_workers)}
     try:
         while running:
-            # A wait without an end would not hear of Ctrl-C on every system.
+            # On some systems an endless wait cannot be interrupted by Ctrl-C.
             finished, _ = wait(running, timeout=0.1, return_when=FIRST_COMPLETED)
             for future in finished:
                 key = running.pop(future)
@@ -49,76 +47,76 @@ def solve_on_threads(
                     running[start(another)] = another
                 yield key, part
     finally:
-        # After Ctrl-C nobody waits for what is being solved.
+        # After Ctrl-C the running parts are not waited for.
         pool.shutdown(wait=not running, cancel_futures=True)
 
 
 def solve_on_backend(
-    study: Study, left: Sequence[str], parallel: Any, n_workers: int
+    study: Study, keys: Sequence[str], parallel: Any, n_workers: int
 ) -> Iterator[tuple[str, Part]]:
-    """On the workers of a backend of joblib; what a lost one was working on is solved again."""
+    """Solve parts on a backend of joblib; those of a lost worker are solved again."""
     import joblib
 
     fingerprint, names = study.fingerprint, sorted(study.arrays)
     arrays = [study.arrays[name] for name in names]
-    missing = dict.fromkeys(left)
+    missing = dict.fromkeys(keys)
     failures = 0
     while missing:
-        size = max(1, len(missing) // (TASKS * n_workers))
+        size = max(1, len(missing) // (TASKS_PER_WORKER * n_workers))
         keys = list(missing)
         functions = (study.prepare, study.solve, dict(study.settings))
-        # Arrays by themselves: that is how joblib sends them once.
+        # Arrays are separate arguments, which joblib sends once.
         tasks = [
-            joblib.delayed(_work)(fingerprint, functions, keys[i : i + size], names, *arrays)
+            joblib.delayed(_solve_parts)(fingerprint, functions, keys[i : i + size], names, *arrays)
             for i in range(0, len(keys), size)
         ]
         answers = parallel(tasks)
         try:
-            for found, error in answers:
-                for key, part in found:
+            for parts, error in answers:
+                for key, part in parts:
                     failures = 0
                     del missing[key]
                     yield key, part
                 if error is not None:
-                    raise _Raised(error)
-        except _Raised as raised:
+                    raise _PartError(error)
+        except _PartError as raised:
             raise raised.error from None
         except Exception as error:
-            # Not an error of a part, those come as answers: a worker is gone.
+            # Errors of parts are in the answers: this one is of the backend, such as a lost worker.
             failures += 1
-            logger.warning(f"{study.name}: a worker was lost ({shown(error)}); going on")
-            if failures == ATTEMPTS:
+            logger.warning(f"{study.name}: a worker was lost ({quoted(error)}); trying again")
+            if failures == MAX_FAILURES:
                 raise RuntimeError(
-                    f"{study.name}: the backend failed {ATTEMPTS} times in a row without "
-                    "finishing a part; see its log, and the memory of its workers"
+                    f"{study.name}: the backend failed {MAX_FAILURES} times in a row without "
+                    "finishing a part; check its log, and the memory of its workers"
                 ) from error
         finally:
             with contextlib.suppress(Exception):
                 answers.close()
 
 
-class _Raised(Exception):
-    """What a part raised, told from what a backend raises."""
+class _PartError(Exception):
+    """An error that a part raised, distinguished from errors of the backend."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(error)
         self.error = error
 
 
-#: What this process has prepared last, by fingerprint.
+#: The last result of `Study.prepare` in this process, by fingerprint.
 _prepared: dict[str, Any] = {}
 
 
-def _work(
+def _solve_parts(
     fingerprint: str,
     functions: tuple[Any, Any, Mapping[str, Any]],
     keys: Iterable[str],
     names: Sequence[str],
     *arrays: NDArray[Any],
 ) -> tuple[list[tuple[str, Part]], Exception | None]:
-    """On a worker: some parts, and what kept it from the rest."""
+    """Solve some parts on a worker; return them with the error that stopped it, if any."""
     prepare, solve, settings = functions
-    found: list[tuple[str, Part]] = []
+    parts: list[tuple[str, Part]] = []
     try:
         if fingerprint not in _prepared:
             _prepared.clear()
@@ -126,18 +124,18 @@ def _work(
             _prepared[fingerprint] = prepare(shared, settings)
         with without_warnings():
             for key in keys:
-                found.append((key, solve_part(solve, _prepared[fingerprint], key)))
+                parts.append((key, solve_part(solve, _prepared[fingerprint], key)))
     except Exception as error:
-        return found, picklable(error)
-    return found, None
+        return parts, picklable(error)
+    return parts, None
 
 
 def solve_part(solve: Callable[[Any, str], Any], prepared: Any, key: str) -> Part:
-    """A part as it will be kept: arrays by name, whoever solved it."""
-    found = solve(prepared, key)
-    if not isinstance(found, Mapping) or not all(isinstance(name, str) for name in found):
-        raise TypeError(f"part {key!r} is {shown(found)}; solve has to return arrays by name")
-    part = {name: np.asarray(value) for name, value in found.items()}
+    """Solve a part; return its arrays by name, checked."""
+    answer = solve(prepared, key)
+    if not isinstance(answer, Mapping) or not all(isinstance(name, str) for name in answer):
+        raise TypeError(f"part {key!r} is {quoted(answer)}; solve has to return arrays by name")
+    part = {name: np.asarray(value) for name, value in answer.items()}
     for name, array in part.items():
         if array.dtype.hasobject:
             raise TypeError(f"part {key!r} holds objects in {name!r}; return arrays of numbers")
@@ -145,7 +143,7 @@ def solve_part(solve: Callable[[Any, str], Any], prepared: Any, key: str) -> Par
 
 
 def read_only(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """Views that cannot be written to: they are the caller's, or shared."""
+    """Return read-only views: the arrays are shared with the caller or other workers."""
     views = {name: array.view() for name, array in arrays.items()}
     for view in views.values():
         view.flags.writeable = False
@@ -153,7 +151,7 @@ def read_only(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
 
 
 def picklable(error: Exception) -> Exception:
-    """The exception, or where it cannot be sent to another process what it says."""
+    """Return the error, or a RuntimeError with its traceback where it cannot be pickled."""
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:
@@ -163,7 +161,7 @@ def picklable(error: Exception) -> Exception:
 
 @contextlib.contextmanager
 def without_warnings() -> Iterator[None]:
-    """Hundreds of parts count what fell short; they do not warn."""
+    """Suppress ConvergenceWarning: parts count unconverged solves themselves."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         yield

@@ -1,4 +1,4 @@
-"""The picture of a localization: where sources are, what they do, how well they fit the sensors."""
+"""Draw a localization: positions of sources, their time courses, and the fit to the sensors."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._axes import GREY, LEFT, along_time, annotate, blank_figure, plain, plain_words
+from .._axes import GREY, LEFT, annotate, blank_figure, set_time_axis, style_axes, without_latex
 from ..inverse.localization import Localization
-from .table import SourceRow, in_head, source_table
+from .outputs import Outputs
+from .table import SourceRow, to_head_coordinates
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,14 +31,14 @@ COLOURS: tuple[str, ...] = (
     "#7F3C8D",
     "#A5AA99",
 )
-#: How channel types are called and shown: name, factor from SI, unit.
+#: Channel types in pictures: name, factor from SI units, unit.
 CHANNEL_TYPES = {
     "mag": ("magnetometers", 1e15, "fT"),
     "grad": ("gradiometers", 1e13, "fT/cm"),
     "eeg": ("EEG", 1e6, "µV"),
 }
 View = tuple[str, int, int, tuple[str, str]]
-#: Projections of the head: title, horizontal and vertical axis, what their ends are called.
+#: Projections of the head: title, horizontal and vertical axis, labels of the horizontal ends.
 VIEWS: tuple[View, ...] = (
     ("axial", 0, 1, ("L", "R")),
     ("coronal", 0, 2, ("L", "R")),
@@ -45,7 +46,7 @@ VIEWS: tuple[View, ...] = (
 )
 AXIS_NAMES = ("x", "y", "z")
 WEAK_COLOUR = "#8C8C8C"
-#: What marks and colours mean.
+#: The meaning of marks and colours.
 CAPTION = (
     "Heads: sources with the numbers and colours of the table and the courses, grey after the "
     "eighth; area grows with peak amplitude, the stick points where\nthe current flows at the "
@@ -56,31 +57,27 @@ CAPTION = (
 DIRECTION_LENGTH = 16.0
 
 
-@plain_words()
+@without_latex()
 def draw(
     localization: Localization,
     path: str | os.PathLike[str] | None = None,
-    *,
-    dipoles: Sequence[Any] | None = None,
-    residual: Any = None,
+    outputs: Outputs | None = None,
 ) -> Figure:
-    """Draw a localization: locations, time courses, measured against fitted sensors.
+    """Draw a localization: locations, time courses, measured beside explained sensors.
 
     Parameters
     ----------
     localization : Localization
-        What to draw; of several conditions the first.
+        The localization; of several conditions the first is drawn.
     path : path, optional
-        Where to save the figure (PNG, PDF or SVG by its ending). Default: it is not saved.
-    dipoles : list of mne.Dipole, optional
-        Its dipoles and
-    residual : mne.Evoked, optional
-        its residual, if they have been made already.
+        File to save the figure to (PNG, PDF or SVG by its ending). By default it is not saved.
+    outputs : Outputs, optional
+        Its dipoles, residual and table, if they have been made already.
 
     Returns
     -------
     matplotlib.figure.Figure
-        No window is opened and no global state of matplotlib is touched.
+        A figure without a window; the global state of matplotlib is unchanged.
 
     Raises
     ------
@@ -99,14 +96,13 @@ def draw(
     >>> from mxne_rs.inverse.localize import localize
     >>> from mxne_rs.views.localization import draw
     >>> from mxne_rs.simulate import simulate_auditory
-    >>> found = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)
-    >>> figure = draw(found)
+    >>> result = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)
+    >>> figure = draw(result)
     >>> [axes.get_title() for axes in figure.axes[:3]]
     ['axial', 'coronal', 'sagittal']
     """
-    dipoles = localization.dipoles()[0] if dipoles is None else dipoles
-    residual = localization.residuals()[0] if residual is None else residual
-    rows = source_table(localization, dipoles)
+    outputs = outputs or Outputs(localization)
+    dipoles, residual, rows = outputs.dipoles, outputs.residual, outputs.rows
 
     figure = blank_figure(12, 8.6, layout=None)
     outer = figure.add_gridspec(
@@ -207,7 +203,7 @@ def _draw_locations(
 def draw_head(axes: Axes, forward: Any, view: View) -> None:
     """Draw all locations in grey, seen from one side, with names for the axes and their ends."""
     title, horizontal, vertical, ends = view
-    cloud = 1000 * np.asarray(in_head(forward, forward["source_rr"]))
+    cloud = 1000 * np.asarray(to_head_coordinates(forward, forward["source_rr"]))
     axes.scatter(
         cloud[:, horizontal],
         cloud[:, vertical],
@@ -233,13 +229,13 @@ def draw_head(axes: Axes, forward: Any, view: View) -> None:
             fontsize=10,
             color=GREY,
         )
-    plain(axes)
+    style_axes(axes)
 
 
 def draw_time_courses(axes: Axes, dipoles: Sequence[Any], rows: Sequence[SourceRow]) -> None:
     """Draw the amplitude of each source over time in nAm."""
     axes.axhline(0, color="0.8", linewidth=0.8)
-    marker = along_time(axes, 1000 * dipoles[0].times) if rows else ""
+    marker = set_time_axis(axes, 1000 * dipoles[0].times) if rows else ""
     for row in reversed(rows):
         dipole = dipoles[row.index]
         named = _is_named(row)
@@ -290,7 +286,7 @@ def draw_time_courses(axes: Axes, dipoles: Sequence[Any], rows: Sequence[SourceR
     axes.set_title("source amplitudes", fontsize=11, pad=4)
     axes.set_xlabel("time (ms)", fontsize=9.5, color=GREY)
     axes.set_ylabel("amplitude (nAm)", fontsize=9.5, color=GREY)
-    plain(axes)
+    style_axes(axes)
 
 
 def _draw_sensors(pair: tuple[Axes, Axes], measured: Any, residual: Any, kind: str) -> None:
@@ -303,10 +299,10 @@ def _draw_sensors(pair: tuple[Axes, Axes], measured: Any, residual: Any, kind: s
     colours = _sensor_colours(np.array([residual.info["chs"][index]["loc"][0] for index in picks]))
     times = 1000 * residual.times
     reach = 1.25 * float(np.max(np.abs([data, fit]), initial=1e-30))
-    # In a mixed order, so that neither side covers the other.
+    # In random order, so that neither side of the head covers the other.
     order = np.random.default_rng(0).permutation(len(picks))
     for axes, lines, what in zip(pair, (data, fit), ("measured", "explained"), strict=True):
-        marker = along_time(axes, times)
+        marker = set_time_axis(axes, times)
         for index in order:
             axes.plot(
                 times,
@@ -320,7 +316,7 @@ def _draw_sensors(pair: tuple[Axes, Axes], measured: Any, residual: Any, kind: s
             )
         axes.set_ylim(-reach, reach)
         axes.text(0.03, 0.97, what, transform=axes.transAxes, fontsize=8.5, color=GREY, va="top")
-        plain(axes)
+        style_axes(axes)
     pair[0].set_title(f"{len(picks)} {name} ({unit})", fontsize=10, pad=4)
     pair[0].tick_params(labelbottom=False)
     pair[1].set_xlabel("time (ms)", fontsize=9.5, color=GREY)

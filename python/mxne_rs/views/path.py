@@ -1,4 +1,4 @@
-"""The picture of a path: sources against alpha."""
+"""Draw a path: sources against alpha."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._arguments.convert import Floats
-from .._axes import GREY, LEFT, PERCENT, annotate, blank_figure, falling, plain, plain_words
+from .._axes import (
+    GREY,
+    LEFT,
+    PERCENT,
+    annotate,
+    blank_figure,
+    set_alpha_axis,
+    style_axes,
+    without_latex,
+)
 from ..inverse.localization import Localization
 from .localization import COLOURS, WEAK_COLOUR
 from .table import source_table
@@ -19,64 +28,60 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-#: How many sources are named; the last colour is too close to the grey of the others.
+#: Number of coloured sources; the last colour is too close to the grey of the others.
 N_NAMED = len(COLOURS) - 1
-#: What colours and zeros mean.
+#: The meaning of colours, zeros and crosses.
 CAPTION = (
     f"Explained: of the whitened data's power. Coloured: the {N_NAMED} sources that are active at "
     "the largest number of alphas, of equal ones the strongest, and the first to "
     "appear;\ngrey: all others. A source that "
     "is not active has amplitude 0. Crosses: the tolerance was not reached."
 )
-#: Where a solve stopped before its gap was reached.
+#: Colour of the crosses at alphas whose gap was not reached.
 SHORT_COLOUR = "#B2182B"
 
 
-@plain_words()
-def draw_path(found: Sequence[Localization], path: str | os.PathLike[str] | None = None) -> Figure:
-    """Draw number of sources, explained variance and peak amplitudes against falling alpha.
+@without_latex()
+def draw_path(
+    localizations: Sequence[Localization], path: str | os.PathLike[str] | None = None
+) -> Figure:
+    """Draw number of sources, explained variance and peak amplitudes against alpha.
 
     Parameters
     ----------
-    found : list of Localization
-        Those of `localize_path`.
+    localizations : list of Localization
+        The result of `localize_path`.
     path : path, optional
-        Where to save the figure (PNG, PDF or SVG by its ending). Default: it is not saved.
+        File to save the figure to, as for `mxne_rs.views.localization.draw`.
 
     Returns
     -------
     matplotlib.figure.Figure
-        No window is opened and no global state of matplotlib is touched.
-
-    Raises
-    ------
-    ImportError
-        Where matplotlib is not installed.
+        A figure without a window.
 
     Notes
     -----
-    The seven sources that are active at the largest number of alphas, of equal ones those with
-    the highest peaks, have a colour and a name: by hemisphere and vertex on a cortex, by
-    hemisphere and position in a volume (mm, head coordinates). Alphas whose gap was not reached are
-    crosses.
+    The seven sources that are active at the largest number of alphas (among equals, those with the
+    highest peaks) have a colour and a name: by hemisphere and vertex on a cortex, by hemisphere and
+    position in a volume (mm, head coordinates). Alphas whose gap was not reached are crosses.
 
     Examples
     --------
     >>> from mxne_rs.views.path import draw_path
     >>> from mxne_rs.inverse.paths import localize_path
     >>> from mxne_rs.simulate import simulate_auditory
-    >>> found = localize_path(*simulate_auditory(spacing=20.0), [80, 50, 20], verbose=False)
-    >>> figure = draw_path(found)
+    >>> result = localize_path(*simulate_auditory(spacing=20.0), [80, 50, 20], verbose=False)
+    >>> figure = draw_path(result)
     >>> [axes.get_ylabel() for axes in figure.axes]
     ['sources', 'explained (%)', 'peak amplitude (nAm)']
     """
     figure = blank_figure(11, 8.4, layout=None)
     panels = figure.subplots(3, 1, sharex=True, height_ratios=[1.0, 1.0, 2.2])
     figure.subplots_adjust(left=LEFT, right=0.78, top=0.89, bottom=0.115, hspace=0.1)
-    percents = np.array([one.alpha for one in found])
-    short = np.array([not one.solution.converged for one in found])
-    counts = np.array([float(one.active.sum()) for one in found])
-    explained = 100 * np.array([one.explained_variance for one in found])
+    percents = np.array([one.alpha for one in localizations])
+    short = np.array([not one.solution.converged for one in localizations])
+    counts = np.array([float(one.active.sum()) for one in localizations])
+    explained = 100 * np.array([one.explained_variance for one in localizations])
     for axes, values, label in (
         (panels[0], counts, "sources"),
         (panels[1], explained, "explained (%)"),
@@ -85,26 +90,31 @@ def draw_path(found: Sequence[Localization], path: str | os.PathLike[str] | None
         axes.plot(percents[short], values[short], "X", color=SHORT_COLOUR, markersize=8, zorder=4)
         axes.set_ylim(bottom=0)
         axes.set_ylabel(label, fontsize=9.5, color=GREY)
-        plain(axes)
+        style_axes(axes)
     panels[0].yaxis.get_major_locator().set_params(integer=True)
-    _draw_amplitudes(panels[2], percents, found)
-    falling(panels[2], percents, PERCENT)
-    annotate(figure, found[0].name, _summary(found), CAPTION)
+    _draw_amplitudes(panels[2], percents, localizations)
+    set_alpha_axis(panels[2], percents, PERCENT)
+    annotate(figure, localizations[0].name, _summary(localizations), CAPTION)
     if path is not None:
         figure.savefig(path)
     return figure
 
 
-def _summary(found: Sequence[Localization]) -> str:
-    times = found[0].evokeds[0].times
-    rounds = max(one.solution.n_reweights or 1 for one in found)
-    method = "MxNE" if found[0].solution.n_reweights is None else f"irMxNE, up to {rounds} rounds"
-    unsettled = sum(one.solution.reweighting_converged is False for one in found)
-    short = sum(not one.solution.converged for one in found)
+def _summary(localizations: Sequence[Localization]) -> str:
+    times = localizations[0].evokeds[0].times
+    rounds = max(one.solution.n_reweights or 1 for one in localizations)
+    method = (
+        "MxNE"
+        if localizations[0].solution.n_reweights is None
+        else f"irMxNE, up to {rounds} rounds"
+    )
+    unsettled = sum(one.solution.reweighting_converged is False for one in localizations)
+    short = sum(not one.solution.converged for one in localizations)
+    largest_gap = max(one.relative_gap for one in localizations)
     parts = [
         method,
         f"{1000 * times[0]:.0f} to {1000 * times[-1]:.0f} ms",
-        f"{len(found)} alphas, relative gap at most {max(one.relative_gap for one in found):.1e}",
+        f"{len(localizations)} alphas, relative gap at most {largest_gap:.1e}",
     ]
     if unsettled:
         parts.append(f"reweighting not settled at {unsettled}")
@@ -113,10 +123,11 @@ def _summary(found: Sequence[Localization]) -> str:
     return "   ·   ".join(parts)
 
 
-def _draw_amplitudes(axes: Axes, percents: Floats, found: Sequence[Localization]) -> None:
-    courses, names = _amplitudes(found)
+def _draw_amplitudes(axes: Axes, percents: Floats, localizations: Sequence[Localization]) -> None:
+    courses, names = _amplitudes(localizations)
     lasting = sorted(courses, key=lambda s: (-(courses[s] > 0).sum(), -courses[s].max()))
-    # The first to appear is the answer at large alphas, however soon a neighbour takes its place.
+    # The first source to appear is always named: it is the answer at large alphas, even where a
+    # neighbour soon replaces it.
     first = min(lasting, key=lambda s: int(np.argmax(courses[s] > 0)), default=None)
     if first in lasting[N_NAMED:]:
         lasting.remove(first)
@@ -136,7 +147,7 @@ def _draw_amplitudes(axes: Axes, percents: Floats, found: Sequence[Localization]
         )
     axes.set_ylim(bottom=0)
     axes.set_ylabel("peak amplitude (nAm)", fontsize=9.5, color=GREY)
-    plain(axes)
+    style_axes(axes)
     if not courses:
         return
     handles, labels = axes.get_legend_handles_labels()
@@ -157,16 +168,18 @@ def _draw_amplitudes(axes: Axes, percents: Floats, found: Sequence[Localization]
     )
 
 
-def _amplitudes(found: Sequence[Localization]) -> tuple[dict[int, Floats], dict[int, str]]:
-    """Peak amplitudes in nAm over the path, and the name, of each location that is ever active."""
+def _amplitudes(localizations: Sequence[Localization]) -> tuple[dict[int, Floats], dict[int, str]]:
+    """Return peak amplitudes (nAm) along the path, and a name, of each location ever active."""
     courses: dict[int, Floats] = {}
     names: dict[int, str] = {}
-    on_cortex = found[0].forward["src"].kind == "surface"
-    for step, one in enumerate(found):
+    on_cortex = localizations[0].forward["src"].kind == "surface"
+    for step, one in enumerate(localizations):
         locations = np.flatnonzero(one.active)
         for row in source_table(one):
             location = int(locations[row.index])
-            courses.setdefault(location, np.zeros(len(found)))[step] = abs(row.peak_amplitude)
+            courses.setdefault(location, np.zeros(len(localizations)))[step] = abs(
+                row.peak_amplitude
+            )
             x, y, z = row.position
             place = str(row.vertex) if on_cortex else f"({x:.0f}, {y:.0f}, {z:.0f}) mm"
             names[location] = f"{row.hemisphere} {place}"
@@ -174,7 +187,7 @@ def _amplitudes(found: Sequence[Localization]) -> tuple[dict[int, Floats], dict[
 
 
 def _without_absence(course: Floats) -> Any:
-    """Zeros only beside what is not zero: a line rises from the axis, and does not run along it."""
+    """Drop zeros but those next to a nonzero value: a line starts and ends on the axis."""
     present = course > 0
     near = present.copy()
     near[1:] |= present[:-1]

@@ -1,4 +1,4 @@
-"""The report of a localization: an HTML file with everything that is needed to judge it."""
+"""Write the report of a localization: an HTML file with what is needed to judge it."""
 
 from __future__ import annotations
 
@@ -11,40 +11,41 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._arguments.convert import one_line
-from .._axes import GREY, PERCENT, blank_figure, falling, plain, plain_words
+from .._axes import GREY, PERCENT, blank_figure, set_alpha_axis, style_axes, without_latex
 from .._core import __version__
 from ..inverse.localization import Localization
 from ..solve.solution import SureCurve
 from .localization import CHANNEL_TYPES, draw, draw_time_courses
-from .table import COLUMNS, LEGEND, cells, source_table
+from .outputs import Outputs
+from .table import COLUMNS, LEGEND, row_texts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
-
-#: Names of left-out channels that are listed before the rest is only counted.
+#: Largest number of left-out channels that are listed; the others are counted.
 N_NAMES = 20
 
 
-@plain_words()
+@without_latex()
 def write_report(
     localization: Localization,
     path: str | os.PathLike[str],
     settings: Mapping[str, Any] | None = None,
+    outputs: Outputs | None = None,
 ) -> None:
-    """Write an `mne.Report` of a localization; of several conditions, of the first.
+    """Write an `mne.Report` of a localization, for the first of several conditions.
 
     Parameters
     ----------
     localization : Localization
-        What was found.
+        The localization.
     path : path
-        The HTML file; replaced where it exists. It holds its pictures and needs no network.
+        The HTML file; replaced where it exists. Its pictures are embedded.
     settings : dict, optional
-        What was asked for, by name, to be listed.
+        Options to list, by name.
+    outputs : Outputs, optional
+        Its dipoles, residual and table, if they have been made already.
 
     Raises
     ------
@@ -61,21 +62,21 @@ def write_report(
     >>> from mxne_rs.inverse.localize import localize
     >>> from mxne_rs.views.report import write_report
     >>> from mxne_rs.simulate import simulate_auditory
-    >>> found = localize(*simulate_auditory(spacing=20.0), alpha=20, verbose=False)
+    >>> result = localize(*simulate_auditory(spacing=20.0), alpha=20, verbose=False)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     file = pathlib.Path(folder) / "report.html"
-    ...     write_report(found, file, settings={"alpha": 20})
+    ...     write_report(result, file, settings={"alpha": 20})
     ...     "Certificate" in file.read_text(encoding="utf-8")
     True
     """
     import mne
 
     evoked = localization.evokeds[0]
-    dipoles, residual = localization.dipoles()[0], localization.residuals()[0]
+    outputs = outputs or Outputs(localization)
+    dipoles, residual, rows = outputs.dipoles, outputs.residual, outputs.rows
     measured = evoked.copy().pick(residual.ch_names)
-    rows = source_table(localization, dipoles)
     scale = _scale(measured)
-    picture = draw(localization, dipoles=dipoles, residual=residual)
+    picture = draw(localization, outputs=outputs)
     report = mne.Report(
         title=f"{localization.name}: sparse sources", img_max_width=1150, verbose="ERROR"
     )
@@ -91,7 +92,7 @@ def write_report(
     report.add_figure(picture, "Sources", tags=("sources",))
     headings = [heading for heading, _ in COLUMNS]
     report.add_html(
-        html_table((cells(row) for row in rows), headings) + f"<p>{'<br>'.join(LEGEND)}</p>",
+        html_table((row_texts(row) for row in rows), headings) + f"<p>{'<br>'.join(LEGEND)}</p>",
         "Table of sources",
         tags=("sources",),
     )
@@ -123,7 +124,7 @@ def write_report(
     )
     if settings:
         report.add_html(
-            html_table((name, _plainly(value)) for name, value in settings.items()),
+            html_table((name, _setting_text(value)) for name, value in settings.items()),
             "Settings",
             tags=("settings",),
         )
@@ -131,11 +132,11 @@ def write_report(
     report.save(path, open_browser=False, overwrite=True, verbose="ERROR")
 
 
-def _plainly(value: Any) -> str:
+def _setting_text(value: Any) -> str:
     if value is None or isinstance(value, bool):
         return {None: "-", False: "no", True: "yes"}[value]
     if isinstance(value, tuple | list):
-        return " ".join(_plainly(one) for one in value)
+        return " ".join(_setting_text(one) for one in value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
@@ -201,7 +202,7 @@ def _left_out(localization: Localization) -> list[tuple[str, str, str]]:
 
 
 def _scale(measured: Any) -> dict[str, list[float]]:
-    """Limits of the amplitude of each type of channel, in the units that MNE plots in."""
+    """Return the limits of the amplitude of each channel type, in the units that MNE plots in."""
     types = np.array(measured.get_channel_types())
     return {
         kind: [-reach, reach]
@@ -212,7 +213,7 @@ def _scale(measured: Any) -> dict[str, list[float]]:
 
 
 def _butterfly(evoked: Any, scale: dict[str, list[float]]) -> Figure:
-    """All channels over each other, coloured by their place, by MNE."""
+    """Draw all channels over each other by MNE, coloured by their position."""
     kinds = [kind for kind in CHANNEL_TYPES if kind in evoked.get_channel_types()]
     figure = blank_figure(10.5, 0.6 + 2.2 * len(kinds))
     axes = figure.subplots(len(kinds), 1, sharex=True, squeeze=False)[:, 0]
@@ -222,7 +223,7 @@ def _butterfly(evoked: Any, scale: dict[str, list[float]]) -> Figure:
         verbose="ERROR",
     )  # fmt: skip
     for line in (line for panel in axes if one for line in panel.get_lines()):
-        # A line of one sample is a point.
+        # A line of one sample would be invisible: it is drawn as a point.
         line.set(marker="o", markersize=2)
     return figure
 
@@ -244,11 +245,11 @@ def _alpha_curve(curve: SureCurve) -> Figure:
     lower.set_ylabel("sources", color=GREY)
     lower.set_ylim(bottom=0)
     lower.yaxis.get_major_locator().set_params(integer=True)
-    falling(lower, curve.alphas, PERCENT)
+    set_alpha_axis(lower, curve.alphas, PERCENT)
     chosen = curve.alphas[curve.index]
     for axes in (upper, lower):
         axes.axvline(chosen, color="#D55E00", linewidth=1.2, linestyle="--")
-        plain(axes)
+        style_axes(axes)
     upper.plot(chosen, curve.values[curve.index], "o", color="#D55E00", markersize=7)
     upper.set_title(f"chosen: {chosen:.3g} %, {curve.n_active[curve.index]} sources", fontsize=11)
     return figure
@@ -257,9 +258,9 @@ def _alpha_curve(curve: SureCurve) -> Figure:
 def html_table(
     rows: Iterable[Sequence[str]], headings: Sequence[str] = (), *, numbers: bool | None = None
 ) -> str:
-    """An HTML table in the style that mne.Report brings along; nothing where there are no rows.
+    """Make an HTML table in the style of mne.Report; empty where there are no rows.
 
-    ``numbers`` aligns to the right: by default a table of more than three columns.
+    ``numbers`` aligns the cells to the right, by default in tables of more than three columns.
     """
     numbers = len(headings) > 3 if numbers is None else numbers
     side = ' class="text-end px-3"' if numbers else ' class="pe-4"'
@@ -269,13 +270,13 @@ def html_table(
     )
     if not body:
         return ""
-    cells = "".join(f"<th{side}>{escape(heading)}</th>" for heading in headings)
-    head = f"<thead><tr>{cells}</tr></thead>" if headings else ""
+    header = "".join(f"<th{side}>{escape(heading)}</th>" for heading in headings)
+    head = f"<thead><tr>{header}</tr></thead>" if headings else ""
     return f'<table class="table table-hover table-sm w-auto">{head}<tbody>{body}</tbody></table>'
 
 
 def versions() -> list[tuple[str, str]]:
-    """What this was computed with."""
+    """List the versions of the software that computed the report."""
     import mne
 
     return [

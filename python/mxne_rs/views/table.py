@@ -1,9 +1,9 @@
-"""The table of sources: what a scientist reads first."""
+"""List sources and paths as tables, for a terminal or as tab-separated values."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 
 from ..inverse.localization import Localization
 
-#: Closer to the middle than this, in mm, a location of a volume has no side.
+#: Distance from the midline in mm within which a location of a volume is in the middle.
 MIDLINE = 0.5
 
 
@@ -23,25 +23,25 @@ class SourceRow:
     Attributes
     ----------
     number : int
-        Its label in tables, pictures and file names: 1 is the strongest.
+        Label in tables, pictures and file names: 1 is the strongest.
     index : int
-        Its place in `Localization.dipoles`.
+        Index in `Localization.dipoles`.
     hemisphere : str
-        "left", "right" or "middle": of the source space where that is a cortex, else by position.
+        "left", "right" or "middle": of the source space for a cortex, else by position.
     position : tuple of float
         (x, y, z) in mm, head coordinates (right, front, up).
     peak_amplitude : float
         Amplitude in nAm where its magnitude is largest; signed for fixed orientation.
     peak_time : float
-        Time of that peak in ms.
+        Time of the peak in ms.
     drop : float
         Part of the explained variance lost where this source is set to zero and the
         others stay (`Localization.drops`).
     mne_gof : float
-        MNE's goodness of fit of its dipole at the time of the peak: its share of the percentage
-        of the whitened data's power there that all sources explain.
+        MNE's goodness of fit of the dipole at the time of the peak: the part, in percent, of the
+        power of the whitened data that MNE ascribes to this source.
     vertex : int
-        Vertex number in its source space.
+        Vertex number in the source space.
     """
 
     number: int
@@ -55,7 +55,7 @@ class SourceRow:
     vertex: int
 
 
-#: Heading of each column of the table, without and with what a computer reads.
+#: Headings of the columns of the table of sources: for people, and in files.
 COLUMNS = (
     ("source", "source"),
     ("hemisphere", "hemisphere"),
@@ -68,7 +68,7 @@ COLUMNS = (
     ("MNE gof (%)", "mne_gof_at_peak_percent"),
     ("vertex", "vertex"),
 )
-#: What the columns mean, a line each: shown wherever the table is.
+#: The meaning of the columns, printed below every table of sources.
 LEGEND = (
     "positions in mm, head coordinates (x right, y front, z up)",
     "drop: points of explained variance lost if this source is set to zero and the others stay",
@@ -86,8 +86,8 @@ def source_table(
     localization : Localization
         The sources.
     dipoles : list of mne.Dipole, optional
-        The dipoles of one of its conditions, if they have been made already. Default: those of the
-        first.
+        Dipoles of one of the conditions, if they have been made already. By default those of the
+        first condition.
 
     Returns
     -------
@@ -98,13 +98,13 @@ def source_table(
     >>> from mxne_rs.inverse.localize import localize
     >>> from mxne_rs.simulate import simulate_auditory
     >>> from mxne_rs.views.table import source_table
-    >>> found = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)
-    >>> [(row.number, row.hemisphere) for row in source_table(found)]
+    >>> result = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)
+    >>> [(row.number, row.hemisphere) for row in source_table(result)]
     [(1, 'left'), (2, 'right')]
     """
     if dipoles is None:
         dipoles = localization.dipoles()[0]
-    everywhere = places_of(localization.forward)
+    everywhere = hemispheres_and_vertices(localization.forward)
     places = [everywhere[location] for location in np.flatnonzero(localization.active)]
     peaks = [int(np.argmax(np.abs(dipole.amplitude))) for dipole in dipoles]
     strengths = [
@@ -113,7 +113,10 @@ def source_table(
     rows, drops = [], localization.drops
     for number, index in enumerate(np.argsort(strengths, kind="stable")[::-1], start=1):
         dipole, peak, (side, vertex) = dipoles[index], peaks[index], places[index]
-        x, y, z = (1000 * float(value) for value in in_head(localization.forward, dipole.pos[0]))
+        x, y, z = (
+            1000 * float(value)
+            for value in to_head_coordinates(localization.forward, dipole.pos[0])
+        )
         if not side:
             side = side_of(x)
         rows.append(
@@ -147,7 +150,7 @@ def format_table(rows: Sequence[SourceRow]) -> str:
     Examples
     --------
     >>> from mxne_rs.views.table import SourceRow, format_table
-    >>> row = SourceRow(1, 0, "left", (-49.8, 7.76, 48.9), 22.5, 100.0, 9.7, 31.4, 197)
+    >>> row = SourceRow(1, 0, "left", (-49.8, 7.76, 48.9), 22.5, 100.0, 0.097, 31.4, 197)
     >>> print(format_table([row]))
     source  hemisphere      x      y      z  peak (nAm)  at (ms)  drop (%)  MNE gof (%)  vertex
          1        left  -49.8    7.8   48.9        22.5    100.0       9.7         31.4     197
@@ -155,15 +158,9 @@ def format_table(rows: Sequence[SourceRow]) -> str:
     drop: points of explained variance lost if this source is set to zero and the others stay
     MNE gof: the dipole's share, as MNE splits it, of what all sources explain at its peak
     """
-    lines = [[heading for heading, _ in COLUMNS], *(cells(row) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
-    # Room for a sign, so that tables of different runs line up.
-    widths[2:5] = [max(width, 5) for width in widths[2:5]]
-    text = [
-        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-        for line in lines
-    ]
-    return "\n".join([*text, *LEGEND])
+    lines = [[heading for heading, _ in COLUMNS], *map(row_texts, rows)]
+    # Positions are wide enough for a sign, so that tables of different runs line up.
+    return "\n".join([*_aligned(lines, least={2: 5, 3: 5, 4: 5}), *LEGEND])
 
 
 def write_table(rows: Sequence[SourceRow], path: str | os.PathLike[str]) -> None:
@@ -175,31 +172,24 @@ def write_table(rows: Sequence[SourceRow], path: str | os.PathLike[str]) -> None
     path : path
         The file; replaced where it exists.
 
-    Raises
-    ------
-    OSError
-        Where the file cannot be written.
-
     Examples
     --------
     >>> import os, tempfile
     >>> from mxne_rs.views.table import SourceRow, write_table
-    >>> row = SourceRow(1, 0, "left", (-49.8, 7.76, 48.9), 22.5, 100.0, 9.7, 31.4, 197)
+    >>> row = SourceRow(1, 0, "left", (-49.8, 7.76, 48.9), 22.5, 100.0, 0.097, 31.4, 197)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_table([row], os.path.join(folder, "sources.tsv"))
     ...     with open(os.path.join(folder, "sources.tsv")) as file:
     ...         file.read().splitlines()[1].split()[:3]
     ['1', 'left', '-49.8']
     """
-    lines = ["\t".join(heading for _, heading in COLUMNS)]
-    lines += ["\t".join(cells(row)) for row in rows]
-    Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    _write(path, [[heading for _, heading in COLUMNS], *map(row_texts, rows)])
 
 
-def cells(row: SourceRow) -> list[str]:
-    """Return the row as the texts of its columns."""
+def row_texts(row: SourceRow) -> list[str]:
+    """Return a row as the texts of its columns."""
     numbers = (*row.position, row.peak_amplitude, row.peak_time, 100 * row.drop, row.mne_gof)
-    # Adding 0 turns the -0.0 that rounding leaves into 0.0.
+    # Adding 0.0 turns a -0.0 from rounding into 0.0.
     return [
         str(row.number),
         row.hemisphere,
@@ -208,7 +198,7 @@ def cells(row: SourceRow) -> list[str]:
     ]
 
 
-def places_of(forward: Any) -> list[tuple[str, int]]:
+def hemispheres_and_vertices(forward: Any) -> list[tuple[str, int]]:
     """Return (hemisphere or '', vertex number) of each location."""
     names: list[tuple[str, int]] = []
     for space in forward["src"]:
@@ -224,8 +214,8 @@ def side_of(x: float) -> str:
     return "middle" if abs(x) < MIDLINE else "left" if x < 0 else "right"
 
 
-def in_head(forward: Any, position: Any) -> Any:
-    """Bring positions (..., 3) of a forward solution to head coordinates, in m."""
+def to_head_coordinates(forward: Any, position: Any) -> Any:
+    """Transform positions (..., 3) of a forward solution to head coordinates, in m."""
     if int(forward["coord_frame"]) == 4:  # FIFFV_COORD_HEAD
         return position
     import mne
@@ -236,7 +226,7 @@ def in_head(forward: Any, position: Any) -> Any:
     return mne.transforms.apply_trans(to_head, position)
 
 
-#: Heading of each column, without and with what a computer reads.
+#: Headings of the columns of the table of a path: for people, and in files.
 PATH_COLUMNS = (
     ("alpha (%)", "alpha_percent"),
     ("sources", "n_sources"),
@@ -248,12 +238,12 @@ PATH_COLUMNS = (
 )
 
 
-def format_path(found: Sequence[Localization]) -> str:
+def format_path(localizations: Sequence[Localization]) -> str:
     """Align the table for a terminal.
 
     Parameters
     ----------
-    found : list of Localization
+    localizations : list of Localization
         Those of `localize_path`.
 
     Returns
@@ -266,52 +256,26 @@ def format_path(found: Sequence[Localization]) -> str:
     >>> from mxne_rs.views.table import format_path
     >>> from mxne_rs.inverse.paths import localize_path
     >>> from mxne_rs.simulate import simulate_auditory
-    >>> found = localize_path(*simulate_auditory(spacing=20.0), [100, 50], verbose=False)
-    >>> [line.split()[:2] for line in format_path(found).splitlines()[1:]]
+    >>> result = localize_path(*simulate_auditory(spacing=20.0), [100, 50], verbose=False)
+    >>> [line.split()[:2] for line in format_path(result).splitlines()[1:]]
     [['100', '0'], ['50', '2']]
     """
-    lines = [[heading for heading, _ in PATH_COLUMNS], *(_path_cells(one) for one in found)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(PATH_COLUMNS))]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True))
-        for line in lines
-    )
+    lines = [[heading for heading, _ in PATH_COLUMNS], *map(_path_row_texts, localizations)]
+    return "\n".join(_aligned(lines))
 
 
-def write_path_table(found: Sequence[Localization], path: str | os.PathLike[str]) -> None:
-    """Write the table as tab-separated values, units in the headings.
-
-    Parameters
-    ----------
-    found : list of Localization
-        Those of `localize_path`.
-    path : path
-        The file; replaced where it exists.
-
-    Examples
-    --------
-    >>> import os, tempfile
-    >>> from mxne_rs.views.table import write_path_table
-    >>> from mxne_rs.inverse.paths import localize_path
-    >>> from mxne_rs.simulate import simulate_auditory
-    >>> found = localize_path(*simulate_auditory(spacing=20.0), [50], verbose=False)
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_path_table(found, os.path.join(folder, "path.tsv"))
-    ...     with open(os.path.join(folder, "path.tsv")) as file:
-    ...         file.read().split()[:3]
-    ['alpha_percent', 'n_sources', 'explained_variance_percent']
-    """
-    lines = [[heading for _, heading in PATH_COLUMNS], *(_path_cells(one) for one in found)]
-    _write(path, lines)
+def write_path_table(localizations: Sequence[Localization], path: str | os.PathLike[str]) -> None:
+    """Write the table of a path as tab-separated values, units in the headings."""
+    _write(path, [[heading for _, heading in PATH_COLUMNS], *map(_path_row_texts, localizations)])
 
 
-def write_path_sources(found: Sequence[Localization], path: str | os.PathLike[str]) -> None:
-    """Write the sources of all alphas, with the columns of the table of sources.
+def write_path_sources(localizations: Sequence[Localization], path: str | os.PathLike[str]) -> None:
+    """Write the sources of all alphas of a path, with the columns of the table of sources.
 
     Parameters
     ----------
-    found : list of Localization
-        Those of `localize_path`.
+    localizations : list of Localization
+        The result of `localize_path`.
     path : path
         The file; replaced where it exists.
 
@@ -321,17 +285,30 @@ def write_path_sources(found: Sequence[Localization], path: str | os.PathLike[st
     >>> from mxne_rs.views.table import write_path_sources
     >>> from mxne_rs.inverse.paths import localize_path
     >>> from mxne_rs.simulate import simulate_auditory
-    >>> found = localize_path(*simulate_auditory(spacing=20.0), [50], verbose=False)
+    >>> result = localize_path(*simulate_auditory(spacing=20.0), [50], verbose=False)
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     write_path_sources(found, os.path.join(folder, "path-sources.tsv"))
+    ...     write_path_sources(result, os.path.join(folder, "path-sources.tsv"))
     ...     with open(os.path.join(folder, "path-sources.tsv")) as file:
     ...         [line.split()[:3] for line in file]
     [['alpha_percent', 'source', 'hemisphere'], ['50', '1', 'left'], ['50', '2', 'right']]
     """
     lines = [["alpha_percent", *(heading for _, heading in COLUMNS)]]
-    for one in found:
-        lines += [[_percent(one), *cells(row)] for row in source_table(one)]
+    for one in localizations:
+        lines += [[_percent(one), *row_texts(row)] for row in source_table(one)]
     _write(path, lines)
+
+
+def _aligned(lines: Sequence[Sequence[str]], least: Mapping[int, int] | None = None) -> list[str]:
+    """Align columns to the right, some of them with a least width."""
+    least = least or {}
+    widths = [
+        max(least.get(column, 0), *map(len, texts))
+        for column, texts in enumerate(zip(*lines, strict=True))
+    ]
+    return [
+        "  ".join(text.rjust(width) for text, width in zip(line, widths, strict=True))
+        for line in lines
+    ]
 
 
 def _write(path: str | os.PathLike[str], lines: Sequence[Sequence[str]]) -> None:
@@ -343,7 +320,7 @@ def _percent(one: Localization) -> str:
     return f"{one.alpha:.4g}"
 
 
-def _path_cells(one: Localization) -> list[str]:
+def _path_row_texts(one: Localization) -> list[str]:
     solution = one.solution
     settled = {None: "-", True: "yes", False: "no"}[solution.reweighting_converged]
     return [

@@ -1,6 +1,7 @@
 //! Every dense product: one `gemm` with two back ends.
 //!
-//! The default back end is the `gemm` crate; the feature `blas` takes a linked CBLAS instead (`backend_blas`).
+//! The default back end is the `gemm` crate; the feature `blas` takes a linked CBLAS instead
+//! (`backend_blas`).
 
 #[cfg(feature = "blas")]
 mod backend_blas;
@@ -15,8 +16,8 @@ pub(crate) use backend_blas::gemm;
 pub(crate) use backend_gemm::gemm;
 use std::cell::Cell;
 
-/// At most what a back end keeps on a thread for its products.
-pub(crate) const SCRATCH: usize = 1 << 23;
+/// A bound on what a back end keeps on a thread for its products.
+pub(crate) const SCRATCH_BYTES: usize = 1 << 23;
 
 /// A matrix seen through its strides.
 #[derive(Clone, Copy)]
@@ -29,11 +30,12 @@ pub(crate) struct View<'a> {
 }
 
 impl<'a> View<'a> {
+    /// Views rows that are `stride` numbers apart.
     pub fn new(data: &'a [f64], rows: usize, columns: usize, stride: usize) -> Self {
         View { data, rows, columns, row_stride: stride, column_stride: 1 }
     }
 
-    /// Whether every element addressed lies inside of the data.
+    /// Tells whether every element addressed lies inside of the data.
     pub fn fits(&self) -> bool {
         self.rows == 0
             || self.columns == 0
@@ -41,6 +43,7 @@ impl<'a> View<'a> {
                 < self.data.len()
     }
 
+    /// Exchanges rows and columns.
     pub fn transpose(self) -> Self {
         View {
             data: self.data,
@@ -52,20 +55,21 @@ impl<'a> View<'a> {
     }
 }
 
-/// `out = keep * out + factor * a b`, `out` in row order with the stride given.
+/// Where a product goes, in row order: `out = keep * out + factor * a b`.
 pub(crate) struct Target<'a> {
     pub data: &'a mut [f64],
     pub stride: usize,
     pub keep: f64,
 }
 
-/// Makes the scratch that products keep on this thread: later it could not be refused.
+/// Allocates the scratch that products keep on this thread: inside of a product a lack of memory
+/// would abort.
 pub(crate) fn prepare_this_thread() -> Result<(), Error> {
     thread_local! {
         static PREPARED: Cell<bool> = const { Cell::new(false) };
     }
     if !PREPARED.get() {
-        memory::expect_room("products", SCRATCH)?;
+        memory::expect_room("products", SCRATCH_BYTES)?;
         const N: usize = 64;
         let (ones, mut out) =
             (memory::zeros("products", N * N)?, memory::zeros("products", N * N)?);
@@ -154,7 +158,10 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig {
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
 
         #[test]
         fn products_of_any_shape(

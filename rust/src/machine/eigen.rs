@@ -1,14 +1,16 @@
 //! Eigen-decomposition of the small symmetric matrices `G_s' G_s`, thousands at a time.
 //!
-//! Cyclic Jacobi: accurate to rounding for every size, without allocation, and for 3 x 3 several times faster than the
-//! general routine of a library (preparing a gain is measured in products with it).
+//! Cyclic Jacobi: accurate to rounding for every size, without allocation, and for 3 x 3 several
+//! times faster than the general routine of a library (preparing a gain is measured in products
+//! with it).
 
 use crate::machine::clock::{Clock, Halt};
 
-/// Sweeps after which rounding is all that can be left.
-const SWEEPS: usize = 30;
+/// Sweeps after which only rounding can be left.
+const MAX_SWEEPS: usize = 30;
 
-/// Diagonalises `matrix` (n x n, symmetric) in place and writes its eigenvectors into the columns of `basis`.
+/// Diagonalises `matrix` (n x n, symmetric) in place and writes its eigenvectors into the columns
+/// of `basis`.
 pub(crate) fn diagonalise(
     matrix: &mut [f64],
     basis: &mut [f64],
@@ -18,7 +20,7 @@ pub(crate) fn diagonalise(
     for (i, value) in basis.iter_mut().enumerate() {
         *value = if i % (n + 1) == 0 { 1.0 } else { 0.0 };
     }
-    for _ in 0..SWEEPS {
+    for _ in 0..MAX_SWEEPS {
         let mut rotated = false;
         for p in 0..n {
             clock.spend(6 * n * (n - p))?;
@@ -33,7 +35,7 @@ pub(crate) fn diagonalise(
     Ok(())
 }
 
-/// Makes entry (p, q) zero; says whether it was more than rounding.
+/// Rotates so that entry (p, q) becomes zero; returns whether it was more than rounding.
 fn rotate(a: &mut [f64], basis: &mut [f64], n: usize, p: usize, q: usize) -> bool {
     let (app, aqq, apq) = (a[p * n + p], a[q * n + q], a[p * n + q]);
     if apq.abs() <= 1e-17 * (app.abs() * aqq.abs()).sqrt() {

@@ -1,10 +1,14 @@
-//! The small block operations of an epoch, compiled for AVX-512, AVX2 and the baseline, chosen once at run time.
+//! The small block operations of an epoch, compiled for AVX-512, AVX2 and the baseline, chosen once
+//! at run time.
 //!
-//! The bodies are plain safe Rust that the compiler vectorises; the `unsafe` here only calls a body compiled for a
-//! CPU feature after that feature was detected. The baseline body is the oracle the others are tested against.
+//! The bodies are plain safe Rust that the compiler vectorises; the `unsafe` here only calls a body
+//! compiled for a CPU feature after that feature was detected. The baseline body is the oracle the
+//! others are tested against.
 #![allow(unsafe_code)]
 
 mod multiply;
+#[cfg(test)]
+mod tests;
 
 use crate::machine::panel::Lane;
 use crate::machine::units::{exponent, times_power};
@@ -12,8 +16,8 @@ pub(crate) use multiply::Factors;
 use multiply::{multiply_body, multiply_single_body};
 use std::sync::OnceLock;
 
-/// A sum of squares below this has lost digits.
-const VANISHING: f64 = 1e-280;
+/// Sums of squares below this have lost digits.
+const MIN_EXACT_ENERGY: f64 = 1e-280;
 
 #[inline(always)]
 fn madd<const FMA: bool>(a: f64, b: f64, c: f64) -> f64 {
@@ -52,7 +56,8 @@ fn dot_slices_body<const FMA: bool>(a: &[f64], b: &[f64]) -> f64 {
     narrow.iter().sum::<f64>() + rest
 }
 
-/// Sum of squares: sixteen sums in single precision over at most `RUN` numbers each, then in double.
+/// Sum of squares: sixteen sums in single precision over at most `RUN` numbers each, then in
+/// double.
 #[inline(always)]
 fn energy_single_body<const FMA: bool>(a: &[f32]) -> f64 {
     let mut total = 0.0;
@@ -73,8 +78,9 @@ fn energy_single_body<const FMA: bool>(a: &[f32]) -> f64 {
 /// Squares that are summed up in single precision: the relative error is at most this, times 2^-24.
 pub(crate) const RUN: usize = 32;
 
-/// Rows that `subtract_outer` takes in one pass over its target: enough to be busy with other things than memory.
-pub(crate) const MANY: usize = 12;
+/// Rows that `subtract_outer` takes in one pass over its target: with so many, arithmetic takes
+/// longer than memory.
+pub(crate) const ROWS_AT_ONCE: usize = 12;
 
 /// `out[r] -= sum_i rows[i][r] * delta[i]` for `K` rows at once.
 #[inline(always)]
@@ -109,12 +115,12 @@ fn subtract_outer_body<const FMA: bool>(
     let n = out.len() / width;
     let mut rows = rows;
     let mut delta = delta;
-    while rows.len() >= MANY * n && n > 0 {
-        let (now, rest) = rows.split_at(MANY * n);
-        let now: [&[f64]; MANY] = std::array::from_fn(|i| &now[i * n..(i + 1) * n]);
-        subtract_rows::<FMA, MANY>(out, now, delta, width);
+    while rows.len() >= ROWS_AT_ONCE * n && n > 0 {
+        let (now, rest) = rows.split_at(ROWS_AT_ONCE * n);
+        let now: [&[f64]; ROWS_AT_ONCE] = std::array::from_fn(|i| &now[i * n..(i + 1) * n]);
+        subtract_rows::<FMA, ROWS_AT_ONCE>(out, now, delta, width);
         rows = rest;
-        delta = &delta[MANY * width..];
+        delta = &delta[ROWS_AT_ONCE * width..];
     }
     while rows.len() >= 3 * n && n > 0 {
         let (now, rest) = rows.split_at(3 * n);
@@ -152,7 +158,7 @@ fn correlate_body<const FMA: bool>(
     }
 }
 
-/// One entry a kernel; every entry compiled for the same CPU.
+/// The kernels, all compiled for the same CPU.
 pub(crate) struct Kernels {
     dot: unsafe fn(&[Lane], &[Lane]) -> f64,
     dot_slices: unsafe fn(&[f64], &[f64]) -> f64,
@@ -214,7 +220,7 @@ kernels!(avx2, true, 1, "avx2,fma");
 #[cfg(target_arch = "x86_64")]
 kernels!(avx512, true, 2, "avx512f,avx2,fma");
 
-/// The kernels for this CPU.
+/// Returns the kernels for this CPU.
 pub(crate) fn kernels() -> &'static Kernels {
     static CHOSEN: OnceLock<Kernels> = OnceLock::new();
     CHOSEN.get_or_init(|| {
@@ -233,21 +239,21 @@ pub(crate) fn kernels() -> &'static Kernels {
 }
 
 impl Kernels {
-    /// Sum of products of two equally long runs of lanes.
+    /// Sums the products of two equally long runs of lanes.
     pub fn dot(&self, a: &[Lane], b: &[Lane]) -> f64 {
         // SAFETY: this entry was compiled for features detected on this CPU (as are all below).
         unsafe { (self.dot)(a, b) }
     }
 
-    /// |a|^2.
+    /// Computes |a|^2.
     pub fn energy(&self, a: &[Lane]) -> f64 {
         self.dot(a, a)
     }
 
-    /// |a|, also where its squares vanish or overflow.
+    /// Computes |a|, also where its squares vanish or overflow.
     pub fn norm(&self, a: &[Lane]) -> f64 {
         let energy = self.energy(a);
-        if energy > VANISHING && energy.is_finite() {
+        if energy > MIN_EXACT_ENERGY && energy.is_finite() {
             return energy.sqrt();
         }
         let values = || a.iter().flat_map(|lane| lane.0);
@@ -260,157 +266,42 @@ impl Kernels {
         times_power(energy.sqrt(), taken_out)
     }
 
-    /// Sum of products of two equally long slices.
+    /// Sums the products of two equally long slices.
     pub fn dot_slices(&self, a: &[f64], b: &[f64]) -> f64 {
         // SAFETY: as in `dot`.
         unsafe { (self.dot_slices)(a, b) }
     }
 
-    /// |a|^2 of numbers in single precision, to a few times its rounding.
+    /// Computes |a|^2 of numbers in single precision, to a few times its rounding.
     pub fn energy_single(&self, a: &[f32]) -> f64 {
         // SAFETY: as in `dot`.
         unsafe { (self.energy_single)(a) }
     }
 
-    /// `out = a b` in single precision for rows of `stride` numbers, a multiple of 16; nothing is allocated.
+    /// Multiplies `out = a b` in single precision for rows of `stride` numbers, a multiple of 16;
+    /// nothing is allocated.
     pub fn multiply_single(&self, out: &mut [f32], a: Factors<f32>, b: &[f32], stride: usize) {
         // SAFETY: as in `dot`.
         unsafe { (self.multiply_single)(out, a, b, stride) }
     }
 
-    /// `out = a b` for rows of `stride` numbers, a multiple of 8; nothing is allocated.
+    /// Multiplies `out = a b` for rows of `stride` numbers, a multiple of 8; nothing is allocated.
     pub fn multiply(&self, out: &mut [f64], a: Factors<f64>, b: &[f64], stride: usize) {
         // SAFETY: as in `dot`.
         unsafe { (self.multiply)(out, a, b, stride) }
     }
 
-    /// `out -= rows' delta`: `rows` holds a row per row of `delta`, each as long as `out` has rows of `width` lanes.
+    /// Subtracts `out -= rows' delta`: `rows` holds a row per row of `delta`, each as long as `out`
+    /// has rows of `width` lanes.
     pub fn subtract_outer(&self, out: &mut [Lane], rows: &[f64], delta: &[Lane], width: usize) {
         // SAFETY: as in `dot`.
         unsafe { (self.subtract_outer)(out, rows, delta, width) }
     }
 
-    /// `out = columns residual`: a row of `out` per column of the gain, each as long as `residual` has rows.
+    /// Multiplies `out = columns residual`: a row of `out` per column of the gain, each as long as
+    /// `residual` has rows.
     pub fn correlate(&self, out: &mut [Lane], columns: &[f64], residual: &[Lane], width: usize) {
         // SAFETY: as in `dot`.
         unsafe { (self.correlate)(out, columns, residual, width) }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn lanes(n: usize, seed: f64) -> Vec<Lane> {
-        (0..n).map(|i| Lane(std::array::from_fn(|j| ((i * 8 + j) as f64 * seed).sin()))).collect()
-    }
-
-    fn close(a: f64, b: f64) -> bool {
-        (a - b).abs() < 1e-12 * (1.0 + b.abs())
-    }
-
-    fn all_close(a: &[Lane], b: &[Lane]) -> bool {
-        a.len() == b.len() && a.iter().zip(b).all(|(a, b)| (0..8).all(|i| close(a.0[i], b.0[i])))
-    }
-
-    /// `n` sensors, `width` lanes of samples, `k` rows: every kernel of this CPU against the portable body, and that
-    /// against the formula. Arrays are exactly as long as they have to be, so that a checker sees a step beyond.
-    fn agree(n: usize, width: usize, k: usize) {
-        let (chosen, base) = (kernels(), &baseline::TABLE);
-        let a = lanes(n * width, 0.37);
-        let rows: Vec<f64> = (0..n * k).map(|i| (i as f64).cos()).collect();
-        let delta = lanes(k * width, 0.71);
-        assert!(close(chosen.energy(&a), base.energy(&a)));
-        assert!(close(chosen.dot_slices(&rows, &rows), base.dot_slices(&rows, &rows)));
-        let exact: f64 = rows.iter().map(|r| r * r).sum();
-        assert!(close(base.dot_slices(&rows, &rows), exact));
-
-        let (mut x, mut y, mut exact) = (a.clone(), a.clone(), a.clone());
-        chosen.subtract_outer(&mut x, &rows, &delta, width);
-        base.subtract_outer(&mut y, &rows, &delta, width);
-        for (at, lane) in exact.iter_mut().enumerate() {
-            for (i, value) in lane.0.iter_mut().enumerate() {
-                let (r, q) = (at / width, at % width);
-                let terms = (0..k).map(|k| rows[k * n + r] * delta[k * width + q].0[i]);
-                *value -= terms.sum::<f64>();
-            }
-        }
-        assert!(all_close(&x, &y) && all_close(&y, &exact));
-
-        if n == 0 {
-            return;
-        }
-        let (mut p, mut q, mut exact) = (delta.clone(), delta.clone(), delta);
-        chosen.correlate(&mut p, &rows, &a, width);
-        base.correlate(&mut q, &rows, &a, width);
-        for (at, lane) in exact.iter_mut().enumerate() {
-            for (i, value) in lane.0.iter_mut().enumerate() {
-                let (j, q) = (at / width, at % width);
-                *value = (0..n).map(|r| rows[j * n + r] * a[r * width + q].0[i]).sum();
-            }
-        }
-        assert!(all_close(&p, &q) && all_close(&q, &exact));
-    }
-
-    #[test]
-    fn chosen_kernels_agree_with_the_baseline() {
-        // No rows, no sensors, one of each, and both sides of the three and of the `MANY` rows taken at once.
-        let edges = [(1, 1, 0), (5, 2, 0), (0, 1, 0), (0, 2, 7), (1, 1, 1), (1, 1, MANY)];
-        let usual = [(7, 1, 2), (50, 2, 3), (33, 3, 5), (9, 8, 4), (5, 2, 29), (3, 1, MANY + 4)];
-        let long = [(31, 1, 2 * MANY), (32, 1, MANY - 1), (33, 2, 2)];
-        for (n, width, k) in edges.into_iter().chain(usual).chain(long) {
-            agree(n, width, k);
-        }
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
-        #[test]
-        fn kernels_agree_on_any_shape(n in 0usize..70, width in 1usize..6, k in 0usize..40) {
-            agree(n, width, k);
-        }
-
-        #[test]
-        fn energy_of_any_length_in_single_precision(n in 0usize..2000) {
-            let values: Vec<f32> = (0..n).map(|i| (i as f32 * 0.3).sin()).collect();
-            let exact: f64 = values.iter().map(|&v| f64::from(v).powi(2)).sum();
-            for found in [kernels().energy_single(&values), baseline::TABLE.energy_single(&values)] {
-                prop_assert!((found - exact).abs() <= RUN as f64 * 2.0_f64.powi(-24) * exact);
-            }
-        }
-
-        #[test]
-        fn products_of_any_shape(m in 0usize..20, k in 0usize..20, width in 1usize..7) {
-            let wave = |n: usize, seed: f64| (0..n).map(move |i| (i as f64 * seed).sin());
-            let stride = 16 * width;
-            let (rows, b): (Vec<f64>, Vec<f64>) = (wave(m * k, 0.37).collect(), wave(k * stride, 0.71).collect());
-            let columns: Vec<f64> = (0..m * k).map(|i| rows[i % m * k + i / m]).collect();
-            let single = |values: &[f64]| values.iter().map(|&v| v as f32).collect::<Vec<f32>>();
-            let (rows32, columns32, b32) = (single(&rows), single(&columns), single(&b));
-            for table in [kernels(), &baseline::TABLE] {
-                let mut out = vec![vec![0.0; m * stride]; 2];
-                table.multiply(&mut out[0], Factors::Rows(&rows, k), &b, stride);
-                table.multiply(&mut out[1], Factors::Columns(&columns, m), &b, stride);
-                let mut out32 = vec![vec![0.0; m * stride]; 2];
-                table.multiply_single(&mut out32[0], Factors::Rows(&rows32, k), &b32, stride);
-                table.multiply_single(&mut out32[1], Factors::Columns(&columns32, m), &b32, stride);
-                for i in 0..m * stride {
-                    let exact: f64 = (0..k).map(|l| rows[i / stride * k + l] * b[l * stride + i % stride]).sum();
-                    prop_assert!(out.iter().all(|out| (out[i] - exact).abs() < 1e-13 * (k + 1) as f64));
-                    prop_assert!(out32.iter().all(|out| (f64::from(out[i]) - exact).abs() < 1e-6 * (k + 1) as f64));
-                }
-            }
-        }
-
-        #[test]
-        fn dot_of_any_length(n in 0usize..200, offset in 0usize..8) {
-            let values: Vec<f64> = (0..n + offset).map(|i| (i as f64 * 0.3).sin()).collect();
-            let (a, b) = (&values[offset..], &values[..n]);
-            let exact: f64 = a.iter().zip(b).map(|(a, b)| a * b).sum();
-            prop_assert!(close(kernels().dot_slices(a, b), exact));
-            prop_assert!(close(baseline::TABLE.dot_slices(a, b), exact));
-        }
     }
 }

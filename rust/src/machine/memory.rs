@@ -1,11 +1,12 @@
-//! Memory for arrays whose size comes from the input: refused rather than aborted, in huge pages where the system has them.
+//! Memory for arrays whose size comes from the input: refused rather than aborted, in huge pages
+//! where the system has them.
 #![allow(unsafe_code)]
 
 use crate::error::Error;
 use bytemuck::Zeroable;
 use ndarray::Array2;
 
-/// Zeros, or [`Error::Memory`]. The system hands them out as they are first touched.
+/// Allocates zeros, or [`Error::Memory`]. The system provides the pages as they are first touched.
 pub(crate) fn zeros<T: Zeroable>(what: &'static str, size: usize) -> Result<Vec<T>, Error> {
     let zeros =
         bytemuck::allocation::try_zeroed_slice_box(size).map_err(|()| refusal::<T>(what, size))?;
@@ -13,21 +14,21 @@ pub(crate) fn zeros<T: Zeroable>(what: &'static str, size: usize) -> Result<Vec<
     Ok(Vec::from(zeros))
 }
 
-/// A matrix of zeros, or [`Error::Memory`].
+/// Allocates a matrix of zeros, or [`Error::Memory`].
 pub(crate) fn array(what: &'static str, rows: usize, columns: usize) -> Result<Array2<f64>, Error> {
     let size = rows.saturating_mul(columns);
     let refused = |_| refusal::<f64>(what, size);
     Array2::from_shape_vec((rows, columns), zeros(what, size)?).map_err(refused)
 }
 
-/// An empty vector with room for `size` items, or [`Error::Memory`].
+/// Allocates an empty vector with room for `size` items, or [`Error::Memory`].
 pub(crate) fn room<T>(what: &'static str, size: usize) -> Result<Vec<T>, Error> {
     let mut out = Vec::new();
     out.try_reserve_exact(size).map_err(|_| refusal::<T>(what, size))?;
     Ok(out)
 }
 
-/// The items of an iterator of known length, or [`Error::Memory`].
+/// Collects the items of an iterator of known length, or [`Error::Memory`].
 pub(crate) fn gathered<T>(
     what: &'static str,
     items: impl ExactSizeIterator<Item = T>,
@@ -37,7 +38,7 @@ pub(crate) fn gathered<T>(
     Ok(out)
 }
 
-/// A copy, or [`Error::Memory`].
+/// Copies, or [`Error::Memory`].
 pub(crate) fn copied<T: Copy>(what: &'static str, items: &[T]) -> Result<Vec<T>, Error> {
     let mut out = room(what, items.len())?;
     out.extend_from_slice(items);
@@ -71,17 +72,19 @@ pub(crate) fn resize<T: Zeroable + Clone>(
     Ok(())
 }
 
-/// Refuses where less than `bytes` can be had: for what allocates by itself and would abort.
+/// Refuses where `bytes` cannot be allocated: for libraries that allocate by themselves and would
+/// abort.
 pub(crate) fn expect_room(what: &'static str, bytes: usize) -> Result<(), Error> {
-    // Unseen, the compiler would leave the allocation out.
+    // Without the black box the compiler would remove the allocation.
     room::<u8>(what, bytes).map(|room| drop(std::hint::black_box(room)))
 }
 
+/// Makes the error for `size` items.
 fn refusal<T>(what: &'static str, size: usize) -> Error {
     Error::Memory { what, bytes: size.saturating_mul(size_of::<T>()) }
 }
 
-/// Asks for huge pages: first touching a gain page by page costs more than copying it, and products walk all of it.
+/// Asks for huge pages: touching a gain for the first time page by page costs more than copying it.
 #[cfg(target_os = "linux")]
 fn advise<T>(memory: &[T]) {
     const HUGE: usize = 1 << 21;
@@ -90,7 +93,8 @@ fn advise<T>(memory: &[T]) {
     if bytes >= 2 * HUGE {
         let start = memory.as_ptr().addr().next_multiple_of(PAGE);
         let length = (memory.as_ptr().addr() + bytes - start) / PAGE * PAGE;
-        // SAFETY: advice about pages that lie inside of the allocation; their contents do not change.
+        // SAFETY: advice about pages that lie inside of the allocation; their contents do not
+        // change.
         unsafe { libc::madvise(start as *mut libc::c_void, length, libc::MADV_HUGEPAGE) };
     }
 }
@@ -102,7 +106,8 @@ fn advise<T>(_memory: &[T]) {}
 mod tests {
     use super::*;
 
-    /// Both sides of the size from which huge pages are asked for; every number of what was made can be used.
+    /// Both sides of the size from which huge pages are asked for; every number of what was made
+    /// can be used.
     #[test]
     #[cfg_attr(miri, ignore = "miri knows no madvise")]
     fn zeros_can_be_used() -> Result<(), Error> {
@@ -117,7 +122,8 @@ mod tests {
         Ok(())
     }
 
-    /// Unseen, the compiler would leave the allocation out.
+    /// Tells whether memory is refused. Without the black box the compiler would remove the
+    /// allocation.
     fn refused<T>(made: Result<T, Error>) -> bool {
         matches!(std::hint::black_box(made), Err(Error::Memory { .. }))
     }

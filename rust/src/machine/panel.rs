@@ -22,26 +22,26 @@ pub(crate) struct Panel {
 }
 
 impl Panel {
-    /// A matrix of zeros, or [`Error::Memory`].
+    /// Allocates a matrix of zeros, or [`Error::Memory`].
     pub fn zeros(rows: usize, n_times: usize) -> Result<Self, Error> {
         let width = n_times.div_ceil(8).max(1);
         let lanes = memory::zeros("time courses", rows.saturating_mul(width))?;
         Ok(Panel { rows, n_times, width, lanes })
     }
 
-    /// A copy, or [`Error::Memory`].
+    /// Copies, or [`Error::Memory`].
     pub fn copy(&self) -> Result<Self, Error> {
         let lanes = memory::copied("time courses", &self.lanes)?;
         Ok(Panel { lanes, ..*self })
     }
 
-    /// Becomes a matrix of zeros with so many rows, in the memory it has where that is enough.
+    /// Becomes a matrix of zeros with `rows` rows, in the memory at hand where that is enough.
     pub fn reset(&mut self, rows: usize) -> Result<(), Error> {
         self.lanes.clear();
         self.resize(rows)
     }
 
-    /// Becomes a matrix of zeros of another shape, in the memory it has where that is enough.
+    /// Becomes a matrix of zeros of another shape, in the memory at hand where that is enough.
     pub fn reshape(&mut self, rows: usize, n_times: usize) -> Result<(), Error> {
         (self.n_times, self.width) = (n_times, n_times.div_ceil(8).max(1));
         self.reset(rows)
@@ -57,7 +57,7 @@ impl Panel {
         self.resize(self.rows)
     }
 
-    /// Keeps what it can of its rows; new ones are zero.
+    /// Changes the number of rows; new ones are zero.
     pub fn resize(&mut self, rows: usize) -> Result<(), Error> {
         let lanes = rows.saturating_mul(self.width);
         memory::resize("time courses", &mut self.lanes, lanes)?;
@@ -65,6 +65,7 @@ impl Panel {
         Ok(())
     }
 
+    /// Copies an array, with padding.
     pub fn from_array(array: ArrayView2<f64>) -> Result<Self, Error> {
         let mut panel = Panel::zeros(array.nrows(), array.ncols())?;
         let stride = panel.stride();
@@ -77,6 +78,7 @@ impl Panel {
         Ok(panel)
     }
 
+    /// Copies into an array, without padding.
     pub fn to_array(&self) -> Result<Array2<f64>, Error> {
         let mut out = memory::array("time courses", self.rows, self.n_times)?;
         for (mut row, values) in out.rows_mut().into_iter().zip(self.values().chunks(self.stride()))
@@ -86,7 +88,7 @@ impl Panel {
         Ok(out)
     }
 
-    /// Distance between rows in samples.
+    /// Returns the distance between rows in samples.
     pub fn stride(&self) -> usize {
         8 * self.width
     }
@@ -107,7 +109,7 @@ impl Panel {
         &mut self.lanes
     }
 
-    /// The rows of block `s` when `n_orient` rows make a block.
+    /// Returns the rows of block `s`, where `n_orient` rows make a block.
     pub fn block(&self, s: usize, n_orient: usize) -> &[Lane] {
         let size = n_orient * self.width;
         &self.lanes[s * size..(s + 1) * size]
@@ -125,7 +127,7 @@ impl Panel {
         }
     }
 
-    /// The blocks named, in that order.
+    /// Copies some blocks, in the order given.
     pub fn select(&self, blocks: &[usize], n_orient: usize) -> Result<Panel, Error> {
         let mut out = Panel::zeros(blocks.len() * n_orient, self.n_times)?;
         for (to, &from) in blocks.iter().enumerate() {

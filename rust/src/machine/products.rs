@@ -1,7 +1,8 @@
-//! The products of the method, in chunks of rows that are the same whatever the number of threads: so results are too.
+//! The products of the method, in chunks of rows that do not depend on the number of threads: nor
+//! do results.
 
 use crate::error::Error;
-use crate::machine::clock::{Clock, Halt, SLICE};
+use crate::machine::clock::{Clock, Halt, MAX_WORK_UNWATCHED};
 use crate::machine::dense::{Target, View, gemm};
 use crate::machine::kernels::kernels;
 use crate::machine::memory;
@@ -11,29 +12,31 @@ use ndarray::{Array2, ArrayView2};
 use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 
-/// Rows of the gain that one task multiplies.
-const CHUNK: usize = 768;
-/// Numbers that it may write: they stay in the cache until they are squared.
-const PRODUCT: usize = 1 << 16;
+/// Rows of the gain that one task multiplies at most.
+const MAX_TASK_ROWS: usize = 768;
+/// Numbers that a task may write: they stay in the cache until they are squared.
+const MAX_TASK_NUMBERS: usize = 1 << 16;
 
-/// A panel without its padding.
+/// Views a panel without its padding.
 fn whole(panel: &Panel) -> View<'_> {
     View::new(panel.values(), panel.rows, panel.n_times, panel.stride())
 }
 
-/// Rows that one task multiplies with `n` x `n_times`: at most [`CHUNK`], fewer where that takes long or fills the cache.
+/// Chooses how many rows one task multiplies with `n` x `n_times`: at most [`MAX_TASK_ROWS`], fewer
+/// where that takes long or fills the cache.
 fn rows_per_task(n: usize, n_times: usize) -> usize {
     let work = n.saturating_mul(n_times).max(1);
-    (4 * SLICE / work).min(PRODUCT / n_times.max(1)).clamp(8, CHUNK)
+    (4 * MAX_WORK_UNWATCHED / work).min(MAX_TASK_NUMBERS / n_times.max(1)).clamp(8, MAX_TASK_ROWS)
 }
 
-/// Tasks of `rows` x `n` x `n_times` that may run before the clock is asked.
+/// Chooses how many tasks of `rows` x `n` x `n_times` run before the clock is checked.
 fn tasks_in_a_row(rows: usize, n: usize, n_times: usize, threads: &Threads) -> usize {
     let work = rows.saturating_mul(n).saturating_mul(n_times).max(1);
-    (SLICE / work).max(1) * threads.count()
+    (MAX_WORK_UNWATCHED / work).max(1) * threads.count()
 }
 
-/// `out = columns residual`: the correlations G'R, where a row of `columns` is a column of the gain.
+/// Computes `out = columns residual`: the correlations G'R, where a row of `columns` is a column of
+/// the gain.
 pub(crate) fn correlations(
     columns: &[f64],
     residual: &Panel,
@@ -51,12 +54,12 @@ pub(crate) fn correlations(
             let view = View::new(columns, columns.len() / n, n, n);
             gemm(Target { data: target, stride, keep: 0.0 }, 1.0, view, whole(residual));
         });
-        clock.look()?;
+        clock.check()?;
     }
     Ok(())
 }
 
-/// |G_s' R|_F for every location, without keeping G'R.
+/// Computes |G_s'R|_F for every location, without keeping G'R.
 pub(crate) fn correlation_norms(
     columns: &[f64],
     n_orient: usize,
@@ -85,12 +88,12 @@ pub(crate) fn correlation_norms(
                 *norm = kernels().energy(product.block(s, n_orient)).sqrt();
             }
         });
-        clock.look()?;
+        clock.check()?;
     }
     Ok(norms)
 }
 
-/// `residual -= columns' x`: takes G X out of the residual.
+/// Subtracts G X from the residual: `residual -= columns' x`.
 pub(crate) fn subtract_projection(
     columns: &[f64],
     x: &Panel,
@@ -104,12 +107,12 @@ pub(crate) fn subtract_projection(
         let view = View::new(columns, columns.len() / n, n, n).transpose();
         let target = Target { data: residual.values_mut(), stride, keep: 1.0 };
         gemm(target, -1.0, view, View::new(x, columns.len() / n, n_times, stride));
-        clock.look()?;
+        clock.check()?;
     }
     Ok(())
 }
 
-/// `a b` for arrays of any strides.
+/// Multiplies arrays of any strides: `a b`.
 pub(crate) fn dot(
     a: ArrayView2<f64>,
     b: ArrayView2<f64>,
@@ -126,13 +129,13 @@ pub(crate) fn dot(
             let left = View::new(left, left.len() / k, k, k);
             let target = Target { data: out, stride: n, keep: 0.0 };
             gemm(target, 1.0, left, View::new(&right, k, n, n));
-            clock.look()?;
+            clock.check()?;
         }
     }
     Ok(out)
 }
 
-/// The numbers in row order, copied only where they are not.
+/// Returns the numbers in row order, copied only where they are not.
 fn in_rows(array: ArrayView2<'_, f64>) -> Result<Cow<'_, [f64]>, Error> {
     match array.to_slice() {
         Some(slice) => Ok(Cow::Borrowed(slice)),

@@ -1,24 +1,26 @@
-//! Powers of two that bring a gain and data near one: squares then neither overflow nor vanish, and no digit changes.
+//! Powers of two that bring a gain and data near one: squares then neither overflow nor vanish, and
+//! no digit changes.
 
 use crate::error::Error;
 
-/// Exponents up to this are left alone: the square of a square of such a number is still far from the ends.
-const HARMLESS: i32 = 100;
+/// Up to this exponent numbers are not scaled: the fourth power of such a number is far from
+/// overflow.
+const MAX_HARMLESS_EXPONENT: i32 = 100;
 
-/// The power of two to take out of numbers of which `largest` is the largest: even, so that its square root is exact, and
-/// 0 where they do no harm.
+/// Chooses the power of two by which to divide numbers of which `largest` is the largest: even, so
+/// that its square root is exact, and 0 where the numbers do no harm.
 pub(crate) fn exponent(largest: f64) -> i32 {
     let exponent = whole_exponent(largest);
-    if exponent.abs() <= HARMLESS { 0 } else { exponent }
+    if exponent.abs() <= MAX_HARMLESS_EXPONENT { 0 } else { exponent }
 }
 
-/// The power of two of `largest`, whether it does harm or not.
+/// Returns the even power of two of `largest`.
 pub(crate) fn whole_exponent(largest: f64) -> i32 {
     let exponent = if largest > 0.0 { largest.log2().floor() as i32 } else { 0 };
     exponent & !1
 }
 
-/// `x * 2^exponent`, also where the power itself is no number.
+/// Computes `x * 2^exponent`, also where the power alone would overflow.
 pub(crate) fn times_power(x: f64, exponent: i32) -> f64 {
     const STEP: i32 = 1000;
     let (mut x, mut left) = (x, exponent);
@@ -30,7 +32,8 @@ pub(crate) fn times_power(x: f64, exponent: i32) -> f64 {
     x
 }
 
-/// The exponents taken out of a gain and out of data: `G = 2^gain G^`, `M = 2^data M^`, so `X = 2^(data - gain) X^`.
+/// The powers of two by which a gain and data were divided: `G = 2^gain G^`, `M = 2^data M^`, so `X
+/// = 2^(data - gain) X^`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Units {
     pub gain: i32,
@@ -38,37 +41,38 @@ pub(crate) struct Units {
 }
 
 impl Units {
-    /// The alpha of the scaled problem.
+    /// Converts alpha to that of the scaled problem.
     pub fn alpha(self, alpha: f64) -> Result<f64, Error> {
         let scaled = times_power(alpha, -self.data - self.gain);
         if scaled < f64::MIN_POSITIVE {
-            let remedy = "beside alpha_max it is nothing: give a part of that";
+            let remedy = "it is too small for this gain and these data: give a part of alpha_max";
             return Err(Error::Parameter { name: "alpha", value: alpha, remedy });
         }
         Ok(scaled)
     }
 
-    /// The ridge of the scaled problem.
+    /// Converts the ridge to that of the scaled problem.
     pub fn ridge(self, ridge: f64) -> f64 {
         times_power(ridge, -2 * self.gain)
     }
 
-    /// A correlation G'M, of which alpha_max is one, in the caller's units.
+    /// Converts a correlation G'M, of which alpha_max is one, to the caller's units.
     pub fn correlation(self, value: f64) -> Result<f64, Error> {
         self.representable("alpha_max", value, self.data + self.gain)
     }
 
-    /// By how many powers of two sources are larger in the caller's units.
+    /// Returns the power of two by which sources are larger in the caller's units.
     pub fn of_sources(self) -> i32 {
         self.data - self.gain
     }
 
-    /// Refuses a location whose |X_s|_F is no double in the caller's units, unless what is lost moves its correlations,
-    /// at its optimum as large as `threshold`, by no more than rounding.
+    /// Refuses a location whose |X_s|_F overflows or underflows in the caller's units, unless what
+    /// is lost moves its correlations, at its optimum as large as `threshold`, by no more than
+    /// rounding.
     pub fn check_source(self, norm: f64, threshold: f64, ridge: f64) -> Result<(), Error> {
         let lost = times_power(f64::from_bits(1), -self.of_sources());
-        // A gain that was not scaled is within 2^HARMLESS of one.
-        let largest = if self.gain == 0 { 2.0_f64.powi(2 * HARMLESS) } else { 1.0 };
+        // A gain that was not scaled is within 2^MAX_HARMLESS_EXPONENT of one.
+        let largest = if self.gain == 0 { 2.0_f64.powi(2 * MAX_HARMLESS_EXPONENT) } else { 1.0 };
         let moved = lost * (1e4 * largest + self.ridge(ridge));
         if times_power(norm, self.of_sources()).is_finite() && moved <= f64::EPSILON * threshold {
             return Ok(());
@@ -76,11 +80,14 @@ impl Units {
         self.representable("the amplitude of a source", norm, self.of_sources()).map(|_| ())
     }
 
-    /// An energy |M|^2 in the caller's units: infinite or zero where it is no double.
+    /// Converts an energy |M|^2 to the caller's units: infinite or zero where double precision
+    /// cannot hold it.
     pub fn energy(self, value: f64) -> f64 {
         times_power(value, 2 * self.data)
     }
 
+    /// Converts a number to the caller's units, or [`Error::Scale`] where double precision cannot
+    /// hold it.
     fn representable(self, what: &'static str, value: f64, exponent: i32) -> Result<f64, Error> {
         let scaled = times_power(value, exponent);
         if value == 0.0 || (scaled.is_finite() && scaled >= f64::MIN_POSITIVE) {

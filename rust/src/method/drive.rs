@@ -11,25 +11,29 @@ use crate::problem::penalty::Penalty;
 use crate::problem::solution::{Certificate, Status};
 
 /// Epochs between two certificates.
-const GAP_EVERY: usize = 5;
-/// Certificates without a smaller gap after which rounding is to blame, where X stands still and where it does not. The
-/// objective is no witness: its error is the square of that of X, so it stands still long before the gap.
-const PATIENCE: usize = 20;
-const LONG_PATIENCE: usize = 400;
-/// An objective that falls by this part of itself meanwhile is slow, not stalled.
-const FALLING: f64 = 1e-11;
+const EPOCHS_PER_CERTIFICATE: usize = 5;
+/// The part of the smallest gap so far below which another gap is progress.
+const GAP_PROGRESS: f64 = 0.99;
+/// Certificates without progress after which a run is called stalled, where X stands still and
+/// where it moves. The objective alone cannot tell: its error is the square of that of X, so it
+/// stands still long before the gap.
+const PATIENCE_STANDING: usize = 20;
+const PATIENCE_MOVING: usize = 400;
+/// The part of itself by which the objective falls during `PATIENCE_MOVING` where a run is slow,
+/// not stalled.
+const OBJECTIVE_PROGRESS: f64 = 1e-11;
 /// X stands still when it moves by less than this part of itself between two certificates.
-const STILL: f64 = 1e-14;
+const STANDSTILL: f64 = 1e-14;
 
-/// A problem in the form that epochs work on, without rows outside of it.
-pub(crate) struct Task<'a> {
+/// The problem that epochs work on: all rows of X belong to it.
+pub(crate) struct EpochProblem<'a> {
     pub quadratic: &'a mut dyn Quadratic,
     pub penalty: &'a Penalty,
     pub scale: f64,
 }
 
-impl Task<'_> {
-    /// The certificate of `x`, with the state loaded afresh.
+impl EpochProblem<'_> {
+    /// Computes the certificate of `x`, with the state loaded afresh.
     pub fn certify(
         &mut self,
         x: &Panel,
@@ -39,23 +43,26 @@ impl Task<'_> {
         let o = self.quadratic.n_orient();
         self.quadratic.load(x, clock)?;
         self.quadratic.correlations(x, correlations, clock)?;
-        let ratio = |(s, a): (usize, &f64)| kernels().energy(correlations.block(s, o)).sqrt() / a;
-        let largest = self.penalty.thresholds.iter().enumerate().map(ratio).fold(0.0, f64::max);
+        let norm = |s| kernels().energy(correlations.block(s, o)).sqrt();
+        let largest = self.penalty.dual_norm((0..self.penalty.n_locations()).map(norm));
         Ok(self.quadratic.energies(x).certificate(self.penalty.value(x), largest, self.scale))
     }
 }
 
-/// What a run works in; the next one may use it again.
-pub(crate) struct Room {
+/// The arrays of a run, which the next run may use again.
+pub(crate) struct Workspace {
     correlations: Panel,
+    /// the iterate with the smallest gap
     best: Panel,
+    /// the iterate at the last certificate
     before: Panel,
 }
 
-impl Room {
+impl Workspace {
+    /// Makes empty arrays for rows of `n_times` samples.
     pub fn new(n_times: usize) -> Result<Self, Error> {
         let panel = || Panel::zeros(0, n_times);
-        Ok(Room { correlations: panel()?, best: panel()?, before: panel()? })
+        Ok(Workspace { correlations: panel()?, best: panel()?, before: panel()? })
     }
 
     /// Makes room for so many rows.
@@ -73,6 +80,7 @@ struct Best<'a> {
 }
 
 impl Best<'_> {
+    /// Takes the iterate over where its gap is no larger.
     fn consider(&mut self, x: &Panel, certificate: Certificate) {
         if certificate.gap() <= self.certificate.gap() {
             self.certificate = certificate;
@@ -80,100 +88,115 @@ impl Best<'_> {
         }
     }
 
-    /// Where the run ends without having converged.
+    /// Puts the best iterate into `x`, where a run ends without having converged.
     fn instead_of(self, x: &mut Panel, status: Status) -> (Certificate, Status) {
         std::mem::swap(x, self.x);
         (self.certificate, status)
     }
 }
 
-/// Runs epochs until the gap of the task reaches the goal; the status is that of the task, not of a larger problem.
+/// Watches whether a run makes progress.
+struct Patience<'a> {
+    /// the iterate at the last certificate
+    before: &'a mut Panel,
+    smallest_gap: f64,
+    objective: f64,
+    /// certificates since the last progress
+    waited: usize,
+}
+
+impl Patience<'_> {
+    /// Takes in the next certificate; returns whether the run has stalled.
+    fn is_over(&mut self, x: &Panel, certificate: &Certificate) -> bool {
+        if certificate.gap() < GAP_PROGRESS * self.smallest_gap {
+            self.smallest_gap = certificate.gap();
+            self.waited = 0;
+        }
+        let target = (1.0 - OBJECTIVE_PROGRESS) * self.objective;
+        if self.waited >= PATIENCE_MOVING && certificate.primal < target {
+            self.objective = certificate.primal;
+            self.waited = 0;
+        }
+        let is_standing = stands_still(x, self.before);
+        let is_over = self.waited >= if is_standing { PATIENCE_STANDING } else { PATIENCE_MOVING };
+        self.waited += 1;
+        self.before.lanes_mut().copy_from_slice(x.lanes());
+        is_over
+    }
+}
+
+/// Runs epochs until the gap of the problem reaches the goal, and returns the last certificate and
+/// how the run ended.
 ///
-/// A run that ends before hands back the best iterate that was certified; it is a halt where there is none. `report` sees
-/// every certificate.
+/// Where it ends before, `x` becomes the best iterate that was certified; it is a halt where there
+/// is none. `report` sees every certificate.
 pub(crate) fn drive(
-    mut task: Task,
+    mut problem: EpochProblem,
     solver: &mut dyn Epoch,
     x: &mut Panel,
     goal: Goal,
     watch: &mut Watch,
-    room: &mut Room,
+    workspace: &mut Workspace,
     mut report: impl FnMut(&mut Watch, &Certificate, &Panel),
 ) -> Result<(Certificate, Status), Halt> {
     let clock = watch.clock;
-    let Room { correlations, best, before } = room;
+    let Workspace { correlations, best, before } = workspace;
     correlations.reset(x.rows)?;
-    let mut last = task.certify(x, correlations, clock)?;
+    let first = problem.certify(x, correlations, clock)?;
     for copy in [&mut *best, &mut *before] {
-        clock.look()?;
+        clock.check()?;
         copy.reset(x.rows)?;
         copy.lanes_mut().copy_from_slice(x.lanes());
     }
-    let mut best = Best { x: best, certificate: last };
-    let mut mark = last.gap();
-    let mut lowest = last.primal;
-    let mut last_gain = 0;
-    for round in 0.. {
-        if last.gap() <= goal.gap && (round > 0 || !goal.work_first) {
-            return Ok((last, Status::Converged));
-        }
-        match epochs(&mut task, solver, x, watch, correlations) {
-            Ok(certificate) => last = certificate,
-            Err(Halt::OutOfTime) => return Ok(best.instead_of(x, Status::TimeLimit)),
-            Err(failed) => return Err(failed),
-        }
-        report(watch, &last, x);
-        best.consider(x, last);
-        match clock.look() {
-            Err(Halt::OutOfTime) if last.gap() > goal.gap => {
-                return Ok(best.instead_of(x, Status::TimeLimit));
-            }
-            Err(Halt::Failed(error)) => return Err(error.into()),
-            _ => {}
-        }
-        if last.gap() < 0.99 * mark {
-            mark = last.gap();
-            last_gain = round;
-        }
-        if round - last_gain >= LONG_PATIENCE && last.primal < (1.0 - FALLING) * lowest {
-            lowest = last.primal;
-            last_gain = round;
-        }
-        let patience = if stands_still(x, before) { PATIENCE } else { LONG_PATIENCE };
-        if last.gap() > goal.gap && round - last_gain >= patience {
-            return Ok(best.instead_of(x, Status::Stalled));
-        }
-        if last.gap() > goal.gap && watch.used_up() {
-            return Ok(best.instead_of(x, Status::IterationLimit));
-        }
-        before.lanes_mut().copy_from_slice(x.lanes());
+    if first.gap() <= goal.gap && !goal.work_first {
+        return Ok((first, Status::Converged));
     }
-    unreachable!("the loop ends by a return")
+    let mut best = Best { x: best, certificate: first };
+    let (smallest_gap, objective) = (first.gap(), first.primal);
+    let mut patience = Patience { before, smallest_gap, objective, waited: 0 };
+    loop {
+        let certificate = match epochs(&mut problem, solver, x, watch, correlations) {
+            Err(Halt::OutOfTime) => return Ok(best.instead_of(x, Status::TimeLimit)),
+            ended => ended?,
+        };
+        report(watch, &certificate, x);
+        best.consider(x, certificate);
+        let status = match clock.check() {
+            Err(Halt::Failed(error)) => return Err(error.into()),
+            _ if certificate.gap() <= goal.gap => return Ok((certificate, Status::Converged)),
+            Err(Halt::OutOfTime) => Status::TimeLimit,
+            Ok(()) if patience.is_over(x, &certificate) => Status::Stalled,
+            Ok(()) if watch.used_up() => Status::IterationLimit,
+            Ok(()) => continue,
+        };
+        return Ok(best.instead_of(x, status));
+    }
 }
 
-/// A few epochs, as far as they are allowed, and the certificate of where they led.
+/// Makes a few epochs, as far as they are allowed, and certifies where they led.
 fn epochs(
-    task: &mut Task,
+    problem: &mut EpochProblem,
     solver: &mut dyn Epoch,
     x: &mut Panel,
     watch: &mut Watch,
     correlations: &mut Panel,
 ) -> Result<Certificate, Halt> {
-    watch.clock.look()?;
-    for _ in 0..GAP_EVERY {
+    watch.clock.check()?;
+    for _ in 0..EPOCHS_PER_CERTIFICATE {
         if watch.used_up() {
             break;
         }
-        solver.epoch(task.quadratic, task.penalty, x, watch.clock)?;
+        solver.epoch(problem.quadratic, problem.penalty, x, watch.clock)?;
         watch.count();
     }
-    task.certify(x, correlations, watch.clock)
+    problem.certify(x, correlations, watch.clock)
 }
 
+/// Compares two iterates: whether no entry moved by more than rounding.
 fn stands_still(x: &Panel, before: &Panel) -> bool {
     let pairs = x.values().iter().zip(before.values());
     let (moved, size) = pairs.fold((0.0, 0.0), |(moved, size): (f64, f64), (now, old)| {
         (moved.max((now - old).abs()), size.max(now.abs()))
     });
-    moved <= STILL * size
+    moved <= STANDSTILL * size
 }

@@ -1,10 +1,11 @@
-//! The quadratic of a working set: H = G'G + ridge and the correlations kept up to date; no sensor is touched.
+//! The quadratic of a working set: H = G'G + ridge and the correlations kept up to date; no sensor
+//! is touched.
 
 mod storage;
 
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
-use crate::machine::kernels::{MANY, kernels};
+use crate::machine::kernels::{ROWS_AT_ONCE, kernels};
 use crate::machine::memory;
 use crate::machine::panel::{Lane, Panel};
 use crate::method::quadratic::Quadratic;
@@ -13,14 +14,15 @@ use crate::problem::curvature::Curvature;
 use crate::problem::gain::Gain;
 use std::ops::Range;
 
-/// Correlations of more lanes than this do not stay in a core's cache from one block to the next: they are updated for
-/// several blocks at a time.
-const LARGE: usize = 8192;
+/// Correlations of more lanes than this do not stay in a core's cache from one block to the next:
+/// they are updated for several blocks at a time.
+const MAX_CACHED_LANES: usize = 8192;
 
 /// What the memory is for.
 const WHAT: &str = "the working set";
 
-/// A block update costs `n_sources * n_orient * n_times` here, whatever the number of sensors.
+/// The smooth part as a Gram matrix: a block update costs `n_sources * n_orient * n_times`, for any
+/// number of sensors.
 pub(crate) struct Gram {
     n_orient: usize,
     n_sensors: usize,
@@ -37,33 +39,34 @@ pub(crate) struct Gram {
     /// G'M - (G'G + ridge) X
     correlations: Panel,
     curvature: Curvature,
-    late: Late,
-    /// lanes of `correlations` from which updates are put off
-    large: usize,
+    delayed: Delayed,
+    /// lanes of `correlations` above which updates are delayed
+    max_cached: usize,
 }
 
-/// Moves in a window of neighbouring locations that the correlations outside of the window have not seen yet.
+/// Updates of the correlations that have reached only a window of neighbouring locations so far.
 #[derive(Default)]
-struct Late {
+struct Delayed {
     window: usize,
     moved: Vec<usize>,
-    /// by how much, a block of rows each
+    /// by how much they moved, a block of rows each
     deltas: Vec<Lane>,
-    /// their rows of H, as far as they are needed
+    /// the parts of their rows of H that are needed
     rows: Vec<f64>,
 }
 
-impl Late {
+impl Delayed {
     /// Makes room for `rows` rows and a window full of blocks of `size` lanes.
     fn reserve(&mut self, rows: usize, size: usize) -> Result<(), Error> {
-        self.moved = memory::room(WHAT, MANY)?;
-        self.deltas = memory::room(WHAT, MANY * size)?;
-        self.rows = memory::room(WHAT, MANY * rows)?;
+        self.moved = memory::room(WHAT, ROWS_AT_ONCE)?;
+        self.deltas = memory::room(WHAT, ROWS_AT_ONCE * size)?;
+        self.rows = memory::room(WHAT, ROWS_AT_ONCE * rows)?;
         Ok(())
     }
 }
 
 impl Gram {
+    /// Makes the Gram matrix of no locations.
     pub fn empty(gain: &Gain, data: &Panel, ridge: f64) -> Result<Self, Error> {
         Ok(Gram {
             n_orient: gain.n_orient(),
@@ -76,38 +79,40 @@ impl Gram {
             linear: Panel::zeros(0, data.n_times)?,
             correlations: Panel::zeros(0, data.n_times)?,
             curvature: Curvature::default(),
-            late: Late::default(),
-            large: LARGE,
+            delayed: Delayed::default(),
+            max_cached: MAX_CACHED_LANES,
         })
     }
 
+    /// Returns the rows of the window.
     fn window_rows(&self) -> Range<usize> {
         let (o, size) = (self.n_orient, self.window());
-        let first = self.late.window * size * o;
+        let first = self.delayed.window * size * o;
         first..(first + size * o).min(self.linear.rows)
     }
 
+    /// Tells whether updates are delayed.
     fn is_large(&self) -> bool {
-        self.correlations.lanes().len() > self.large
+        self.correlations.lanes().len() > self.max_cached
     }
 
-    /// Locations that make a window.
+    /// Returns the number of locations in a window.
     fn window(&self) -> usize {
-        (MANY / self.n_orient).max(1)
+        (ROWS_AT_ONCE / self.n_orient).max(1)
     }
 
-    /// Subtracts what is late from the rows given, and forgets it.
-    fn subtract_late(&mut self, before: Range<usize>, after: Range<usize>) {
+    /// Makes the delayed updates on the rows given, and forgets them.
+    fn subtract_delayed(&mut self, before: Range<usize>, after: Range<usize>) {
         let (moved, deltas) =
-            (std::mem::take(&mut self.late.moved), std::mem::take(&mut self.late.deltas));
+            (std::mem::take(&mut self.delayed.moved), std::mem::take(&mut self.delayed.deltas));
         self.subtract(before, &moved, &deltas);
         self.subtract(after, &moved, &deltas);
-        (self.late.moved, self.late.deltas) = (moved, deltas);
-        self.late.moved.clear();
-        self.late.deltas.clear();
+        (self.delayed.moved, self.delayed.deltas) = (moved, deltas);
+        self.delayed.moved.clear();
+        self.delayed.deltas.clear();
     }
 
-    /// `correlations -= H_moved' deltas` on the rows given.
+    /// Updates the rows given: `correlations -= H_moved' deltas`.
     fn subtract(&mut self, rows: Range<usize>, moved: &[usize], deltas: &[Lane]) {
         let (o, stride, width) = (self.n_orient, self.stride, self.linear.width);
         let target = &mut self.correlations.lanes_mut()[rows.start * width..rows.end * width];
@@ -116,12 +121,12 @@ impl Gram {
             kernels().subtract_outer(target, &row[rows.start..rows.end], deltas, width);
             return;
         }
-        self.late.rows.clear();
+        self.delayed.rows.clear();
         for i in moved.iter().flat_map(|s| s * o..(s + 1) * o) {
             let row = &self.hessian[i * stride..];
-            self.late.rows.extend_from_slice(&row[rows.start..rows.end]);
+            self.delayed.rows.extend_from_slice(&row[rows.start..rows.end]);
         }
-        kernels().subtract_outer(target, &self.late.rows, deltas, width);
+        kernels().subtract_outer(target, &self.delayed.rows, deltas, width);
     }
 }
 
@@ -144,21 +149,21 @@ impl Quadratic for Gram {
 
     fn load(&mut self, x: &Panel, clock: &Clock) -> Result<(), Halt> {
         let (o, p) = (self.n_orient, self.linear.rows);
-        self.late.moved.clear();
-        self.late.deltas.clear();
+        self.delayed.moved.clear();
+        self.delayed.deltas.clear();
         self.correlations.lanes_mut().copy_from_slice(self.linear.lanes());
         let alive = (0..x.rows / o).filter(|&s| !is_zero(x.block(s, o)));
         if self.is_large() {
             let window = self.window();
             for s in alive {
-                self.late.moved.push(s);
-                self.late.deltas.extend_from_slice(x.block(s, o));
-                if self.late.moved.len() == window {
+                self.delayed.moved.push(s);
+                self.delayed.deltas.extend_from_slice(x.block(s, o));
+                if self.delayed.moved.len() == window {
                     clock.spend(window * self.work())?;
-                    self.subtract_late(0..p, 0..0);
+                    self.subtract_delayed(0..p, 0..0);
                 }
             }
-            self.subtract_late(0..p, 0..0);
+            self.subtract_delayed(0..p, 0..0);
         } else {
             for s in alive {
                 clock.spend(self.work())?;
@@ -174,26 +179,26 @@ impl Quadratic for Gram {
             return;
         }
         let window = s / self.window();
-        if window != self.late.window {
+        if window != self.delayed.window {
             self.settle();
-            self.late.window = window;
+            self.delayed.window = window;
         }
         self.subtract(self.window_rows(), &[s], delta);
-        self.late.moved.push(s);
-        self.late.deltas.extend_from_slice(delta);
+        self.delayed.moved.push(s);
+        self.delayed.deltas.extend_from_slice(delta);
     }
 
-    /// What moved in the window reaches the correlations before and after it.
+    /// Makes the delayed updates before and after the window.
     fn settle(&mut self) {
-        if self.late.moved.is_empty() {
+        if self.delayed.moved.is_empty() {
             return;
         }
         let inside = self.window_rows();
-        self.subtract_late(0..inside.start, inside.end..self.linear.rows);
+        self.subtract_delayed(0..inside.start, inside.end..self.linear.rows);
     }
 
     fn correlation(&mut self, s: usize, _block: &[Lane], out: &mut [Lane]) {
-        if s / self.window() != self.late.window {
+        if s / self.window() != self.delayed.window {
             self.settle();
         }
         out.copy_from_slice(self.correlations.block(s, self.n_orient));
@@ -204,7 +209,7 @@ impl Quadratic for Gram {
         Ok(())
     }
 
-    /// `|R|^2 + ridge |X|^2 = |M|^2 - <X, G'M + C>`, `<R, M> = |M|^2 - <X, G'M>`.
+    /// Computes `|R|^2 + ridge |X|^2 = |M|^2 - <X, G'M + C>`, `<R, M> = |M|^2 - <X, G'M>`.
     fn energies(&self, x: &Panel) -> Energies {
         let against_data = self.data_energy - kernels().dot(x.lanes(), self.linear.lanes());
         let residual = against_data - kernels().dot(x.lanes(), self.correlations.lanes());
@@ -217,7 +222,7 @@ mod tests {
     use super::*;
     use ndarray::Array2;
 
-    /// Putting updates off changes nothing but the rounding.
+    /// Delayed updates change nothing but the rounding.
     #[test]
     fn late_updates_are_the_same() -> Result<(), Halt> {
         let clock = Clock::endless();
@@ -230,7 +235,7 @@ mod tests {
             let all: Vec<usize> = (0..n_locations).collect();
             let (mut now, mut late) =
                 (Gram::empty(&gain, &data, 0.3)?, Gram::empty(&gain, &data, 0.3)?);
-            late.large = 0;
+            late.max_cached = 0;
             let x = Array2::from_shape_fn((n_locations * n_orient, 20), |(i, j)| {
                 if i / n_orient % 3 == 1 { 0.0 } else { wave(i + j, j) }
             });

@@ -1,4 +1,5 @@
-//! The smooth part of a problem as an epoch sees it, in the two forms that pay: over sensors, and as a Gram matrix.
+//! The smooth part of a problem as an epoch sees it; its two forms are over sensors and as a Gram
+//! matrix.
 
 use crate::machine::clock::{Clock, Halt};
 use crate::machine::panel::{Lane, Panel};
@@ -7,25 +8,29 @@ use crate::problem::curvature::Curvature;
 
 /// `1/2 |M - G X|^2 + ridge/2 |X|^2` over some locations, with a state that follows X.
 ///
-/// The correlations are `C = G'(M - G X) - ridge X`, minus the gradient. Only [`load`](Quadratic::load) and
-/// [`advance`](Quadratic::advance) move the state; everything else reads it.
+/// The correlations are `C = G'(M - G X) - ridge X`, minus the gradient. Only
+/// [`load`](Quadratic::load) and [`advance`](Quadratic::advance) move the state; everything else
+/// reads it.
 pub(crate) trait Quadratic {
+    /// Returns the number of orientations of a location.
     fn n_orient(&self) -> usize;
-    /// `G_s'G_s` by location, without the ridge.
+    /// Returns `G_s'G_s` by location, without the ridge.
     fn curvature(&self) -> &Curvature;
+    /// Returns the ridge.
     fn ridge(&self) -> f64;
-    /// Multiplications that a move of one location takes.
+    /// Counts the multiplications that a move of one location takes.
     fn work(&self) -> usize;
-    /// Makes `x` the state, computed afresh; on a halt the state is spoilt.
+    /// Makes `x` the state, computed afresh; after a halt the state is undefined.
     fn load(&mut self, x: &Panel, clock: &Clock) -> Result<(), Halt>;
-    /// The state moves by `delta` in location `s`.
+    /// Moves the state by `delta` in location `s`.
     fn advance(&mut self, s: usize, delta: &[Lane]);
-    /// Makes up for what [`advance`](Quadratic::advance) may have put off: due after a sweep.
+    /// Makes the updates that [`advance`](Quadratic::advance) may have delayed: due after a pass
+    /// over the locations.
     fn settle(&mut self) {}
-    /// `C_s`; `block` is X_s at the state.
+    /// Computes `C_s`; `block` is X_s at the state.
     fn correlation(&mut self, s: usize, block: &[Lane], out: &mut [Lane]);
-    /// `C`; `x` is the state.
+    /// Computes `C`; `x` is the state.
     fn correlations(&self, x: &Panel, out: &mut Panel, clock: &Clock) -> Result<(), Halt>;
-    /// The energies at the state `x`.
+    /// Computes the energies at the state `x`.
     fn energies(&self, x: &Panel) -> Energies;
 }

@@ -1,4 +1,5 @@
-//! The quadratic of a whole gain: the residual is kept up to date, correlations are products with the gain.
+//! The quadratic of a whole gain: the residual is kept up to date, correlations are products with
+//! the gain.
 
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
@@ -11,7 +12,8 @@ use crate::problem::convex::{Energies, Problem, add_scaled};
 use crate::problem::curvature::Curvature;
 use crate::problem::gain::Gain;
 
-/// A block update costs `n_sensors * n_orient * n_times` here, whatever the number of locations.
+/// The smooth part over sensors: a block update costs `n_sensors * n_orient * n_times`, for any
+/// number of locations.
 pub(crate) struct Sensors<'a> {
     gain: &'a Gain,
     data: &'a Panel,
@@ -21,6 +23,7 @@ pub(crate) struct Sensors<'a> {
 }
 
 impl<'a> Sensors<'a> {
+    /// Starts at X = 0.
     pub fn new(problem: &Problem<'a>) -> Result<Self, Error> {
         Ok(Sensors {
             gain: problem.gain,

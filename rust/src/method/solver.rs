@@ -9,19 +9,23 @@ use crate::machine::panel::Panel;
 use crate::method::quadratic::Quadratic;
 use crate::problem::penalty::Penalty;
 
-/// Which inner solver makes the epochs.
+/// The inner solver, which makes the epochs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Solver {
     /// Block coordinate descent with exact block minimisation and Anderson extrapolation
-    /// (Strohmeier et al. 2016, Algorithm 1, with the exact minimiser for the block Lipschitz step).
+    /// (Strohmeier et al. 2016, Algorithm 1, with the exact minimiser for the block Lipschitz
+    /// step).
     #[default]
     Bcd,
     /// FISTA with adaptive restart (Gramfort, Kowalski and Hämäläinen 2012).
     Fista,
 }
 
-/// One pass over the locations. On entry and on exit `quadratic` is loaded with `x`; after a halt both are spoilt.
+/// An inner solver at work.
 pub(crate) trait Epoch {
+    /// Makes one pass over the locations.
+    ///
+    /// On entry and on exit `quadratic` is loaded with `x`; after a halt both are undefined.
     fn epoch(
         &mut self,
         quadratic: &mut dyn Quadratic,
@@ -32,6 +36,7 @@ pub(crate) trait Epoch {
 }
 
 impl Solver {
+    /// Starts the solver.
     pub(crate) fn start(self) -> Box<dyn Epoch> {
         match self {
             Solver::Bcd => Box::new(bcd::Bcd::default()),

@@ -1,42 +1,30 @@
-//! When to stop, as a value, and the watch that keeps it during a run.
+//! When a run stops, as a value, and the watch that counts and records during the run.
 
 use crate::error::Error;
-use crate::machine::clock::{Clock, Monitor, Progress};
+use crate::machine::clock::{Clock, Progress};
 use crate::machine::memory;
 use crate::problem::solution::{Certificate, Record};
 use std::time::{Duration, Instant};
 
-/// When a run stops.
-#[derive(Clone, Copy)]
-pub struct Stopping<'a> {
+/// The limits of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopping {
     /// relative duality gap to reach (default 1e-6)
     pub tol: f64,
     /// epochs allowed, in all (default 10000)
     pub max_iter: usize,
     /// time allowed
     pub time_limit: Option<Duration>,
-    /// interrupt check
-    pub monitor: Option<Monitor<'a>>,
 }
 
-impl Default for Stopping<'_> {
+impl Default for Stopping {
     fn default() -> Self {
-        Stopping { tol: 1e-6, max_iter: 10_000, time_limit: None, monitor: None }
+        Stopping { tol: 1e-6, max_iter: 10_000, time_limit: None }
     }
 }
 
-impl std::fmt::Debug for Stopping<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stopping")
-            .field("tol", &self.tol)
-            .field("max_iter", &self.max_iter)
-            .field("time_limit", &self.time_limit)
-            .field("monitor", &self.monitor.is_some())
-            .finish()
-    }
-}
-
-impl Stopping<'_> {
+impl Stopping {
+    /// Refuses limits that are out of range.
     pub(crate) fn check(&self) -> Result<(), Error> {
         if !(self.tol > 0.0 && self.tol.is_finite()) {
             let remedy = "give a positive relative duality gap such as 1e-6";
@@ -58,7 +46,8 @@ impl Stopping<'_> {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Goal {
     pub gap: f64,
-    /// make some epochs even where the start is good enough: reweighting asks how far its answer still moves
+    /// make some epochs even where the start is good enough: reweighting has to see how far its
+    /// answer still moves
     pub work_first: bool,
 }
 
@@ -72,21 +61,23 @@ pub(crate) struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
+    /// Starts counting.
     pub fn start(clock: &'a Clock<'a>, max_iter: usize) -> Self {
         Watch { clock, n_iter: 0, history: Vec::new(), max_iter, begin: Instant::now() }
     }
 
+    /// Returns the time since the start.
     pub fn elapsed(&self) -> Duration {
         self.begin.elapsed()
     }
 
-    /// A copy of what was seen so far.
+    /// Copies the counts and the history so far.
     pub fn fork(&self) -> Result<Self, Error> {
         let history = memory::copied("the history", &self.history)?;
         Ok(Watch { history, ..*self })
     }
 
-    /// Keeps a certificate of the full problem.
+    /// Adds a certificate of the full problem to the history.
     pub fn record(&mut self, certificate: &Certificate, n_active: usize) {
         let (n_iter, gap) = (self.n_iter, certificate.relative_gap());
         self.history.push(Record { n_iter, primal: certificate.primal, gap, n_active });
@@ -99,7 +90,7 @@ impl<'a> Watch<'a> {
         self.clock.count();
     }
 
-    /// Whether the epochs allowed are used up.
+    /// Tells whether the epochs allowed are used up.
     pub fn used_up(&self) -> bool {
         self.n_iter >= self.max_iter
     }

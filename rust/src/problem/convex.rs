@@ -8,7 +8,7 @@ use crate::machine::panel::{Lane, Panel};
 use crate::machine::products;
 use crate::machine::threads::Threads;
 use crate::machine::units::times_power;
-use crate::problem::gain::{FAINT, Faint, Gain};
+use crate::problem::gain::{FAINT_LIPSCHITZ, Faint, Gain};
 use crate::problem::penalty::Penalty;
 use crate::problem::rounding;
 use crate::problem::solution::Certificate;
@@ -28,12 +28,14 @@ pub(crate) struct Problem<'a> {
     pub clock: &'a Clock<'a>,
 }
 
-/// What is known of an iterate on all locations.
+/// The certificate of an iterate on all locations, and what was computed for it.
 pub(crate) struct Certified {
     pub certificate: Certificate,
-    /// the part of the gap that is owed to rounding of the correlations: no descent makes it smaller
+    /// the part of the gap that is owed to rounding of the correlations: more epochs do not make it
+    /// smaller
     pub rounding: f64,
-    /// `|G_s'R - ridge X_s|_F / a_s` of the rotated problem: above 1, location s violates the dual constraint
+    /// `|G_s'R - ridge X_s|_F / a_s` of the rotated problem: above 1, location s violates the dual
+    /// constraint
     pub ratios: Vec<f64>,
     /// `|G_s'R - ridge X_s|_F` of the rotated problem
     pub norms: Vec<f64>,
@@ -50,16 +52,26 @@ pub(crate) struct Iterate {
     pub x: Panel,
 }
 
-/// `|R|^2 + ridge |X|^2` and `<R, M>`: with the penalty and the correlations, all that a certificate needs.
+/// The numbers of the residual that a certificate needs, next to the penalty and the correlations.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Energies {
+    /// `|R|^2 + ridge |X|^2`
     pub residual: f64,
+    /// `<R, M>`
     pub against_data: f64,
 }
 
+/// The largest `|C_s| / a_s`, as computed and as rounding leaves it possible.
+#[derive(Clone, Copy)]
+struct LargestRatio {
+    computed: f64,
+    possible: f64,
+}
+
 impl Energies {
-    /// Scales the residual into the dual ball: `t = min(1, 1 / max_s |C_s| / a_s)`,
-    /// `D = t <R, M> - t^2/2 (|R|^2 + ridge |X|^2)` (Strohmeier et al. 2016, equations 6 and 7).
+    /// Computes the certificate, with the residual scaled into the dual ball: `t = min(1, 1 / max_s
+    /// |C_s| / a_s)`, `D = t <R, M> - t^2/2 (|R|^2 + ridge |X|^2)` (Strohmeier et al. 2016,
+    /// equations 6 and 7).
     pub fn certificate(self, penalty: f64, largest_ratio: f64, scale: f64) -> Certificate {
         let t = if largest_ratio > 1.0 { 1.0 / largest_ratio } else { 1.0 };
         let dual = t * self.against_data - 0.5 * t * t * self.residual;
@@ -67,16 +79,13 @@ impl Energies {
         Certificate::new(0.5 * self.residual + penalty, dual, scale)
     }
 
-    /// The certificate for the largest ratio that rounding leaves possible, and the part of its gap that is owed to rounding.
-    pub fn counted(
-        self,
-        penalty: f64,
-        (largest, possible): (f64, f64),
-        scale: f64,
-    ) -> (Certificate, f64) {
+    /// Computes the certificate for the largest ratio that rounding leaves possible, and the part
+    /// of its gap that is owed to rounding.
+    fn counted(self, penalty: f64, ratio: LargestRatio, scale: f64) -> (Certificate, f64) {
+        let LargestRatio { computed, possible } = ratio;
         let certificate = self.certificate(penalty, possible, scale);
-        let rounding = match possible > largest {
-            true => certificate.gap() - self.certificate(penalty, largest, scale).gap(),
+        let rounding = match possible > computed {
+            true => certificate.gap() - self.certificate(penalty, computed, scale).gap(),
             false => 0.0,
         };
         (certificate, rounding)
@@ -84,6 +93,7 @@ impl Energies {
 }
 
 impl Iterate {
+    /// Makes X = 0.
     pub fn zero(n_times: usize) -> Result<Self, Error> {
         Ok(Iterate { locations: Vec::new(), x: Panel::zeros(0, n_times)? })
     }
@@ -93,7 +103,7 @@ impl Iterate {
         Ok(Iterate { locations, x: self.x.copy()? })
     }
 
-    /// Without the blocks that are zero.
+    /// Copies the blocks that are not zero.
     pub fn support(&self, n_orient: usize) -> Result<Iterate, Error> {
         let alive: Vec<usize> =
             (0..self.locations.len()).filter(|&i| !is_zero(self.x.block(i, n_orient))).collect();
@@ -101,19 +111,19 @@ impl Iterate {
         Ok(Iterate { locations, x: self.x.select(&alive, n_orient)? })
     }
 
-    /// |X_s|_F for each of its locations.
+    /// Computes |X_s|_F for each of its locations.
     pub fn norms(&self, n_orient: usize) -> Vec<f64> {
         (0..self.locations.len()).map(|i| kernels().norm(self.x.block(i, n_orient))).collect()
     }
 }
 
-/// Whether every sample is exactly zero: a look at the first one is not enough.
+/// Tells whether every sample is exactly zero.
 pub(crate) fn is_zero(block: &[Lane]) -> bool {
     block.iter().all(|lane| lane.0.iter().all(|&value| value == 0.0))
 }
 
 impl<'a> Problem<'a> {
-    /// `R = M - G X`.
+    /// Computes `R = M - G X`.
     pub fn residual(&self, iterate: &Iterate) -> Result<Panel, Halt> {
         let o = self.gain.n_orient();
         let mut residual = self.data.copy()?;
@@ -123,28 +133,28 @@ impl<'a> Problem<'a> {
         Ok(residual)
     }
 
-    /// `|M - G X|^2`, what the rotation left out included.
+    /// Computes `|M - G X|^2`, what the rotation left out included.
     pub fn misfit(&self, iterate: &Iterate) -> Result<f64, Halt> {
         let residual = kernels().energy(self.residual(iterate)?.lanes());
         Ok(residual + self.left_out.map_or(0.0, |rest| kernels().energy(rest.lanes())))
     }
 
-    /// `1/2 |M - G X|^2 + ridge/2 |X|^2`.
+    /// Computes `1/2 |M - G X|^2 + ridge/2 |X|^2`.
     pub fn smooth(&self, iterate: &Iterate) -> Result<f64, Halt> {
         let ridge = self.ridge * kernels().energy(iterate.x.lanes());
         Ok(0.5 * (self.misfit(iterate)? + ridge))
     }
 
-    /// The objective.
+    /// Computes the objective.
     pub fn objective(&self, iterate: &Iterate) -> Result<f64, Halt> {
         let penalty = self.penalty.select(&iterate.locations)?.value(&iterate.x);
         Ok(self.smooth(iterate)? + penalty)
     }
 
-    /// The certificate of an iterate on all locations, that of the whole data.
+    /// Certifies an iterate on all locations and the whole data.
     ///
-    /// `known` are the norms of the correlations where they are known from an earlier look at the same iterate: they do
-    /// not depend on the penalty.
+    /// `known` are the norms of its correlations, where an earlier certificate of the same iterate
+    /// has them: they do not depend on the penalty.
     pub fn certify(&self, iterate: &Iterate, known: Option<Vec<f64>>) -> Result<Certified, Halt> {
         let residual = self.residual(iterate)?;
         let misfit = kernels().energy(residual.lanes());
@@ -153,8 +163,7 @@ impl<'a> Problem<'a> {
             Some(norms) => norms,
             None => self.correlation_norms(iterate, &residual)?,
         };
-        let over = |(norm, a): (&f64, &f64)| norm / a;
-        let ratios = norms.iter().zip(&self.penalty.thresholds).map(over);
+        let ratios = norms.iter().enumerate().map(|(s, &norm)| self.penalty.ratio(s, norm));
         let ratios = memory::gathered("the correlations", ratios)?;
         let x_energy = kernels().energy(iterate.x.lanes());
         let energies = Energies {
@@ -162,27 +171,27 @@ impl<'a> Problem<'a> {
             against_data: kernels().dot(residual.lanes(), self.data.lanes()),
         };
         let penalty = self.penalty.select(&iterate.locations)?.value(&iterate.x);
-        let largest = ratios.iter().fold(0.0, |a: f64, &b| a.max(b));
-        let possible = self.possible_ratio(iterate, |s| ratios[s], largest)?;
+        let computed = self.penalty.dual_norm(norms.iter().copied());
+        let possible = self.possible_ratio(iterate, |s| ratios[s], computed)?;
         let (mut certificate, mut rounding) =
-            energies.counted(penalty, (largest, possible), self.scale);
+            energies.counted(penalty, LargestRatio { computed, possible }, self.scale);
         let mut hidden = 0.0;
         if let Some(rest) = self.left_out {
             let whole = Energies {
                 residual: energies.residual + hidden_energy,
                 against_data: energies.against_data + hidden_energy,
             };
-            let largest = self.largest_ratio_with(rest, hidden_energy, &ratios, largest)?;
+            let computed = self.largest_ratio_with(rest, hidden_energy, &ratios, computed)?;
+            let ratio = LargestRatio { computed, possible: computed.max(possible) };
             let rotated_gap = certificate.gap() - rounding;
-            let possible = largest.max(possible);
-            (certificate, rounding) = whole.counted(penalty, (largest, possible), self.scale);
+            (certificate, rounding) = whole.counted(penalty, ratio, self.scale);
             hidden = certificate.gap() - rounding - rotated_gap;
         }
         let misfit = misfit + hidden_energy;
         Ok(Certified { certificate, rounding, ratios, norms, hidden, misfit })
     }
 
-    /// The largest ratio that rounding leaves possible.
+    /// Bounds the largest ratio by what rounding leaves possible.
     pub fn possible_ratio(
         &self,
         iterate: &Iterate,
@@ -192,11 +201,13 @@ impl<'a> Problem<'a> {
         let o = self.gain.n_orient();
         let block = |(i, &s): (usize, &usize)| (s, iterate.x.block(i, o));
         let sources = iterate.locations.iter().enumerate().map(block);
-        let compared = (ratio, |s: usize| self.penalty.thresholds[s]);
-        rounding::largest_ratio(self.gain, self.data, sources, compared, largest, self.clock)
+        let threshold = |s: usize| self.penalty.threshold(s);
+        let compared = rounding::Compared { ratio, threshold, largest };
+        rounding::largest_ratio(self.gain, self.data, sources, compared, self.clock)
     }
 
-    /// `|G_s'R - ridge X_s|_F` of every location: the only thing here that reads the whole gain.
+    /// Computes `|G_s'R - ridge X_s|_F` of every location: the only function here that reads the
+    /// whole gain.
     pub fn correlation_norms(&self, iterate: &Iterate, residual: &Panel) -> Result<Vec<f64>, Halt> {
         let (o, width) = (self.gain.n_orient(), self.data.width);
         let columns = self.gain.columns();
@@ -218,7 +229,7 @@ impl<'a> Problem<'a> {
         Ok(norms)
     }
 
-    /// |G_s'R|_F of a location that is too faint to be squared.
+    /// Computes |G_s'R|_F of a location that is too faint to be squared.
     fn faint_norm(&self, faint: &Faint, residual: Option<&Panel>) -> Result<f64, Halt> {
         let Some(residual) = residual else { return Ok(0.0) };
         let (o, width) = (self.gain.n_orient(), residual.width);
@@ -228,8 +239,8 @@ impl<'a> Problem<'a> {
         Ok(times_power(kernels().energy(&block).sqrt(), faint.exponent))
     }
 
-    /// The largest `sqrt(|C_s|^2 + |G_s'M2|^2) / a_s`, computed only where `|G_s'M2|^2 <= L_s |M2|^2` does not rule the
-    /// location out.
+    /// Computes the largest `sqrt(|C_s|^2 + |G_s'M2|^2) / a_s`, with products only where
+    /// `|G_s'M2|^2 <= L_s |M2|^2` does not rule the location out.
     fn largest_ratio_with(
         &self,
         rest: &Panel,
@@ -240,14 +251,15 @@ impl<'a> Problem<'a> {
         let o = self.gain.n_orient();
         let mut squared = largest * largest;
         let mut block: Vec<Lane> = memory::zeros("time courses", o * rest.width)?;
-        for (s, (ratio, a)) in ratios.iter().zip(&self.penalty.thresholds).enumerate() {
+        for (s, ratio) in ratios.iter().enumerate() {
             let lipschitz = self.gain.curvature().lipschitz(s);
-            let bound = ratio * ratio + lipschitz * energy / (a * a);
-            // A faint location's ratio counts all of the data.
-            if lipschitz >= FAINT && bound > squared.max(1.0) {
+            let bound = ratio * ratio + self.penalty.squared_ratio(s, lipschitz * energy);
+            // The ratio of a faint location counts the whole data already.
+            if lipschitz >= FAINT_LIPSCHITZ && bound > squared.max(1.0) {
                 self.clock.spend(o * 8 * rest.lanes().len())?;
                 kernels().correlate(&mut block, self.gain.block(s), rest.lanes(), rest.width);
-                squared = squared.max(ratio * ratio + kernels().energy(&block) / (a * a));
+                let rest = self.penalty.squared_ratio(s, kernels().energy(&block));
+                squared = squared.max(ratio * ratio + rest);
             }
         }
         Ok(squared.sqrt())
@@ -269,7 +281,7 @@ pub(crate) fn subtract_sources<'x>(
     Ok(())
 }
 
-/// `out += factor * x`.
+/// Adds a multiple: `out += factor * x`.
 pub(crate) fn add_scaled(out: &mut [Lane], factor: f64, x: &[Lane]) {
     for (target, lane) in out.iter_mut().zip(x) {
         for (value, x) in target.0.iter_mut().zip(lane.0) {

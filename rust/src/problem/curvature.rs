@@ -1,4 +1,4 @@
-//! The small matrix of every location that a block update needs.
+//! The small matrix of every location, `G_s' G_s`, that a block update needs.
 
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
@@ -20,8 +20,17 @@ pub(crate) struct Curvature {
     bound: f64,
 }
 
+/// The eigen-decomposition of one location's matrix.
+#[derive(Clone, Copy)]
+pub(crate) struct Eigen<'a> {
+    pub values: &'a [f64],
+    /// row `i`, column `j` is component `i` of vector `j`
+    pub vectors: &'a [f64],
+}
+
 impl Curvature {
-    /// Of a gain whose columns are given one after the other; the eigenvalues of a matrix that is not finite are zero.
+    /// Computes the matrices of a gain whose columns are given one after the other; where a matrix
+    /// is not finite its eigenvalues are zero.
     pub fn new(
         columns: &[f64],
         n_sensors: usize,
@@ -64,38 +73,38 @@ impl Curvature {
         Ok(all)
     }
 
-    /// Whether no product has overflowed.
+    /// Tells whether no product has overflowed.
     pub fn is_finite(&self) -> bool {
         self.matrices.iter().all(|value| value.is_finite())
     }
 
-    /// `G_s' G_s` (symmetric).
+    /// Returns `G_s' G_s` (symmetric).
     pub fn matrix(&self, s: usize) -> &[f64] {
         let size = self.n_orient * self.n_orient;
         &self.matrices[s * size..(s + 1) * size]
     }
 
-    pub fn eigenvalues(&self, s: usize) -> &[f64] {
+    fn eigenvalues(&self, s: usize) -> &[f64] {
         &self.eigenvalues[s * self.n_orient..(s + 1) * self.n_orient]
     }
 
-    /// The largest eigenvalue: the block Lipschitz constant.
+    /// Returns the largest eigenvalue: the block Lipschitz constant.
     pub fn lipschitz(&self, s: usize) -> f64 {
         self.eigenvalues(s).iter().fold(0.0, |a: f64, &b| a.max(b))
     }
 
-    /// At least the largest block Lipschitz constant.
+    /// Returns a bound on the block Lipschitz constants.
     pub fn bound(&self) -> f64 {
         self.bound
     }
 
-    /// The eigenvectors of location `s`: row `i`, column `j` is component `i` of vector `j`.
-    pub fn basis(&self, s: usize) -> &[f64] {
+    /// Returns the eigen-decomposition of `G_s' G_s`.
+    pub fn eigen(&self, s: usize) -> Eigen<'_> {
         let size = self.n_orient * self.n_orient;
-        &self.bases[s * size..(s + 1) * size]
+        Eigen { values: self.eigenvalues(s), vectors: &self.bases[s * size..(s + 1) * size] }
     }
 
-    /// Those of some locations, in that order.
+    /// Copies those of some locations, in the order given.
     pub fn select(&self, locations: &[usize]) -> Result<Curvature, Error> {
         let mut out = Curvature { n_orient: self.n_orient, ..Curvature::default() };
         out.append(self, locations)?;
@@ -128,14 +137,14 @@ impl Curvature {
         self.eigenvalues.truncate(kept.len() * o);
     }
 
-    /// Adds some locations of another.
+    /// Appends some locations of another.
     pub fn append(&mut self, other: &Curvature, locations: &[usize]) -> Result<(), Error> {
         self.n_orient = other.n_orient;
         self.bound = self.bound.max(other.bound);
         for &s in locations {
             memory::append(WHAT, &mut self.matrices, other.matrix(s))?;
             memory::append(WHAT, &mut self.eigenvalues, other.eigenvalues(s))?;
-            memory::append(WHAT, &mut self.bases, other.basis(s))?;
+            memory::append(WHAT, &mut self.bases, other.eigen(s).vectors)?;
         }
         Ok(())
     }

@@ -15,14 +15,17 @@ use std::sync::OnceLock;
 
 /// What the memory is for.
 const WHAT: &str = "the gain";
-/// A location is too faint for squares where its block Lipschitz constant, that of the largest being about 1, is less.
-pub(crate) const FAINT: f64 = 1e-210;
+/// Locations with a smaller block Lipschitz constant, where the largest is about 1, are too faint
+/// to be squared.
+pub(crate) const FAINT_LIPSCHITZ: f64 = 1e-210;
 
-/// A whitened gain G (n_sensors x n_locations * n_orient), immutable and shared by many solves and threads.
+/// A whitened gain G (n_sensors x n_locations * n_orient), immutable and shared by many solves and
+/// threads.
 ///
-/// Preparing it copies the columns into location order (one copy, the only one), checks that they are finite, and
-/// computes for every location s the small matrix `G_s' G_s`, its eigenvalues and eigenvectors; the largest eigenvalue
-/// is the block Lipschitz constant (Strohmeier et al. 2016, section II-B).
+/// Preparing it copies the columns into location order (one copy, the only one), checks that they
+/// are finite, and computes for every location s the small matrix `G_s' G_s`, its eigenvalues and
+/// eigenvectors; the largest eigenvalue is the block Lipschitz constant (Strohmeier et al. 2016,
+/// section II-B).
 ///
 /// ```
 /// use mxne_rs::Gain;
@@ -37,7 +40,7 @@ pub(crate) const FAINT: f64 = 1e-210;
 pub struct Gain {
     n_sensors: usize,
     n_orient: usize,
-    /// the power of two taken out of the columns
+    /// the power of two by which the columns were divided
     exponent: i32,
     /// a row per column of the gain, `n_sensors` long
     columns: Vec<f64>,
@@ -51,10 +54,11 @@ pub struct Gain {
 #[derive(Debug, Clone)]
 pub(crate) struct Faint {
     pub location: usize,
-    /// its columns with a power of two of their own taken out, which follows
+    /// its columns, divided by a power of two of their own
     pub columns: Vec<f64>,
+    /// that power of two
     pub exponent: i32,
-    /// of those columns
+    /// the block Lipschitz constant of the divided columns
     lipschitz: f64,
 }
 
@@ -72,38 +76,40 @@ impl Gain {
     /// Prepares a gain of shape (n_sensors, n_locations * n_orient).
     ///
     /// # Errors
-    /// Empty arrays, an `n_orient` that does not divide the columns, values that are not finite, no memory.
+    /// Empty arrays, an `n_orient` that does not divide the columns, values that are not finite, no
+    /// memory.
     pub fn new(gain: ArrayView2<f64>, n_orient: usize) -> Result<Self, Error> {
         let mut preparation = Preparation::new(gain.dim(), n_orient)?;
         while preparation.copy_some(gain) {}
         preparation.finish(&Clock::endless()).map_err(Halt::into_error)
     }
 
-    /// Number of sensors (rows).
+    /// Returns the number of sensors (rows).
     #[must_use]
     pub fn n_sensors(&self) -> usize {
         self.n_sensors
     }
 
-    /// Number of orientations in a location: 1 fixed, 3 loose or free.
+    /// Returns the number of orientations of a location: 1 fixed, 3 loose or free.
     #[must_use]
     pub fn n_orient(&self) -> usize {
         self.n_orient
     }
 
-    /// Number of locations.
+    /// Returns the number of locations.
     #[must_use]
     pub fn n_locations(&self) -> usize {
         self.columns.len() / (self.n_sensors * self.n_orient)
     }
 
-    /// Number of sources (columns): locations times orientations.
+    /// Returns the number of sources (columns): locations times orientations.
     #[must_use]
     pub fn n_sources(&self) -> usize {
         self.columns.len() / self.n_sensors
     }
 
-    /// The block Lipschitz constant `|G_s' G_s|_2` of location `s`; infinite or zero where that is no double.
+    /// Returns the block Lipschitz constant `|G_s' G_s|_2` of location `s`; infinite or zero where
+    /// double precision cannot hold it.
     ///
     /// # Panics
     /// If there is no location `s`.
@@ -115,7 +121,7 @@ impl Gain {
         }
     }
 
-    /// The columns of the locations named, in their order (n_sensors x locations * n_orient).
+    /// Copies the columns of some locations, in the order given (n_sensors x locations * n_orient).
     ///
     /// # Errors
     /// A location that does not exist, no memory.
@@ -137,7 +143,8 @@ impl Gain {
         Ok(out)
     }
 
-    /// The median of `|G_s|_2` over locations that are not zero, without the power of two taken out; 1 where all are.
+    /// Computes the median of `|G_s|_2` over locations that are not zero, without the power of two
+    /// taken out; 1 where all are zero.
     pub(crate) fn typical_norm(&self) -> f64 {
         let mut seen: Vec<f64> = (0..self.n_locations())
             .map(|s| self.curvature.lipschitz(s))
@@ -152,32 +159,34 @@ impl Gain {
         0.5 * (lower.sqrt() + upper.sqrt())
     }
 
-    /// The power of two taken out of the columns that follow.
+    /// Returns the power of two by which the columns were divided.
     pub(crate) fn exponent(&self) -> i32 {
         self.exponent
     }
 
-    /// All columns, one after the other.
+    /// Returns all columns, one after the other.
     pub(crate) fn columns(&self) -> &[f64] {
         &self.columns
     }
 
-    /// The columns of location `s`, one after the other.
+    /// Returns the columns of location `s`, one after the other.
     pub(crate) fn block(&self, s: usize) -> &[f64] {
         let size = self.n_sensors * self.n_orient;
         &self.columns[s * size..(s + 1) * size]
     }
 
+    /// Returns `G_s'G_s` of every location and its eigen-decomposition.
     pub(crate) fn curvature(&self) -> &Curvature {
         &self.curvature
     }
 
-    /// The locations of which no square can be trusted: they stay at zero, and certificates look at them apart.
+    /// Returns the locations that are too faint to be squared: they stay at zero, and certificates
+    /// compute their correlations from scaled columns.
     pub(crate) fn faint(&self) -> &[Faint] {
         &self.faint
     }
 
-    /// What bounds the correlations of all locations cheaply.
+    /// Returns the screen, which bounds the correlations of all locations cheaply.
     pub(crate) fn screen(&self, clock: &Clock) -> Result<&Screen, Halt> {
         if let Some(screen) = self.screen.get() {
             return Ok(screen);
@@ -186,7 +195,7 @@ impl Gain {
         Ok(self.screen.get_or_init(|| made))
     }
 
-    /// The gain of some locations, in that order.
+    /// Makes the gain of some locations, in the order given.
     pub(crate) fn select(&self, locations: &[usize], clock: &Clock) -> Result<Gain, Halt> {
         let size = self.n_orient * self.n_sensors;
         let mut columns = memory::room(WHAT, locations.len() * size)?;

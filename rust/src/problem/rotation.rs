@@ -1,4 +1,4 @@
-//! Time as a working set: the few columns that carry the data, and the energy left out.
+//! Time as a working set: the few rotated columns that carry the data, and the energy left out.
 
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
@@ -8,16 +8,16 @@ use crate::machine::products::dot;
 use nalgebra::{DMatrix, SymmetricEigen};
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
-/// Matrices from this size on take milliseconds to decompose.
-const LONG: usize = 64;
-/// Energy below this part of the whole is rounding.
-const ROUNDING: f64 = 1e-28;
+/// Matrices from this size on take milliseconds to decompose: the clock is checked meanwhile.
+const SLOW_SIZE: usize = 64;
+/// Energies below this part of the whole are rounding.
+const ROUNDING_ENERGY: f64 = 1e-28;
 
-/// `M = [M1 M2] V'` with V orthogonal: penalty and data term do not change when data and sources are rotated over time,
-/// so the problem is solved for M1 = M V1 and rotated back.
+/// `M = [M1 M2] V'` with V orthogonal: penalty and data term do not change when data and sources
+/// are rotated over time, so the problem is solved for M1 = M V1 and rotated back.
 ///
-/// What M2 carries is not solved for: there X is zero and the residual is M2 itself. The certificate counts it in full
-/// ([`Problem::certify`](crate::problem::convex::Problem::certify)).
+/// What M2 carries is not solved for: there X is zero and the residual is M2 itself. The
+/// certificate counts it in full ([`Problem::certify`](crate::problem::convex::Problem::certify)).
 #[derive(Debug)]
 pub(crate) struct Rotation {
     /// V1' (n_kept x n_times), or nothing where time is left as it is
@@ -27,7 +27,7 @@ pub(crate) struct Rotation {
 }
 
 impl Rotation {
-    /// The rotated data M1 and the rotation, leaving out at most `slack` of the energy of `data`.
+    /// Rotates `data` to M1, leaving out at most `slack` of its energy.
     pub fn new(
         data: ArrayView2<f64>,
         slack: f64,
@@ -39,7 +39,7 @@ impl Rotation {
             return Rotation::none(data);
         }
         let Part { kept, basis, left_out } =
-            Part::new(data, energy * slack.clamp(ROUNDING, 0.5), energy, clock)?;
+            Part::new(data, energy * slack.clamp(ROUNDING_ENERGY, 0.5), energy, clock)?;
         match kept.ncols() == n_times {
             true => Rotation::none(data),
             false => {
@@ -48,8 +48,10 @@ impl Rotation {
         }
     }
 
-    /// Leaves out at most `slack` of the energy of `data`, and less than before. What was kept, M1, stays as it is and more
-    /// columns follow, so that time courses move to the new frame by [`Rotation::moved`] without loss.
+    /// Rotates again, leaving out at most `slack` of the energy of `data` and less than before.
+    ///
+    /// The columns kept before, M1, stay as they are and more follow, so that time courses move to
+    /// the new frame by [`Rotation::moved`] without loss.
     pub fn refined(
         &self,
         data: ArrayView2<f64>,
@@ -66,7 +68,7 @@ impl Rotation {
         rest -= &dot(overlap.view(), basis.view(), clock)?;
         let energy = energy_of(data);
         let allowed = (energy * slack).min(0.5 * energy_of(rest.view()));
-        if allowed <= energy * ROUNDING {
+        if allowed <= energy * ROUNDING_ENERGY {
             return Rotation::none(data);
         }
         let more = Part::new(rest.view(), allowed, energy, clock)?;
@@ -79,7 +81,7 @@ impl Rotation {
         Ok((Panel::from_array(data.view())?, rotation))
     }
 
-    /// Time courses of this frame in one that was [refined](Rotation::refined) from it.
+    /// Moves time courses from this frame to one that was [refined](Rotation::refined) from it.
     pub fn moved(&self, x: &Panel, to: &Rotation) -> Result<Panel, Error> {
         match &to.basis {
             None => Panel::from_array(self.back(x)?.view()),
@@ -91,11 +93,12 @@ impl Rotation {
         }
     }
 
-    /// Time as it is.
+    /// Leaves time as it is.
     pub fn none(data: ArrayView2<f64>) -> Result<(Panel, Rotation), Halt> {
         Ok((Panel::from_array(data)?, Rotation { basis: None, left_out: None }))
     }
 
+    /// Copies, or [`Error::Memory`].
     pub fn copy(&self) -> Result<Self, Error> {
         let basis = match &self.basis {
             Some(basis) => {
@@ -109,7 +112,7 @@ impl Rotation {
         Ok(Rotation { basis, left_out })
     }
 
-    /// Time courses in the rotated frame (a warm start).
+    /// Rotates time courses, such as those of a start.
     pub fn forward(&self, x: ArrayView2<f64>, clock: &Clock) -> Result<Panel, Halt> {
         Ok(match &self.basis {
             Some(basis) => Panel::from_array(dot(x, basis.t(), clock)?.view())?,
@@ -117,7 +120,7 @@ impl Rotation {
         })
     }
 
-    /// Time courses in the frame of the data.
+    /// Rotates time courses back to the frame of the data.
     pub fn back(&self, x: &Panel) -> Result<Array2<f64>, Error> {
         let x = x.to_array()?;
         match &self.basis {
@@ -127,6 +130,7 @@ impl Rotation {
     }
 }
 
+/// Copies two arrays into one, along an axis.
 fn joined(a: ArrayView2<f64>, b: ArrayView2<f64>, axis: Axis) -> Result<Array2<f64>, Error> {
     let mut size = a.raw_dim();
     size[axis.index()] += b.len_of(axis);
@@ -137,11 +141,12 @@ fn joined(a: ArrayView2<f64>, b: ArrayView2<f64>, axis: Axis) -> Result<Array2<f
     Ok(out)
 }
 
+/// Sums the squares.
 fn energy_of(data: ArrayView2<f64>) -> f64 {
     data.iter().map(|m| m * m).sum()
 }
 
-/// The part of data that a few time columns carry.
+/// Data split into the part that a few rotated columns carry and the rest.
 struct Part {
     /// M1
     kept: Array2<f64>,
@@ -152,6 +157,8 @@ struct Part {
 }
 
 impl Part {
+    /// Splits `data` so that the rest has at most the energy `allowed`; `energy` is that of all
+    /// data.
     fn new(data: ArrayView2<f64>, allowed: f64, energy: f64, clock: &Clock) -> Result<Part, Halt> {
         let (spanning, remainder) = spanning_rows(data, 0.3 * allowed, clock)?;
         let data_in_span = dot(data, spanning.t(), clock)?;
@@ -169,7 +176,7 @@ impl Part {
         }
         let basis = dot(axes.slice(s![.., ..kept]).reversed_axes(), spanning.view(), clock)?;
         let kept = rotated.slice_move(s![.., ..kept]);
-        let left_out = match left_out > energy * ROUNDING {
+        let left_out = match left_out > energy * ROUNDING_ENERGY {
             true => {
                 let mut rest = dot(kept.view(), basis.view(), clock)?;
                 rest.zip_mut_with(&data, |fit, m| *fit = m - *fit);
@@ -181,9 +188,11 @@ impl Part {
     }
 }
 
-/// Orthonormal rows that span the rows of `data` but for `allowed` of its energy, and the energy outside of the span.
+/// Finds orthonormal rows that span the rows of `data` except for `allowed` of its energy, and the
+/// energy outside.
 ///
-/// Gram-Schmidt on the row with the most energy left, twice, so that the basis is orthonormal to rounding.
+/// Gram-Schmidt takes the row with the most energy left; done twice, the rows are orthonormal to
+/// rounding.
 fn spanning_rows(
     data: ArrayView2<f64>,
     allowed: f64,
@@ -221,14 +230,15 @@ fn spanning_rows(
     Ok((rows.slice_move(s![..count, ..]), energies.sum()))
 }
 
-/// Eigenvectors of A'A in columns, largest eigenvalue first.
+/// Computes the eigenvectors of A'A, in columns, the largest eigenvalue first.
 fn principal_axes(a: &Array2<f64>, clock: &Clock) -> Result<Array2<f64>, Halt> {
     let n = a.ncols();
     let gram = dot(a.t(), a.view(), clock)?;
     let gram = DMatrix::from_fn(n, n, |i, j| gram[[i, j]]);
     let decompose = move || SymmetricEigen::try_new(gram, f64::EPSILON, 1000 * n);
-    let eigen = if n < LONG { decompose() } else { clock.wait_for(decompose)? };
-    // Without them the columns stay as they are: any orthonormal ones will do.
+    let eigen = if n < SLOW_SIZE { decompose() } else { clock.wait_for(decompose)? };
+    // Where the decomposition fails the columns stay as they are: any orthonormal axes are correct,
+    // if less compact.
     let Some(eigen) = eigen else { return Ok(Array2::eye(n)) };
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|&i, &j| eigen.eigenvalues[j].total_cmp(&eigen.eigenvalues[i]));

@@ -1,4 +1,4 @@
-//! Data as a solve sees them: near one, whatever their unit.
+//! Data divided by a power of two, so that a solve sees numbers near one in any unit.
 
 use crate::error::Error;
 use crate::machine::memory;
@@ -6,7 +6,7 @@ use crate::machine::units::{Units, exponent, times_power, whole_exponent};
 use crate::problem::gain::Gain;
 use ndarray::{ArrayView2, CowArray, Ix2};
 
-/// Data with their power of two taken out; a view where there is none.
+/// Data divided by a power of two; a view where that is one.
 pub(crate) struct Scaled<'a> {
     pub values: CowArray<'a, f64, Ix2>,
     pub units: Units,
@@ -15,9 +15,11 @@ pub(crate) struct Scaled<'a> {
 }
 
 impl<'a> Scaled<'a> {
+    /// Divides the data where their squares could overflow or vanish.
     pub fn new(gain: &Gain, data: ArrayView2<'a, f64>) -> Result<Self, Error> {
         let largest = data.iter().fold(0.0, |a: f64, b| a.max(b.abs()));
-        // Beside faint locations all of it: their correlations are close enough to the end of the doubles.
+        // Correlations of faint locations are close to the smallest double: no power of two is left
+        // in the data.
         let taken_out = match gain.faint().is_empty() {
             true => exponent(largest),
             false => whole_exponent(largest),

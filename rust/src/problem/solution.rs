@@ -1,9 +1,9 @@
-//! What a run hands back: plain data.
+//! The answer of a run, as plain data.
 
 use crate::machine::units::Units;
 use ndarray::{Array2, ArrayView2};
 
-/// How a run ended. The line that leaves the loop names it.
+/// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// The duality gap of the full problem is at most the tolerance.
@@ -17,7 +17,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// The name in lower case with underscores, as Python shows it.
+    /// Returns the name in lower case with underscores, as Python shows it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -32,7 +32,8 @@ impl Status {
 /// A primal and a dual value of one convex problem: the optimum lies between them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Certificate {
-    /// P(X); infinite or zero where the squares of the data are no doubles, as are the two below
+    /// P(X); like the two below, infinite or zero where double precision cannot hold the squares of
+    /// the data
     pub primal: f64,
     /// D, a lower bound on the optimum
     pub dual: f64,
@@ -53,12 +54,12 @@ impl Certificate {
         Certificate { primal, dual, scale, relative }
     }
 
-    /// What is known of X = 0 before anything is computed.
+    /// Certifies X = 0 without computing anything.
     pub(crate) fn of_nothing(scale: f64) -> Self {
         Certificate::new(scale, 0.0, scale)
     }
 
-    /// With the power of two that was taken out of the data.
+    /// Converts to the caller's units.
     pub(crate) fn in_units(self, units: Units) -> Self {
         Certificate {
             primal: units.energy(self.primal),
@@ -68,14 +69,15 @@ impl Certificate {
         }
     }
 
-    /// The duality gap `P - D`, never negative.
+    /// Computes the duality gap `P - D`, never negative.
     #[must_use]
     pub fn gap(&self) -> f64 {
         let gap = (self.primal - self.dual).max(0.0);
         if self.primal.is_finite() { gap } else { f64::INFINITY }
     }
 
-    /// The gap in units of `|M|^2 / 2`, whatever the scale of the data; where they are zero, 0 at X = 0 and infinite elsewhere.
+    /// Returns the gap in units of `|M|^2 / 2`; for data of zero, 0 at X = 0 and infinite
+    /// elsewhere.
     #[must_use]
     pub fn relative_gap(&self) -> f64 {
         self.relative
@@ -94,7 +96,7 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// The locations of a dense X (n_sources x n_times) that are not zero.
+    /// Keeps the locations of a dense X (n_sources x n_times) that are not zero.
     ///
     /// # Panics
     /// If `n_orient` is zero.
@@ -109,7 +111,7 @@ impl Sources {
         Sources { locations, coef, n_orient }
     }
 
-    /// X with all its rows (n_locations * n_orient x n_times).
+    /// Makes X with all its rows (n_locations * n_orient x n_times).
     #[must_use]
     pub fn to_dense(&self, n_locations: usize) -> Array2<f64> {
         let o = self.n_orient;
@@ -122,7 +124,7 @@ impl Sources {
     }
 }
 
-/// One certificate of the full problem on the way.
+/// One certificate of the full problem during a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Record {
     /// epochs done
@@ -135,12 +137,12 @@ pub struct Record {
     pub n_active: usize,
 }
 
-/// What the reweighting loop adds.
+/// What a solution after reweighting has besides.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reweighting {
     /// value of the non-convex objective
     pub objective: f64,
-    /// the weights of the last convex problem, infinite where a location has died
+    /// the weights of the last convex problem, infinite where a location is kept at zero
     pub weights: Vec<f64>,
     /// convex problems solved
     pub n_reweights: usize,
@@ -170,7 +172,7 @@ pub struct Solution {
     pub n_iter: usize,
     /// seconds
     pub elapsed: f64,
-    /// the certificates on the way
+    /// the certificates during the run
     pub history: Vec<Record>,
     /// present after reweighting
     pub reweighting: Option<Reweighting>,

@@ -1,41 +1,32 @@
-//! A request taken out of Python, and the run it asks for.
+//! Requests copied out of Python objects, and the run that is asked for.
 
 use super::arrays::{indices, matrix, vector};
 use super::run::watched;
 use crate::{
-    AmplitudeUnit, Error, Options, Reweight, Solver, Sources, Stopping, Surrogate, Threads,
+    AmplitudeUnit, Error, Options, Reweight, Run, Solver, Sources, Stopping, Surrogate, Threads,
 };
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use std::time::Duration;
 
-/// What a solve is asked for, gathered by `mxne_rs.solve`.
-#[derive(FromPyObject)]
-pub(super) struct Request<'py> {
-    alpha: f64,
-    weights: Option<PyReadonlyArray1<'py, f64>>,
-    ridge: f64,
-    tol: f64,
-    max_iter: i64,
-    time_limit: Option<f64>,
-    init: Option<(PyReadonlyArray1<'py, i64>, PyReadonlyArray2<'py, f64>)>,
-    solver: String,
-    active_set_size: Option<i64>,
-    n_threads: i64,
+/// What a solve is asked for, copied out of the object gathered by `mxne_rs.solve`.
+pub(super) struct Request {
+    pub alpha: f64,
+    options: Options,
     progress: Option<Py<PyAny>>,
 }
 
-/// How to reweight, gathered by `mxne_rs.solve`.
+/// How to reweight, as `mxne_rs.solve` gathers it.
 #[derive(FromPyObject)]
-pub(super) struct Rounds {
+pub(super) struct ReweightRequest {
     n_reweights: i64,
     tol_reweight: f64,
     surrogate: String,
     amplitude_unit: UnitGiven,
 }
 
-/// A number, or the name of a unit.
+/// A unit of amplitudes as it is given: a number, or a name.
 #[derive(FromPyObject)]
 pub(super) enum UnitGiven {
     Number(f64),
@@ -43,6 +34,7 @@ pub(super) enum UnitGiven {
 }
 
 impl UnitGiven {
+    /// Reads the name.
     pub fn own(self) -> PyResult<AmplitudeUnit> {
         match self {
             UnitGiven::Number(value) => Ok(AmplitudeUnit::Number(value)),
@@ -52,14 +44,16 @@ impl UnitGiven {
                 "relative" => Ok(AmplitudeUnit::Relative),
                 "largest" => Ok(AmplitudeUnit::Largest),
                 other => Err(PyValueError::new_err(format!(
-                    "amplitude_unit is {other:?}; give a positive number, or one of \"relative\", \"largest\", \"mne\", \"gain\""
+                    "amplitude_unit is {other:?}; give a positive number, or one of \
+                     \"relative\", \"largest\", \"mne\", \"gain\""
                 ))),
             },
         }
     }
 }
 
-impl Rounds {
+impl ReweightRequest {
+    /// Reads the names and checks the counts.
     pub fn own(self) -> PyResult<Reweight> {
         let surrogate = match self.surrogate.as_str() {
             "sqrt" => Surrogate::Sqrt,
@@ -77,7 +71,7 @@ impl Rounds {
         })
     }
 
-    /// The same where one convex problem, MxNE, is a choice: then there is nothing to reweight.
+    /// Does the same, and returns nothing where one convex problem is asked for, which is MxNE.
     pub fn own_if_any(self) -> PyResult<Option<Reweight>> {
         let reweight = self.own()?;
         reweight.check()?;
@@ -85,24 +79,11 @@ impl Rounds {
     }
 }
 
-/// A request copied out of Python.
-pub(super) struct Owned {
-    pub alpha: f64,
-    pub weights: Option<Vec<f64>>,
-    pub ridge: f64,
-    pub tol: f64,
-    pub max_iter: usize,
-    pub time_limit: Option<Duration>,
-    pub init: Option<Sources>,
-    pub solver: Solver,
-    pub active_set_size: Option<usize>,
-    pub n_threads: usize,
-    pub progress: Option<Py<PyAny>>,
-}
-
-impl Request<'_> {
-    pub fn own(self, n_orient: usize) -> PyResult<Owned> {
-        let solver = match self.solver.as_str() {
+impl Request {
+    /// Copies the request, for a gain with `n_orient` orientations.
+    pub fn new(given: &Bound<'_, PyAny>, n_orient: usize) -> PyResult<Self> {
+        let get = |name| given.getattr(name);
+        let solver = match get("solver")?.extract::<String>()?.as_str() {
             "bcd" => Solver::Bcd,
             "fista" => Solver::Fista,
             other => {
@@ -110,33 +91,45 @@ impl Request<'_> {
                 return Err(PyValueError::new_err(message));
             }
         };
-        let init = match self.init {
-            Some((locations, coef)) => {
-                let (locations, coef) = (indices(&locations)?, matrix(&coef)?);
-                Some(Sources { locations, coef, n_orient })
-            }
-            None => None,
+        let weights: Option<PyReadonlyArray1<'_, f64>> = get("weights")?.extract()?;
+        type Init<'py> = (PyReadonlyArray1<'py, i64>, PyReadonlyArray2<'py, f64>);
+        let init: Option<Init<'_>> = get("init")?.extract()?;
+        let init = init.map(|(locations, coef)| -> PyResult<Sources> {
+            Ok(Sources { locations: indices(&locations)?, coef: matrix(&coef)?, n_orient })
+        });
+        let time_limit: Option<f64> = get("time_limit")?.extract()?;
+        let active_set_size: Option<i64> = get("active_set_size")?.extract()?;
+        let stopping = Stopping {
+            tol: get("tol")?.extract()?,
+            max_iter: count("max_iter", get("max_iter")?.extract()?, 1)?,
+            time_limit: time_limit.map(|s| seconds("time_limit", s)).transpose()?,
         };
-        Ok(Owned {
-            alpha: self.alpha,
-            weights: self.weights.as_ref().map(vector).transpose()?,
-            ridge: self.ridge,
-            tol: self.tol,
-            max_iter: count("max_iter", self.max_iter, 1)?,
-            time_limit: self.time_limit.map(|s| seconds("time_limit", s)).transpose()?,
-            init,
+        let options = Options {
+            weights: weights.as_ref().map(vector).transpose()?,
+            ridge: get("ridge")?.extract()?,
+            stopping,
             solver,
-            active_set_size: self
-                .active_set_size
+            active_set_size: active_set_size
                 .map(|size| count("active_set_size", size, 1))
                 .transpose()?,
-            n_threads: count("n_threads", self.n_threads, 0)?,
-            progress: self.progress,
-        })
+            init: init.transpose()?,
+            threads: Threads::new(count("n_threads", get("n_threads")?.extract()?, 0)?),
+        };
+        let progress = get("progress")?.extract()?;
+        Ok(Request { alpha: get("alpha")?.extract()?, options, progress })
+    }
+
+    /// Runs `solve` with the options, watched for signals.
+    pub fn run<T: Send>(
+        &self,
+        py: Python<'_>,
+        solve: impl Send + FnOnce(Run) -> Result<T, Error>,
+    ) -> PyResult<T> {
+        watched(py, self.progress.as_ref(), |monitor| solve(self.options.monitored(monitor)))
     }
 }
 
-/// An integer that is at least `least`.
+/// Checks that an integer is at least `least`.
 pub(super) fn count(name: &str, value: i64, least: usize) -> PyResult<usize> {
     match usize::try_from(value) {
         Ok(count) if count >= least => Ok(count),
@@ -147,7 +140,7 @@ pub(super) fn count(name: &str, value: i64, least: usize) -> PyResult<usize> {
     }
 }
 
-/// A time that is above zero.
+/// Checks that a time is above zero.
 pub(super) fn seconds(name: &str, value: f64) -> PyResult<Duration> {
     if !(value > 0.0 && value.is_finite()) {
         let message = format!("{name} is {value:?}; give a positive number of seconds, or None");
@@ -155,31 +148,4 @@ pub(super) fn seconds(name: &str, value: f64) -> PyResult<Duration> {
     }
     let limit = Duration::try_from_secs_f64(value).unwrap_or(Duration::MAX);
     Ok(limit.max(Duration::from_nanos(1)))
-}
-
-impl Owned {
-    /// Runs `solve` with the options asked for.
-    pub fn run<T: Send>(
-        &self,
-        py: Python<'_>,
-        solve: impl Send + FnOnce(&Options) -> Result<T, Error>,
-    ) -> PyResult<T> {
-        watched(py, self.progress.as_ref(), |monitor| {
-            let stopping = Stopping {
-                tol: self.tol,
-                max_iter: self.max_iter,
-                time_limit: self.time_limit,
-                monitor: Some(monitor),
-            };
-            solve(&Options {
-                weights: self.weights.as_deref(),
-                ridge: self.ridge,
-                stopping,
-                solver: self.solver,
-                active_set_size: self.active_set_size,
-                init: self.init.as_ref(),
-                threads: Threads::new(self.n_threads),
-            })
-        })
-    }
 }

@@ -16,8 +16,10 @@ impl From<Error> for PyErr {
     }
 }
 
-/// Runs `work` without the GIL. Its monitor takes it back to see signals and to report progress; what they raise is
-/// raised. A panic, which would be a bug, becomes a RuntimeError.
+/// Runs `work` without the GIL and returns its result.
+///
+/// Its monitor takes the GIL back to look for signals and to report progress, and what they raise
+/// is raised. A panic, which would be a bug, becomes a RuntimeError.
 pub(super) fn watched<T: Send>(
     py: Python<'_>,
     progress: Option<&Py<PyAny>>,
@@ -30,7 +32,7 @@ pub(super) fn watched<T: Send>(
         }
     };
     let result = py.detach(|| {
-        let look = |shown: Progress| {
+        let ask = |shown: Progress| {
             Python::try_attach(|py| {
                 let answer = py.check_signals().and_then(|()| match progress {
                     Some(call) => {
@@ -42,8 +44,9 @@ pub(super) fn watched<T: Send>(
                 answer.map_err(keep).is_ok()
             })
         };
-        // Nobody to ask: the interpreter ends. PyO3 parks the thread when it comes back.
-        let monitor = |shown: Progress| look(shown).unwrap_or(false);
+        // Without an interpreter there is nobody to ask: it is ending, and PyO3 parks the thread
+        // when it returns.
+        let monitor = |shown: Progress| ask(shown).unwrap_or(false);
         catch_unwind(AssertUnwindSafe(|| work(&monitor)))
     });
     if let Ok(mut slot) = raised.lock()

@@ -1,9 +1,10 @@
 //! A stream of windows; the GIL is released while one is solved.
 
 use super::arrays::matrix;
-use super::request::{Rounds, count, seconds};
+use super::flat;
+use super::gain::PyGain;
+use super::request::{ReweightRequest, count, seconds};
 use super::run::watched;
-use super::{PyGain, flat};
 use crate::machine::memory;
 use crate::{AlphaRule, Estimate, Reweight, Stream, StreamOptions, Threads};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray2};
@@ -20,7 +21,7 @@ struct Settings {
     rule: String,
     alpha: f64,
     alpha_floor: f64,
-    rounds: Rounds,
+    rounds: ReweightRequest,
     tol: f64,
     max_iter: i64,
     deadline: Option<f64>,

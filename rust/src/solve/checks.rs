@@ -1,4 +1,4 @@
-//! What an input has to be like: every refusal of the verbs, in one order.
+//! Every refusal of an input, in one order.
 
 use crate::error::Error;
 use crate::machine::units::times_power;
@@ -7,10 +7,11 @@ use crate::problem::solution::Sources;
 use crate::solve::options::Options;
 use ndarray::ArrayView2;
 
-/// Beside gains near one: the answer to a larger one is too small for all its digits.
-const LARGEST_RIDGE: f64 = 1e250;
+/// The largest ridge for a gain near one: beyond it sources are too small to hold all digits.
+const MAX_RIDGE: f64 = 1e250;
 
-pub(crate) fn check_all(
+/// Refuses a convex problem that cannot be solved.
+pub(crate) fn check_problem(
     gain: &Gain,
     data: ArrayView2<f64>,
     alpha: f64,
@@ -22,15 +23,33 @@ pub(crate) fn check_all(
         let remedy = "give zero or a positive number";
         return Err(Error::Parameter { name: "ridge", value: options.ridge, remedy });
     }
-    let beyond = times_power(options.ridge, -2 * gain.exponent()) > LARGEST_RIDGE;
+    let beyond = times_power(options.ridge, -2 * gain.exponent()) > MAX_RIDGE;
     if options.ridge > 0.0 && (beyond || !gain.faint().is_empty()) {
-        let remedy = "beside the squares of the largest columns of gain those of the smallest are nothing: leave it zero, \
-                      or bring the gain near one";
+        let remedy = "it cannot be used with a gain so small, or with columns of gain that differ \
+                      by more than 1e105 in norm: leave it zero, or rescale the gain";
         return Err(Error::Parameter { name: "ridge", value: options.ridge, remedy });
     }
-    check_weights(gain, options.weights)
+    check_weights(gain, options.weights.as_deref())
 }
 
+/// Refuses options of the method that are out of range, and a start that does not fit.
+pub(crate) fn check_method(
+    gain: &Gain,
+    data: ArrayView2<f64>,
+    options: &Options,
+) -> Result<(), Error> {
+    options.stopping.check()?;
+    if options.active_set_size == Some(0) {
+        let remedy = "give at least one location, or none to solve on all";
+        return Err(Error::Parameter { name: "active_set_size", value: 0.0, remedy });
+    }
+    match &options.init {
+        Some(init) => check_sources("init", gain, data, init),
+        None => Ok(()),
+    }
+}
+
+/// Refuses an alpha that is not a positive number.
 pub(crate) fn check_alpha(alpha: f64) -> Result<(), Error> {
     if alpha > 0.0 && alpha.is_finite() {
         return Ok(());
@@ -39,6 +58,7 @@ pub(crate) fn check_alpha(alpha: f64) -> Result<(), Error> {
     Err(Error::Parameter { name: "alpha", value: alpha, remedy })
 }
 
+/// Refuses data that are empty, do not fit the gain or are not finite.
 pub(crate) fn check_data(gain: &Gain, data: ArrayView2<f64>) -> Result<(), Error> {
     let (rows, columns) = data.dim();
     if rows == 0 || columns == 0 {
@@ -52,6 +72,7 @@ pub(crate) fn check_data(gain: &Gain, data: ArrayView2<f64>) -> Result<(), Error
     check_finite("data", data)
 }
 
+/// Refuses weights that do not fit the gain or are not positive.
 pub(crate) fn check_weights(gain: &Gain, weights: Option<&[f64]>) -> Result<(), Error> {
     let Some(weights) = weights else { return Ok(()) };
     let (got, expected) = (weights.len(), gain.n_locations());
@@ -65,6 +86,7 @@ pub(crate) fn check_weights(gain: &Gain, weights: Option<&[f64]>) -> Result<(), 
     }
 }
 
+/// Refuses sources that do not fit the gain and the data.
 pub(crate) fn check_sources(
     name: &'static str,
     gain: &Gain,
@@ -86,7 +108,7 @@ pub(crate) fn check_sources(
     }
     let rising = sources.locations.is_sorted_by(|a, b| a < b);
     if !rising || sources.locations.last().is_some_and(|&s| s >= gain.n_locations()) {
-        let last = sources.locations.iter().max().map_or(0, |s| s + 1);
+        let last = sources.locations.iter().max().map_or(0, |s| s.saturating_add(1));
         return Err(mismatch("locations (rising)", last, gain.n_locations(), "gain"));
     }
     check_finite(name, sources.coef.view())

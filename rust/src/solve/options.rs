@@ -1,5 +1,6 @@
-//! What a user may ask for.
+//! The options of a solve, and the monitor that may be added to them.
 
+use crate::machine::clock::{Clock, Monitor};
 use crate::machine::threads::Threads;
 use crate::method::solver::Solver;
 use crate::method::stopping::Stopping;
@@ -7,24 +8,25 @@ use crate::problem::solution::Sources;
 
 /// How a problem is to be solved. `Options::default()` is a good start.
 #[derive(Debug, Clone)]
-pub struct Options<'a> {
+pub struct Options {
     /// a penalty weight per location (default all 1); infinity excludes a location
-    pub weights: Option<&'a [f64]>,
+    pub weights: Option<Vec<f64>>,
     /// the ridge term `ridge/2 |X|^2` (default 0)
     pub ridge: f64,
     /// when to stop
-    pub stopping: Stopping<'a>,
+    pub stopping: Stopping,
     /// the inner solver
     pub solver: Solver,
-    /// locations by which the working set grows at least (default 10); `None` solves on all locations
+    /// locations by which the working set grows at least (default 10); `None` solves on all
+    /// locations
     pub active_set_size: Option<usize>,
     /// sources to start from
-    pub init: Option<&'a Sources>,
+    pub init: Option<Sources>,
     /// threads for full products
     pub threads: Threads,
 }
 
-impl Default for Options<'_> {
+impl Default for Options {
     fn default() -> Self {
         Options {
             weights: None,
@@ -35,5 +37,56 @@ impl Default for Options<'_> {
             init: None,
             threads: Threads::new(0),
         }
+    }
+}
+
+impl Options {
+    /// Adds a monitor, which sees the progress of a run and may stop it.
+    ///
+    /// ```
+    /// use mxne_rs::{Error, Gain, Options, Progress, solve_mxne};
+    /// use ndarray::array;
+    ///
+    /// let gain = Gain::new(array![[1.0, 0.0], [0.0, 1.0]].view(), 1)?;
+    /// let data = array![[3.0, 4.0], [0.1, 0.2]];
+    /// let may_go_on = |progress: Progress| progress.n_iter < 1000;
+    /// let options = Options::default();
+    /// let solution = solve_mxne(&gain, data.view(), 2.5, options.monitored(&may_go_on))?;
+    /// assert_eq!(solution.sources.locations, [0]);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn monitored<'a>(&'a self, monitor: Monitor<'a>) -> Run<'a> {
+        Run { options: self, monitor: Some(monitor) }
+    }
+}
+
+/// Options, with or without a [monitor](Options::monitored): what every function that solves takes.
+/// `&Options` is one.
+#[derive(Clone, Copy)]
+#[must_use]
+pub struct Run<'a> {
+    pub(crate) options: &'a Options,
+    pub(crate) monitor: Option<Monitor<'a>>,
+}
+
+impl<'a> From<&'a Options> for Run<'a> {
+    fn from(options: &'a Options) -> Self {
+        Run { options, monitor: None }
+    }
+}
+
+impl<'a> Run<'a> {
+    /// Starts the clock, with the time limit of the options.
+    pub(crate) fn clock(self) -> Clock<'a> {
+        Clock::start(self.options.stopping.time_limit, self.monitor)
+    }
+}
+
+impl std::fmt::Debug for Run<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Run")
+            .field("options", &self.options)
+            .field("monitor", &self.monitor.is_some())
+            .finish()
     }
 }

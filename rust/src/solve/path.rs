@@ -1,13 +1,13 @@
 //! Decreasing alphas on one data set, each started from the last answer.
 
 use crate::error::Error;
-use crate::machine::clock::{Clock, Halt};
+use crate::machine::clock::Halt;
 use crate::method::stopping::Watch;
 use crate::problem::gain::Gain;
 use crate::problem::scaled::Scaled;
 use crate::problem::solution::Solution;
 use crate::solve::checks::check_alpha;
-use crate::solve::options::Options;
+use crate::solve::options::Run;
 use crate::solve::reweighting::{Reweight, reweighted};
 use crate::solve::setup::Setup;
 use crate::solve::single::finish;
@@ -23,12 +23,13 @@ pub struct Path {
     pub reweighted: Vec<Solution>,
 }
 
-/// MxNE for every alpha of a falling sequence: one rotation, one gain, every answer the start of the next; with
-/// `reweight`, irMxNE from each of them.
+/// Solves MxNE for every alpha of a falling sequence, each from the answer before; with `reweight`,
+/// irMxNE from each.
 ///
-/// The last certificate of one alpha is the first look at the next one, so that an alpha costs one product with the gain
-/// where nothing unforeseen enters; its reweighting (square root) none. `max_iter` is for each alpha, `time_limit` for all
-/// together: answers that are out of time say so.
+/// The correlations of one answer rank the locations for the next alpha, so that an alpha costs one
+/// product with the gain where no further location enters, and its reweighting (square root) none.
+/// `max_iter` is for each alpha, `time_limit` for all together: an answer whose time was over has
+/// that status.
 ///
 /// # Errors
 /// Input that cannot be solved, alphas that are none or not falling, or [`Error::Interrupted`].
@@ -40,35 +41,36 @@ pub struct Path {
 /// let gain = Gain::new(array![[1.0, 0.0], [0.0, 1.0]].view(), 1)?;
 /// let data = array![[3.0, 4.0], [1.0, 0.0]];
 /// let reweight = Reweight::default();
-/// let path = solve_path(&gain, data.view(), &[5.0, 2.0, 0.5], Some(&reweight), &Options::default())?;
+/// let (alphas, options) = ([5.0, 2.0, 0.5], Options::default());
+/// let path = solve_path(&gain, data.view(), &alphas, Some(&reweight), &options)?;
 /// let counts: Vec<_> = path.solutions.iter().map(|s| s.sources.locations.len()).collect();
 /// assert_eq!(counts, [0, 1, 2]);
 /// assert!(path.solutions.is_sorted_by_key(|s| s.explained_variance));
 /// assert_eq!(path.reweighted[1].sources.locations, [0]);
 /// # Ok::<(), mxne_rs::Error>(())
 /// ```
-pub fn solve_path(
+pub fn solve_path<'a>(
     gain: &Gain,
     data: ArrayView2<f64>,
     alphas: &[f64],
     reweight: Option<&Reweight>,
-    options: &Options,
+    options: impl Into<Run<'a>>,
 ) -> Result<Path, Error> {
-    walk(gain, data, alphas, reweight, options, &|| ())
+    walk(gain, data, alphas, reweight, options.into(), &|| ())
 }
 
-/// The path; `passed` is called after each alpha.
+/// Solves the path; calls `passed` after each alpha.
 pub(crate) fn walk(
     gain: &Gain,
     data: ArrayView2<f64>,
     alphas: &[f64],
     reweight: Option<&Reweight>,
-    options: &Options,
+    run: Run,
     passed: &dyn Fn(),
 ) -> Result<Path, Error> {
     check_falling(alphas)?;
     reweight.map_or(Ok(()), Reweight::check)?;
-    let clock = Clock::start(options.stopping.time_limit, options.stopping.monitor);
+    let (options, clock) = (run.options, run.clock());
     let data = Scaled::new(gain, data)?;
     let mut setup = Setup::new(gain, &data, alphas[0], options, &clock)?;
     let mut descent = setup.strategy().start(gain);
@@ -78,7 +80,7 @@ pub(crate) fn walk(
     for &alpha in alphas {
         let mut watch = Watch::start(&clock, options.stopping.max_iter);
         let penalty = setup.penalty(alpha, gain.n_locations())?;
-        let end = match setup.solve(&mut descent, (gain, &penalty), &mut start, goal, &mut watch) {
+        let end = match setup.solve(&mut descent, gain, &penalty, &mut start, goal, &mut watch) {
             Err(Halt::OutOfTime) => setup.nothing()?,
             end => end.map_err(Halt::into_error)?,
         };
@@ -86,7 +88,8 @@ pub(crate) fn walk(
         let so_far = watch.fork()?;
         path.solutions.push(finish(&setup, &end, alpha, so_far)?);
         if let Some(reweight) = reweight {
-            // A rotation that reweighting finds too coarse stays its own: the path goes on with the one it has.
+            // Reweighting may have to rotate again: that is done on a copy, and the path keeps its
+            // rotation.
             let own = (setup.copy()?, setup.strategy().start(gain));
             path.reweighted.push(reweighted(own, gain, end, alpha, reweight, watch)?);
         }
@@ -95,6 +98,7 @@ pub(crate) fn walk(
     Ok(path)
 }
 
+/// Refuses alphas that are none or not falling.
 pub(crate) fn check_falling(alphas: &[f64]) -> Result<(), Error> {
     if alphas.is_empty() {
         return Err(Error::Empty { name: "alphas", rows: 0, columns: 1 });

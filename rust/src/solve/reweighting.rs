@@ -15,7 +15,7 @@ use crate::problem::gain::Gain;
 use crate::problem::penalty::Penalty;
 use crate::problem::scaled::Scaled;
 use crate::problem::solution::{Reweighting, Solution, Status};
-use crate::solve::options::Options;
+use crate::solve::options::Run;
 use crate::solve::setup::Setup;
 use crate::solve::single::{in_units, solve_from_the_start};
 pub use concave::Surrogate;
@@ -70,24 +70,26 @@ impl Default for Reweight {
 ///
 /// let gain = Gain::new(array![[1.0, 0.6], [0.0, 0.8]].view(), 1)?;
 /// let data = array![[4.0], [0.5]];
-/// let solution = solve_irmxne(&gain, data.view(), 0.5, &Reweight::default(), &Options::default())?;
+/// let (reweight, options) = (Reweight::default(), Options::default());
+/// let solution = solve_irmxne(&gain, data.view(), 0.5, &reweight, &options)?;
 /// let reweighting = solution.reweighting.as_ref().ok_or("no reweighting")?;
 /// assert!(reweighting.n_reweights <= 10);
 /// assert_eq!(solution.sources.locations, [0]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn solve_irmxne(
+pub fn solve_irmxne<'a>(
     gain: &Gain,
     data: ArrayView2<f64>,
     alpha: f64,
     reweight: &Reweight,
-    options: &Options,
+    options: impl Into<Run<'a>>,
 ) -> Result<Solution, Error> {
     reweight.check()?;
-    let clock = Clock::start(options.stopping.time_limit, options.stopping.monitor);
-    let mut watch = Watch::start(&clock, options.stopping.max_iter);
+    let run = options.into();
+    let clock = run.clock();
+    let mut watch = Watch::start(&clock, run.options.stopping.max_iter);
     let data = Scaled::new(gain, data)?;
-    let mut setup = Setup::new(gain, &data, alpha, options, &clock)?;
+    let mut setup = Setup::new(gain, &data, alpha, run.options, &clock)?;
     let (first, descent) = solve_from_the_start(&mut setup, gain, alpha, &mut watch)?;
     reweighted((setup, descent), gain, first, alpha, reweight, watch)
 }
@@ -254,9 +256,9 @@ impl Reweighted for Problems<'_, '_> {
             memory::gathered(WHAT, pairs.map(|(&base, &norm)| self.concave.weight(base, norm)))?;
         let penalty = Penalty::new(self.alpha, Some(&weights), weights.len())?;
         let goal = Goal { work_first: true, ..self.setup.goal() };
-        let part = (self.part.as_ref(), &penalty);
+        let part = self.part.as_ref();
         let start = &mut self.last.iterate;
-        let answer = self.setup.solve(self.descent, part, start, goal, watch)?;
+        let answer = self.setup.solve(self.descent, part, &penalty, start, goal, watch)?;
         let status = answer.status;
         self.new = Some((answer, weights));
         Ok(status)

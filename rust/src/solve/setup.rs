@@ -1,4 +1,5 @@
-//! Checked input in the form that solving needs: what the verbs share.
+//! Input in the form that solving needs, checked, scaled and rotated: what all functions that solve
+//! share.
 
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
@@ -15,21 +16,23 @@ use crate::problem::penalty::Penalty;
 use crate::problem::rotation::Rotation;
 use crate::problem::scaled::Scaled;
 use crate::problem::solution::{Sources, Status};
-use crate::solve::checks::{check_all, check_sources};
+use crate::solve::checks::{check_method, check_problem};
 use crate::solve::options::Options;
 use ndarray::{Array2, ArrayView2};
 
-/// The energy of the time columns left out, in units of the tolerance.
-const SLACK: f64 = 0.1;
-/// Where what was left out matters, this part of it may be left out instead, and nothing once that is tiny.
-const FINER: f64 = 0.03;
-const LEAST_SLACK: f64 = 1e-12;
+/// The energy that the rotation may leave out, and the goal of a first approach, in units of the
+/// tolerance.
+const SLACK_FRACTION: f64 = 0.1;
+/// Where what was left out matters, the slack is multiplied by this, and becomes zero once it is at
+/// most `MIN_SLACK`.
+const SLACK_SHRINKAGE: f64 = 0.03;
+const MIN_SLACK: f64 = 1e-12;
 /// The part of the energy that a first approach may leave out.
-const COARSE: f64 = 1e-3;
+const APPROACH_SLACK: f64 = 1e-3;
 
 /// A gain, data and options, checked, scaled and rotated.
 pub(crate) struct Setup<'a> {
-    options: &'a Options<'a>,
+    options: &'a Options,
     clock: &'a Clock<'a>,
     n_orient: usize,
     pub units: Units,
@@ -42,6 +45,7 @@ pub(crate) struct Setup<'a> {
 }
 
 impl<'a> Setup<'a> {
+    /// Checks, scales and rotates.
     pub fn new(
         gain: &Gain,
         data: &'a Scaled,
@@ -50,16 +54,13 @@ impl<'a> Setup<'a> {
         clock: &'a Clock,
     ) -> Result<Self, Error> {
         let values = data.values.view();
-        check_all(gain, values, alpha, options)?;
-        options.stopping.check()?;
+        check_problem(gain, values, alpha, options)?;
+        check_method(gain, values, options)?;
         prepare_this_thread()?;
-        if let Some(init) = options.init {
-            check_sources("init", gain, values, init)?;
-        }
         // Without a working set no certificate looks beyond the rotated problem: leave nothing out.
-        let slack = options.active_set_size.map_or(0.0, |_| SLACK * options.stopping.tol);
+        let slack = options.active_set_size.map_or(0.0, |_| SLACK_FRACTION * options.stopping.tol);
         let (rotated, rotation) = match Rotation::new(values, slack, clock) {
-            // What is left to do without time is the same in every frame.
+            // The time is over: the answer is X = 0, in any frame.
             Err(Halt::OutOfTime) => Rotation::none(values),
             other => other,
         }
@@ -81,7 +82,8 @@ impl<'a> Setup<'a> {
         Ok(setup)
     }
 
-    /// What handing over takes: without a working set an answer can have as many rows as the gain has columns.
+    /// Measures what handing over takes: without a working set an answer can have as many rows as
+    /// the gain has columns.
     fn measure(&self, n_sources: usize) -> Result<(), Error> {
         self.clock.measure(n_sources, |rows| {
             let x = Panel::zeros(rows, self.data.n_times)?.copy()?;
@@ -90,16 +92,20 @@ impl<'a> Setup<'a> {
         })
     }
 
+    /// Copies, or [`Error::Memory`].
     pub fn copy(&self) -> Result<Self, Error> {
         Ok(Setup { rotation: self.rotation.copy()?, data: self.data.copy()?, ..*self })
     }
 
-    /// Solves; where what the rotation left out turns out to matter, again with less left out. `start` follows
-    /// the rotation. Out of time before anything is certified, it halts.
+    /// Solves, and again with less left out where what the rotation left out turns out to matter.
+    ///
+    /// `start` is moved to the new rotation too. It halts where the time is over before anything is
+    /// certified.
     pub fn solve(
         &mut self,
         descent: &mut Descent,
-        (gain, penalty): (&Gain, &Penalty),
+        gain: &Gain,
+        penalty: &Penalty,
         start: &mut Iterate,
         goal: Goal,
         watch: &mut Watch,
@@ -124,9 +130,9 @@ impl<'a> Setup<'a> {
         Ok(end)
     }
 
-    /// Leaves less out; both iterates follow the rotation.
+    /// Rotates again, leaving out less, and moves both iterates.
     fn refine(&mut self, start: &mut Iterate, iterate: &mut Iterate) -> Result<(), Halt> {
-        let slack = if self.slack > LEAST_SLACK { FINER * self.slack } else { 0.0 };
+        let slack = if self.slack > MIN_SLACK { SLACK_SHRINKAGE * self.slack } else { 0.0 };
         let (data, rotation) =
             self.rotation.refined(self.unrotated, &self.data, slack, self.clock)?;
         let moved = |x: &Panel| self.rotation.moved(x, &rotation);
@@ -135,36 +141,39 @@ impl<'a> Setup<'a> {
         Ok(())
     }
 
-    /// alpha_max of the scaled problem.
+    /// Computes alpha_max of the scaled problem.
     pub fn largest_correlation(&self, gain: &Gain) -> Result<f64, Halt> {
         largest_correlation(gain, self.unrotated, self.options, self.clock)
     }
 
-    /// The user's weight of a location.
+    /// Returns the user's weight of a location.
     pub fn weight(&self, s: usize) -> f64 {
-        self.options.weights.map_or(1.0, |weights| weights[s])
+        self.options.weights.as_ref().map_or(1.0, |weights| weights[s])
     }
 
-    /// `1/2 |M - G X|^2 + ridge/2 |X|^2` of an answer.
+    /// Computes `1/2 |M - G X|^2 + ridge/2 |X|^2` of an answer.
     pub fn smooth(&self, answer: &Descended) -> f64 {
         let energy = kernels().energy(answer.iterate.x.lanes());
         0.5 * (answer.misfit + self.units.ridge(self.options.ridge) * energy)
     }
 
+    /// Returns how the options ask to solve.
     pub fn strategy(&self) -> Strategy {
-        let active_set_size = self.options.active_set_size.map(|size| size.max(1));
-        Strategy { solver: self.options.solver, active_set_size }
+        let Options { solver, active_set_size, .. } = *self.options;
+        Strategy { solver, active_set_size }
     }
 
+    /// Returns the gap that the options ask for.
     pub fn goal(&self) -> Goal {
         Goal { gap: self.options.stopping.tol * self.scale, work_first: false }
     }
 
-    /// The penalty of the scaled problem.
+    /// Makes the penalty of the scaled problem.
     pub fn penalty(&self, alpha: f64, n_locations: usize) -> Result<Penalty, Error> {
-        Penalty::new(self.units.alpha(alpha)?, self.options.weights, n_locations)
+        Penalty::new(self.units.alpha(alpha)?, self.options.weights.as_deref(), n_locations)
     }
 
+    /// Makes the scaled and rotated problem.
     pub fn problem<'b>(&'b self, gain: &'b Gain, penalty: &'b Penalty) -> Problem<'b> {
         Problem {
             gain,
@@ -178,8 +187,10 @@ impl<'a> Setup<'a> {
         }
     }
 
-    /// The sources to start from, rotated; excluded locations start at zero, and a start that is worse than zero is not
-    /// used: descending from it can take longer than the whole solve.
+    /// Scales and rotates the sources to start from.
+    ///
+    /// Excluded locations start at zero, and so do all where the start is worse than zero:
+    /// descending from it can take longer than the whole solve.
     pub fn start(&self, gain: &Gain, penalty: &Penalty) -> Result<Iterate, Error> {
         match self.user_start(gain, penalty) {
             Err(Halt::OutOfTime) => Iterate::zero(self.data.n_times),
@@ -189,8 +200,8 @@ impl<'a> Setup<'a> {
 
     fn user_start(&self, gain: &Gain, penalty: &Penalty) -> Result<Iterate, Halt> {
         let nothing = Iterate::zero(self.data.n_times)?;
-        let Some(init) = self.options.init else { return Ok(nothing) };
-        let allowed = |s: usize| self.options.weights.is_none_or(|weights| weights[s].is_finite());
+        let Some(init) = &self.options.init else { return Ok(nothing) };
+        let allowed = |s: usize| self.weight(s).is_finite();
         let kept: Vec<usize> =
             (0..init.locations.len()).filter(|&i| allowed(init.locations[i])).collect();
         let mut x = Panel::from_array(init.coef.view())?.select(&kept, self.n_orient)?;
@@ -203,29 +214,32 @@ impl<'a> Setup<'a> {
         }
     }
 
-    /// X = 0: what is known where the time is over before anything is certified.
+    /// Makes the answer X = 0, for a run whose time is over before anything is certified.
     pub fn nothing(&self) -> Result<Descended, Error> {
         Descended::nothing(self.data.n_times, self.scale)
     }
 
-    /// `1 - |M - G X|^2 / |M|^2`, 0 where there are no data.
+    /// Computes `1 - |M - G X|^2 / |M|^2`, 0 where the data are zero.
     pub fn explained_variance(&self, misfit: f64) -> f64 {
         if self.scale > 0.0 { 1.0 - 0.5 * misfit / self.scale } else { 0.0 }
     }
 
-    /// A start from the few time columns that carry nearly all of the data, where they are few enough to be cheap: the
-    /// gain is ranked and most epochs are made on a part of the samples. Its certificates are not those of the problem.
+    /// Solves for the few time columns that carry nearly all of the data, where they are few, and
+    /// returns where to start.
+    ///
+    /// The gain is ranked and most epochs are made on a fraction of the columns. The certificates
+    /// on the way are not those of the problem, and not recorded.
     fn approach(&self, gain: &Gain, penalty: &Penalty, watch: &mut Watch) -> Result<Iterate, Halt> {
         let zero = Iterate::zero(self.data.n_times);
-        if self.options.active_set_size.is_none() || COARSE <= self.options.stopping.tol {
+        if self.options.active_set_size.is_none() || APPROACH_SLACK <= self.options.stopping.tol {
             return Ok(zero?);
         }
-        let (data, rotation) = Rotation::new(self.unrotated, COARSE, self.clock)?;
+        let (data, rotation) = Rotation::new(self.unrotated, APPROACH_SLACK, self.clock)?;
         if 2 * data.width > self.data.width {
             return Ok(zero?);
         }
         let problem = Problem { data: &data, left_out: None, ..self.problem(gain, penalty) };
-        let goal = Goal { gap: SLACK * COARSE * self.scale, work_first: false };
+        let goal = Goal { gap: SLACK_FRACTION * APPROACH_SLACK * self.scale, work_first: false };
         let seen = watch.history.len();
         let start = Iterate::zero(data.n_times)?;
         let end = self.strategy().start(gain).solve(&problem, &start, goal, watch)?.iterate;
@@ -234,6 +248,7 @@ impl<'a> Setup<'a> {
         Ok(Iterate { x, ..end })
     }
 
+    /// Converts sources to the caller's units.
     fn in_units(&self, mut coef: Array2<f64>) -> Array2<f64> {
         if self.units.of_sources() != 0 {
             coef.mapv_inplace(|value| times_power(value, self.units.of_sources()));
@@ -241,7 +256,7 @@ impl<'a> Setup<'a> {
         coef
     }
 
-    /// The sources in the caller's units.
+    /// Rotates the sources back and converts them to the caller's units.
     pub fn sources(&self, iterate: &Iterate, alpha: f64) -> Result<Sources, Error> {
         let coef = self.rotation.back(&iterate.x)?;
         if self.units.of_sources() != 0 {
@@ -256,7 +271,7 @@ impl<'a> Setup<'a> {
     }
 }
 
-/// `max_s |G_s'M|_F / w_s`.
+/// Computes `max_s |G_s'M|_F / w_s`.
 pub(crate) fn largest_correlation(
     gain: &Gain,
     data: ArrayView2<f64>,
@@ -264,7 +279,7 @@ pub(crate) fn largest_correlation(
     clock: &Clock,
 ) -> Result<f64, Halt> {
     let (rotated, _) = Rotation::new(data, 0.0, clock)?;
-    let penalty = Penalty::new(1.0, options.weights, gain.n_locations())?;
+    let penalty = Penalty::new(1.0, options.weights.as_deref(), gain.n_locations())?;
     let problem = Problem {
         gain,
         data: &rotated,
@@ -276,5 +291,5 @@ pub(crate) fn largest_correlation(
         clock,
     };
     let norms = problem.correlation_norms(&Iterate::zero(rotated.n_times)?, &rotated)?;
-    Ok(penalty.largest_ratio(&norms))
+    Ok(penalty.dual_norm(norms.into_iter()))
 }

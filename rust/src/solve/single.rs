@@ -1,4 +1,4 @@
-//! The verbs on one convex problem: solve it, certify an answer to it, find where it begins to have one.
+//! One convex problem: solve it, certify an answer, find the smallest alpha whose answer is zero.
 
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
@@ -13,14 +13,15 @@ use crate::problem::gain::Gain;
 use crate::problem::penalty::Penalty;
 use crate::problem::scaled::Scaled;
 use crate::problem::solution::{Certificate, Record, Solution, Sources};
-use crate::solve::checks::{check_all, check_data, check_sources, check_weights};
-use crate::solve::options::Options;
+use crate::solve::checks::{check_data, check_problem, check_sources, check_weights};
+use crate::solve::options::Run;
 use crate::solve::setup::{Setup, largest_correlation};
 use ndarray::ArrayView2;
 
-/// MxNE: minimises `1/2 |M - G X|_F^2 + alpha sum_s w_s |X_s|_F + ridge/2 |X|_F^2`.
+/// Solves MxNE: minimises `1/2 |M - G X|_F^2 + alpha sum_s w_s |X_s|_F + ridge/2 |X|_F^2`.
 ///
-/// `data` is M (n_sensors x n_times), whitened like the gain; `alpha` is absolute, see [`alpha_max`].
+/// `data` is M (n_sensors x n_times), whitened like the gain; `alpha` is absolute, see
+/// [`alpha_max`].
 ///
 /// # Errors
 /// Input that cannot be solved, or [`Error::Interrupted`]. A run that stops short is no error: see
@@ -39,21 +40,23 @@ use ndarray::ArrayView2;
 /// assert!(solution.certificate.relative_gap() <= 1e-6);
 /// # Ok::<(), mxne_rs::Error>(())
 /// ```
-pub fn solve_mxne(
+pub fn solve_mxne<'a>(
     gain: &Gain,
     data: ArrayView2<f64>,
     alpha: f64,
-    options: &Options,
+    options: impl Into<Run<'a>>,
 ) -> Result<Solution, Error> {
-    let clock = Clock::start(options.stopping.time_limit, options.stopping.monitor);
-    let mut watch = Watch::start(&clock, options.stopping.max_iter);
+    let run = options.into();
+    let clock = run.clock();
+    let mut watch = Watch::start(&clock, run.options.stopping.max_iter);
     let data = Scaled::new(gain, data)?;
-    let mut setup = Setup::new(gain, &data, alpha, options, &clock)?;
+    let mut setup = Setup::new(gain, &data, alpha, run.options, &clock)?;
     let (end, _) = solve_from_the_start(&mut setup, gain, alpha, &mut watch)?;
     finish(&setup, &end, alpha, watch)
 }
 
-/// MxNE from the user's start or nothing, and the descent that has learned of the gain.
+/// Solves MxNE from the user's start or from zero; returns the descent, too, for more problems on
+/// the gain.
 pub(crate) fn solve_from_the_start(
     setup: &mut Setup,
     gain: &Gain,
@@ -63,14 +66,14 @@ pub(crate) fn solve_from_the_start(
     let penalty = setup.penalty(alpha, gain.n_locations())?;
     let mut descent = setup.strategy().start(gain);
     let (mut start, goal) = (setup.start(gain, &penalty)?, setup.goal());
-    match setup.solve(&mut descent, (gain, &penalty), &mut start, goal, watch) {
+    match setup.solve(&mut descent, gain, &penalty, &mut start, goal, watch) {
         Ok(end) => Ok((end, descent)),
         Err(Halt::OutOfTime) => Ok((setup.nothing()?, descent)),
         Err(Halt::Failed(error)) => Err(error),
     }
 }
 
-/// The answer of one convex problem in the form that is handed back.
+/// Makes the solution of one convex problem.
 pub(crate) fn finish(
     setup: &Setup,
     end: &Descended,
@@ -90,7 +93,7 @@ pub(crate) fn finish(
     })
 }
 
-/// The history in the caller's units.
+/// Converts the history to the caller's units.
 pub(crate) fn in_units(watch: Watch, setup: &Setup) -> Vec<Record> {
     let mut history = watch.history;
     for record in &mut history {
@@ -99,9 +102,9 @@ pub(crate) fn in_units(watch: Watch, setup: &Setup) -> Vec<Record> {
     history
 }
 
-/// The smallest alpha for which the answer is exactly zero: `max_s |G_s' M|_F / w_s`.
+/// Computes the smallest alpha for which the answer is exactly zero: `max_s |G_s' M|_F / w_s`.
 ///
-/// Only `weights`, `threads` and the monitor of the options matter here.
+/// Of the options only `weights`, `threads` and the monitor matter here.
 ///
 /// # Errors
 /// Input that cannot be solved, or [`Error::Interrupted`].
@@ -115,11 +118,16 @@ pub(crate) fn in_units(watch: Watch, setup: &Setup) -> Vec<Record> {
 /// assert_eq!(alpha_max(&gain, data.view(), &Options::default())?, 5.0);
 /// # Ok::<(), mxne_rs::Error>(())
 /// ```
-pub fn alpha_max(gain: &Gain, data: ArrayView2<f64>, options: &Options) -> Result<f64, Error> {
+pub fn alpha_max<'a>(
+    gain: &Gain,
+    data: ArrayView2<f64>,
+    options: impl Into<Run<'a>>,
+) -> Result<f64, Error> {
+    let Run { options, monitor } = options.into();
     check_data(gain, data)?;
-    check_weights(gain, options.weights)?;
+    check_weights(gain, options.weights.as_deref())?;
     prepare_this_thread()?;
-    let clock = Clock::start(None, options.stopping.monitor);
+    let clock = Clock::start(None, monitor);
     let data = Scaled::new(gain, data)?;
     let largest =
         largest_correlation(gain, data.values.view(), options, &clock).map_err(Halt::into_error)?;
@@ -127,7 +135,7 @@ pub fn alpha_max(gain: &Gain, data: ArrayView2<f64>, options: &Options) -> Resul
 }
 
 impl Gain {
-    /// Seconds that one product `G'R` takes: the unit in which the benchmarks count.
+    /// Measures the seconds that one product `G'R` takes: the unit of the benchmarks.
     ///
     /// # Errors
     /// No memory for the product.
@@ -159,9 +167,9 @@ impl Gain {
     }
 }
 
-/// The certificate of any X on the full problem: primal, dual and duality gap.
+/// Certifies any X on the full problem: primal value, dual value and duality gap.
 ///
-/// Only `weights`, `ridge`, `threads` and the monitor of the options matter here.
+/// Of the options only `weights`, `ridge`, `threads` and the monitor matter here.
 ///
 /// # Errors
 /// Input that cannot be solved, or [`Error::Interrupted`].
@@ -177,20 +185,21 @@ impl Gain {
 /// assert_eq!(certificate.gap(), 0.0);
 /// # Ok::<(), mxne_rs::Error>(())
 /// ```
-pub fn duality_gap(
+pub fn duality_gap<'a>(
     gain: &Gain,
     data: ArrayView2<f64>,
     sources: &Sources,
     alpha: f64,
-    options: &Options,
+    options: impl Into<Run<'a>>,
 ) -> Result<Certificate, Error> {
-    check_all(gain, data, alpha, options)?;
+    let Run { options, monitor } = options.into();
+    check_problem(gain, data, alpha, options)?;
     check_sources("x", gain, data, sources)?;
     prepare_this_thread()?;
-    let clock = Clock::start(None, options.stopping.monitor);
+    let clock = Clock::start(None, monitor);
     let data = Scaled::new(gain, data)?;
     let alpha = data.units.alpha(alpha)?;
-    let penalty = Penalty::new(alpha, options.weights, gain.n_locations())?;
+    let penalty = Penalty::new(alpha, options.weights.as_deref(), gain.n_locations())?;
     let panel = Panel::from_array(data.values.view())?;
     let problem = Problem {
         gain,

@@ -6,7 +6,7 @@ use crate::machine::clock::{Clock, Halt};
 use crate::machine::kernels::kernels;
 use crate::machine::memory;
 use crate::machine::panel::{Lane, Panel};
-use crate::method::drive::{Room, Task, drive};
+use crate::method::drive::{EpochProblem, Workspace, drive};
 use crate::method::gram::Gram;
 use crate::method::solver::Epoch;
 use crate::method::solver::bcd::Bcd;
@@ -43,7 +43,7 @@ pub(super) struct Live {
     pub weight_elsewhere: f64,
     penalty: Penalty,
     solver: Bcd,
-    room: Room,
+    workspace: Workspace,
     kept: Vec<usize>,
     n_orient: usize,
 }
@@ -66,13 +66,13 @@ impl Live {
             alpha: 0.0,
             weights: memory::room("the weights", size)?,
             weight_elsewhere: 1.0,
-            penalty: Penalty { thresholds: memory::room("the weights", size)? },
+            penalty: Penalty::new(0.0, None, size)?,
             solver: Bcd::default(),
-            room: Room::new(data.n_times)?,
+            workspace: Workspace::new(data.n_times)?,
             kept: memory::room("the working set", size)?,
             n_orient,
         };
-        live.room.reserve(size * n_orient)?;
+        live.workspace.reserve(size * n_orient)?;
         live.solver.reserve(size * n_orient, data.n_times)?;
         for x in [&mut live.x, &mut live.first, &mut live.last, &mut live.seen] {
             x.reset(0)?;
@@ -201,12 +201,11 @@ impl Live {
         goal: Goal,
         watch: &mut Watch,
     ) -> Result<(Certificate, Status), Halt> {
-        self.penalty.thresholds.clear();
-        self.penalty.thresholds.extend(self.weights.iter().map(|weight| self.alpha * weight));
+        self.penalty.renew(self.alpha, self.weights.iter().copied());
         self.solver.restart();
-        let task = Task { quadratic: &mut self.gram, penalty: &self.penalty, scale };
+        let problem = EpochProblem { quadratic: &mut self.gram, penalty: &self.penalty, scale };
         let solver: &mut dyn Epoch = &mut self.solver;
-        drive(task, solver, &mut self.x, goal, watch, &mut self.room, |_, _, _| {})
+        drive(problem, solver, &mut self.x, goal, watch, &mut self.workspace, |_, _, _| {})
     }
 
     /// Returns the largest `|G_s'M|` in the working set.

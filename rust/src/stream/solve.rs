@@ -199,7 +199,7 @@ impl Stream {
             if is_stuck || n_looks == MAX_LOOKS {
                 return Ok((certificate, Status::Stalled));
             }
-            watch.clock.look()?;
+            watch.clock.check()?;
             live.add(gain, new, data)?;
         }
         unreachable!("the loop ends by a return")
@@ -234,9 +234,8 @@ impl Stream {
         }
         let ratio = |s: usize| look.bounds[s] / live.threshold(s);
         let largest = (0..look.bounds.len()).map(ratio).fold(0.0, f64::max);
-        let compared = (ratio, |s| live.threshold(s));
-        let possible =
-            rounding::largest_ratio(gain, data, live.sources(), compared, largest, watch.clock)?;
+        let compared = rounding::Compared { ratio, threshold: |s| live.threshold(s), largest };
+        let possible = rounding::largest_ratio(gain, data, live.sources(), compared, watch.clock)?;
         let against_data = kernels().dot(residual.lanes(), data.lanes());
         let energies = Energies { residual: misfit, against_data };
         Ok(energies.certificate(live.penalty(), possible, scale))

@@ -9,7 +9,8 @@ const ROW_MAJOR: c_int = 101;
 const NO_TRANSPOSE: c_int = 111;
 const TRANSPOSE: c_int = 112;
 
-// SAFETY: the signatures of cblas.h and of OpenBLAS, whose int has 32 bits (build.rs looks for no other).
+// SAFETY: the signatures of cblas.h and of OpenBLAS, whose int has 32 bits (build.rs looks for no
+// other).
 unsafe extern "C" {
     #[cfg_attr(scipy_openblas, link_name = "scipy_cblas_dgemm")]
     fn cblas_dgemm(
@@ -33,7 +34,8 @@ unsafe extern "C" {
     fn openblas_set_num_threads(count: c_int);
 }
 
-/// `out = keep * out + factor * a b`, on the calling thread: the library's own threads are switched off.
+/// Multiplies: `out = keep * out + factor * a b`, on the calling thread: the library's own threads
+/// are switched off.
 pub(crate) fn gemm(out: Target, factor: f64, a: View, b: View) {
     static ONE_THREAD: Once = Once::new();
     #[cfg(openblas)]
@@ -57,8 +59,8 @@ pub(crate) fn gemm(out: Target, factor: f64, a: View, b: View) {
         _ => (TRANSPOSE, size(view.column_stride.max(view.rows))),
     };
     let ((transpose_a, lda), (transpose_b, ldb)) = (layout(&a), layout(&b));
-    // SAFETY: every element addressed lies inside of its slice (checked above), and `out` is borrowed mutably, so it
-    // overlaps neither operand.
+    // SAFETY: every element addressed lies inside of its slice (checked above), and `out` is
+    // borrowed mutably, so it overlaps neither operand.
     unsafe {
         cblas_dgemm(
             ROW_MAJOR,

@@ -1,9 +1,10 @@
-//! Dense products by the `gemm` crate: a BLAS-3 in Rust that picks its kernels for the CPU at run time.
+//! Dense products by the `gemm` crate: a BLAS-3 in Rust that picks its kernels for the CPU at run
+//! time.
 #![allow(unsafe_code)]
 
 use super::{Target, View};
 
-/// `out = keep * out + factor * a b`, on the calling thread.
+/// Multiplies: `out = keep * out + factor * a b`, on the calling thread.
 pub(crate) fn gemm(out: Target, factor: f64, a: View, b: View) {
     let (m, n) = (a.rows, b.columns);
     if m == 0 || n == 0 {
@@ -11,8 +12,8 @@ pub(crate) fn gemm(out: Target, factor: f64, a: View, b: View) {
     }
     assert!(a.columns == b.rows && out.data.len() >= (m - 1) * out.stride + n);
     assert!(a.fits() && b.fits());
-    // SAFETY: every element addressed lies inside of its slice (checked above), and `out` is borrowed mutably, so it
-    // overlaps neither operand.
+    // SAFETY: every element addressed lies inside of its slice (checked above), and `out` is
+    // borrowed mutably, so it overlaps neither operand.
     unsafe {
         gemm::gemm(
             m,

@@ -3,14 +3,15 @@
 /// The factors of a product, as rows or as columns.
 #[derive(Clone, Copy)]
 pub(crate) enum Factors<'a, T> {
-    /// every row of the product has a run of so many
+    /// the factors of each row of the product, a run of so many
     Rows(&'a [T], usize),
-    /// runs of so many hold one for each row of the product
+    /// the factors of all rows of the product, as many as there are rows, for each row of `b`
     Columns(&'a [T], usize),
 }
 
-/// `out = factors b` for rows of `stride` numbers, a multiple of `$lanes`, by blocks that stay in registers. There is no closure in
-/// it: the compiler would make it a function of its own, without the features of the CPU.
+/// `out = factors b` for rows of `stride` numbers, a multiple of `$lanes`, by blocks that stay in
+/// registers. There is no closure in it: the compiler would make it a function of its own, without
+/// the features of the CPU.
 macro_rules! multiply {
     ($name:ident, $block:ident, $strip:ident, $row:ident, $add:ident, $real:ty, $lanes:literal) => {
         /// `sum += a x`, a vector at a time.
@@ -27,8 +28,9 @@ macro_rules! multiply {
             }
         }
 
-        /// Six rows of the product, `C` vectors wide; the factors of a row are `step` apart. The rows have names: a loop over them
-        /// would not be unrolled, and the sums would live in memory.
+        /// Six rows of the product, `C` vectors wide; the factors of a row are `step` apart. The
+        /// rows have names: a loop over them would not be unrolled, and the sums would live in
+        /// memory.
         #[inline(always)]
         fn $strip<const FMA: bool, const C: usize>(
             out: &mut [$real],

@@ -1,4 +1,4 @@
-//! A working set that changes: locations come and go in place, and data are renewed.
+//! Changes of a Gram matrix in place: locations are added and removed, data replaced.
 
 use super::{Gram, WHAT};
 use crate::machine::clock::{Clock, Halt};
@@ -8,7 +8,8 @@ use crate::machine::panel::Panel;
 use crate::problem::gain::Gain;
 
 impl Gram {
-    /// Adds locations of the gain: only the new rows and columns of H are computed. On a halt it is spoilt.
+    /// Adds locations of the gain; only the new rows and columns of H are computed. After a halt it
+    /// cannot be used.
     pub fn extend(
         &mut self,
         gain: &Gain,
@@ -41,25 +42,25 @@ impl Gram {
         Ok(())
     }
 
-    /// The largest `|G_s'M|`.
+    /// Computes the largest `|G_s'M|`.
     pub fn largest_linear(&self) -> f64 {
         let blocks = self.linear.lanes().chunks(self.n_orient * self.linear.width);
         blocks.map(|block| kernels().norm(block)).fold(0.0, f64::max)
     }
 
-    /// `|C_s|` at the state.
+    /// Computes `|C_s|` at the state.
     pub fn correlation_norm(&self, s: usize) -> f64 {
         kernels().norm(self.correlations.block(s, self.n_orient))
     }
 
-    /// Makes room for so many locations.
+    /// Makes room for `n_locations` locations.
     pub fn reserve(&mut self, n_locations: usize) -> Result<(), Halt> {
         let rows = n_locations * self.n_orient;
         self.make_room(rows, &Clock::endless())?;
         memory::resize(WHAT, &mut self.columns, rows * self.n_sensors)?;
         self.columns.clear();
         self.curvature.reserve(n_locations, self.n_orient)?;
-        self.late.reserve(rows, self.n_orient * self.linear.width)?;
+        self.delayed.reserve(rows, self.n_orient * self.linear.width)?;
         for panel in [&mut self.linear, &mut self.correlations] {
             panel.resize(rows)?;
             panel.reset(0)?;
@@ -67,7 +68,7 @@ impl Gram {
         Ok(())
     }
 
-    /// Makes H hold so many rows and columns; where it has to grow, it grows by half.
+    /// Makes room for `rows` rows and columns of H; where it has to grow, it grows by half.
     fn make_room(&mut self, rows: usize, clock: &Clock) -> Result<(), Halt> {
         if rows > self.stride {
             let (old, stride) = (self.stride, rows.max(self.stride + self.stride / 2));
@@ -81,7 +82,7 @@ impl Gram {
         Ok(())
     }
 
-    /// Keeps the locations at some of its places, rising.
+    /// Keeps the locations at the places given, rising, and removes the others.
     pub fn retain(&mut self, kept: &[usize], clock: &Clock) -> Result<(), Halt> {
         let (n, o, width) = (self.n_sensors, self.n_orient, self.linear.width);
         for (to, &from) in kept.iter().enumerate() {
@@ -101,17 +102,17 @@ impl Gram {
         self.linear.resize(kept.len() * o)?;
         self.correlations.resize(kept.len() * o)?;
         self.curvature.retain(kept);
-        self.late.window = 0;
+        self.delayed.window = 0;
         Ok(())
     }
 
-    /// Takes other data of as many samples.
+    /// Replaces the data by others of as many samples.
     pub fn renew(&mut self, data: &Panel, clock: &Clock) -> Result<(), Halt> {
         self.data_energy = kernels().energy(data.lanes());
         self.correlate_from(0, data, clock)
     }
 
-    /// G'M from a row on.
+    /// Computes G'M from a row on.
     fn correlate_from(&mut self, row: usize, data: &Panel, clock: &Clock) -> Result<(), Halt> {
         let (n, o, width) = (self.n_sensors, self.n_orient, self.linear.width);
         let blocks = self.linear.lanes_mut()[row * width..].chunks_mut(o * width);

@@ -1,4 +1,5 @@
-//! Anderson extrapolation of the epochs, kept only where the objective falls (Bertrand and Massias 2021).
+//! Anderson extrapolation of the epochs, used only where the objective falls (Bertrand and Massias
+//! 2021).
 
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
@@ -20,7 +21,7 @@ pub(crate) struct Anderson {
 }
 
 impl Anderson {
-    /// Makes room for iterates of so many rows.
+    /// Makes room for iterates of `rows` rows.
     pub fn reserve(&mut self, rows: usize, n_times: usize) -> Result<(), Error> {
         for _ in 0..=MEMORY {
             self.iterates.push(Panel::zeros(rows, n_times)?);
@@ -28,12 +29,13 @@ impl Anderson {
         Ok(())
     }
 
-    /// The next iterate is the first.
+    /// Forgets the iterates.
     pub fn forget(&mut self) {
         self.count = 0;
     }
 
-    /// Remembers `x`; when the memory is full, tries the extrapolated point in its place.
+    /// Keeps `x`; when enough iterates are kept, moves `x` to the extrapolated point if the
+    /// objective is smaller there.
     pub fn visit(
         &mut self,
         quadratic: &mut dyn Quadratic,
@@ -70,7 +72,8 @@ impl Anderson {
         Ok(())
     }
 
-    /// `argmin |sum_i c_i (x_i+1 - x_i)|` with `sum_i c_i = 1`, or nothing where the iterates stand still.
+    /// Computes `argmin |sum_i c_i (x_i+1 - x_i)|` with `sum_i c_i = 1`; nothing where the iterates
+    /// stand still.
     fn coefficients(&mut self) -> Option<SVector<f64, MEMORY>> {
         for i in 0..MEMORY {
             let (older, newer) = self.iterates.split_at_mut(i + 1);

@@ -17,12 +17,12 @@ pub(crate) struct Bcd {
 }
 
 impl Bcd {
-    /// Makes room for sources of so many rows.
+    /// Makes room for sources of `rows` rows.
     pub fn reserve(&mut self, rows: usize, n_times: usize) -> Result<(), Error> {
         self.anderson.reserve(rows, n_times)
     }
 
-    /// Another problem begins.
+    /// Forgets the problem before.
     pub fn restart(&mut self) {
         self.anderson.forget();
     }
@@ -47,9 +47,9 @@ impl Epoch for Bcd {
             minimiser: BlockMinimiser::new(o, width),
             block: vec![Lane([0.0; 8]); o * width],
         });
-        for (s, &a) in penalty.thresholds.iter().enumerate() {
+        for s in 0..penalty.n_locations() {
             clock.spend(quadratic.work())?;
-            blocks.update(quadratic, s, a, x.block_mut(s, o));
+            blocks.update(quadratic, s, penalty.threshold(s), x.block_mut(s, o));
         }
         quadratic.settle();
         self.anderson.visit(quadratic, penalty, x, clock)
@@ -57,8 +57,9 @@ impl Epoch for Bcd {
 }
 
 impl Blocks {
-    /// `B = C_s + (H_s + ridge) X_s`, then X_s is the minimiser for B.
-    fn update(&mut self, quadratic: &mut dyn Quadratic, s: usize, a: f64, x: &mut [Lane]) {
+    /// Minimises over the block of location `s`: `B = C_s + (H_s + ridge) X_s`, then X_s is the
+    /// minimiser for B.
+    fn update(&mut self, quadratic: &mut dyn Quadratic, s: usize, threshold: f64, x: &mut [Lane]) {
         quadratic.correlation(s, x, &mut self.block);
         let ridge = quadratic.ridge();
         let curvature = quadratic.curvature();
@@ -66,7 +67,8 @@ impl Blocks {
         if !was_zero {
             add_curvature(&mut self.block, curvature.matrix(s), ridge, x);
         }
-        let is_alive = self.minimiser.minimise(&mut self.block, a, ridge, (curvature, s));
+        let hessian = curvature.eigen(s);
+        let is_alive = self.minimiser.minimise(&mut self.block, threshold, ridge, hessian);
         if is_alive || !was_zero {
             for (new, old) in self.block.iter_mut().zip(x) {
                 for (new, old) in new.0.iter_mut().zip(&mut old.0) {
@@ -80,7 +82,7 @@ impl Blocks {
     }
 }
 
-/// `out += (matrix + ridge) x`.
+/// Adds a product: `out += (matrix + ridge) x`.
 fn add_curvature(out: &mut [Lane], matrix: &[f64], ridge: f64, x: &[Lane]) {
     let o = matrix.len().isqrt();
     let width = x.len() / o;

@@ -36,7 +36,7 @@ impl State {
         quadratic.correlations(x, &mut correlations, clock)?;
         let largest = |s| quadratic.curvature().lipschitz(s);
         let lipschitz = (0..n_locations).map(largest).fold(0.0, f64::max) + quadratic.ridge();
-        let copied = |panel: &Panel| clock.look().and_then(|()| Ok(panel.copy()?));
+        let copied = |panel: &Panel| clock.check().and_then(|()| Ok(panel.copy()?));
         Ok(State {
             previous: copied(x)?,
             previous_correlations: copied(&correlations)?,
@@ -57,7 +57,7 @@ impl Epoch for Fista {
         x: &mut Panel,
         clock: &Clock,
     ) -> Result<(), Halt> {
-        let n_locations = penalty.thresholds.len();
+        let n_locations = penalty.n_locations();
         let state = match &mut self.state {
             Some(state) => state,
             none => none.insert(State::new(quadratic, n_locations, x, clock)?),
@@ -95,7 +95,7 @@ impl Epoch for Fista {
 }
 
 impl State {
-    /// `x = prox(point + C(point) / L)`.
+    /// Makes a proximal gradient step: `x = prox(point + C(point) / L)`.
     fn step(
         &self,
         n_orient: usize,
@@ -103,7 +103,7 @@ impl State {
         x: &mut Panel,
         clock: &Clock,
     ) -> Result<(), Halt> {
-        for (s, a) in penalty.thresholds.iter().enumerate() {
+        for s in 0..penalty.n_locations() {
             let (point, c) =
                 (self.point.block(s, n_orient), self.point_correlations.block(s, n_orient));
             let block = x.block_mut(s, n_orient);
@@ -113,17 +113,13 @@ impl State {
                     x.0[i] = p.0[i] + c.0[i] / self.lipschitz;
                 }
             }
-            let norm = kernels().energy(block).sqrt();
-            let threshold = a / self.lipschitz;
-            let factor = if norm > threshold { 1.0 - threshold / norm } else { 0.0 };
-            for lane in block {
-                lane.0 = if factor == 0.0 { [0.0; 8] } else { lane.0.map(|value| value * factor) };
-            }
+            penalty.prox(s, block, self.lipschitz);
         }
         Ok(())
     }
 
-    /// A larger constant where the curvature along the step, `<d, H d> = <d, C(point) - C(x)>`, exceeds `L |d|^2`.
+    /// Finds a larger constant where the curvature along the step, `<d, H d> = <d, C(point) -
+    /// C(x)>`, exceeds `L |d|^2`.
     fn larger_lipschitz(&self, x: &Panel) -> Option<f64> {
         let (mut along, mut square) = (0.0, 0.0);
         let points = self.point.lanes().iter().zip(self.point_correlations.lanes());
@@ -140,7 +136,8 @@ impl State {
         exceeds.then(|| curvature.max(1.5 * self.lipschitz))
     }
 
-    /// Gradient restart (O'Donoghue and Candès 2015): the step points against the last move.
+    /// Tells whether the step points against the last move: the gradient restart of O'Donoghue and
+    /// Candès (2015).
     fn overshot(&self, x: &Panel) -> bool {
         let mut sum = 0.0;
         let points = self.point.lanes().iter().zip(self.previous.lanes());
@@ -153,7 +150,7 @@ impl State {
     }
 }
 
-/// `out = now + beta (now - before)`.
+/// Extrapolates: `out = now + beta (now - before)`.
 fn extrapolate(out: &mut Panel, now: &Panel, before: &Panel, beta: f64) {
     for ((o, n), b) in out.lanes_mut().iter_mut().zip(now.lanes()).zip(before.lanes()) {
         for i in 0..8 {

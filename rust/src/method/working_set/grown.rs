@@ -1,16 +1,17 @@
-//! The working set proper: the locations being solved, in the form of a Gram matrix that grows by blocks.
+//! The working set proper: the locations being solved, in the form of a Gram matrix that grows by
+//! blocks.
 
 use super::{Step, Subset, in_order, largest};
 use crate::machine::clock::Halt;
 use crate::machine::panel::Panel;
-use crate::method::drive::{Room, Task, drive};
+use crate::method::drive::{EpochProblem, Workspace, drive};
 use crate::method::gram::Gram;
 use crate::method::solver::Solver;
 use crate::method::stopping::{Goal, Watch};
 use crate::problem::convex::{Iterate, Problem};
 
-/// A working set is solved to this part of the gap of the problem around it.
-const EASE: f64 = 0.1;
+/// The part of the gap of the problem around it to which a working set is solved.
+const GAP_FRACTION: f64 = 0.1;
 
 /// The locations being solved, as a Gram matrix that grows by blocks.
 pub(super) struct WorkingSet {
@@ -29,8 +30,8 @@ impl WorkingSet {
 impl Subset for WorkingSet {
     fn begin(&mut self) {}
 
-    fn ease(&self) -> f64 {
-        EASE
+    fn gap_fraction(&self) -> f64 {
+        GAP_FRACTION
     }
 
     fn improve(
@@ -57,9 +58,9 @@ impl Subset for WorkingSet {
         let mut new: Vec<usize> = iterate.locations.iter().copied().filter(is_new).collect();
         let is_new = |s: &usize| is_new(s) && iterate.locations.binary_search(s).is_err();
         let violators = largest(ratios, ratios.len(), 1.0)?.into_iter().filter(is_new);
-        let room = self.size.max(iterate.locations.len());
+        let most = self.size.max(iterate.locations.len());
         let before = new.len();
-        new.extend(violators.take(room));
+        new.extend(violators.take(most));
         let nothing_new = new.len() == before;
         gram.extend(problem.gain, &new, problem.data, problem.clock)?;
         self.locations.extend(&new);
@@ -71,11 +72,11 @@ impl Subset for WorkingSet {
             }
         }
         let penalty = problem.penalty.select(&self.locations)?;
-        let task = Task { quadratic: &mut gram, penalty: &penalty, scale: problem.scale };
+        let grown = EpochProblem { quadratic: &mut gram, penalty: &penalty, scale: problem.scale };
         let mut solver = self.solver.start();
-        let mut room = Room::new(x.n_times)?;
+        let mut workspace = Workspace::new(x.n_times)?;
         let (_, status) =
-            drive(task, solver.as_mut(), &mut x, goal, watch, &mut room, |_, _, _| {})?;
+            drive(grown, solver.as_mut(), &mut x, goal, watch, &mut workspace, |_, _, _| {})?;
         self.gram = Some(gram);
         let iterate = in_order(&self.locations, &x, o)?;
         Ok(Step { iterate, status, nothing_new })

@@ -1,6 +1,6 @@
-//! A gain on its way in: copied piece by piece, then looked at as a whole.
+//! A gain being prepared: copied piece by piece, then checked and scaled as a whole.
 
-use super::{FAINT, Faint, Gain, WHAT};
+use super::{FAINT_LIPSCHITZ, Faint, Gain, WHAT};
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
 use crate::machine::memory;
@@ -8,16 +8,17 @@ use crate::machine::units::{exponent, times_power};
 use crate::problem::curvature::Curvature;
 use ndarray::{ArrayView2, Axis, s};
 
-/// Columns that the copy into location order moves at a time, so that reads and writes stay in the cache.
-const TILE: usize = 64;
-/// Sensors that it moves at a time: a cache line of the copy.
-const STRIP: usize = 8;
+/// Columns that the copy into location order moves at a time, so that reads and writes stay in the
+/// cache.
+const TILE_COLUMNS: usize = 64;
+/// Sensors that the copy moves at a time: a cache line.
+const TILE_SENSORS: usize = 8;
 /// Numbers that are copied in one piece: a few milliseconds.
-const PIECE: usize = 1 << 19;
-/// Block Lipschitz constants in this range show that no power of two has to be taken out.
-const ORDINARY: std::ops::Range<f64> = 1e-57..1e57;
+const PIECE_NUMBERS: usize = 1 << 19;
+/// Where the largest block Lipschitz constant is in this range, the gain need not be scaled.
+const ORDINARY_LIPSCHITZ: std::ops::Range<f64> = 1e-57..1e57;
 
-/// A gain being copied into location order; whoever calls may do other things between the pieces.
+/// A gain being copied into location order; the caller may do other things between the pieces.
 pub(crate) struct Preparation {
     n_sensors: usize,
     n_orient: usize,
@@ -27,6 +28,7 @@ pub(crate) struct Preparation {
 }
 
 impl Preparation {
+    /// Makes room for a gain of this shape.
     pub fn new((n_sensors, n_columns): (usize, usize), n_orient: usize) -> Result<Self, Error> {
         if n_sensors == 0 || n_columns == 0 {
             return Err(Error::Empty { name: "gain", rows: n_sensors, columns: n_columns });
@@ -38,20 +40,22 @@ impl Preparation {
         Ok(Preparation { n_sensors, n_orient, columns, done: 0 })
     }
 
-    /// The shape the gain has to have.
+    /// Returns the shape of the gain.
     pub fn shape(&self) -> (usize, usize) {
         (self.n_sensors, self.columns.len() / self.n_sensors)
     }
 
-    /// Copies the next piece of the gain; says whether more is to come.
+    /// Copies the next piece of the gain; returns whether there are more.
     pub fn copy_some(&mut self, gain: ArrayView2<f64>) -> bool {
         let (n, n_columns) = self.shape();
         let flipped = gain.reversed_axes();
         let tile = match flipped.is_standard_layout() {
             true => n_columns,
-            false => TILE,
+            false => TILE_COLUMNS,
         };
-        let end = (self.done + (PIECE / n).max(TILE).next_multiple_of(TILE)).min(n_columns);
+        let end = (self.done
+            + (PIECE_NUMBERS / n).max(TILE_COLUMNS).next_multiple_of(TILE_COLUMNS))
+        .min(n_columns);
         for first in (self.done..end).step_by(tile) {
             let last = (first + tile).min(end);
             copy_tile(&mut self.columns[first * n..last * n], flipped.slice(s![first..last, ..]));
@@ -60,14 +64,14 @@ impl Preparation {
         end < n_columns
     }
 
-    /// The gain, once all of it is copied.
+    /// Checks and scales the gain, once all of it is copied.
     pub fn finish(self, clock: &Clock) -> Result<Gain, Halt> {
         let Preparation { n_sensors, n_orient, mut columns, .. } = self;
         let mut curvature = Curvature::new(&columns, n_sensors, n_orient, clock)?;
         let n_locations = columns.len() / (n_sensors * n_orient);
         let largest = (0..n_locations).fold(0.0, |a: f64, s| a.max(curvature.lipschitz(s)));
         let mut taken_out = 0;
-        if !curvature.is_finite() || !ORDINARY.contains(&largest) {
+        if !curvature.is_finite() || !ORDINARY_LIPSCHITZ.contains(&largest) {
             taken_out = exponent(largest_of(&columns, n_sensors, clock)?);
             if taken_out != 0 {
                 for column in columns.chunks_exact_mut(n_sensors) {
@@ -79,7 +83,9 @@ impl Preparation {
         }
         let mut faint = Vec::new();
         for (location, block) in columns.chunks_exact(n_sensors * n_orient).enumerate() {
-            if curvature.lipschitz(location) < FAINT && block.iter().any(|value| *value != 0.0) {
+            if curvature.lipschitz(location) < FAINT_LIPSCHITZ
+                && block.iter().any(|value| *value != 0.0)
+            {
                 let exponent = exponent(block.iter().fold(0.0, |a: f64, b| a.max(b.abs())));
                 let mut columns = memory::copied(WHAT, block)?;
                 scale(&mut columns, -exponent)?;
@@ -98,7 +104,8 @@ fn scale(values: &mut [f64], exponent: i32) -> Result<(), Error> {
         let scaled = times_power(*value, exponent);
         if *value != times_power(scaled, -exponent) {
             let (name, value) = ("the smallest absolute value in gain", value.abs());
-            let remedy = "beside the largest it is nothing: scale its location up, or make it zero";
+            let remedy =
+                "it is too small beside the largest: scale its location up, or make it zero";
             return Err(Error::Parameter { name, value, remedy });
         }
         *value = scaled;
@@ -106,7 +113,7 @@ fn scale(values: &mut [f64], exponent: i32) -> Result<(), Error> {
     Ok(())
 }
 
-/// The largest absolute value; NaN and infinities are refused.
+/// Finds the largest absolute value; refuses NaN and infinities.
 fn largest_of(columns: &[f64], n_sensors: usize, clock: &Clock) -> Result<f64, Halt> {
     let mut largest: f64 = 0.0;
     for (j, column) in columns.chunks_exact(n_sensors).enumerate() {
@@ -122,16 +129,16 @@ fn largest_of(columns: &[f64], n_sensors: usize, clock: &Clock) -> Result<f64, H
     Ok(largest)
 }
 
-/// `out = columns` in row order, with the reads in strips that stay in the cache.
+/// Copies columns into row order, in tiles that stay in the cache.
 fn copy_tile(out: &mut [f64], columns: ArrayView2<f64>) {
     if let Some(values) = columns.as_slice() {
         out.copy_from_slice(values);
         return;
     }
     let n = columns.ncols();
-    for (strip, sensors) in columns.axis_chunks_iter(Axis(1), STRIP).enumerate() {
+    for (strip, sensors) in columns.axis_chunks_iter(Axis(1), TILE_SENSORS).enumerate() {
         for (j, column) in sensors.rows().into_iter().enumerate() {
-            let at = j * n + strip * STRIP;
+            let at = j * n + strip * TILE_SENSORS;
             for (value, &source) in out[at..].iter_mut().zip(column) {
                 *value = source;
             }

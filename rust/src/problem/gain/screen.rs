@@ -30,8 +30,8 @@ const DOUBLE_ROUNDING: f64 = 1e-12;
 /// the first components leave out of each location.
 ///
 /// With `G_s = P G_s + E_s`, where P projects on some components,
-/// `|G_s'R| <= |(P G_s)'(P R)| + |E_s| |R - P R|_2`; the last factor is a spectral norm. Rounding in
-/// single precision is bounded as well, so that the sum is a true bound.
+/// `|G_s'R| <= |(P G_s)'(P R)| + |E_s| |R - P R|_2`; the last factor is a spectral norm. Rounding
+/// in single precision is bounded as well, so that the sum is a true bound.
 #[derive(Debug, Clone)]
 pub(crate) struct Screen {
     n_sensors: usize,
@@ -175,7 +175,7 @@ impl Screen {
                     tails[s] = (left + DOUBLE_ROUNDING * norms[s] * norms[s]).sqrt();
                 }
             }
-            clock.look()?;
+            clock.check()?;
         }
         let basis = memory::gathered(WHAT, basis.iter().map(|&value| value as f32))?;
         Ok(Screen { n_sensors: n, n_orient: o, basis, columns: single, unit, norms, levels })
@@ -257,7 +257,7 @@ impl Screen {
                     *out = bound.square(which.location(place), block);
                 }
             });
-            workers.clock.look()?;
+            workers.clock.check()?;
         }
         Ok(())
     }
@@ -269,7 +269,7 @@ fn principal(columns: &[f64], n: usize, clock: &Clock) -> Result<Vec<f64>, Halt>
     for some in columns.chunks(CHUNK * n) {
         let view = View::new(some, some.len() / n, n, n);
         gemm(Target { data: &mut square, stride: n, keep: 1.0 }, 1.0, view.transpose(), view);
-        clock.look()?;
+        clock.check()?;
     }
     let eigen =
         clock.wait_for(move || SymmetricEigen::new(DMatrix::from_row_slice(n, n, &square)))?;

@@ -12,9 +12,9 @@ const PERCENT: f64 = 100.0;
 /// `alpha u sum_s w_s g(|X_s| / u)`.
 ///
 /// irMxNE depends on it, as it does on alpha: a larger unit makes weights larger and sources fewer.
-/// [`Relative`] and [`Largest`] are free of every scale; [`Mne`] and [`Gain`] are free of the physical
-/// unit of the sources, but not of the scale of whitened data. `evidence/amplitude_unit.md` compares
-/// them.
+/// [`Relative`] and [`Largest`] are free of every scale; [`Mne`] and [`Gain`] are free of the
+/// physical unit of the sources, but not of the scale of whitened data.
+/// `evidence/amplitude_unit.md` compares them.
 ///
 /// [`Relative`]: AmplitudeUnit::Relative
 /// [`Largest`]: AmplitudeUnit::Largest
@@ -42,8 +42,8 @@ impl AmplitudeUnit {
     pub(crate) fn check(self) -> Result<(), Error> {
         match self {
             AmplitudeUnit::Number(value) if !(value > 0.0 && value.is_finite()) => {
-                let remedy = "give a positive number, or one of \"relative\", \"largest\", \"mne\", \
-                              \"gain\"";
+                let remedy = "give a positive number, or one of \"relative\", \"largest\", \
+                              \"mne\", \"gain\"";
                 Err(Error::Parameter { name: "amplitude_unit", value, remedy })
             }
             _ => Ok(()),

@@ -86,9 +86,9 @@ impl Split {
         }
         let projected = &mut self.projected[..k * stride];
         kernels().multiply_single(projected, Factors::Rows(basis, n), whole, stride);
-        clock.look()?;
+        clock.check()?;
         let left_out = self.left_out(k, stride);
-        clock.look()?;
+        clock.check()?;
         Ok(Some(Norms { whole: norm, left_out }))
     }
 
