@@ -12,5 +12,7 @@ pub(crate) mod gram;
 pub(crate) mod solver;
 /// The one loop over epochs.
 pub(crate) mod drive;
+/// Choosing locations by their size.
+pub(crate) mod ranking;
 /// Nested working sets, grown until the certificate on all locations holds.
 pub(crate) mod working_set;

@@ -1,22 +1,24 @@
 //! A certified sparse estimate for every window of a live recording.
 //!
-//! Everything is prepared once; a window then allocates nothing. What makes it fast enough: the working set and its Gram matrix
-//! stay from window to window, and the certificate looks at all locations through bounds ([`Screen`]) that leave only a few to be
-//! computed exactly.
+//! Everything is prepared once; a window then allocates nothing. Two things make it fast enough:
+//! the working set and its Gram matrix stay from window to window, and the certificate bounds the
+//! correlations of all locations (`problem::gain::Screen`) and computes only a few of them exactly.
 
-/// What a stream is asked for.
+/// The options of a stream.
 mod options;
-/// What it hands back for a window.
+/// The estimate of a window, and how the window ended.
 mod estimate;
-/// What looks have found out about the samples of a window.
+/// The bounds found so far for the samples of a window, piece by piece.
 mod pieces;
-/// A look at all locations: bounds, and what is exact where it matters.
+/// A look at all locations: bounds, and exact correlations where these matter.
 mod look;
+/// The few directions of time that hold nearly all of `G X`.
+mod directions;
 /// The working set that stays from window to window.
 mod live;
 /// How a window is solved.
 mod solve;
-/// How it is reweighted.
+/// How a window is reweighted.
 mod rounds;
 
 use crate::error::Error;
@@ -27,18 +29,18 @@ use crate::machine::memory;
 use crate::machine::panel::Panel;
 use crate::machine::units::exponent;
 use crate::method::stopping::Watch;
-use crate::problem::gain::{Gain, check_finite};
+use crate::problem::gain::{Gain, Workers, check_finite};
 use crate::problem::solution::{Certificate, Status};
-use crate::solve::reweighting::Unit;
+use directions::Directions;
 pub use estimate::{Estimate, Outcome, Skip};
-use live::{Live, ROWS};
+use live::Live;
 use look::Look;
 use ndarray::ArrayView2;
 pub use options::{AlphaRule, StreamOptions};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Solves one window after another; one for each thread, on one gain for all.
+/// Solves one window after another. Each thread needs a stream of its own; all can share one gain.
 ///
 /// ```
 /// use mxne_rs::{Gain, Stream, StreamOptions};
@@ -46,7 +48,8 @@ use std::time::{Duration, Instant};
 /// use std::sync::Arc;
 ///
 /// let gain = Array2::from_shape_fn((8, 20), |(i, j)| ((i * 20 + j) as f64).sin());
-/// let mut stream = Stream::new(Arc::new(Gain::new(gain.view(), 1)?), None, StreamOptions::new(10))?;
+/// let shared = Arc::new(Gain::new(gain.view(), 1)?);
+/// let mut stream = Stream::new(shared, None, StreamOptions::new(10))?;
 /// let window = Array2::from_shape_fn((8, 10), |(i, t)| gain[[i, 7]] * (t as f64).cos());
 /// let estimate = stream.update(window.view())?;
 /// assert!(estimate.converged() && estimate.certificate.relative_gap() <= 1e-4);
@@ -58,22 +61,23 @@ pub struct Stream {
     options: StreamOptions,
     /// n_sensors x n_channels, in row order; none where windows are whitened already
     whitener: Option<Vec<f64>>,
+    /// the window as it was given, and whitened
     window: Panel,
     data: Panel,
     residual: Panel,
     live: Live,
     look: Look,
-    /// G X in a few directions of time
-    directions: Panel,
+    directions: Directions,
     estimate: Estimate,
+    /// locations, or places, being chosen
     new: Vec<usize>,
-    /// sources of the last window before reweighting: `sum_s |X_s|`
+    /// `sum_s |X_s|` of the last window's sources before reweighting
     last_norm: Option<f64>,
-    /// samples since the window whose sources are at hand
+    /// samples by which the next window starts after the last one solved
     lag: usize,
-    /// the unit [`AmplitudeUnit::Gain`](crate::AmplitudeUnit::Gain)
-    gain_unit: Unit,
-    /// what a look takes
+    /// of the gain: what [`AmplitudeUnit::Gain`](crate::AmplitudeUnit::Gain) goes by
+    typical_norm: f64,
+    /// the time that a look at all locations takes
     look_time: Duration,
 }
 
@@ -87,12 +91,12 @@ impl std::fmt::Debug for Stream {
 }
 
 impl Stream {
-    /// Prepares for windows of `options.n_times` samples, in the channels of `whitener` (n_sensors x n_channels), or
-    /// whitened already.
+    /// Prepares for windows of `options.n_times` samples, which `whitener` (n_sensors x n_channels)
+    /// whitens; without it they are whitened already.
     ///
     /// # Errors
-    /// A whitener that does not fit the gain or is not finite, options out of range, a gain whose locations are too far apart in
-    /// size, no memory.
+    /// A whitener that does not fit the gain or is not finite, options out of range, a gain with
+    /// columns that are more than 1e105 times smaller than the largest, no memory.
     pub fn new(
         gain: Arc<Gain>,
         whitener: Option<ArrayView2<f64>>,
@@ -128,12 +132,12 @@ impl Stream {
             residual: Panel::zeros(n, t)?,
             live: Live::new(&gain, &data).map_err(Halt::into_error)?,
             look: Look::new(&gain, (t, options.hop), &options.threads).map_err(Halt::into_error)?,
-            directions: Panel::zeros(n, ROWS)?,
+            directions: Directions::new(&gain, t)?,
             estimate: Estimate::nothing(t, gain.n_orient())?,
             new: memory::room("the working set", gain.n_locations())?,
             last_norm: None,
             lag: 0,
-            gain_unit: Unit::gain(&gain),
+            typical_norm: gain.typical_norm(),
             look_time: Duration::ZERO,
             data,
             gain,
@@ -143,53 +147,56 @@ impl Stream {
         Ok(stream)
     }
 
-    /// So that the first window knows how long a look takes.
+    /// Measures how long a look takes, which the first window has to know.
     fn try_a_look(&mut self) -> Result<(), Halt> {
         let Stream { gain, residual, look, options, look_time, .. } = self;
+        let clock = Clock::endless();
+        let workers = Workers { threads: &options.threads, clock: &clock };
         residual.values_mut().fill(1.0);
         for _ in 0..2 {
             let begin = Instant::now();
-            look.bound(gain, residual, (&options.threads, &Clock::endless()))?;
+            look.bound(gain, residual, workers)?;
             *look_time = begin.elapsed();
         }
         Ok(())
     }
 
-    /// The gain.
+    /// Returns the gain.
     #[must_use]
     pub fn gain(&self) -> &Gain {
         &self.gain
     }
 
-    /// How it solves.
+    /// Returns the options.
     #[must_use]
     pub fn options(&self) -> &StreamOptions {
         &self.options
     }
 
-    /// Number of channels in a window.
+    /// Returns the number of channels in a window.
     #[must_use]
     pub fn n_channels(&self) -> usize {
         self.window.rows
     }
 
-    /// The last estimate.
+    /// Returns the last estimate.
     #[must_use]
     pub fn estimate(&self) -> &Estimate {
         &self.estimate
     }
 
-    /// Tells that so many windows are left out before the next one.
+    /// Tells the stream that `n_windows` windows are left out before the next one.
     pub fn skip(&mut self, n_windows: usize) {
         self.lag = self.lag.saturating_add(n_windows.saturating_mul(self.options.hop));
     }
 
-    /// Forgets the windows so far.
+    /// Forgets the windows so far: the next one is solved as a first one.
     pub fn reset(&mut self) {
         let _ = self.forget();
         (self.last_norm, self.lag) = (None, 0);
     }
 
+    /// Forgets the sources and the bounds of the windows so far.
     fn forget(&mut self) -> Result<(), Halt> {
         self.look.pieces.forget();
         self.live.forget()
@@ -197,8 +204,9 @@ impl Stream {
 
     /// Solves a window (n_channels x n_times), `hop` samples after the last one.
     ///
-    /// A window that cannot be solved is skipped, says why in its outcome, and does not affect the next. At the deadline the last
-    /// certified sources are the answer; before anything is certified these are none, with a relative gap of 1.
+    /// A window that cannot be solved is skipped, with the reason in its outcome, and does not
+    /// affect the next. At the deadline the last certified sources are the answer; where none are
+    /// certified yet it is X = 0 with a relative gap of 1.
     ///
     /// # Errors
     /// A window of another shape.
@@ -206,7 +214,7 @@ impl Stream {
         self.update_watched(window, None)
     }
 
-    /// The same; where the monitor says stop it is an error, and the stream begins anew.
+    /// Solves a window; where the monitor says stop this is an error, and the stream begins anew.
     pub(crate) fn update_watched(
         &mut self,
         window: ArrayView2<f64>,
@@ -254,7 +262,7 @@ impl Stream {
         Ok(&self.estimate)
     }
 
-    /// Checks the window and whitens it; its energy.
+    /// Checks the window, whitens it and returns its energy.
     fn take(&mut self, window: ArrayView2<f64>) -> Result<f64, Skip> {
         let (stride, n_times) = (self.window.stride(), self.window.n_times);
         for (channel, row) in window.rows().into_iter().enumerate() {

@@ -152,6 +152,8 @@ def test_floor_of_noise_keeps_quiet_windows_empty() -> None:
         ({"deadline": 0}, "deadline is 0"),
         ({"tol": 0}, "tol is 0"),
         ({"n_reweights": 0}, "n_reweights is 0"),
+        ({"tol_reweight": -1.0}, "tol_reweight is -1"),
+        ({"surrogate": "cube"}, 'surrogate is "cube"; give "sqrt"'),
         ({"whitener": np.ones((3, 5))}, "whitener has 3 rows"),
         ({"whitener": np.full((4, 5), np.nan)}, "whitener holds nan"),
     ],
@@ -273,6 +275,69 @@ def test_units_of_the_amplitudes() -> None:
         Stream(gain, 12, 5.0, alpha_mode="absolute", n_reweights=2, amplitude_unit="mne")
     with pytest.raises(ValueError, match="amplitude_unit"):
         Stream(gain, 12, n_reweights=2, amplitude_unit=0)
+
+
+def overlapping(seed: int, n_orient: int) -> tuple[Any, Any]:
+    """A gain of overlapping columns and a recording of three sources in noise."""
+    rng = np.random.default_rng(seed)
+    gain = rng.standard_normal((12, 25 * n_orient)) + rng.standard_normal((12, 1))
+    data = gain[:, [2, 12, 21]] @ rng.standard_normal((3, 16)) + rng.standard_normal((12, 16))
+    return gain, data
+
+
+@pytest.mark.parametrize("surrogate", ["sqrt", "log"])
+@settings(max_examples=25)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([1, 2, 3]),
+    st.sampled_from(["relative", "largest", "mne", "gain", 0.5]),
+)
+def test_windows_are_reweighted_as_in_the_reference(
+    surrogate: str, seed: int, n_orient: int, unit: Any
+) -> None:
+    """Windows that start from those before have the objective of the reference's rounds."""
+    gain, data = overlapping(seed, n_orient)
+    stream = Stream(
+        gain, 8, 30.0, hop=4, n_orient=n_orient, n_reweights=3, surrogate=surrogate, tol=1e-11,
+        tol_reweight=0, amplitude_unit=unit, max_iter=10**6,
+    )  # fmt: skip
+    for first in (0, 4, 8):
+        window = data[:, first : first + 8]
+        found = stream.update(window)
+        rounds = reference.irmxne(gain, window, found.alpha, n_orient, 3, surrogate, unit)
+        x = dense(found, gain.shape[1])
+        assert found.converged and found.n_reweights == len(rounds)
+        np.testing.assert_allclose(x, rounds[-1].x, atol=1e-3 * np.abs(rounds[-1].x).max())
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 3]))
+def test_the_gap_after_a_round_of_log_is_that_of_all_locations(seed: int, n_orient: int) -> None:
+    """Weights follow from the first round, which a stream without a second one shows."""
+    gain, data = overlapping(seed, n_orient)
+    options: Any = {"n_orient": n_orient, "hop": 4, "tol": 1e-2, "surrogate": "log"}
+    one, two = (Stream(gain, 8, 20.0, n_reweights=n, **options) for n in (1, 2))
+    for first in (0, 4, 8):
+        window = data[:, first : first + 8]
+        start, found = one.update(window), two.update(window)
+        x = dense(start, gain.shape[1])
+        largest = reference.group_norms(x, n_orient).max()
+        u = reference.amplitude_unit("relative", gain, window, largest, n_orient, 1.0, "log")
+        weights = reference.surrogate_weights(x / u, n_orient, "log", 0.01 * largest / u)
+        x = dense(found, gain.shape[1])
+        relative, *_ = reference.duality_gap(gain, window, x, found.alpha, n_orient, weights)
+        assert found.converged and found.n_reweights == 2
+        assert found.gap >= relative - 1e-11
+
+
+def test_reweighting_ends_where_nothing_moves() -> None:
+    """As soon as the tolerance allows, and never before it does."""
+    gain, data = overlapping(0, 1)
+    rounds = {
+        tol: Stream(gain, 16, 30.0, n_reweights=200, tol_reweight=tol).update(data).n_reweights
+        for tol in (0.1, 1e-6, 0.0)
+    }
+    assert rounds[0.1] < rounds[1e-6] < 200
 
 
 @pytest.mark.parametrize("unit", ["relative", "largest", "mne", "gain"])

@@ -3,8 +3,8 @@
 #![allow(unsafe_code)]
 
 use mxne_rs::{
-    AlphaRule, Gain, Options, Solver, Stopping, Stream, StreamOptions, Threads, alpha_max,
-    solve_mxne,
+    AlphaRule, Gain, Options, Solver, Stopping, Stream, StreamOptions, Surrogate, Threads,
+    alpha_max, solve_mxne,
 };
 use ndarray::Array2;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -89,8 +89,14 @@ fn windows_allocate_nothing() -> Result<(), mxne_rs::Error> {
         let array = Array2::from_shape_fn((n, 500 * n_orient), random(1));
         let gain = Arc::new(Gain::new(array.view(), n_orient)?);
         let whitener = Array2::from_shape_fn((n, n + 2), |(i, j)| f64::from(u8::from(i == j)));
-        for alpha in [AlphaRule::Percent(40.0), AlphaRule::Tracked, AlphaRule::Absolute(40.0)] {
-            let options = StreamOptions { alpha, hop, n_reweights: 3, ..StreamOptions::new(t) };
+        for (alpha, surrogate) in [
+            (AlphaRule::Percent(40.0), Surrogate::Sqrt),
+            (AlphaRule::Tracked, Surrogate::Log),
+            (AlphaRule::Absolute(40.0), Surrogate::Sqrt),
+            (AlphaRule::Percent(40.0), Surrogate::Log),
+        ] {
+            let options =
+                StreamOptions { alpha, hop, surrogate, n_reweights: 3, ..StreamOptions::new(t) };
             let mut stream = Stream::new(gain.clone(), Some(whitener.view()), options)?;
             let mut n_active = 0;
             for window in 0..60 {

@@ -2,7 +2,7 @@
 
 use mxne_rs::{
     AlphaRule, Error, Gain, Options, Outcome, Reweight, Skip, Sources, Status, Stopping, Stream,
-    StreamOptions, Threads, alpha_max, duality_gap, solve_irmxne, solve_mxne,
+    StreamOptions, Surrogate, Threads, alpha_max, duality_gap, solve_irmxne, solve_mxne,
 };
 use ndarray::{Array2, ArrayView2, s};
 use std::sync::Arc;
@@ -54,7 +54,7 @@ fn is_certified(stream: &Stream, window: ArrayView2<f64>) -> Anything {
     Ok(())
 }
 
-/// Windows that have nothing to do with those before them, or not quite the samples that they should have in common.
+/// Windows that do not continue those before them, or that change samples which both should share.
 #[test]
 fn windows_that_do_not_follow() -> Anything {
     let (gain, data) = recording(30, 300, 1, 400);
@@ -73,7 +73,8 @@ fn windows_that_do_not_follow() -> Anything {
     Ok(())
 }
 
-/// Every window: the gap is that of the full problem, alpha is what the rule says, and the answer is the solver's.
+/// Every window: the gap is that of the full problem, alpha is what the rule says, and the answer
+/// is the solver's.
 #[test]
 fn every_window_is_solved_and_certified() -> Anything {
     for (n, p, o, t, hop, n_threads) in [
@@ -132,16 +133,26 @@ fn every_window_is_solved_and_certified() -> Anything {
     Ok(())
 }
 
-/// Rounds of reweighting are those of irMxNE.
+/// Rounds of reweighting are those of irMxNE, as many of them, whatever the surrogate and where the
+/// window before ended.
 #[test]
 fn reweighted_windows_are_irmxne() -> Anything {
-    for (o, n_reweights) in [(1, 2), (3, 5)] {
+    for (o, n_reweights, tol_reweight, surrogate) in [
+        (1, 2, 0.0, Surrogate::Sqrt),
+        (3, 5, 0.0, Surrogate::Sqrt),
+        (1, 50, 1e-3, Surrogate::Sqrt),
+        (1, 4, 0.0, Surrogate::Log),
+        (3, 3, 0.0, Surrogate::Log),
+        (1, 50, 1e-3, Surrogate::Log),
+    ] {
         let (gain, data) = recording(30, 200, o, 300);
         let gain = Arc::new(Gain::new(gain.view(), o)?);
         let alpha = AlphaRule::Absolute(25.0);
         let options = StreamOptions {
             alpha,
             n_reweights,
+            tol_reweight,
+            surrogate,
             tol: 1e-10,
             max_iter: 100_000,
             ..StreamOptions::new(20)
@@ -151,11 +162,13 @@ fn reweighted_windows_are_irmxne() -> Anything {
             stopping: Stopping { tol: 1e-11, max_iter: 100_000, ..Stopping::default() },
             ..Options::default()
         };
-        let reweight = Reweight { n_reweights, tol_reweight: 0.0, ..Reweight::default() };
+        let reweight = Reweight { n_reweights, tol_reweight, surrogate, ..Reweight::default() };
         for window in windows(&data, 20, 10) {
             let estimate = stream.update(window)?;
             assert!(estimate.converged());
             let solution = solve_irmxne(&gain, window, 25.0, &reweight, &one)?;
+            let theirs = solution.reweighting.as_ref().ok_or("no reweighting")?;
+            assert_eq!(estimate.n_reweights.max(1), theirs.n_reweights, "{surrogate:?}");
             assert_eq!(estimate.locations, solution.sources.locations);
             let difference = &estimate.amplitudes()? - &solution.sources.coef;
             assert!(difference.iter().all(|d| d.abs() < 1e-4), "{difference}");
@@ -207,13 +220,15 @@ fn what_cannot_be_solved_is_skipped() -> Anything {
     Ok(())
 }
 
-/// At the deadline the last certified sources are handed back, with their gap; before, nothing with a gap of 1.
+/// At the deadline the last certified sources are handed back, with their gap; before, nothing with
+/// a gap of 1.
 #[test]
 fn deadlines() -> Anything {
     let (gain, data) = recording(60, 3000, 3, 2000);
     let gain = Arc::new(Gain::new(gain.view(), 3)?);
     let (mut hit, mut partial) = (0, 0);
-    // Longer and longer, until a window has something to show before its deadline, however slow the machine.
+    // Longer and longer, until a window has something to show before its deadline, however slow the
+    // machine.
     for micros in [1, 1000, 10_000, 100_000, 300_000, 3_000_000, 30_000_000] {
         if hit > 20 && partial > 0 {
             break;

@@ -157,7 +157,8 @@ def solve_sure(
         # Without the failed solves the choice may be another, so that the status says so even
         # where the chosen answer itself converged.
         return replace(solution, status=failures[-1])
-    kind = doubt(solution)
+    kind = _doubt(solution)
+    solution = replace(solution, sure=replace(curve, doubt=kind))
     if solution.emptied:
         warn_if_short(solution)
     elif kind is not None:
@@ -165,12 +166,8 @@ def solve_sure(
     return solution
 
 
-def doubt(solution: Solution) -> str | None:
-    """Return the first reason to doubt the choice of SURE; None without one, or for one alpha.
-
-    "many": more than `MAX_IRMXNE_SOURCES` locations, or `MAX_MXNE_SOURCES` without reweighting;
-    "edge": the smallest value is at an end of the grid; "flat": see `SureCurve.is_flat`.
-    """
+def _doubt(solution: Solution) -> str | None:
+    """Return the reason of `SureCurve.doubt`."""
     curve = solution.sure
     if curve is None or len(curve.alphas) == 1:
         return None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .._arguments.convert import one_line as shortened
-from ..alpha.sure import doubt
 from ..inverse.localization import Localization
 
 
@@ -67,7 +66,8 @@ def _curve_shortfall(localization: Localization) -> str | None:
 
 def doubt_line(localization: Localization) -> str | None:
     """Say why the choice of SURE is doubtful, and which option helps; None without doubt."""
-    curve, kind = localization.solution.sure, doubt(localization.solution)
+    curve = localization.solution.sure
+    kind = curve and curve.doubt
     if curve is None or kind is None:
         return None
     if kind == "many":

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..inverse.localization import Localization
 from ..views.localization import draw
+from ..views.outputs import Outputs
 from ..views.path import draw_path
 from ..views.report import write_report
 from ..views.table import (
-    SourceRow,
     format_path,
     format_table,
-    source_table,
     write_path_sources,
     write_path_table,
     write_table,
@@ -29,34 +27,11 @@ from .wording import one_line, unsettled_line
 RESIDUAL = "residual-ave.fif"
 
 
-class LocalizationOutputs:
-    """What the files of a localization are made from, computed when first used."""
-
-    def __init__(self, localization: Localization) -> None:
-        self.localization = localization
-
-    @cached_property
-    def dipoles(self) -> list[Any]:
-        """Dipoles of the first condition."""
-        return list(self.localization.dipoles()[0])
-
-    @cached_property
-    def rows(self) -> list[SourceRow]:
-        """Rows of the table of sources."""
-        return source_table(self.localization, self.dipoles)
-
-    @cached_property
-    def residual(self) -> Any:
-        """Residual of the first condition."""
-        residual = self.localization.residuals()[0]
-        residual.comment = f"residual of {self.localization.evokeds[0].comment}"
-        return residual
-
-    def write_dipoles(self, side: Path) -> None:
-        """Write a file for each dipole, numbered as in the table."""
-        (side / "dipoles").mkdir()
-        for row in self.rows:
-            self.dipoles[row.index].save(side / "dipoles" / f"source-{row.number:02d}.dip")
+def write_dipoles(outputs: Outputs, side: Path) -> None:
+    """Write a file for each dipole, numbered as in the table."""
+    (side / "dipoles").mkdir()
+    for row in outputs.rows:
+        outputs.dipoles[row.index].save(side / "dipoles" / f"source-{row.number:02d}.dip")
 
 
 def needs_h5io(forward: Any) -> bool:
@@ -82,25 +57,21 @@ def write_localization(
     NotWritten
         Where the disk fails; the folder is unchanged.
     """
-    outputs = LocalizationOutputs(localization)
+    outputs = Outputs(localization)
     numbers: dict[str, Callable[[Path], Any]] = {
         "sources": lambda side: write_estimate(localization.estimates()[0], side),
         "sources.tsv": lambda side: write_table(outputs.rows, side / "sources.tsv"),
-        "dipoles": outputs.write_dipoles,
+        "dipoles": lambda side: write_dipoles(outputs, side),
         RESIDUAL: lambda side: outputs.residual.save(side / RESIDUAL),
     }
     if needs_h5io(localization.forward):
         del numbers["sources"]
     results = Results(out, "localize")
     results.write(numbers)
+    table = format_table(outputs.rows)
     picture = "localization.png"
     results.write(
-        {
-            picture: lambda side: draw(
-                localization, side / picture, dipoles=outputs.dipoles, residual=outputs.residual
-            )
-        },
-        may_fail=True,
+        {picture: lambda side: draw(localization, side / picture, outputs)}, may_fail=True
     )
     elsewhere: list[str] = []
     if report is not None:
@@ -108,7 +79,11 @@ def write_localization(
         beside = report.resolve().parent == out.resolve()
         place = results if beside else Results(report.parent, None)
         place.write(
-            {report.name: lambda side: write_report(localization, side / report.name, settings)},
+            {
+                report.name: lambda side: write_report(
+                    localization, side / report.name, settings, outputs
+                )
+            },
             may_fail=True,
         )
         if not beside:
@@ -124,7 +99,7 @@ def write_localization(
     lines = [
         f"{localization.name}, {start:.0f} to {stop:.0f} ms: {method}, "
         f"alpha {localization.alpha:.4g} %{chosen}",
-        format_table(rows),
+        table,
         f"{count} {100 * localization.explained_variance:.1f} % of the whitened data's power; "
         f"standard deviation of the residual: {localization.levels()}",
         _channels(localization),

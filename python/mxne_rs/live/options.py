@@ -1,4 +1,4 @@
-"""Every option of a stream, beside those of solving."""
+"""The options of a stream, in addition to those of solving."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Annotated, Any, TypedDict
 
 from .._arguments.declare import REQUIRED, Option
 from ..inverse.options import WeightingOptions
-from ..solve.options import LimitOptions, RoundsOptions
+from ..solve.options import LimitOptions, ReweightOptions
 
 
-class WindowOptions(LimitOptions, RoundsOptions, total=False):
+class WindowOptions(LimitOptions, ReweightOptions, total=False):
     """How each window is solved."""
 
     alpha_mode: Annotated[
@@ -17,11 +17,12 @@ class WindowOptions(LimitOptions, RoundsOptions, total=False):
         Option(
             "percent",
             """
-            Percent of the window's alpha_max, a number for all windows, or tracked from window to
-            window: ``alpha = (N + a - 1) / (sum_s |X_s| + b)`` with the sources of the last window
-            and N numbers in a window (Pereyra, Bioucas-Dias and Figueiredo, EUSIPCO 2015). The
-            hyperprior has its mode at half of the window's alpha_max, as in Bekhti, Badeau and
-            Gramfort, EUSIPCO 2017, and counts as ten windows: ``a - 1 = 10 N``.
+            Percent of the window's alpha_max, one number for all windows, or tracked from window
+            to window: ``alpha = (N + a - 1) / (sum_s |X_s| + b)``, where X are the sources of the
+            last window and N counts the numbers in a window (Pereyra, Bioucas-Dias and Figueiredo,
+            EUSIPCO 2015). The hyperprior has its mode at half of the window's alpha_max, as in
+            Bekhti, Badeau and Gramfort, EUSIPCO 2017, and counts as ten windows:
+            ``a - 1 = 10 N``.
             """,
             "{'percent', 'absolute', 'tracked'}",
         ),
@@ -31,9 +32,8 @@ class WindowOptions(LimitOptions, RoundsOptions, total=False):
         Option(
             0.0,
             """
-            What alpha never falls below, absolute, so that windows without sources stay empty.
-            "noise" is 1.3 times what ``|G_s'M|`` is about for white noise: the largest
-            ``|G_s| sqrt(n_times)``.
+            Least alpha, absolute; it keeps windows without sources empty. "noise" is 1.3 times
+            the size that ``|G_s'M|`` has for white noise, the largest ``|G_s| sqrt(n_times)``.
             """,
             "float or 'noise'",
         ),
@@ -47,8 +47,8 @@ class WindowOptions(LimitOptions, RoundsOptions, total=False):
         Option(
             None,
             """
-            Seconds allowed for a window. Then the last certified sources are the answer, with
-            their gap; before anything is certified these are none, with a gap of 1.
+            Seconds allowed for a window. After that the last certified sources are the answer,
+            with their gap; where none are certified yet, no sources and a gap of 1.
             """,
         ),
     ]
@@ -56,21 +56,21 @@ class WindowOptions(LimitOptions, RoundsOptions, total=False):
 
 
 class MneWindowOptions(WindowOptions, WeightingOptions, total=False):
-    """The same with the weighting of a forward solution."""
+    """The options of windows, and the weighting of a forward solution."""
 
 
 class Windows(TypedDict):
-    """What both ways of making a stream take."""
+    """Arguments of both ways to make a stream."""
 
     n_times: Annotated[int, Option(REQUIRED, "Samples in a window.")]
     alpha: Annotated[
         float,
         Option(
             50.0,
-            "Regularisation, in the unit that ``alpha_mode`` says; not used where it is tracked.",
+            "Regularisation, in the unit that ``alpha_mode`` names; not used if that is 'tracked'.",
         ),
     ]
 
 
-#: A stream has to keep up: a looser gap, fewer epochs and one thread are its defaults.
+#: Defaults of a stream, which has to keep up: a looser gap, fewer epochs, one thread.
 IN_TIME: dict[str, Any] = {"tol": 1e-4, "max_iter": 1000, "n_threads": 1}

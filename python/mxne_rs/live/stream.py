@@ -26,13 +26,13 @@ from .._arguments.extras import needs
 from ..inverse.model import Model, prepare_model
 from ..inverse.options import MneInputs, WeightingOptions
 from ..solve.gain import Gain, prepared
-from ..solve.options import Inputs, PenaltyOptions, checked
+from ..solve.options import Inputs, PenaltyOptions, checked, make_rounds
 from .options import IN_TIME, MneWindowOptions, WindowOptions, Windows
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-#: Of the alpha that white noise reaches, for what varies around it.
+#: Factor on the alpha_max that white noise has on average, for noise above the average.
 NOISE_MARGIN = 1.3
 
 
@@ -43,26 +43,26 @@ class Estimate:
     Attributes
     ----------
     locations : array of int, shape (n_active,)
-        Locations of the gain that are not zero, rising.
+        Locations of the gain with sources that are not zero, rising.
     sources : array, shape (n_active * n_orient, n_times)
-        Their time courses: in Am where the stream was made from MNE objects, else in the unit that
-        gain and data give them.
+        Time courses of these locations: in Am where the stream was made from MNE objects, else in
+        the unit of data over gain.
     n_orient : int
         Rows per location.
     alpha : float
         Regularisation, absolute.
     alpha_max : float | None
-        Smallest alpha for which nothing is left, where ``alpha_mode`` goes by it.
+        Smallest alpha for which no source is left, where ``alpha_mode`` needs it.
     gap, primal, dual : float
         Certificate on all locations; the gap is in units of ``|M|^2 / 2``. After reweighting it is
-        that of the last weighted problem, over the survivors.
+        that of the last weighted problem (with 'sqrt' over the locations that were not zero).
     status : str
         "converged", "iteration_limit", "time_limit", "stalled", or, for a window that could not be
         solved, "skipped_not_finite", "skipped_flat" or "skipped_out_of_range".
     channel : int | None
-        Row of the window for which it was skipped.
+        Row of the window for which the window was skipped.
     deadline_hit : bool
-        Whether the deadline ended it: the sources are the last that were certified.
+        Whether the deadline ended the solve: the sources are the last that were certified.
     explained_variance : float
         ``1 - |M - G X|^2 / |M|^2``.
     n_iter, n_looks, n_reweights : int
@@ -96,7 +96,7 @@ class Estimate:
 
     @property
     def converged(self) -> bool:
-        """Whether the gap asked for was reached."""
+        """Whether the duality gap is at most ``tol``."""
         return self.status == "converged"
 
     @property
@@ -116,7 +116,7 @@ class Estimate:
         return np.asarray(np.linalg.norm(rows, axis=1))
 
     def __repr__(self) -> str:
-        """One line: what was found, and how well."""
+        """Return one line: the number of sources, the status, the gap and the time taken."""
         count = len(self.locations)
         return (
             f"<Estimate: {count} source{'' if count == 1 else 's'}, {self.status}, "
@@ -126,11 +126,11 @@ class Estimate:
 
 @documents(WindowOptions, Windows, PenaltyOptions, Inputs)
 class Stream:
-    """Solves one window after another: MxNE, or irMxNE with a fixed number of rounds.
+    """Solves one window after another by MxNE, or by irMxNE where ``n_reweights`` is above 1.
 
     Everything is prepared once; windows start from the last one's sources, and are certified on all
-    locations. One object serves one thread; one `Gain` serves all of them. The GIL is released.
-    A copy, and a stream that was pickled, begins anew, without the windows so far.
+    locations. Each thread needs a stream of its own; all can share one `Gain`. The GIL is released
+    while a window is solved. Copied and unpickled streams begin anew, without the windows so far.
 
     Parameters
     ----------
@@ -183,7 +183,8 @@ class Stream:
             alpha_floor=number("alpha_floor", alpha_floor),
             deadline=None if deadline is None else number("deadline", deadline),
             warm_start=as_flag("warm_start", options["warm_start"]),
-            **checked(options, ("n_reweights", "amplitude_unit", "tol", "max_iter", "n_threads")),
+            rounds=make_rounds(options),
+            **checked(options, ("tol", "max_iter", "n_threads")),
         )
         matrix = None if whitener is None else as_matrix("whitener", whitener)
         self.n_channels = self.gain.n_sensors if matrix is None else matrix.shape[1]
@@ -213,8 +214,8 @@ class Stream:
         info : mne.Info
             Measurement information of the recording.
         ch_names : list of str | None
-            Names of a window's rows. None takes those of ``info``. Channels that are not used may
-            be among them, and hold anything; channels of ``info`` that are not are left out.
+            Names of a window's rows. None takes those of ``info``. They may include channels that
+            are not used; channels of ``info`` that they leave out are not used either.
 
         Returns
         -------
@@ -266,7 +267,7 @@ class Stream:
 
     @property
     def model(self) -> Model | None:
-        """The forward model, where the stream was made from MNE objects."""
+        """Forward model, where the stream was made from MNE objects."""
         return self._model
 
     def update(self, window: ArrayLike) -> Estimate:
@@ -286,9 +287,9 @@ class Stream:
         Raises
         ------
         TypeError, ValueError
-            Where the window is no such array.
+            Where the window is not such an array.
         RuntimeError
-            Where another thread is in the middle of a window of this stream.
+            Where another thread is solving a window of this stream.
         """
         array = as_floats("window", window, 2)
         if array.shape != (self.n_channels, self.n_times):
@@ -316,12 +317,12 @@ class Stream:
         )  # fmt: skip
 
     def skip(self, n_windows: int = 1) -> None:
-        """Tell that windows are left out before the next one.
+        """Tell the stream that windows are left out before the next one.
 
         Parameters
         ----------
         n_windows : int
-            How many.
+            Number of windows left out.
         """
         self._stream.skip(as_count("n_windows", n_windows, 0))
 
@@ -330,7 +331,7 @@ class Stream:
         self._stream.reset()
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but the windows so far: a copy, or a pickled stream, begins anew."""
+        """Return everything but the windows so far: copied and unpickled streams begin anew."""
         return {name: value for name, value in vars(self).items() if name != "_stream"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -339,11 +340,12 @@ class Stream:
         self._stream = _core.Stream(self.gain._prepared, *self._made_of)
 
     def __repr__(self) -> str:
-        """Sizes."""
+        """Return one line with the sizes."""
         return f"<Stream: windows of {self.n_channels} x {self.n_times}, hop {self.hop}>"
 
 
 def _noise_floor(gain: Gain, n_times: int) -> float:
+    """Return the least alpha that keeps windows of white noise empty."""
     columns = gain.columns(np.arange(gain.n_locations))
     energies = np.sum(columns**2, axis=0).reshape(gain.n_locations, gain.n_orient).sum(axis=1)
     return NOISE_MARGIN * float(np.sqrt(energies.max() * n_times))

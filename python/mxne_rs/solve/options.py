@@ -177,8 +177,8 @@ class InitOptions(TypedDict, total=False):
     ]
 
 
-class RoundsOptions(TypedDict, total=False):
-    """How many rounds irMxNE has, and what it sees."""
+class ReweightOptions(TypedDict, total=False):
+    """How irMxNE reweights."""
 
     n_reweights: Annotated[
         int,
@@ -217,11 +217,6 @@ class RoundsOptions(TypedDict, total=False):
             check=number_or_name,
         ),
     ]
-
-
-class ReweightOptions(RoundsOptions, total=False):
-    """Options of the reweighting of irMxNE."""
-
     tol_reweight: Annotated[
         float,
         Option(

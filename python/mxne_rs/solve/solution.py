@@ -285,6 +285,10 @@ class SureCurve:
         that are nested projections).
     index : int
         Position of the choice.
+    doubt : str or None
+        The first reason to doubt the choice: "many" (more than 20 locations, or 4 without
+        reweighting), "edge" (`at_edge`) or "flat" (`is_flat`). None without one, for one alpha, and
+        where a solve fell short.
 
     Examples
     --------
@@ -307,6 +311,7 @@ class SureCurve:
     residual_std: Floats
     alike: NDArray[np.bool_]
     index: int
+    doubt: str | None = None
 
     @property
     def at_edge(self) -> bool:

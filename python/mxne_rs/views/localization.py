@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from .._axes import GREY, LEFT, annotate, blank_figure, set_time_axis, style_axes, without_latex
 from ..inverse.localization import Localization
-from .table import SourceRow, source_table, to_head_coordinates
+from .outputs import Outputs
+from .table import SourceRow, to_head_coordinates
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,9 +61,7 @@ DIRECTION_LENGTH = 16.0
 def draw(
     localization: Localization,
     path: str | os.PathLike[str] | None = None,
-    *,
-    dipoles: Sequence[Any] | None = None,
-    residual: Any = None,
+    outputs: Outputs | None = None,
 ) -> Figure:
     """Draw a localization: locations, time courses, measured beside explained sensors.
 
@@ -72,10 +71,8 @@ def draw(
         The localization; of several conditions the first is drawn.
     path : path, optional
         File to save the figure to (PNG, PDF or SVG by its ending). By default it is not saved.
-    dipoles : list of mne.Dipole, optional
-        Dipoles of the localization, if they have been made already.
-    residual : mne.Evoked, optional
-        Residual of the localization, if it has been made already.
+    outputs : Outputs, optional
+        Its dipoles, residual and table, if they have been made already.
 
     Returns
     -------
@@ -104,9 +101,8 @@ def draw(
     >>> [axes.get_title() for axes in figure.axes[:3]]
     ['axial', 'coronal', 'sagittal']
     """
-    dipoles = localization.dipoles()[0] if dipoles is None else dipoles
-    residual = localization.residuals()[0] if residual is None else residual
-    rows = source_table(localization, dipoles)
+    outputs = outputs or Outputs(localization)
+    dipoles, residual, rows = outputs.dipoles, outputs.residual, outputs.rows
 
     figure = blank_figure(12, 8.6, layout=None)
     outer = figure.add_gridspec(

@@ -16,7 +16,8 @@ from .._core import __version__
 from ..inverse.localization import Localization
 from ..solve.solution import SureCurve
 from .localization import CHANNEL_TYPES, draw, draw_time_courses
-from .table import COLUMNS, LEGEND, row_texts, source_table
+from .outputs import Outputs
+from .table import COLUMNS, LEGEND, row_texts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -31,6 +32,7 @@ def write_report(
     localization: Localization,
     path: str | os.PathLike[str],
     settings: Mapping[str, Any] | None = None,
+    outputs: Outputs | None = None,
 ) -> None:
     """Write an `mne.Report` of a localization, for the first of several conditions.
 
@@ -42,6 +44,8 @@ def write_report(
         The HTML file; replaced where it exists. Its pictures are embedded.
     settings : dict, optional
         Options to list, by name.
+    outputs : Outputs, optional
+        Its dipoles, residual and table, if they have been made already.
 
     Raises
     ------
@@ -68,11 +72,11 @@ def write_report(
     import mne
 
     evoked = localization.evokeds[0]
-    dipoles, residual = localization.dipoles()[0], localization.residuals()[0]
+    outputs = outputs or Outputs(localization)
+    dipoles, residual, rows = outputs.dipoles, outputs.residual, outputs.rows
     measured = evoked.copy().pick(residual.ch_names)
-    rows = source_table(localization, dipoles)
     scale = _scale(measured)
-    picture = draw(localization, dipoles=dipoles, residual=residual)
+    picture = draw(localization, outputs=outputs)
     report = mne.Report(
         title=f"{localization.name}: sparse sources", img_max_width=1150, verbose="ERROR"
     )

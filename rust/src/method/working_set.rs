@@ -10,6 +10,7 @@ use crate::machine::kernels::kernels;
 use crate::machine::memory;
 use crate::machine::panel::Panel;
 use crate::method::drive::{EpochProblem, Workspace, drive};
+use crate::method::ranking::rank_largest;
 use crate::method::sensors::Sensors;
 use crate::method::solver::Solver;
 use crate::method::stopping::{Goal, Watch};
@@ -124,15 +125,9 @@ fn in_order(locations: &[usize], x: &Panel, n_orient: usize) -> Result<Iterate, 
 /// Lists at most `count` locations whose ratio exceeds `floor`, the largest ratios first, equal
 /// ones in their own order.
 fn largest(ratios: &[f64], count: usize, floor: f64) -> Result<Vec<usize>, Error> {
-    let above = |&s: &usize| ratios[s] > floor;
-    let mut order = memory::room("the locations", (0..ratios.len()).filter(above).count())?;
-    order.extend((0..ratios.len()).filter(above));
-    let by_ratio = |&a: &usize, &b: &usize| ratios[b].total_cmp(&ratios[a]).then(a.cmp(&b));
-    if count < order.len() {
-        order.select_nth_unstable_by(count, by_ratio);
-        order.truncate(count);
-    }
-    order.sort_unstable_by(by_ratio);
+    let n_above = ratios.iter().filter(|&&ratio| ratio > floor).count();
+    let mut order = memory::room("the locations", n_above)?;
+    rank_largest(&mut order, ratios, count, |s| ratios[s] > floor);
     Ok(order)
 }
 

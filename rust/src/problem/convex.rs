@@ -125,13 +125,11 @@ pub(crate) fn is_zero(block: &[Lane]) -> bool {
 impl<'a> Problem<'a> {
     /// Computes `R = M - G X`.
     pub fn residual(&self, iterate: &Iterate) -> Result<Panel, Halt> {
-        let (o, width) = (self.gain.n_orient(), self.data.width);
+        let o = self.gain.n_orient();
         let mut residual = self.data.copy()?;
-        for (i, &s) in iterate.locations.iter().enumerate() {
-            self.clock.spend(o * 8 * residual.lanes().len())?;
-            let block = iterate.x.block(i, o);
-            kernels().subtract_outer(residual.lanes_mut(), self.gain.block(s), block, width);
-        }
+        let block = |(i, &s): (usize, &usize)| (s, iterate.x.block(i, o));
+        let sources = iterate.locations.iter().enumerate().map(block);
+        subtract_sources(&mut residual, self.gain, sources, self.clock)?;
         Ok(residual)
     }
 
@@ -266,6 +264,21 @@ impl<'a> Problem<'a> {
         }
         Ok(squared.sqrt())
     }
+}
+
+/// Subtracts `G X`: data become their residual.
+pub(crate) fn subtract_sources<'x>(
+    data: &mut Panel,
+    gain: &Gain,
+    sources: impl Iterator<Item = (usize, &'x [Lane])>,
+    clock: &Clock,
+) -> Result<(), Halt> {
+    let width = data.width;
+    for (s, block) in sources {
+        clock.spend(8 * gain.n_orient() * data.lanes().len())?;
+        kernels().subtract_outer(data.lanes_mut(), gain.block(s), block, width);
+    }
+    Ok(())
 }
 
 /// Adds a multiple: `out += factor * x`.

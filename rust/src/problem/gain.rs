@@ -10,7 +10,7 @@ use crate::machine::units::times_power;
 use crate::problem::curvature::Curvature;
 use ndarray::{Array2, ArrayView2};
 pub(crate) use preparation::Preparation;
-pub(crate) use screen::{Room as ScreenRoom, Screen, Which};
+pub(crate) use screen::{Room as ScreenRoom, Samples, Screen, Which, Workers};
 use std::sync::OnceLock;
 
 /// What the memory is for.

@@ -78,7 +78,7 @@ impl PyGain {
         Ok(self.gain.columns_of(&indices(&locations)?)?.into_pyarray(py))
     }
 
-    /// Seconds of one product G'R in the crate's own product module: the unit of cost in `benches/`.
+    /// Measures the seconds of one product G'R: the unit of cost in `benches/`.
     fn product_seconds(
         &self,
         py: Python<'_>,

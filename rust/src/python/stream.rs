@@ -3,16 +3,16 @@
 use super::arrays::matrix;
 use super::flat;
 use super::gain::PyGain;
-use super::request::{UnitGiven, count, seconds};
+use super::request::{ReweightRequest, count, seconds};
 use super::run::watched;
 use crate::machine::memory;
-use crate::{AlphaRule, Estimate, Stream, StreamOptions, Threads};
+use crate::{AlphaRule, Estimate, Reweight, Stream, StreamOptions, Threads};
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray2};
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use std::sync::{Mutex, TryLockError};
 
-/// Every option, checked and named as in `mxne_rs.stream`.
+/// The options of a stream, gathered by `mxne_rs.live.stream`.
 #[derive(FromPyObject)]
 struct Settings {
     n_times: usize,
@@ -21,8 +21,7 @@ struct Settings {
     rule: String,
     alpha: f64,
     alpha_floor: f64,
-    n_reweights: i64,
-    amplitude_unit: UnitGiven,
+    rounds: ReweightRequest,
     tol: f64,
     max_iter: i64,
     deadline: Option<f64>,
@@ -32,6 +31,8 @@ struct Settings {
 
 impl Settings {
     fn own(self) -> PyResult<StreamOptions> {
+        let Reweight { n_reweights, tol_reweight, surrogate, amplitude_unit } =
+            self.rounds.own()?;
         Ok(StreamOptions {
             n_times: self.n_times,
             hop: self.hop,
@@ -47,8 +48,10 @@ impl Settings {
                 }
             },
             alpha_floor: self.alpha_floor,
-            n_reweights: count("n_reweights", self.n_reweights, 1)?,
-            amplitude_unit: self.amplitude_unit.own()?,
+            n_reweights,
+            tol_reweight,
+            surrogate,
+            amplitude_unit,
             tol: self.tol,
             max_iter: count("max_iter", self.max_iter, 1)?,
             deadline: self.deadline.map(|s| seconds("deadline", s)).transpose()?,

@@ -1,6 +1,8 @@
 //! irMxNE: a non-convex penalty by repeated convex problems with new weights.
 
 mod concave;
+mod penalty;
+mod rounds;
 mod unit;
 
 use crate::error::Error;
@@ -16,9 +18,10 @@ use crate::problem::solution::{Reweighting, Solution, Status};
 use crate::solve::options::Run;
 use crate::solve::setup::Setup;
 use crate::solve::single::{in_units, solve_from_the_start};
-pub(crate) use concave::Concave;
 pub use concave::Surrogate;
 use ndarray::ArrayView2;
+pub(crate) use penalty::ConcavePenalty;
+pub(crate) use rounds::{Reweighted, Rounds};
 use std::borrow::Cow;
 pub use unit::AmplitudeUnit;
 pub(crate) use unit::Unit;
@@ -26,15 +29,13 @@ pub(crate) use unit::Unit;
 /// What the memory is for.
 const WHAT: &str = "the weights";
 
-/// A rise of the objective by less than this part of it is no rise.
-const ROUNDING: f64 = 1e-14;
-
 /// How often and how far to reweight.
 #[derive(Debug, Clone, Copy)]
 pub struct Reweight {
     /// convex problems at most, the first (unweighted) included (default 100); 1 is MxNE
     pub n_reweights: usize,
-    /// change of the amplitudes, relative to the largest, at which reweighting has converged (default 1e-6)
+    /// change of the amplitudes, relative to the largest, at which reweighting has converged
+    /// (default 1e-6)
     pub tol_reweight: f64,
     /// the penalty
     pub surrogate: Surrogate,
@@ -53,11 +54,12 @@ impl Default for Reweight {
     }
 }
 
-/// irMxNE: lowers `1/2 |M - G X|_F^2 + alpha u sum_s w_s g(|X_s|_F / u) + ridge/2 |X|_F^2` for the concave `g` of the
-/// surrogate by convex problems weighted with `g'(|X_s|_F / u)` (Strohmeier et al. 2016, Algorithm 3, where u = 1).
+/// irMxNE: lowers `1/2 |M - G X|_F^2 + alpha u sum_s w_s g(|X_s|_F / u) + ridge/2 |X|_F^2` for the
+/// concave `g` of the surrogate by convex problems weighted with `g'(|X_s|_F / u)` (Strohmeier et
+/// al. 2016, Algorithm 3, where u = 1).
 ///
-/// The first round is MxNE. Gap, primal and dual are those of the last convex problem, over the locations that
-/// survived. The answer depends on `u`, the [`AmplitudeUnit`].
+/// The first round is MxNE. Gap, primal and dual are those of the last convex problem, over the
+/// locations that survived. The answer depends on `u`, the [`AmplitudeUnit`].
 ///
 /// # Errors
 /// Input that cannot be solved, or [`Error::Interrupted`].
@@ -68,7 +70,8 @@ impl Default for Reweight {
 ///
 /// let gain = Gain::new(array![[1.0, 0.6], [0.0, 0.8]].view(), 1)?;
 /// let data = array![[4.0], [0.5]];
-/// let solution = solve_irmxne(&gain, data.view(), 0.5, &Reweight::default(), &Options::default())?;
+/// let (reweight, options) = (Reweight::default(), Options::default());
+/// let solution = solve_irmxne(&gain, data.view(), 0.5, &reweight, &options)?;
 /// let reweighting = solution.reweighting.as_ref().ok_or("no reweighting")?;
 /// assert!(reweighting.n_reweights <= 10);
 /// assert_eq!(solution.sources.locations, [0]);
@@ -105,15 +108,19 @@ pub(crate) fn reweighted<'a>(
     let largest = first.iterate.norms(gain.n_orient()).into_iter().fold(0.0, f64::max);
     setup.units.check_source(largest, f64::INFINITY, 0.0)?;
     let n_active_first = first.iterate.locations.len();
+    let Reweight { surrogate, .. } = *reweight;
     let unit = match largest {
         0.0 => Unit::number(1.0, setup.units),
-        _ => Unit::of(reweight, &setup, gain, largest)?,
+        _ => Unit::of(
+            (reweight.amplitude_unit, surrogate),
+            largest,
+            setup.units,
+            || gain.typical_norm(),
+            || setup.largest_correlation(gain),
+        )?,
     };
-    let concave = match largest {
-        0.0 => reweight.surrogate.with_largest(0.0),
-        _ => reweight.surrogate.with_largest(unit.amplitude(largest)),
-    };
-    // A location at zero has an infinite weight under the square root: only the survivors' gain is needed.
+    // A location at zero has an infinite weight under the square root: only the survivors' gain is
+    // needed.
     let within = match reweight.surrogate {
         Surrogate::Sqrt => memory::copied(WHAT, &first.iterate.locations)?,
         Surrogate::Log => memory::gathered(WHAT, 0..n_locations)?,
@@ -128,39 +135,42 @@ pub(crate) fn reweighted<'a>(
     if reweight.surrogate == Surrogate::Sqrt {
         descent = setup.strategy().start(&part);
     }
-    let mut rounds = Rounds {
+    let mut problems = Problems {
         part,
         base: memory::gathered(WHAT, within.iter().map(|&s| weights[s]))?,
-        alpha,
-        concave,
-        unit,
+        alpha: setup.units.alpha(alpha)?,
+        concave: ConcavePenalty::new(surrogate, unit, largest),
+        descent: &mut descent,
+        last: named_within(first, &within),
+        weights: Vec::new(),
+        new: None,
         setup,
-        tol: reweight.tol_reweight,
     };
-    let start = rounds.first(first, &within)?;
-    let end = rounds.run(start, reweight.n_reweights, &mut descent, &mut watch)?;
+    let mut rounds = problems.first_round()?;
+    let scale = problems.last.certificate.scale;
+    rounds.run(&mut problems, (reweight.n_reweights, reweight.tol_reweight), scale, &mut watch)?;
+    let Problems { setup, last, weights: of_part, .. } = problems;
 
-    if end.n_reweights > 1 {
+    if rounds.n_reweights > 1 {
         weights.fill(f64::INFINITY);
-        within.iter().zip(&end.weights).for_each(|(&s, &w)| weights[s] = w);
+        within.iter().zip(&of_part).for_each(|(&s, &w)| weights[s] = w);
     }
-    let Descended { mut iterate, certificate, status, misfit, .. } = end.answer;
+    let Descended { mut iterate, certificate, misfit, .. } = last;
     iterate.locations.iter_mut().for_each(|s| *s = within[*s]);
-    let Rounds { setup, .. } = rounds;
     Ok(Solution {
         sources: setup.sources(&iterate, alpha)?,
         certificate: certificate.in_units(setup.units),
-        status,
+        status: rounds.status,
         alpha,
         explained_variance: setup.explained_variance(misfit),
         n_iter: watch.n_iter,
         elapsed: watch.elapsed().as_secs_f64(),
         history: in_units(watch, &setup),
         reweighting: Some(Reweighting {
-            objective: setup.units.energy(end.objective),
+            objective: setup.units.energy(rounds.objective),
             weights,
-            n_reweights: end.n_reweights,
-            converged: end.converged,
+            n_reweights: rounds.n_reweights,
+            converged: rounds.converged,
             amplitude_unit: unit.in_units(setup.units),
             n_active_first,
         }),
@@ -182,119 +192,100 @@ impl Reweight {
     }
 }
 
-/// The answer of one round and what it took.
-struct Round {
-    answer: Descended,
-    weights: Vec<f64>,
-    objective: f64,
-    n_reweights: usize,
-    converged: bool,
+/// Renames the locations of an answer to their places in `within`, which holds all of them, rising.
+fn named_within(mut answer: Descended, within: &[usize]) -> Descended {
+    let place = |s: &mut usize| *s = within.partition_point(|c| c < s);
+    answer.iterate.locations.iter_mut().for_each(place);
+    answer
 }
 
-struct Rounds<'a> {
-    /// the gain of the locations that may be non-zero
+/// The convex problems of irMxNE, on the locations that may be non-zero.
+struct Problems<'a, 'd> {
+    /// the gain of these locations
     part: Cow<'a, Gain>,
     /// the user's weights there
     base: Vec<f64>,
+    /// of the scaled problem
     alpha: f64,
-    concave: Concave,
-    unit: Unit,
+    concave: ConcavePenalty,
     setup: Setup<'a>,
-    tol: f64,
+    descent: &'d mut Descent,
+    /// the last answer, and the weights of which it is the answer
+    last: Descended,
+    weights: Vec<f64>,
+    /// the answer of a round that is not accepted yet, and its weights
+    new: Option<(Descended, Vec<f64>)>,
 }
 
-impl Rounds<'_> {
-    /// The round that was MxNE, its locations named as in the part.
-    fn first(&self, mut answer: Descended, within: &[usize]) -> Result<Round, Error> {
-        let at = |s: &mut usize| *s = within.partition_point(|c| c < s);
-        answer.iterate.locations.iter_mut().for_each(at);
-        let nothing = answer.iterate.locations.is_empty();
-        Ok(Round {
-            converged: nothing && answer.status == Status::Converged,
-            weights: memory::copied(WHAT, &self.base)?,
-            objective: self.objective(&answer)?,
+impl Problems<'_, '_> {
+    /// Describes the round that was MxNE.
+    fn first_round(&mut self) -> Result<Rounds, Error> {
+        self.weights = memory::copied(WHAT, &self.base)?;
+        let status = self.last.status;
+        let nothing = self.last.iterate.locations.is_empty();
+        Ok(Rounds {
             n_reweights: 1,
-            answer,
+            status,
+            objective: self.objective_of(&self.last)?,
+            converged: nothing && status == Status::Converged,
         })
     }
 
-    fn run(
-        &mut self,
-        start: Round,
-        limit: usize,
-        descent: &mut Descent,
-        watch: &mut Watch,
-    ) -> Result<Round, Error> {
+    /// Returns `|X_s|_F` of every location.
+    fn norms(&self, iterate: &Iterate) -> Result<Vec<f64>, Error> {
+        let mut norms = memory::zeros(WHAT, self.base.len())?;
+        let alive = iterate.locations.iter().zip(iterate.norms(self.part.n_orient()));
+        alive.for_each(|(&s, norm)| norms[s] = norm);
+        Ok(norms)
+    }
+
+    /// Computes the concave objective, in the units of the scaled problem.
+    fn objective_of(&self, answer: &Descended) -> Result<f64, Error> {
+        let norms = self.norms(&answer.iterate)?;
+        let allowed = self.base.iter().zip(&norms).filter(|(base, _)| base.is_finite());
+        let sum = allowed.map(|(base, &norm)| base * self.concave.value(norm)).sum();
+        Ok(self.setup.smooth(answer) + self.concave.of_sum(self.alpha, sum))
+    }
+}
+
+impl Reweighted for Problems<'_, '_> {
+    fn solve(&mut self, watch: &mut Watch) -> Result<Status, Halt> {
+        let norms = self.norms(&self.last.iterate)?;
+        let pairs = self.base.iter().zip(&norms);
+        let weights =
+            memory::gathered(WHAT, pairs.map(|(&base, &norm)| self.concave.weight(base, norm)))?;
+        let penalty = Penalty::new(self.alpha, Some(&weights), weights.len())?;
         let goal = Goal { work_first: true, ..self.setup.goal() };
-        let alpha = self.setup.units.alpha(self.alpha)?;
-        let mut last = start;
-        while last.n_reweights < limit && !last.converged && last.answer.status == Status::Converged
-        {
-            let weights = self.weights(&last.answer.iterate)?;
-            let penalty = Penalty::new(alpha, Some(&weights), weights.len())?;
-            let (part, start) = (self.part.as_ref(), &mut last.answer.iterate);
-            let answer = match self.setup.solve(descent, part, &penalty, start, goal, watch) {
-                Ok(answer) => answer,
-                Err(Halt::OutOfTime) => {
-                    last.answer.status = Status::TimeLimit;
-                    return Ok(last);
-                }
-                Err(Halt::Failed(error)) => return Err(error),
-            };
-            let objective = self.objective(&answer)?;
-            let converged = self.has_settled(&last.answer.iterate, &answer.iterate)?;
-            let n_reweights = last.n_reweights + 1;
-            let scale = answer.certificate.scale;
-            if objective > last.objective + ROUNDING * (last.objective.abs() + scale) {
-                last.answer.status = answer.status;
-                return Ok(Round { n_reweights, converged, ..last });
+        let part = self.part.as_ref();
+        let start = &mut self.last.iterate;
+        let answer = self.setup.solve(self.descent, part, &penalty, start, goal, watch)?;
+        let status = answer.status;
+        self.new = Some((answer, weights));
+        Ok(status)
+    }
+
+    fn objective(&mut self) -> Result<f64, Error> {
+        self.new.as_ref().map_or(Ok(f64::INFINITY), |(answer, _)| self.objective_of(answer))
+    }
+
+    fn has_settled(&mut self, tol: f64) -> Result<bool, Error> {
+        let (before, after) = match &self.new {
+            Some((after, _)) if after.iterate.locations == self.last.iterate.locations => {
+                (&self.last.iterate, &after.iterate)
             }
-            last = Round { answer, weights, objective, n_reweights, converged };
-        }
-        Ok(last)
-    }
-
-    fn weights(&self, iterate: &Iterate) -> Result<Vec<f64>, Error> {
-        let amplitudes = self.amplitudes(iterate)?;
-        // A weight that vanishes would be none, and one that overflows would exclude a location that is not at zero.
-        let weight = |(base, &amplitude): (&f64, &f64)| {
-            let most = if amplitude > 0.0 { f64::MAX } else { f64::INFINITY };
-            (base * self.concave.weight(amplitude)).clamp(f64::from_bits(1), most)
+            _ => return Ok(false),
         };
-        memory::gathered(WHAT, self.base.iter().zip(&amplitudes).map(weight))
-    }
-
-    /// `|X_s|_F / u` of every location.
-    fn amplitudes(&self, iterate: &Iterate) -> Result<Vec<f64>, Error> {
-        let mut amplitudes = memory::zeros(WHAT, self.base.len())?;
-        for (&s, norm) in iterate.locations.iter().zip(iterate.norms(self.part.n_orient())) {
-            amplitudes[s] = self.unit.amplitude(norm);
-        }
-        Ok(amplitudes)
-    }
-
-    /// The non-convex objective, in the units of the scaled problem.
-    fn objective(&self, answer: &Descended) -> Result<f64, Error> {
-        let amplitudes = self.amplitudes(&answer.iterate)?;
-        let allowed = self.base.iter().zip(&amplitudes).filter(|(base, _)| base.is_finite());
-        let penalty: f64 = allowed.map(|(base, &y)| base * self.concave.value(y)).sum();
-        let smooth = self.setup.smooth(answer);
-        if penalty == 0.0 {
-            return Ok(smooth);
-        }
-        let alpha = self.setup.units.alpha(self.alpha)?;
-        Ok(smooth + self.unit.times(alpha * penalty))
-    }
-
-    /// Same support, and no amplitude moved by more than the tolerance.
-    fn has_settled(&self, before: &Iterate, after: &Iterate) -> Result<bool, Error> {
-        if before.locations != after.locations {
-            return Ok(false);
-        }
-        let o = self.part.n_orient();
         let mut moved = after.copy()?;
         crate::problem::convex::add_scaled(moved.x.lanes_mut(), -1.0, before.x.lanes());
+        let o = self.part.n_orient();
         let largest = |iterate: &Iterate| iterate.norms(o).into_iter().fold(0.0, f64::max);
-        Ok(largest(&moved) <= self.tol * largest(after))
+        Ok(largest(&moved) <= tol * largest(after))
+    }
+
+    fn accept(&mut self) -> Result<(), Error> {
+        if let Some((answer, weights)) = self.new.take() {
+            (self.last, self.weights) = (answer, weights);
+        }
+        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! What a stream hands back for a window.
+//! The estimate of a window, and how the window ended.
 
 use crate::error::Error;
 use crate::machine::memory;
@@ -19,21 +19,21 @@ pub enum Skip {
         /// row of the window
         channel: usize,
     },
-    /// A number is so large or small that its square is none.
+    /// The largest whitened number is so large or small that its square would overflow or vanish.
     OutOfRange,
 }
 
 /// How a window ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was solved, and this is how the solve ended.
+    /// It was solved, and the solve ended with this status.
     Solved(Status),
-    /// It was not looked at; the next one is not affected.
+    /// It was skipped for this reason; the next one is not affected.
     Skipped(Skip),
 }
 
 impl Outcome {
-    /// The name in lower case with underscores, as Python shows it.
+    /// Returns the name in lower case with underscores, as Python shows it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -44,7 +44,7 @@ impl Outcome {
         }
     }
 
-    /// The row of the window for which it was skipped.
+    /// Returns the row of the window for which it was skipped.
     #[must_use]
     pub fn channel(self) -> Option<usize> {
         match self {
@@ -54,7 +54,7 @@ impl Outcome {
     }
 }
 
-/// The sources of one window with their certificate. The stream that made it uses its memory again.
+/// The sources of one window with their certificate.
 #[derive(Debug, Clone)]
 pub struct Estimate {
     /// locations that are not zero, rising
@@ -70,27 +70,27 @@ pub struct Estimate {
     pub deadline_hit: bool,
     /// the regularisation used
     pub alpha: f64,
-    /// the smallest alpha for which nothing is left, where the rule asked for it
+    /// the smallest alpha for which no source is left, where the rule needs it
     pub alpha_max: Option<f64>,
     /// `1 - |M - G X|^2 / |M|^2`
     pub explained_variance: f64,
-    /// epochs
+    /// epochs of the solver
     pub n_iter: usize,
     /// looks at all locations
     pub n_looks: usize,
-    /// convex problems solved
+    /// convex problems solved: 1 is MxNE
     pub n_reweights: usize,
     /// time taken
     pub elapsed: Duration,
 }
 
 impl Estimate {
-    /// With room for the sources of a usual window.
+    /// Makes an estimate without sources, with memory for those of a usual window.
     pub(super) fn nothing(n_times: usize, n_orient: usize) -> Result<Self, Error> {
-        const ROOM: usize = 64;
+        const LOCATIONS: usize = 64;
         Ok(Estimate {
-            locations: memory::room("time courses", ROOM)?,
-            amplitudes: memory::room("time courses", ROOM * n_orient * n_times)?,
+            locations: memory::room("time courses", LOCATIONS)?,
+            amplitudes: memory::room("time courses", LOCATIONS * n_orient * n_times)?,
             n_times,
             n_orient,
             certificate: Certificate::of_nothing(0.0),
@@ -106,7 +106,7 @@ impl Estimate {
         })
     }
 
-    /// Forgets the last window; what is known of X = 0 is all that is certified of this one.
+    /// Begins a window with X = 0, the certificate of which needs no work.
     pub(super) fn begin(&mut self, energy: f64) {
         self.locations.clear();
         self.amplitudes.clear();
@@ -117,7 +117,7 @@ impl Estimate {
         (self.n_iter, self.n_looks, self.n_reweights) = (0, 0, 0);
     }
 
-    /// Time courses of the locations (locations * n_orient x n_times).
+    /// Returns the time courses of the locations (locations * n_orient x n_times).
     ///
     /// # Errors
     /// None that can happen: the shape is that of the memory.
@@ -126,7 +126,7 @@ impl Estimate {
         ArrayView2::from_shape(shape, &self.amplitudes).map_err(|_| Error::Interrupted)
     }
 
-    /// Whether the window was solved to the tolerance.
+    /// Tells whether the window was solved to the tolerance.
     #[must_use]
     pub fn converged(&self) -> bool {
         self.outcome == Outcome::Solved(Status::Converged)

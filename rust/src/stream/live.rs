@@ -1,42 +1,46 @@
 //! The working set of a stream: it stays from window to window, with its Gram matrix.
 
-use super::look::DIRECTIONS;
+use super::directions::Directions;
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
-use crate::machine::eigen::diagonalise;
 use crate::machine::kernels::kernels;
 use crate::machine::memory;
-use crate::machine::panel::Panel;
+use crate::machine::panel::{Lane, Panel};
 use crate::method::drive::{EpochProblem, Workspace, drive};
 use crate::method::gram::Gram;
 use crate::method::solver::Epoch;
 use crate::method::solver::bcd::Bcd;
 use crate::method::stopping::{Goal, Watch};
-use crate::problem::convex::is_zero;
+use crate::problem::convex::{add_scaled, is_zero};
 use crate::problem::gain::Gain;
 use crate::problem::penalty::Penalty;
 use crate::problem::solution::{Certificate, Status};
-use crate::solve::reweighting::{Surrogate, Unit};
+use crate::solve::reweighting::ConcavePenalty;
 use std::ops::Range;
 
-/// Rows of X up to which its directions are looked for.
-pub(super) const ROWS: usize = 48;
-/// Locations there is room for from the start.
-const ROOM: usize = 384;
+/// Locations for which memory is allocated at the start.
+const INITIAL_LOCATIONS: usize = 384;
+/// The place of a location that is not in the working set.
+const ABSENT: u32 = u32::MAX;
 
-/// The locations being solved, where each of them is, and the sources there.
+/// The locations being solved, the sources there, and the weights of all locations.
 pub(super) struct Live {
     gram: Gram,
     pub locations: Vec<usize>,
     /// the place of each location of the gain, or `ABSENT`
     places: Vec<u32>,
     pub x: Panel,
-    /// sources that are put by
-    apart: Panel,
+    /// sources of the first round, while later ones are solved
+    first: Panel,
+    /// sources of the round before
+    last: Panel,
     /// sources at the last look at all locations
     seen: Panel,
-    /// rows whose directions are looked for
-    few: Panel,
+    pub alpha: f64,
+    /// the factor on alpha of each location in the working set
+    weights: Vec<f64>,
+    /// and that of every other location: infinite where these stay at zero
+    pub weight_elsewhere: f64,
     penalty: Penalty,
     solver: Bcd,
     workspace: Workspace,
@@ -44,34 +48,35 @@ pub(super) struct Live {
     n_orient: usize,
 }
 
-const ABSENT: u32 = u32::MAX;
-
 impl Live {
     pub fn new(gain: &Gain, data: &Panel) -> Result<Self, Halt> {
         let n_orient = gain.n_orient();
         let mut gram = Gram::empty(gain, data, 0.0)?;
-        let size = ROOM.min(gain.n_locations());
+        let size = INITIAL_LOCATIONS.min(gain.n_locations());
         gram.reserve(size)?;
-        let mut x = Panel::zeros(0, data.n_times)?;
-        x.resize(size * n_orient)?;
+        let panel = || Panel::zeros(size * n_orient, data.n_times);
         let mut live = Live {
             gram,
             locations: memory::room("the working set", size)?,
             places: memory::gathered("the working set", (0..gain.n_locations()).map(|_| ABSENT))?,
-            apart: x.copy()?,
-            seen: x.copy()?,
-            few: Panel::zeros(ROWS, data.n_times)?,
-            x,
+            x: panel()?,
+            first: panel()?,
+            last: panel()?,
+            seen: panel()?,
+            alpha: 0.0,
+            weights: memory::room("the weights", size)?,
+            weight_elsewhere: 1.0,
             penalty: Penalty::new(0.0, None, size)?,
             solver: Bcd::default(),
             workspace: Workspace::new(data.n_times)?,
             kept: memory::room("the working set", size)?,
             n_orient,
         };
-        live.workspace.reserve(live.x.rows)?;
-        live.solver.reserve(live.x.rows, data.n_times)?;
-        live.x.reset(0)?;
-        live.seen.reset(0)?;
+        live.workspace.reserve(size * n_orient)?;
+        live.solver.reserve(size * n_orient, data.n_times)?;
+        for x in [&mut live.x, &mut live.first, &mut live.last, &mut live.seen] {
+            x.reset(0)?;
+        }
         Ok(live)
     }
 
@@ -79,12 +84,12 @@ impl Live {
         self.places[s] != ABSENT
     }
 
-    /// Takes in other data of as many samples.
+    /// Replaces the data by others of as many samples.
     pub fn renew(&mut self, data: &Panel, watch: &Watch) -> Result<(), Halt> {
         self.gram.renew(data, watch.clock)
     }
 
-    /// The sources move to earlier samples; the last ones are not known yet.
+    /// Moves the sources `hop` samples back; they are zero in the samples that are new.
     pub fn shift(&mut self, hop: usize) {
         for x in [&mut self.x, &mut self.seen] {
             let (n_times, stride) = (x.n_times, x.stride());
@@ -96,7 +101,8 @@ impl Live {
         }
     }
 
-    /// Adds locations that are not in it. What changes the set is not interrupted: half a change would be none.
+    /// Adds locations that are not in it, at zero. Changes of the set are never interrupted: one
+    /// that is half done would leave it inconsistent.
     pub fn add(&mut self, gain: &Gain, new: &[usize], data: &Panel) -> Result<(), Halt> {
         let before = self.locations.len();
         memory::append("the working set", &mut self.locations, new)?;
@@ -104,17 +110,20 @@ impl Live {
             self.places[s] = place as u32;
         }
         self.gram.extend(gain, new, data, &Clock::endless())?;
-        self.x.resize(self.locations.len() * self.n_orient)?;
-        self.seen.resize(self.locations.len() * self.n_orient)?;
+        let size = self.locations.len();
+        self.weights.resize(size, self.weight_elsewhere);
+        for x in [&mut self.x, &mut self.seen, &mut self.last] {
+            x.resize(size * self.n_orient)?;
+        }
         Ok(())
     }
 
-    /// The sources at hand are those of a look at all locations.
+    /// Remembers the sources as those of a look at all locations.
     pub fn remember(&mut self) {
         self.seen.lanes_mut().copy_from_slice(self.x.lanes());
     }
 
-    /// Keeps the locations that were at least so close, `|G_s'R|`, when it was solved last, and those that are not zero.
+    /// Drops the locations at zero whose `|G_s'R|` was below `least` when the set was last solved.
     pub fn trim(&mut self, least: f64) -> Result<(), Halt> {
         let (o, all) = (self.n_orient, self.locations.len());
         self.kept.clear();
@@ -133,11 +142,13 @@ impl Live {
         for (to, &from) in self.kept.iter().enumerate() {
             self.places[self.locations[from]] = to as u32;
             self.locations[to] = self.locations[from];
+            self.weights[to] = self.weights[from];
             for x in [&mut self.x, &mut self.seen] {
                 x.lanes_mut().copy_within(from * size..(from + 1) * size, to * size);
             }
         }
         self.locations.truncate(self.kept.len());
+        self.weights.truncate(self.kept.len());
         self.x.resize(self.kept.len() * o)?;
         self.seen.resize(self.kept.len() * o)?;
         self.gram.retain(&self.kept, &Clock::endless())
@@ -150,146 +161,132 @@ impl Live {
         self.trim(f64::INFINITY)
     }
 
-    /// Solves with one alpha for all locations.
+    /// Gives all locations the same weight.
+    pub fn weigh_equally(&mut self, alpha: f64) {
+        (self.alpha, self.weight_elsewhere) = (alpha, 1.0);
+        self.weights.fill(1.0);
+    }
+
+    /// Gives all locations the weights that a concave penalty gives to the sources at hand, which
+    /// become those of the round before.
+    pub fn reweight(&mut self, penalty: ConcavePenalty) -> Result<(), Error> {
+        self.last.reset(self.x.rows)?;
+        self.last.lanes_mut().copy_from_slice(self.x.lanes());
+        for place in self.places() {
+            self.weights[place] = penalty.weight(1.0, self.norm(&self.x, place));
+        }
+        self.weight_elsewhere = penalty.weight(1.0, 0.0);
+        Ok(())
+    }
+
+    /// Returns alpha times the weight of a location, whether in the working set or not.
+    pub fn threshold(&self, s: usize) -> f64 {
+        self.alpha
+            * match self.places[s] {
+                ABSENT => self.weight_elsewhere,
+                place => self.weights[place as usize],
+            }
+    }
+
+    /// Returns the weighted penalty `alpha sum_s w_s |X_s|` of the sources.
+    pub fn penalty(&self) -> f64 {
+        let pairs = self.weights.iter().zip(self.norms()).filter(|(_, norm)| *norm > 0.0);
+        self.alpha * pairs.map(|(weight, norm)| weight * norm).sum::<f64>()
+    }
+
+    /// Solves on the working set.
     pub fn solve(
         &mut self,
-        alpha: f64,
         scale: f64,
         goal: Goal,
         watch: &mut Watch,
     ) -> Result<(Certificate, Status), Halt> {
-        self.penalty.renew(alpha, self.locations.iter().map(|_| 1.0));
-        self.run(scale, goal, watch)
-    }
-
-    /// Solves with the weights that the square root gives to the sources as they are; a location at zero stays there.
-    ///
-    pub fn solve_reweighted(
-        &mut self,
-        (alpha, unit): (f64, Unit),
-        scale: f64,
-        goal: Goal,
-        watch: &mut Watch,
-    ) -> Result<(Certificate, Status), Halt> {
-        let concave = Surrogate::Sqrt.with_largest(0.0);
-        let Live { penalty, x, locations, n_orient, .. } = self;
-        let norms = (0..locations.len()).map(|place| kernels().norm(x.block(place, *n_orient)));
-        let weight = |norm: f64| match norm > 0.0 {
-            true => concave.weight(unit.amplitude(norm)),
-            false => f64::INFINITY,
-        };
-        penalty.renew(alpha, norms.map(weight));
-        self.run(scale, goal, watch)
-    }
-
-    fn run(
-        &mut self,
-        scale: f64,
-        goal: Goal,
-        watch: &mut Watch,
-    ) -> Result<(Certificate, Status), Halt> {
+        self.penalty.renew(self.alpha, self.weights.iter().copied());
         self.solver.restart();
         let problem = EpochProblem { quadratic: &mut self.gram, penalty: &self.penalty, scale };
         let solver: &mut dyn Epoch = &mut self.solver;
         drive(problem, solver, &mut self.x, goal, watch, &mut self.workspace, |_, _, _| {})
     }
 
-    /// The largest `|G_s'M|` in it.
+    /// Returns the largest `|G_s'M|` in the working set.
     pub fn largest_correlation(&self) -> f64 {
         self.gram.largest_linear()
     }
 
-    /// The columns of `G X V` for an orthonormal V that hold nearly all of `G X`, at most [`DIRECTIONS`], and the norm of the rest;
-    /// nothing where X has too many rows. X are the sources, or what of them has changed since the last look in the first
-    /// `n_seen` samples.
-    pub fn few_directions(
-        &mut self,
-        n_seen: Option<usize>,
-        gain: &Gain,
-        out: &mut Panel,
-    ) -> Result<Option<f64>, Halt> {
-        let (o, stride) = (self.n_orient, self.x.stride());
-        let Live { x, seen, few, kept, .. } = self;
-        kept.clear();
-        for place in 0..self.locations.len() {
-            let values = (place * o * stride)..((place + 1) * o * stride);
-            let (now, before) = (&x.values()[values.clone()], &seen.values()[values]);
-            let is_out = if n_seen.is_some() { now == before } else { is_zero(x.block(place, o)) };
-            if is_out {
-                continue;
-            }
-            let first = kept.len() * o * stride;
-            if (kept.len() + 1) * o > ROWS {
-                return Ok(None);
-            }
-            kept.push(place);
-            let to = &mut few.values_mut()[first..first + o * stride];
-            to.copy_from_slice(now);
-            if let Some(n_seen) = n_seen {
-                for (to, before) in to.chunks_mut(stride).zip(before.chunks(stride)) {
-                    to.iter_mut().zip(before).for_each(|(to, before)| *to -= before);
-                    to[n_seen..].fill(0.0);
-                }
-            }
+    /// Copies the sources; `None` where they have too many rows.
+    pub fn copy_sources(&self, out: &mut Directions) -> Option<()> {
+        out.clear();
+        for (s, block) in self.sources() {
+            out.add(s)?.copy_from_slice(bytemuck::cast_slice(block));
         }
-        let rows = kept.len() * o;
-        let row = |i: usize| &few.values()[i * stride..(i + 1) * stride];
-        let (mut square, mut basis) = ([0.0; ROWS * ROWS], [0.0; ROWS * ROWS]);
-        for i in 0..rows {
-            for j in 0..rows {
-                square[i * rows + j] = kernels().dot_slices(row(i), row(j));
-            }
-        }
-        // X X' = U d U', so |A X| = |A U sqrt(d)| for any A.
-        let (square, basis) = (&mut square[..rows * rows], &mut basis[..rows * rows]);
-        diagonalise(square, basis, rows, &Clock::endless())?;
-        let mut order: [usize; ROWS] = std::array::from_fn(|j| j);
-        let energy = |j: &usize| -square[j * rows + j];
-        order[..rows].sort_unstable_by(|a, b| energy(a).total_cmp(&energy(b)));
-        let n = gain.n_sensors();
-        out.reshape(n, rows)?;
-        let wide = out.stride();
-        for (to, &j) in order[..rows].iter().enumerate() {
-            for i in 0..rows {
-                let s = self.locations[self.kept[i / o]];
-                let column = &gain.block(s)[i % o * n..(i % o + 1) * n];
-                let factor = basis[i * rows + j] * square[j * rows + j].max(0.0).sqrt();
-                for (out, g) in out.values_mut()[to..].iter_mut().step_by(wide).zip(column) {
-                    *out += factor * g;
-                }
-            }
-        }
-        let mut rest = 0.0;
-        if rows > DIRECTIONS {
-            for row in out.values().chunks(wide) {
-                rest += row[DIRECTIONS..].iter().map(|v| v * v).sum::<f64>();
-            }
-            out.narrow(DIRECTIONS)?;
-        }
-        Ok(Some(rest.sqrt()))
+        Some(())
     }
 
-    /// Puts the sources by.
-    pub fn put_by(&mut self) -> Result<(), Error> {
-        self.apart.reset(self.x.rows)?;
-        self.apart.lanes_mut().copy_from_slice(self.x.lanes());
+    /// Copies what of the sources has changed in the first `n_seen` samples since the last look at
+    /// all locations; `None` where that has too many rows.
+    pub fn copy_changes(&self, n_seen: usize, out: &mut Directions) -> Option<()> {
+        out.clear();
+        let (o, stride) = (self.n_orient, self.x.stride());
+        for place in self.places() {
+            let (now, before) = (self.x.block(place, o), self.seen.block(place, o));
+            if now == before {
+                continue;
+            }
+            let rows = out.add(self.locations[place])?;
+            rows.copy_from_slice(bytemuck::cast_slice(now));
+            let before: &[f64] = bytemuck::cast_slice(before);
+            rows.iter_mut().zip(before).for_each(|(row, before)| *row -= before);
+            rows.chunks_mut(stride).for_each(|row| row[n_seen..].fill(0.0));
+        }
+        Some(())
+    }
+
+    /// Puts a copy of the sources aside, as those of the first round.
+    pub fn put_first_aside(&mut self) -> Result<(), Error> {
+        self.first.reset(self.x.rows)?;
+        self.first.lanes_mut().copy_from_slice(self.x.lanes());
         Ok(())
     }
 
-    /// Takes back those that were put by.
-    pub fn take_back(&mut self) {
-        std::mem::swap(&mut self.x, &mut self.apart);
+    /// Takes the sources of the first round back.
+    pub fn take_first_back(&mut self) -> Result<(), Error> {
+        // Locations that rounds have added were at zero.
+        self.first.resize(self.x.rows)?;
+        std::mem::swap(&mut self.x, &mut self.first);
+        Ok(())
     }
 
-    /// `|X_s|` of every location in it.
+    /// Tells whether since the round before the support stayed and no amplitude moved by more than
+    /// `tol` times the largest. The sources of that round are spoilt.
+    pub fn has_settled(&mut self, tol: f64) -> bool {
+        let o = self.n_orient;
+        let is_alive = |x: &Panel, place| !is_zero(x.block(place, o));
+        if self.places().any(|place| is_alive(&self.x, place) != is_alive(&self.last, place)) {
+            return false;
+        }
+        add_scaled(self.last.lanes_mut(), -1.0, self.x.lanes());
+        let largest =
+            |x: &Panel| self.places().map(|place| self.norm(x, place)).fold(0.0, f64::max);
+        largest(&self.last) <= tol * largest(&self.x)
+    }
+
+    /// Lists `|X_s|` of every location in it.
     pub fn norms(&self) -> impl Iterator<Item = f64> {
-        self.places().map(|place| kernels().norm(self.x.block(place, self.n_orient)))
+        self.places().map(|place| self.norm(&self.x, place))
     }
 
-    /// Every location that is not zero, and its place.
-    pub fn support(&self) -> impl Iterator<Item = (usize, usize)> + Clone {
-        let alive = |&place: &usize| !is_zero(self.x.block(place, self.n_orient));
-        self.places().filter(alive).map(|place| (self.locations[place], place))
+    /// Lists every location that is not zero, and its sources.
+    pub fn sources(&self) -> impl Iterator<Item = (usize, &[Lane])> + Clone {
+        self.support().map(|place| (self.locations[place], self.x.block(place, self.n_orient)))
+    }
+
+    /// Lists the places of the locations that are not zero.
+    pub fn support(&self) -> impl Iterator<Item = usize> + Clone {
+        self.places().filter(|&place| !is_zero(self.x.block(place, self.n_orient)))
+    }
+
+    fn norm(&self, x: &Panel, place: usize) -> f64 {
+        kernels().norm(x.block(place, self.n_orient))
     }
 
     fn places(&self) -> Range<usize> {

@@ -1,21 +1,23 @@
-//! What a stream is asked for.
+//! The options of a stream.
 
 use crate::error::Error;
 use crate::machine::threads::Threads;
-use crate::solve::reweighting::AmplitudeUnit;
+use crate::solve::reweighting::{AmplitudeUnit, Reweight, Surrogate};
 use std::time::Duration;
 
 /// How the regularisation of a window is found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum AlphaRule {
-    /// The same for every window.
+    /// The same alpha for every window.
     Absolute(f64),
     /// Percent of the window's alpha_max.
     Percent(f64),
-    /// Tracked from window to window: `alpha = (N + a - 1) / (sum_s |X_s| + b)` with X the sources of the last window and N the
-    /// numbers in a window, a step of the fixed point of Pereyra, Bioucas-Dias and Figueiredo (2015) and of Bekhti, Badeau and
-    /// Gramfort (EUSIPCO 2017). Like theirs the Gamma hyperprior has its mode at half of the window's alpha_max, where the
-    /// first window starts. Their `b = 5` has a unit; here the hyperprior counts as ten windows, `a - 1 = 10 N`, in any unit.
+    /// Tracked from window to window: `alpha = (N + a - 1) / (sum_s |X_s| + b)`, where X are the
+    /// sources of the last window and N counts the numbers in a window. This is a step of the fixed
+    /// point of Pereyra, Bioucas-Dias and Figueiredo (2015) and of Bekhti, Badeau and Gramfort
+    /// (EUSIPCO 2017). As theirs, the Gamma hyperprior has its mode at half of the window's
+    /// alpha_max, where the first window starts. Their `b = 5` depends on the unit of the data;
+    /// here the hyperprior counts as ten windows, `a - 1 = 10 N`, in any unit.
     Tracked,
 }
 
@@ -28,11 +30,17 @@ pub struct StreamOptions {
     pub hop: usize,
     /// the regularisation (default half of alpha_max)
     pub alpha: AlphaRule,
-    /// what alpha never falls below (default 0), such as the alpha_max of noise: windows without sources stay empty
+    /// the least alpha (default 0): with the alpha_max of noise, windows without sources stay empty
     pub alpha_floor: f64,
     /// convex problems for a window, the first (unweighted) included (default 1: MxNE)
     pub n_reweights: usize,
-    /// the unit in which reweighting sees amplitudes; [`AmplitudeUnit::Mne`] needs alpha in percent or tracked
+    /// change of the amplitudes, relative to the largest, below which reweighting ends (default
+    /// 1e-6)
+    pub tol_reweight: f64,
+    /// the penalty of reweighting (default the square root)
+    pub surrogate: Surrogate,
+    /// the unit in which reweighting sees amplitudes; [`AmplitudeUnit::Mne`] cannot be had with
+    /// [`AlphaRule::Absolute`]
     pub amplitude_unit: AmplitudeUnit,
     /// relative duality gap to reach (default 1e-4)
     pub tol: f64,
@@ -47,7 +55,7 @@ pub struct StreamOptions {
 }
 
 impl StreamOptions {
-    /// Defaults for windows of `n_times` samples.
+    /// Returns the defaults for windows of `n_times` samples.
     ///
     /// ```
     /// let options = mxne_rs::StreamOptions::new(100);
@@ -55,13 +63,16 @@ impl StreamOptions {
     /// ```
     #[must_use]
     pub fn new(n_times: usize) -> Self {
+        let Reweight { tol_reweight, surrogate, amplitude_unit, .. } = Reweight::default();
         StreamOptions {
             n_times,
             hop: (n_times / 2).max(1),
             alpha: AlphaRule::Percent(50.0),
             alpha_floor: 0.0,
             n_reweights: 1,
-            amplitude_unit: AmplitudeUnit::default(),
+            tol_reweight,
+            surrogate,
+            amplitude_unit,
             tol: 1e-4,
             max_iter: 1000,
             deadline: None,
@@ -70,6 +81,13 @@ impl StreamOptions {
         }
     }
 
+    /// Returns how windows are reweighted.
+    pub(super) fn reweight(&self) -> Reweight {
+        let StreamOptions { n_reweights, tol_reweight, surrogate, amplitude_unit, .. } = *self;
+        Reweight { n_reweights, tol_reweight, surrogate, amplitude_unit }
+    }
+
+    /// Refuses options out of range.
     pub(super) fn check(&self) -> Result<(), Error> {
         let refuse = |name, value, remedy| Err(Error::Parameter { name, value, remedy });
         let positive = |value: f64| value > 0.0 && value.is_finite();
@@ -95,15 +113,12 @@ impl StreamOptions {
         if !(self.alpha_floor >= 0.0 && self.alpha_floor.is_finite()) {
             return refuse("alpha_floor", self.alpha_floor, "give zero or a positive number");
         }
-        if self.n_reweights == 0 {
-            return refuse("n_reweights", 0.0, "give at least one convex problem (1 is MxNE)");
-        }
-        self.amplitude_unit.check()?;
+        self.reweight().check()?;
         if let (AmplitudeUnit::Mne, AlphaRule::Absolute(alpha)) = (self.amplitude_unit, self.alpha)
             && self.n_reweights > 1
         {
-            let remedy = "amplitude_unit \"mne\" needs alpha_max, which an absolute alpha leaves unknown: give alpha in \
-                          percent or another amplitude_unit";
+            let remedy = "amplitude_unit \"mne\" needs alpha_max, which an absolute alpha leaves \
+                          unknown: give alpha in percent or another amplitude_unit";
             return refuse("alpha", alpha, remedy);
         }
         if !positive(self.tol) {

@@ -1,12 +1,12 @@
 //! Random small problems against the solver, the certificate as judge.
 //!
-//! Every file in `tests/rust/fuzz_solver/corpus` is replayed, then inputs are drawn and mutated until
-//! `MXNE_RS_FUZZ_SECONDS` (5) are over, from `MXNE_RS_FUZZ_SEED` (1, or the time where the seconds
-//! are given; printed). A finding is written to `target/fuzz` and `MXNE_RS_FUZZ_REPLAY=file` runs
-//! it again. `MXNE_RS_FUZZ_KEEP=folder` keeps every input with an outcome of its own: the corpus
-//! was chosen from these. Inputs are bytes on stable Rust, without a look at the code's branches:
-//! what stands in for it are outcomes (verb, solver, status, sizes), of which every new one makes
-//! its input a parent.
+//! Every file in `tests/rust/fuzz_solver/corpus` is replayed, then inputs are drawn and mutated
+//! until `MXNE_RS_FUZZ_SECONDS` (5) are over, from `MXNE_RS_FUZZ_SEED` (1, or the time where the
+//! seconds are given; printed). A finding is written to `target/fuzz` and
+//! `MXNE_RS_FUZZ_REPLAY=file` runs it again. `MXNE_RS_FUZZ_KEEP=folder` keeps every input with an
+//! outcome of its own: the corpus was chosen from these. Inputs are bytes on stable Rust, without a
+//! look at the code's branches: what stands in for it are outcomes (verb, solver, status, sizes),
+//! of which every new one makes its input a parent.
 #![allow(missing_docs, clippy::print_stdout, clippy::print_stderr)]
 
 mod case;

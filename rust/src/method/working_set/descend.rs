@@ -95,7 +95,7 @@ struct Tries {
 }
 
 impl Tries {
-    /// Tries until a certificate decides how the descent ends, and keeps the best iterate on the way.
+    /// Tries until a certificate decides how the descent ends; keeps the best iterate on the way.
     fn run(
         &mut self,
         problem: &Problem,

@@ -1,4 +1,7 @@
-//! A look at all locations for a fraction of a product: what their correlations can be at most.
+//! Bounds on the correlations of all locations, for a fraction of what a product with the gain
+//! costs.
+
+mod split;
 
 use super::Gain;
 use crate::error::Error;
@@ -6,31 +9,29 @@ use crate::machine::clock::{Clock, Halt};
 use crate::machine::dense::{Target, View, gemm};
 use crate::machine::kernels::{Factors, RUN, kernels};
 use crate::machine::memory;
-use crate::machine::panel::Panel;
 use crate::machine::threads::Threads;
 use nalgebra::{DMatrix, SymmetricEigen};
+pub(crate) use split::Samples;
+use split::{SINGLE_ROUNDING, Split, projection_error};
 use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 const WHAT: &str = "the bounds on correlations";
-/// Levels of a look: one in so many of all components, from the cheapest up.
-const LEVELS: [usize; 3] = [12, 3, 1];
-/// Fewer components than this are not worth a level of their own.
-const WORTH_IT: usize = 16;
-/// Rows of the gain that one task multiplies.
+/// The levels of a look use one in so many of all components, from the cheapest to the closest.
+const COMPONENTS_ONE_IN: [usize; 3] = [12, 3, 1];
+/// Levels with fewer components than this are left out, except the closest.
+const MIN_COMPONENTS: usize = 16;
+/// Locations that one task multiplies.
 const CHUNK: usize = 384;
-/// Windows longer than this are not squared to find how much a direction of time can hold.
-const LONG: usize = 256;
-/// Half a unit in the last place of single precision.
-const ROUNDING: f64 = 1.0 / (1 << 24) as f64;
-/// What double precision loses in all of this, generously.
-const SLACK: f64 = 1e-12;
+/// At least what double precision loses here, as a part of the norms.
+const DOUBLE_ROUNDING: f64 = 1e-12;
 
-/// The gain in single precision on the principal components of its columns, and what the first of them leave out of each
-/// location.
+/// The gain in single precision on the principal components of its columns, and the norm of what
+/// the first components leave out of each location.
 ///
-/// With `G_s = P G_s + E_s`, P the projection on some components: `|G_s'R| <= |(P G_s)'(P R)| + |E_s| |R - P R|_2`, the last factor
-/// being a spectral norm. What single precision rounds off is bounded, too: the answer is a bound, not an estimate.
+/// With `G_s = P G_s + E_s`, where P projects on some components,
+/// `|G_s'R| <= |(P G_s)'(P R)| + |E_s| |R - P R|_2`; the last factor is a spectral norm. Rounding
+/// in single precision is bounded as well, so that the sum is a true bound.
 #[derive(Debug, Clone)]
 pub(crate) struct Screen {
     n_sensors: usize,
@@ -46,7 +47,7 @@ pub(crate) struct Screen {
     levels: Vec<Level>,
 }
 
-/// A look at so many components.
+/// A bound that uses the first components.
 #[derive(Debug, Clone)]
 struct Level {
     n_components: usize,
@@ -61,13 +62,16 @@ pub(crate) enum Which<'a> {
     These(&'a [usize]),
 }
 
+/// Who does the work of a look, and who may stop it.
+#[derive(Clone, Copy)]
+pub(crate) struct Workers<'a> {
+    pub threads: &'a Threads,
+    pub clock: &'a Clock<'a>,
+}
+
 /// What a look works in.
 pub(crate) struct Room {
-    /// R over |R|
-    whole: Vec<f32>,
-    /// its components
-    projected: Vec<f32>,
-    gram: [Vec<f32>; 2],
+    split: Split,
     tasks: Vec<Mutex<Task>>,
 }
 
@@ -78,7 +82,68 @@ struct Task {
     gathered: Vec<f32>,
 }
 
+/// What turns `(P G_s)'(P R)` in single precision into a bound on `|G_s'R|`.
+struct Bound<'a> {
+    /// |G_s| of every location
+    norms: &'a [f64],
+    /// |E_s|
+    tails: &'a [f64],
+    /// factor on the norm of the product
+    of_product: f64,
+    /// factor on |G_s|
+    of_norm: f64,
+    /// factor on |E_s|: at least the spectral norm of R - P R
+    of_tail: f64,
+    /// at least the norm of what underflows in the squares of the product
+    underflow: f64,
+}
+
+impl Bound<'_> {
+    /// Bounds `|G_s'R|_F^2`, given the product of the location.
+    fn square(&self, s: usize, product: &[f32]) -> f64 {
+        let norm = kernels().energy_single(product).sqrt() + self.underflow;
+        let bound =
+            self.of_product * norm + self.norms[s] * self.of_norm + self.tails[s] * self.of_tail;
+        bound * bound
+    }
+}
+
+impl Which<'_> {
+    /// Returns the location in place `i`.
+    fn location(self, i: usize) -> usize {
+        match self {
+            Which::All => i,
+            Which::These(locations) => locations[i],
+        }
+    }
+
+    /// Returns the first `k` components of the columns of the locations in some places, a row each.
+    fn rows<'b>(
+        self,
+        screen: &'b Screen,
+        places: Range<usize>,
+        k: usize,
+        gathered: &'b mut [f32],
+    ) -> Factors<'b, f32> {
+        let (n, o) = (screen.n_sensors, screen.n_orient);
+        match self {
+            Which::All => {
+                Factors::Rows(&screen.columns[places.start * o * n..places.end * o * n], n)
+            }
+            Which::These(locations) => {
+                let gathered = &mut gathered[..places.len() * o * k];
+                let rows = locations[places].iter().flat_map(|s| s * o..(s + 1) * o);
+                for (to, row) in gathered.chunks_mut(k).zip(rows) {
+                    to.copy_from_slice(&screen.columns[row * n..][..k]);
+                }
+                Factors::Rows(gathered, k)
+            }
+        }
+    }
+}
+
 impl Screen {
+    /// Computes the components of a gain, and what they leave out.
     pub fn new(gain: &Gain, clock: &Clock) -> Result<Self, Halt> {
         let (n, o, columns) = (gain.n_sensors, gain.n_orient, &gain.columns);
         let basis = principal(columns, n, clock)?;
@@ -86,9 +151,9 @@ impl Screen {
         let norms = memory::gathered(WHAT, energies.map(f64::sqrt))?;
         let unit = norms.iter().fold(f64::MIN_POSITIVE, |a: f64, &b| a.max(b));
         let mut levels = Vec::new();
-        for part in LEVELS {
+        for part in COMPONENTS_ONE_IN {
             let n_components = (n / part).next_multiple_of(8).min(n);
-            if part == 1 || n_components >= WORTH_IT {
+            if part == 1 || n_components >= MIN_COMPONENTS {
                 levels.push(Level { n_components, tails: memory::zeros(WHAT, norms.len())? });
             }
         }
@@ -107,7 +172,7 @@ impl Screen {
                 for Level { n_components, tails } in &mut levels {
                     let rest = kept.chunks(n).map(|row| &row[*n_components..]);
                     let left: f64 = rest.map(|rest| kernels().dot_slices(rest, rest)).sum();
-                    tails[s] = (left + SLACK * norms[s] * norms[s]).sqrt();
+                    tails[s] = (left + DOUBLE_ROUNDING * norms[s] * norms[s]).sqrt();
                 }
             }
             clock.check()?;
@@ -116,25 +181,24 @@ impl Screen {
         Ok(Screen { n_sensors: n, n_orient: o, basis, columns: single, unit, norms, levels })
     }
 
-    /// How many levels there are; each is closer, and dearer, than the one before.
+    /// Counts the levels; each is closer, and costs more, than the one before.
     pub fn n_levels(&self) -> usize {
         self.levels.len()
     }
 
-    /// Components of a level.
+    /// Counts the components that a level uses.
     pub fn n_components(&self, level: usize) -> usize {
         self.levels[level].n_components
     }
 
-    /// |G_s| of every location.
+    /// Returns |G_s| of every location.
     pub fn norms(&self) -> &[f64] {
         &self.norms
     }
 
+    /// Allocates what looks at up to `n_times` samples need.
     pub fn room(&self, n_times: usize, threads: &Threads) -> Result<Room, Error> {
         let stride = n_times.next_multiple_of(16);
-        let is_squared = n_times <= LONG.min(self.n_sensors);
-        let square = if is_squared { stride * stride } else { 0 };
         let rows = CHUNK * self.n_orient;
         let task = || {
             let (product, gathered) = (rows * stride, rows * self.n_sensors);
@@ -142,132 +206,64 @@ impl Screen {
             Ok(Mutex::new(Task { product: zeros(product)?, gathered: zeros(gathered)? }))
         };
         Ok(Room {
-            whole: memory::zeros(WHAT, self.n_sensors * stride)?,
-            projected: memory::zeros(WHAT, self.n_sensors * stride)?,
-            gram: [memory::zeros(WHAT, square)?, memory::zeros(WHAT, square)?],
+            split: Split::new(self.n_sensors, n_times)?,
             tasks: (0..threads.count()).map(|_| task()).collect::<Result<_, Error>>()?,
         })
     }
 
-    /// At most how large `|G_s'R|_F^2` is for the locations of `which`, R being some samples of `residual`, at most as many as the
+    /// Bounds `|G_s'R|_F^2` for the locations of `which`, R being `samples`, at most as many as the
     /// room was made for.
     pub fn squares(
         &self,
         level: usize,
-        (residual, samples): (&Panel, Range<usize>),
+        samples: Samples,
         room: &mut Room,
-        (which, out): (Which, &mut [f64]),
-        (threads, clock): (&Threads, &Clock),
+        which: Which,
+        out: &mut [f64],
+        workers: Workers,
     ) -> Result<(), Halt> {
+        let Room { split, tasks } = room;
         let Level { n_components: k, ref tails } = self.levels[level];
         let (n, o) = (self.n_sensors, self.n_orient);
-        let stride = samples.len().next_multiple_of(16);
-        let rows = residual.values().chunks(residual.stride()).map(|row| &row[samples.clone()]);
-        let length = rows.clone().map(|row| kernels().dot_slices(row, row)).sum::<f64>().sqrt();
-        if length == 0.0 {
+        let Some(norms) = split.compute(&self.basis[..k * n], k, &samples, workers.clock)? else {
             out.fill(0.0);
             return Ok(());
-        }
-        let Room { whole, projected, gram, tasks: rooms } = room;
-        let (whole, projected) = (&mut whole[..n * stride], &mut projected[..k * stride]);
-        for (to, from) in whole.chunks_mut(stride).zip(rows) {
-            to.fill(0.0);
-            to.iter_mut().zip(from).for_each(|(to, from)| *to = (from / length) as f32);
-        }
-        let basis = Factors::Rows(&self.basis[..k * n], n);
-        kernels().multiply_single(projected, basis, whole, stride);
-        clock.check()?;
-        let beyond = length * self.beyond(k, (&*whole, &*projected), stride, gram);
-        clock.check()?;
-        // Entries, products and sums in single precision, and the square root of the sum of their squares.
-        let per_norm = length * ((k + 8) as f64 * ROUNDING + self.projection_error(k) + SLACK);
-        let seen = self.unit * length * (1.0 + RUN as f64 * ROUNDING);
-        // Squares of less than the smallest single are lost.
-        let lost = f64::from(f32::MIN_POSITIVE).sqrt() * ((o * stride) as f64).sqrt();
-        let square = |s: usize, block: &[f32]| {
-            let norm = kernels().energy_single(block).sqrt() + lost;
-            let bound = seen * norm + self.norms[s] * per_norm + tails[s] * beyond;
-            bound * bound
         };
-        let at_once = threads.count() * CHUNK;
+        let (projected, stride) = split.projected(k, samples.range.len());
+        // Entries, products and sums are in single precision, and so is the square root of the sum
+        // of their squares.
+        let rounding = (k + 8) as f64 * SINGLE_ROUNDING + projection_error(n, k) + DOUBLE_ROUNDING;
+        let bound = Bound {
+            norms: &self.norms,
+            tails,
+            of_product: self.unit * norms.whole * (1.0 + RUN as f64 * SINGLE_ROUNDING),
+            of_norm: norms.whole * rounding,
+            of_tail: norms.whole * norms.left_out,
+            // Squares of less than the smallest single vanish.
+            underflow: f64::from(f32::MIN_POSITIVE).sqrt() * ((o * stride) as f64).sqrt(),
+        };
+        let at_once = workers.threads.count() * CHUNK;
         for (many, out) in out.chunks_mut(at_once).enumerate() {
-            threads.for_each(out.chunks_mut(CHUNK).enumerate(), |thread, (i, out)| {
-                let room = &mut *rooms[thread].lock().unwrap_or_else(PoisonError::into_inner);
-                let product = &mut room.product[..out.len() * o * stride];
+            workers.threads.for_each(out.chunks_mut(CHUNK).enumerate(), |thread, (i, out)| {
+                let task = &mut *tasks[thread].lock().unwrap_or_else(PoisonError::into_inner);
+                let product = &mut task.product[..out.len() * o * stride];
                 let first = many * at_once + i * CHUNK;
-                let last = first + out.len();
-                match which {
-                    Which::All => {
-                        let columns = &self.columns[first * o * n..last * o * n];
-                        let factors = Factors::Rows(columns, n);
-                        kernels().multiply_single(product, factors, projected, stride);
-                        let blocks = out.iter_mut().zip(product.chunks(o * stride));
-                        (first..).zip(blocks).for_each(|(s, (out, block))| *out = square(s, block));
-                    }
-                    Which::These(locations) => {
-                        let locations = &locations[first..last];
-                        let rows = locations.iter().flat_map(|s| s * o..(s + 1) * o);
-                        let gathered = &mut room.gathered[..out.len() * o * k];
-                        for (to, row) in gathered.chunks_mut(k).zip(rows) {
-                            to.copy_from_slice(&self.columns[row * n..][..k]);
-                        }
-                        let factors = Factors::Rows(gathered, k);
-                        kernels().multiply_single(product, factors, projected, stride);
-                        let blocks = out.iter_mut().zip(product.chunks(o * stride));
-                        locations
-                            .iter()
-                            .zip(blocks)
-                            .for_each(|(&s, (out, block))| *out = square(s, block));
-                    }
+                let places = first..first + out.len();
+                let factors = which.rows(self, places.clone(), k, &mut task.gathered);
+                kernels().multiply_single(product, factors, projected, stride);
+                for (place, (out, block)) in
+                    places.zip(out.iter_mut().zip(product.chunks(o * stride)))
+                {
+                    *out = bound.square(which.location(place), block);
                 }
             });
-            clock.check()?;
+            workers.clock.check()?;
         }
         Ok(())
     }
-
-    /// At most how far the components of an R with |R| = 1 are from what single precision makes of them.
-    fn projection_error(&self, k: usize) -> f64 {
-        (self.n_sensors + 4) as f64 * ROUNDING * (k as f64).sqrt()
-    }
-
-    /// At least the largest singular value of R - P R, for |R| = 1.
-    ///
-    /// The largest eigenvalue of a matrix C is at most the eighth root of the trace of its eighth power.
-    fn beyond(
-        &self,
-        k: usize,
-        (whole, projected): (&[f32], &[f32]),
-        t: usize,
-        gram: &mut [Vec<f32>; 2],
-    ) -> f64 {
-        if k == self.n_sensors {
-            // Nothing is left; what rounding leaves is in the error of the projection.
-            return 1.0;
-        }
-        let error = (self.n_sensors + k + 8) as f64 * ROUNDING + 3.0 * self.projection_error(k);
-        let left = 1.0 - kernels().energy_single(projected);
-        let left = left.max(0.0) + error;
-        let [a, b] = gram;
-        if a.is_empty() {
-            return left.sqrt();
-        }
-        let (a, b) = (&mut a[..t * t], &mut b[..t * t]);
-        kernels().multiply_single(a, Factors::Columns(whole, t), whole, t);
-        kernels().multiply_single(b, Factors::Columns(projected, t), projected, t);
-        // In units of its trace no power overflows.
-        let factor = (1.0 / left) as f32;
-        a.iter_mut().zip(&*b).for_each(|(a, b)| *a = (*a - b) * factor);
-        kernels().multiply_single(b, Factors::Rows(a, t), a, t);
-        kernels().multiply_single(a, Factors::Rows(b, t), b, t);
-        let trace = kernels().energy_single(a);
-        // Each squaring loses at most `t^1.5` roundings of what it makes.
-        let squares = 1.0 + 4.0 * (t as f64).powf(1.5) * ROUNDING;
-        (left * trace.powf(0.125) * squares + error).sqrt().min(left.sqrt())
-    }
 }
 
-/// The principal components of the columns, a row each, the largest first.
+/// Computes the principal components of the columns, a row each, the largest first.
 fn principal(columns: &[f64], n: usize, clock: &Clock) -> Result<Vec<f64>, Halt> {
     let mut square = memory::zeros(WHAT, n * n)?;
     for some in columns.chunks(CHUNK * n) {
@@ -289,10 +285,12 @@ fn principal(columns: &[f64], n: usize, clock: &Clock) -> Result<Vec<f64>, Halt>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::machine::panel::Panel;
     use crate::machine::products::correlation_norms;
     use ndarray::{Array2, s};
 
-    /// Bounds hold, and are of use, for gains of low and of full rank, one location and many, short and long windows.
+    /// Bounds hold, and are of use, for gains of low and of full rank, one location and many, short
+    /// and long windows.
     #[test]
     fn bounds_are_bounds() -> Result<(), Halt> {
         let clock = Clock::endless();
@@ -331,13 +329,14 @@ mod tests {
                     let exact = correlation_norms(gain.columns(), o, &residual, &threads, clock)?;
                     let odd: Vec<usize> = (0..p).filter(|s| s % 3 == 1).collect();
                     for level in 0..screen.n_levels() {
-                        let (all, tools) = ((&residual, 0..t), (&threads, clock));
+                        let workers = Workers { threads: &threads, clock };
                         let some = &mut bounds[..odd.len()];
-                        let these = (Which::These(&odd), &mut *some);
-                        screen.squares(level, (&residual, 0..t), &mut room, these, tools)?;
+                        let samples = Samples::all(&residual);
+                        let these = Which::These(&odd);
+                        screen.squares(level, samples.clone(), &mut room, these, some, workers)?;
                         let some = some.to_vec();
-                        let every = (Which::All, &mut bounds[..]);
-                        screen.squares(level, all, &mut room, every, tools)?;
+                        let every = &mut bounds[..];
+                        screen.squares(level, samples, &mut room, Which::All, every, workers)?;
                         for (&s, square) in odd.iter().zip(some) {
                             assert_eq!(bounds[s], square);
                         }

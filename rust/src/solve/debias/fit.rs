@@ -93,8 +93,8 @@ impl Fit {
         Ok(memory::gathered(WHAT, norms.iter().enumerate().map(pull))?)
     }
 
-    /// The products of the fields `G_k X_k` over their norms, in rows, and the norms: infinite where
-    /// a field is only rounding.
+    /// Returns the products of the fields `G_k X_k` over their norms, in rows, and the norms:
+    /// infinite where a field is only rounding.
     pub fn hessian(&self, clock: &Clock) -> Result<(Vec<f64>, Vec<f64>), Halt> {
         let (o, rows, n) = (self.n_orient, self.x.rows, self.n_sources());
         let (sensors, times) = (self.data.rows, self.x.stride());

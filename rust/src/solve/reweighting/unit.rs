@@ -1,20 +1,20 @@
 //! The unit in which the surrogate sees amplitudes.
 
-use super::{Reweight, Surrogate};
+use super::Surrogate;
 use crate::error::Error;
 use crate::machine::clock::Halt;
 use crate::machine::units::{Units, times_power};
-use crate::problem::gain::Gain;
-use crate::solve::setup::Setup;
 
 /// Percent of alpha_max that MNE-Python divides the gain by.
 const PERCENT: f64 = 100.0;
 
-/// The unit `u` in which irMxNE's concave function sees an amplitude: the penalty is `alpha u sum_s w_s g(|X_s| / u)`.
+/// The unit `u` in which irMxNE's concave function sees an amplitude: the penalty is
+/// `alpha u sum_s w_s g(|X_s| / u)`.
 ///
-/// irMxNE depends on it, as it does on alpha: a larger unit makes weights larger and sources fewer. [`Relative`] and
-/// [`Largest`] are free of every scale; [`Mne`] and [`Gain`] are free of the physical unit of the sources, but not of the
-/// scale of whitened data. `evidence/amplitude_unit.md` compares them.
+/// irMxNE depends on it, as it does on alpha: a larger unit makes weights larger and sources fewer.
+/// [`Relative`] and [`Largest`] are free of every scale; [`Mne`] and [`Gain`] are free of the
+/// physical unit of the sources, but not of the scale of whitened data.
+/// `evidence/amplitude_unit.md` compares them.
 ///
 /// [`Relative`]: AmplitudeUnit::Relative
 /// [`Largest`]: AmplitudeUnit::Largest
@@ -24,11 +24,14 @@ const PERCENT: f64 = 100.0;
 pub enum AmplitudeUnit {
     /// A number, in the unit of data over gain.
     Number(f64),
-    /// `100 / alpha_max`, as in MNE-Python, which scales the gain so that alpha_max becomes 100. Costs one product with the gain.
+    /// `100 / alpha_max`, as in MNE-Python, which scales the gain so that alpha_max becomes 100.
+    /// Costs one product with the gain.
     Mne,
-    /// One over the median spectral norm of a location's columns: such a source moves the whitened data by one.
+    /// One over the median spectral norm of a location's columns: such a source moves the whitened
+    /// data by one.
     Gain,
-    /// A quarter of [`Largest`](AmplitudeUnit::Largest): for the square root, the largest `|X_s|` of the first round itself.
+    /// A quarter of [`Largest`](AmplitudeUnit::Largest): for the square root, the largest `|X_s|`
+    /// of the first round itself.
     #[default]
     Relative,
     /// The one in which the largest `|X_s|` of the first round has weight 1.
@@ -39,7 +42,8 @@ impl AmplitudeUnit {
     pub(crate) fn check(self) -> Result<(), Error> {
         match self {
             AmplitudeUnit::Number(value) if !(value > 0.0 && value.is_finite()) => {
-                let remedy = "give a positive number, or one of \"relative\", \"largest\", \"mne\", \"gain\"";
+                let remedy = "give a positive number, or one of \"relative\", \"largest\", \
+                              \"mne\", \"gain\"";
                 Err(Error::Parameter { name: "amplitude_unit", value, remedy })
             }
             _ => Ok(()),
@@ -47,7 +51,7 @@ impl AmplitudeUnit {
     }
 }
 
-/// A unit of the amplitudes of a scaled problem, `value * 2^exponent`: as a double it could be none.
+/// A unit of the amplitudes of a scaled problem, `value * 2^exponent`: one double could overflow.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Unit {
     value: f64,
@@ -55,22 +59,28 @@ pub(crate) struct Unit {
 }
 
 impl Unit {
-    /// The one that is asked for, after a first round whose largest amplitude is `largest`.
+    /// Makes the unit asked for, after a first round whose largest `|X_s|` is `largest`.
+    /// `typical_norm` and `alpha_max` are those of the scaled problem, asked for only where they
+    /// are needed.
     pub fn of(
-        reweight: &Reweight,
-        setup: &Setup,
-        gain: &Gain,
+        (asked, surrogate): (AmplitudeUnit, Surrogate),
         largest: f64,
+        units: Units,
+        typical_norm: impl FnOnce() -> f64,
+        alpha_max: impl FnOnce() -> Result<f64, Halt>,
     ) -> Result<Self, Error> {
-        Ok(match reweight.amplitude_unit {
-            AmplitudeUnit::Number(value) => Unit::number(value, setup.units),
-            AmplitudeUnit::Gain => Unit::gain(gain),
-            AmplitudeUnit::Relative => Unit::relative(largest, reweight.surrogate),
-            AmplitudeUnit::Largest => Unit::largest(largest, reweight.surrogate),
-            AmplitudeUnit::Mne => match setup.largest_correlation(gain) {
-                Ok(alpha_max) => Unit::mne(alpha_max),
-                // The next round, of which it would be the unit, does not begin either.
-                Err(Halt::OutOfTime) => Unit::number(1.0, setup.units),
+        let plain = |value| Unit { value, exponent: 0 };
+        // The unit in which `largest` has weight 1.
+        let heaviest = surrogate.unit_of_weight_one() * largest;
+        Ok(match asked {
+            AmplitudeUnit::Number(value) => Unit::number(value, units),
+            AmplitudeUnit::Gain => plain(1.0 / typical_norm()),
+            AmplitudeUnit::Relative => plain(0.25 * heaviest),
+            AmplitudeUnit::Largest => plain(heaviest),
+            AmplitudeUnit::Mne => match alpha_max() {
+                Ok(alpha_max) => plain(PERCENT / alpha_max),
+                // The next round does not begin either, so its unit does not matter.
+                Err(Halt::OutOfTime) => Unit::number(1.0, units),
                 Err(Halt::Failed(error)) => return Err(error),
             },
         })
@@ -78,24 +88,6 @@ impl Unit {
 
     pub fn number(value: f64, units: Units) -> Self {
         Unit { value, exponent: -units.of_sources() }
-    }
-
-    /// MNE's, where `largest` is alpha_max of the scaled problem.
-    pub fn mne(largest: f64) -> Self {
-        Unit { value: PERCENT / largest, exponent: 0 }
-    }
-
-    pub fn gain(gain: &Gain) -> Self {
-        Unit { value: 1.0 / gain.typical_norm(), exponent: 0 }
-    }
-
-    pub fn relative(largest: f64, surrogate: Surrogate) -> Self {
-        Unit { value: 0.25 * Unit::largest(largest, surrogate).value, exponent: 0 }
-    }
-
-    /// The one in which `largest` has weight 1.
-    pub fn largest(largest: f64, surrogate: Surrogate) -> Self {
-        Unit { value: surrogate.unit_of_weight_one() * largest, exponent: 0 }
     }
 
     /// `|X_s| / u` of an amplitude that is not zero, never zero itself.
