@@ -211,7 +211,7 @@ def test_the_command_writes_a_report_and_goes_on(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["prni2014", "--epochs", "a.fif"], "--epochs goes with tmi2016"),
+        (["prni2014", "--epochs", "a.fif"], "--epochs is for tmi2016 only"),
         (["tmi2016", "--epochs", "a.fif"], "--epochs needs --forward"),
         (["tmi2016", "--forward", "a.fif"], "--forward needs --epochs"),
         (["prni2014", "--repetitions", "1"], "--repetitions"),
