@@ -31,6 +31,7 @@ CHANGED: dict[str, str] = {
     **{f"refusals.{number}": REWORDED for number in (36, 46, 55, 56, 64)},
     **dict.fromkeys(
         (
+            "gains.warnings",
             "solve_mxne_with_warnings.warnings",
             "solve_path.warnings",
             "solve_batch.warnings",
