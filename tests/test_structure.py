@@ -276,3 +276,9 @@ def test_unsafe_code_is_little_and_says_why():
                 above = "\n".join(lines[max(0, i - 4) : i])
                 assert "SAFETY" in above, f"{name}:{i + 1}: {line}"
     assert 'unsafe_code = "deny"' in (ROOT / "Cargo.toml").read_text()
+
+
+def test_package_shows_public_names_and_they_hide_no_module():
+    """A name that is a function and a module is one of both, by the order of imports."""
+    assert dir(mxne_rs) == sorted(mxne_rs.__all__)
+    assert not {room_of(name) for name in python_files()} & set(mxne_rs.__all__)

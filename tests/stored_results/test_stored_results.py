@@ -25,6 +25,7 @@ from stored import differences, read, what_differs
 #: "refusals.3". Each reason is a sentence of CHANGELOG.md.
 WORDS = "The solver itself says which range or choice an argument misses"
 SEEN = "Options that were passed on unseen stand in the signature"
+ROUNDS = "A `Stream` takes `surrogate` and `tol_reweight`"
 RNG = "What was `seed` is `rng`"
 REWORDED = "Messages and warnings have other words"
 CHANGED: dict[str, str] = {
@@ -53,6 +54,7 @@ CHANGED: dict[str, str] = {
     "mixed_norm_with_units.sqrt_gain": '`amplitude_unit="gain"` of `mixed_norm`',
     "mixed_norm_with_units.log_gain": '`amplitude_unit="gain"` of `mixed_norm`',
     "mixed_norm_with_units.warnings": '`amplitude_unit="gain"` of `mixed_norm`',
+    "signatures.mxne_rs.Stream": ROUNDS,
     "signatures.mxne_rs.Stream.from_mne": SEEN,
     "signatures.mxne_rs.mixed_norm_epochs": SEEN,
     "signatures.mxne_rs.mixed_norm_raw": SEEN,
