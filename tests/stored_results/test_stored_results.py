@@ -31,6 +31,7 @@ CHANGED: dict[str, str] = {
     **{f"refusals.{number}": REWORDED for number in (36, 46, 55, 56, 64)},
     **dict.fromkeys(
         (
+            "gains.warnings",
             "solve_mxne_with_warnings.warnings",
             "solve_path.warnings",
             "solve_batch.warnings",
@@ -63,7 +64,6 @@ CHANGED: dict[str, str] = {
     "signatures.simulate.write_simulation": RNG,
     "signatures.mxne_rs.stability": RNG,
     "signatures.mxne_rs.SureCurve": "`SureCurve` has `doubt`",
-    "signatures.mxne_rs.Stream": "A `Stream` takes `surrogate` and `tol_reweight`",
     "signatures.mxne_rs.solve_path": "15 alphas",
     "signatures.mxne_rs.choose_alpha": "`choose_alpha` draws 100 resamples",
 }

@@ -115,13 +115,13 @@ def mixed_norm(
     (2, '100 ms')
     """
     given = locals()
-    outputs = Outputs(pick_ori, return_residual, return_as_dipoles, return_solution)
+    choice = OutputChoice(pick_ori, return_residual, return_as_dipoles, return_solution)
     localization = localize(
         evoked, forward, noise_cov, alpha,
         **{name: given[name] for name in LocalizeOptions.__annotations__},
     )  # fmt: skip
     with log_level(verbose):
-        return outputs.of(localization)
+        return choice.of(localization)
 
 
 @takes(EpochsOptions, MneInputs)
@@ -181,7 +181,7 @@ def mixed_norm_epochs(
         model = model_of(epochs.info, forward, noise_cov, options)
         evokeds = evokeds_of_epochs(epochs)
     given: dict[str, Any] = {**options}
-    outputs = Outputs(*(given[name] for name in Outputs._fields))
+    choice = OutputChoice(*(given[name] for name in OutputChoice._fields))
 
     def solve_in_chunks() -> Iterator[Any]:
         with Progress(
@@ -195,7 +195,7 @@ def mixed_norm_epochs(
                     # The log level is set back before each yield, so that the caller's code runs
                     # with its own; WARNING saves a log line for each epoch.
                     with log_level("WARNING"):
-                        item = outputs.of(localization)
+                        item = choice.of(localization)
                     yield item
 
     return solve_in_chunks() if return_generator else list(solve_in_chunks())
@@ -256,7 +256,7 @@ def mixed_norm_raw(
     return mixed_norm(evoked_of_raw(raw, tmin, tmax), forward, noise_cov, alpha, **options)
 
 
-class Outputs(NamedTuple):
+class OutputChoice(NamedTuple):
     """The outputs that a caller asked for."""
 
     pick_ori: str | None

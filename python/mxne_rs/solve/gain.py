@@ -1,4 +1,4 @@
-"""The gain, prepared once and accepted wherever an array is."""
+"""Prepare a gain once, for every function that takes one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from .. import _core
 from .._arguments.convert import Floats, as_array, as_count, as_floats
 from .._arguments.warn import warn
 
-#: Triplets of columns that are looked at, and fewest that say something.
-N_TRIPLETS, FEWEST = 50, 20
+#: Triplets of columns that are tested, and the fewest that allow a verdict.
+N_TRIPLETS, MIN_TRIPLETS = 50, 20
 
 
 class Gain:
@@ -35,7 +35,7 @@ class Gain:
     Warns
     -----
     RuntimeWarning
-        Where ``n_orient`` is 1, and the columns look like those of MEG with free orientation.
+        Where ``n_orient`` is 1, but the columns look like those of MEG with free orientation.
 
     Examples
     --------
@@ -55,8 +55,7 @@ class Gain:
         if self.n_orient == 1 and _looks_free(array):
             warn(
                 f"gain looks like {array.shape[1] // 3} locations of three orientations each, but "
-                "n_orient is 1, which takes each orientation for a location of its own: give "
-                "n_orient=3",
+                "n_orient is 1, which makes each orientation a separate location: give n_orient=3",
                 RuntimeWarning,
             )
 
@@ -86,7 +85,7 @@ class Gain:
         return self._prepared.lipschitz
 
     def columns(self, locations: ArrayLike) -> Floats:
-        """Columns of some locations (indices or a mask), (n_sensors, n_chosen * n_orient)."""
+        """Return the columns of some locations (indices or a mask), (n_sensors, n_columns)."""
         chosen = as_array("locations", locations)
         if chosen.dtype == bool and chosen.shape == (self.n_locations,):
             chosen = np.flatnonzero(chosen)
@@ -111,12 +110,12 @@ class Gain:
         return Gain, (self.columns(np.arange(self.n_locations)), self.n_orient)
 
     def __repr__(self) -> str:
-        """Sizes."""
+        """Return the sizes on one line."""
         return repr(self._prepared)
 
 
 def prepared(gain: Gain | ArrayLike, n_orient: int | None) -> Gain:
-    """The Gain itself, or an array prepared with ``n_orient`` (None: 1)."""
+    """Return a Gain unchanged, or an array prepared with ``n_orient`` (None: 1)."""
     if not isinstance(gain, Gain):
         return Gain(gain, 1 if n_orient is None else n_orient)
     if n_orient is not None and as_count("n_orient", n_orient, 1) != gain.n_orient:
@@ -128,13 +127,13 @@ def prepared(gain: Gain | ArrayLike, n_orient: int | None) -> Gain:
 
 
 def _looks_free(gain: Floats) -> bool:
-    """Whether triplets of columns are of one location each: MEG of free orientation.
+    """Return whether triplets of columns look like locations of MEG with free orientation.
 
     MEG is nearly blind to one direction, so that the columns of a location are nearly of rank two,
     and triplets that straddle two locations are not.
     """
     n_columns = gain.shape[1]
-    if n_columns % 3 or n_columns // 3 <= FEWEST or gain.shape[0] < 10:
+    if n_columns % 3 or n_columns // 3 <= MIN_TRIPLETS or gain.shape[0] < 10:
         return False
     first = 3 * np.linspace(0, n_columns // 3 - 2, N_TRIPLETS).astype(int)
     try:
@@ -146,8 +145,8 @@ def _looks_free(gain: Floats) -> bool:
 
 
 def _median_volume(gain: Floats, first: NDArray[np.intp]) -> float:
-    """Median volume that three neighbouring columns of unit norm span: 0 where of rank two."""
-    # Not einsum, which ends the process where memory runs out in it.
+    """Compute the median volume that three neighbouring columns of unit norm span."""
+    # np.einsum would abort the process where it runs out of memory.
     x, y, z = (gain[:, first + i] for i in range(3))
     x, y, z = (column / np.sqrt(np.sum(column**2, axis=0)) for column in (x, y, z))
     xy, xz, yz = (np.sum(a * b, axis=0) for a, b in ((x, y), (x, z), (y, z)))

@@ -72,7 +72,7 @@ def draw(
     path : path, optional
         File to save the figure to (PNG, PDF or SVG by its ending). By default it is not saved.
     outputs : Outputs, optional
-        Its dipoles, residual and table, if they have been made already.
+        Dipoles, residual and table of the localization, if they have been made already.
 
     Returns
     -------

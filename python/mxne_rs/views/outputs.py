@@ -1,4 +1,4 @@
-"""What tables, pictures and files of a localization are made from, each computed once."""
+"""Compute once what tables, pictures and files of a localization are made from."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Outputs:
 
     @cached_property
     def residual(self) -> Any:
-        """Evoked response that the sources leave."""
+        """Residual: the part of the evoked response that the sources do not explain."""
         residual = self.localization.residuals()[0]
         residual.comment = f"residual of {self.localization.evokeds[0].comment}"
         return residual

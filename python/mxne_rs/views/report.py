@@ -45,7 +45,7 @@ def write_report(
     settings : dict, optional
         Options to list, by name.
     outputs : Outputs, optional
-        Its dipoles, residual and table, if they have been made already.
+        Dipoles, residual and table of the localization, if they have been made already.
 
     Raises
     ------
