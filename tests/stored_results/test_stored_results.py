@@ -63,6 +63,8 @@ CHANGED: dict[str, str] = {
     "signatures.simulate.simulate_epochs": RNG,
     "signatures.simulate.write_simulation": RNG,
     "signatures.mxne_rs.stability": RNG,
+    "solve_irmxne_emptied.warnings": REWORDED,
+    "signatures.mxne_rs.Stream": "A `Stream` takes `surrogate` and `tol_reweight`",
     "signatures.mxne_rs.SureCurve": "`SureCurve` has `doubt`",
     "signatures.mxne_rs.solve_path": "15 alphas",
     "signatures.mxne_rs.choose_alpha": "`choose_alpha` draws 100 resamples",

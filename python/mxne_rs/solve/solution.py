@@ -246,8 +246,8 @@ def _warn_of(solves: list[tuple[str, Solution, str]]) -> None:
         n = first.n_active_first
         many = f"{len(emptied)} answers have none, the first: " if len(emptied) > 1 else ""
         warn(
-            f"No active dipoles found: {many}{label}reweighting left none of MxNE's {n} "
-            f"source{'s' * (n != 1)}; give a smaller alpha, a smaller amplitude_unit "
+            f"No active dipoles found, alpha is too big: {many}{label}reweighting left none of "
+            f"MxNE's {n} source{'s' * (n != 1)}; give a smaller alpha, a smaller amplitude_unit "
             '("relative" fits it to the sources), or a single round, which is MxNE'
         )
 
