@@ -4,11 +4,16 @@ Of the profiles "ci" draws the same examples every time, "dev" looks for new one
 """
 
 import os
+import signal
 import sys
 
 # One thread for every BLAS that NumPy and SciPy bring, before they are loaded: their threads and
 # those of the solver would be in each other's way on a busy machine.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# A shell ignores Ctrl-C in what it starts in the background, and children inherit that: tests that
+# interrupt them would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # To see that what is not about MNE does without it.
 if os.environ.get("MXNE_RS_WITHOUT_MNE"):
