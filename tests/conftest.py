@@ -11,10 +11,6 @@ import sys
 # those of the solver would be in each other's way on a busy machine.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-# A shell ignores Ctrl-C in what it starts in the background, and children inherit that: tests that
-# interrupt them would wait for ever.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-
 # To see that what is not about MNE does without it.
 if os.environ.get("MXNE_RS_WITHOUT_MNE"):
     sys.modules["mne"] = None
@@ -26,6 +22,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from places import DATA, MISSING
+
+# A shell ignores Ctrl-C in what it starts in the background, and children inherit that: tests that
+# interrupt them would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 COMMON = {
     "deadline": None,
