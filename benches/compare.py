@@ -12,12 +12,8 @@ timing; one that cannot is shown with the gap it reached, one that is absent or 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import os
-import threading
 import time
-import warnings
 from collections import defaultdict
 
 import numpy as np
@@ -28,20 +24,12 @@ import peers
 import problems
 import report
 from report import Run
+from timing import second_core, timed
 
 ALPHAS = (60.0, 50.0, 40.0, 30.0, 20.0)
 FREE = ("MNE bcd", "adelie", "invertmeeg")
 FIXED = tuple(peers.PEERS)
 SLOW = 6.0  # seconds of one solve after which a peer is not asked for smaller alphas
-
-
-def timed(function, *arguments):
-    """Answer and seconds of one call, its warnings and what it prints unseen."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        start = time.perf_counter()
-        answer = function(*arguments)
-        return answer, time.perf_counter() - start
 
 
 def dense(answer):
@@ -305,25 +293,6 @@ class Bench:
                 "MNE bcd", alpha, active, max(gaps), seconds, count / some,
                 f"{some} of {count} data sets, scaled up",
             )  # fmt: skip
-
-
-def second_core(prepared, data, count=20):
-    """Throughput of two threads with products of their own over that of one: 2 is a free core."""
-
-    def work():
-        for _ in range(count):
-            prepared._prepared.product_seconds(data, 1)
-
-    start = time.perf_counter()
-    work()
-    alone = time.perf_counter() - start
-    both = [threading.Thread(target=work) for _ in range(2)]
-    start = time.perf_counter()
-    for thread in both:
-        thread.start()
-    for thread in both:
-        thread.join()
-    return 2.0 * alone / (time.perf_counter() - start)
 
 
 def run(kind, problem, names, threads, options, work, tol=None):

@@ -6,14 +6,13 @@ same functions of MNE; MNE draws its directions after rotating time, so the curv
 
 import argparse
 import statistics
-import warnings
-from time import perf_counter
 
 import mne
 
 import mxne_rs
 import problems
 import report
+from timing import timed
 
 #: Title, forward solution, n_mxne_iter.
 CASES = [
@@ -21,15 +20,6 @@ CASES = [
     ("1000 locations, irMxNE of 5 rounds", "cortex-1000-meg-eeg-fwd.fif", 5),
     ("7498 locations, MxNE", "cortex-7498-meg-fwd.fif", 1),
 ]
-
-
-def timed(function, *arguments, **keywords):
-    """The result and the seconds."""
-    start = perf_counter()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        result = function(*arguments, **keywords)
-    return result, perf_counter() - start
 
 
 def case(title, forward, n_mxne_iter, repeats):
