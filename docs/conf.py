@@ -72,17 +72,13 @@ numpydoc_validation_overrides = {
     # Data classes list their fields as attributes.
     "PR01": [
         r"Attributes\n",
-        r"^One certificate",
-        r"Parameters are those of",
-        r"^Columns of some locations",
+        r"^A certificate of the full problem, recorded",
         # What is used inside the package.
         r"^Return the columns of the locations that a mask",
-        r"^Make one of a solution",
     ],
     # Properties, fields and short methods.
     "EX01": [r"^[^\n]*$", r"Attributes\n", r"\A(?!.*Parameters\n)"],
-    "RT01": [r"^Columns of some locations", r"^Return the columns of the locations that a mask"],
-    "SS05": [r"^Columns of some locations"],
+    "RT01": [r"^Return the columns of the locations that a mask"],
     # The name of the class says it.
     "RT03": [r"list of str", r"Localization"],
     # A context manager yields nothing.

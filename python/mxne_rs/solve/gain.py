@@ -85,7 +85,18 @@ class Gain:
         return self._prepared.lipschitz
 
     def columns(self, locations: ArrayLike) -> Floats:
-        """Return the columns of some locations (indices or a mask), (n_sensors, n_columns)."""
+        """Return the columns of some locations.
+
+        Parameters
+        ----------
+        locations : array_like
+            Indices, or a mask of all locations.
+
+        Returns
+        -------
+        columns : array, shape (n_sensors, n_chosen * n_orient)
+            A copy.
+        """
         chosen = as_array("locations", locations)
         if chosen.dtype == bool and chosen.shape == (self.n_locations,):
             chosen = np.flatnonzero(chosen)
