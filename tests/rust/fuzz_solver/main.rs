@@ -30,7 +30,7 @@ use std::time::{Duration, Instant, SystemTime};
 const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/rust/fuzz_solver/corpus");
 const FOUND: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/fuzz");
 /// Longest execution; small problems with at most 3000 epochs take milliseconds.
-const HANG: Duration = Duration::from_secs(30);
+const HANG: Duration = Duration::from_secs(300);
 /// Findings of one kind that are written down.
 const PER_KIND: usize = 3;
 
