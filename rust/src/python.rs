@@ -18,6 +18,7 @@ mod outcome;
 /// A stream of windows.
 mod stream;
 
+use crate::machine::memory;
 use crate::{Certificate, Debiasing, Error, Options, Run, Solution, Sources, Threads};
 use arrays::{indices, matrix, vector};
 use gain::PyGain;
@@ -161,6 +162,8 @@ fn duality_gap(
             let (what, other) = ("rows (sources)", "columns of gain");
             return Err(Error::Mismatch { name: "x", what, got, expected, other });
         }
+        // What `from_dense` allocates would abort the process where it does not fit.
+        memory::expect_room("x", 3 * size_of_val(x.as_slice().unwrap_or_default()) / 2)?;
         let sources = Sources::from_dense(x.view(), gain.n_orient());
         crate::duality_gap(gain, data.view(), &sources, request.alpha, run)
     })?;

@@ -44,8 +44,11 @@ def interrupt(phase: str) -> tuple[str, float, children.Result]:
         sent = children.used_by(process.pid)
         select.select([process.stdout], [], [], 100)
         seconds = children.used_by(process.pid) - sent
-        line = process.stdout.readline()
-        return line, seconds, children.finish(process, 10)
+        line, last = process.stdout.readline(), process.stdout.readline()
+        result = children.finish(process)
+        # The last line may have come with the one before, where `finish` does not see it any more.
+        result.out = last + result.out
+        return line, seconds, result
     finally:
         process.kill()
 

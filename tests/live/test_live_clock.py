@@ -205,6 +205,7 @@ def test_of_any_rate_and_chunk(
     stamps, kept = stamped(kept, chunk=chunk, sfreq=sfreq, noise=noise)
     missing, times = told(stamps, kept, chunk, sfreq)
     true = kept[-1] + 1 - len(kept)
-    slack = 0 if jitter * sfreq < 0.3 else 1
+    # Where stamps jitter by a sample and more, so does what they can tell.
+    slack = 0 if jitter * sfreq < 0.3 else round(4 * jitter * sfreq) + 1
     assert abs(missing - true) <= slack
     assert abs(times[-1, 0] - times[-1, 1]) <= 1 + slack

@@ -164,10 +164,10 @@ def alpha_grid(gain: Gain, data: Floats, alphas: Any, options: Any, request: Req
     if alphas is not None:
         # np.unique would import np.ma, during which a fork can deadlock (see `as_array`).
         values = np.sort(as_floats("alphas", alphas, 1))
-        values = values[np.diff(values, prepend=-np.inf) != 0]
         remedy = "give positive numbers, such as parts of alpha_max"
         for value in (values[0], values[-1]):
             as_number("alphas", value, remedy)
+        values = values[np.diff(values, prepend=0.0) != 0]
         return np.ascontiguousarray(values[::-1])
     part = as_number("eps", options["eps"], "give a number between 0 and 1")
     if part >= 1:
