@@ -111,7 +111,7 @@ blas-test: $(VENV)/installed ## the Python tests of solvers with a CBLAS, and wi
 # others.
 long-fuzz: $(VENV)/installed ## hostile inputs for a minute; `make fuzz` takes half an hour
 	MXNE_RS_FUZZ_SECONDS=60 MXNE_RS_FUZZ_SEED=1 cargo test -q --test fuzz_solver
-	$(PY) tests/hostile/fuzz_boundary.py --seconds 60 --seed 1
+	$(PY) tests/hostile/fuzz_boundary.py --seconds 20 --seed 1
 
 # A virtual environment of its own for the solvers that are compared; adelie without its pin on an
 # old NumPy. A peer that cannot be installed is reported by the benchmark.

@@ -273,7 +273,10 @@ def _doubt_texts(solution: Solution, n_directions: int) -> dict[str, str]:
     assert curve is not None
     # Given as a ratio, because `mixed_norm` solves in its own unit.
     left = float(curve.residual_std[curve.index])
-    times = float(np.sqrt(np.mean(curve.sigma**2))) / left if left > 0 else np.inf
+    # Divided by the largest, so that no square overflows.
+    largest = float(curve.sigma.max())
+    level = largest * float(np.sqrt(np.mean((curve.sigma / largest) ** 2)))
+    times = level / left if left > 0 else np.inf
     shares = 100 * curve.alphas / curve.alphas[0]
     alike, counts = shares[curve.alike], curve.n_active[curve.alike]
     noise = f"the noise level (sigma), {times:.3g} times the standard deviation of what is left"
