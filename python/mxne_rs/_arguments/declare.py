@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -79,14 +79,9 @@ def takes(table: type, *described: type, **defaults: Any) -> Callable[[F], F]:
                     )
             return function(*args, **{**known, **keywords})
 
-        described = {
-            one.name: text and text._replace(default=one.default)
-            for one in (*own, *given)
-            for text in [texts.get(one.name)]
-        }
         parameters = [*own, *given]
         decorated.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-        decorated.__doc__ = with_parameters(function.__doc__, described)
+        decorated.__doc__ = with_parameters(function.__doc__, _described(parameters, texts))
         return decorated  # type: ignore[return-value]
 
     return decorate
@@ -97,14 +92,21 @@ def documents(*tables: type) -> Callable[[F], F]:
     texts = {name: one for table in tables for name, one in options_of(table).items()}
 
     def decorate(target: F) -> F:
-        described = {}
-        for name, one in inspect.signature(target).parameters.items():
-            text = texts.get(name)
-            described[name] = text and text._replace(default=one.default)
-        target.__doc__ = with_parameters(target.__doc__, described)
+        parameters = inspect.signature(target).parameters.values()
+        target.__doc__ = with_parameters(target.__doc__, _described(parameters, texts))
         return target
 
     return decorate
+
+
+def _described(
+    parameters: Iterable[inspect.Parameter], texts: Mapping[str, Option]
+) -> dict[str, Option | None]:
+    """Return the text of each parameter, with the default of the signature; None without text."""
+    return {
+        one.name: texts[one.name]._replace(default=one.default) if one.name in texts else None
+        for one in parameters
+    }
 
 
 def with_parameters(doc: str | None, described: Mapping[str, Option | None]) -> str:

@@ -271,7 +271,7 @@ def _doubt_texts(solution: Solution, n_directions: int) -> dict[str, str]:
     """Return a text for each reason to doubt the choice, with the remedy."""
     curve = solution.sure
     assert curve is not None
-    # Given as a ratio, because `mixed_norm` solves in its own unit.
+    # Given as a ratio, which has no unit.
     left = float(curve.residual_std[curve.index])
     # Divided by the largest, so that no square overflows.
     largest = float(curve.sigma.max())

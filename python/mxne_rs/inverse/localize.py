@@ -104,6 +104,7 @@ def solve_jointly(model: Model, evokeds: Sequence[Any], settings: Settings) -> L
     reweight = settings.reweight.copy()
     if reweight["amplitude_unit"] == "mne":
         reweight["amplitude_unit"] = 1 / percent
+    alpha = percent * (settings.percent or 100.0)
     if settings.percent is None and data.any():
         levels = _noise_levels(data, evokeds, basis, settings.sigma)
         solution = solve_sure(
@@ -112,10 +113,8 @@ def solve_jointly(model: Model, evokeds: Sequence[Any], settings: Settings) -> L
             **settings.engine,
         )  # fmt: skip
     elif reweight["n_reweights"] == 1:
-        alpha = percent * (settings.percent or 100.0)
         solution = solve_mxne(model.gain, reduced, alpha, **settings.engine)
     else:
-        alpha = percent * (settings.percent or 100.0)
         solution = solve_irmxne(model.gain, reduced, alpha, **reweight, **settings.engine)
     return localization_of(model, evokeds, (reduced, basis), solution, percent, settings.debias)
 

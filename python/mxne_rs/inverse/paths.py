@@ -18,7 +18,7 @@ from .localization import Localization
 from .localize import check_units, localization_of, model_of, one_percent, truncate
 from .mne_calls import log_level
 from .options import LocalizeOptions, MneInputs
-from .settings import AUTO_GRID, make_settings, refuse_fractions
+from .settings import auto_percents, make_settings, refuse_fractions
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -95,7 +95,7 @@ def localize_path(
 def as_percents(name: str, percents: Any, small: bool | None = None) -> Floats:
     """Return decreasing percentages of alpha_max; a default grid for None."""
     if percents is None:
-        return np.geomspace(*AUTO_GRID[:2], int(AUTO_GRID[2]))
+        return auto_percents()
     values = as_floats(name, percents, 1)
     if not (values > 0).all() or not (values <= 100).all():
         raise ValueError(

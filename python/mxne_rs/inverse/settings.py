@@ -25,6 +25,11 @@ from .options import SEED
 AUTO_GRID = (100.0, 10.0, 15)
 
 
+def auto_percents() -> Floats:
+    """Return the percentages of `AUTO_GRID`."""
+    return np.geomspace(*AUTO_GRID[:2], int(AUTO_GRID[2]))
+
+
 @dataclass(frozen=True)
 class Settings:
     """Checked options of a solve, before gain and data are known."""
@@ -147,7 +152,7 @@ def _grid(sure_alpha_grid: Any, percent: float | None) -> Floats:
     if isinstance(sure_alpha_grid, str):
         if sure_alpha_grid != "auto":
             raise ValueError(f"sure_alpha_grid is {sure_alpha_grid!r}; {remedy}")
-        return np.geomspace(*AUTO_GRID[:2], int(AUTO_GRID[2]))
+        return auto_percents()
     if percent is not None:
         raise ValueError(
             f"sure_alpha_grid is given, but alpha is {percent:g}: the grid needs alpha='sure'"
