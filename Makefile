@@ -11,14 +11,14 @@ LOCALIZE := $(VENV)/bin/mxne-rs localize --tmin 0.05 --tmax 0.15 --report --out 
 export PYO3_PYTHON := $(abspath $(PY))
 RUST := $(shell find rust -name '*.rs') Cargo.toml Cargo.lock build.rs
 CODE := python tests benches evidence
-# Two targets at a time, the output of each at its end.
-BESIDE := $(MAKE) --no-print-directory -j2 --output-sync=target
+# Three targets at a time, as the live tests mostly wait; the output of each at its end.
+BESIDE := $(MAKE) --no-print-directory -j3 --output-sync=target
 PYTEST := MXNE_RS_DATA=$(abspath $(DATA)) $(PY) -m pytest
 SLOWEST := --durations=15
 
-.PHONY: help demo dev test test-all format lint fast-test rust-test wheel-test slow-test \
+.PHONY: help demo dev dev-rust dev-python test test-all format lint fast-test rust-test wheel-test slow-test \
   without-mne-test blas-test mne-test long-fuzz docs doc bench bench-sure bench-live \
-  bench-reproduce soak scaling counts fuzz memcheck deny clean
+  bench-reproduce live-test soak scaling counts fuzz memcheck deny clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-17s %s\n", $$1, $$2}' Makefile
@@ -57,11 +57,16 @@ demo: $(VENV)/package ## localize the recorded auditory response, or a simulated
 DEV := tests/solve tests/alpha tests/inverse/test_inverse.py tests/test_structure.py
 
 dev: $(VENV)/installed ## after a change: Rust tests and the core of the Python ones, in 90 seconds
+	$(BESIDE) dev-rust dev-python
+
+dev-rust:
 	cargo test -q
+
+dev-python:
 	$(PYTEST) -x -m "not slow" $(DEV)
 
 test: $(VENV)/installed ## every feature in at most 8 minutes on two cores
-	$(BESIDE) lint fast-test rust-test wheel-test
+	$(BESIDE) live-test fast-test lint rust-test wheel-test
 
 test-all: $(VENV)/installed ## what takes longer and rarely fails; after `make test`
 	$(BESIDE) slow-test without-mne-test mne-test blas-test long-fuzz docs
@@ -85,7 +90,10 @@ lint: $(VENV)/installed ## formatters, linters, types, stubs
 	  || (echo 'a Rust user would get PyO3'; exit 1)
 
 fast-test: $(VENV)/installed ## the Python tests that are not slow, and which took longest
-	$(PYTEST) -m "not slow and not pinned" $(SLOWEST)
+	$(PYTEST) -m "not slow and not pinned" --ignore=tests/live $(SLOWEST)
+
+live-test: $(VENV)/installed ## the Python tests of streams that are not slow
+	$(PYTEST) -m "not slow and not pinned" $(SLOWEST) tests/live
 
 rust-test: $(VENV)/installed ## the Rust tests, with the default products and with a linked CBLAS
 	cargo test -q
