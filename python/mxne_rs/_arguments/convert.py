@@ -58,6 +58,9 @@ def as_array(name: str, value: Any) -> NDArray[Any]:
     mask = getattr(value, "mask", None) if isinstance(value, np.ndarray) else None
     if mask is not None and np.any(mask):
         raise ValueError(f"{name} has masked entries; fill or drop them first")
+    if type(value) is np.ndarray:
+        # What a signal handler raises here is the caller's, no fault of the array.
+        return value
     try:
         return np.asarray(value)
     except MemoryError:
