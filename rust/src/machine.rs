@@ -18,6 +18,8 @@ pub(crate) mod threads;
 pub(crate) mod products;
 /// Eigen-decomposition of small symmetric matrices.
 pub(crate) mod eigen;
+/// Positive definite systems with many right-hand sides, and the inverse of their matrix.
+pub(crate) mod definite;
 /// QR factorisation of rows that come one by one.
 pub(crate) mod triangle;
 /// Least squares over numbers that are not negative.
