@@ -51,13 +51,15 @@ def rust_modules():
 
 
 def without_tests(path):
-    """The lines of a Rust file that are not in a `#[cfg(test)]` module."""
+    """The lines of a Rust file that are not in a `#[cfg(test)]` module; none of a tests.rs."""
+    if path.name == "tests.rs":
+        return []
     kept, inside = [], False
     for line in path.read_text().splitlines():
         inside = inside or line == "#[cfg(test)]"
         if not inside:
             kept.append(line)
-        inside = inside and line != "}"
+        inside = inside and line not in ("}", "mod tests;")
     return kept
 
 

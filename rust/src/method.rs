@@ -10,6 +10,8 @@ pub(crate) mod sensors;
 pub(crate) mod gram;
 /// One epoch: block coordinate descent or FISTA, with extrapolation.
 pub(crate) mod solver;
+/// `Pace`: epochs alone, or Newton's steps too.
+pub(crate) mod pace;
 /// The one loop over epochs.
 pub(crate) mod drive;
 /// Choosing locations by their size.

@@ -172,7 +172,7 @@ def test_weights_from_dspm(decimated: Inputs, solve: Solve, dspm: Any, share: fl
     The numbers themselves do the same as the estimate.
     """
     largest = dspm.data.max(axis=1)
-    options = {"alpha": PERCENT, "tol": 1e-9, "maxit": 10_000, "debias": False}
+    options = {"alpha": PERCENT, "tol": 1e-11, "maxit": 10_000, "debias": False}
     if share is not None:
         options["weights_min"] = float(np.quantile(largest, share))
     stc = solve(*decimated, weights=dspm, verbose=False, **options)

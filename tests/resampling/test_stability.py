@@ -25,7 +25,7 @@ def simulated():
 @pytest.fixture(scope="module")
 def found(simulated):
     return mxne_rs.stability(
-        *simulated, PERCENTS, n_resamples=6, subsample=0.5, rng=4, n_mxne_iter=3, tol=1e-7,
+        *simulated, PERCENTS, n_resamples=6, subsample=0.5, rng=4, n_mxne_iter=3, tol=1e-9,
         tmin=0.06, tmax=0.15, verbose=False,
     )  # fmt: skip
 
@@ -57,7 +57,7 @@ def test_every_resample_is_mnes_answer(simulated, found):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 stc = mne.inverse_sparse.mixed_norm(
-                    evoked, forward, noise_cov, percent, n_mxne_iter=3, tol=1e-7, maxit=10_000,
+                    evoked, forward, noise_cov, percent, n_mxne_iter=3, tol=1e-9, maxit=10_000,
                     pick_ori="vector", verbose=False,
                 )  # fmt: skip
             active = np.searchsorted(forward["src"][0]["vertno"], stc.vertices[0])

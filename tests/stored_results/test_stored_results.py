@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Mapping
 
 import pytest
 
@@ -19,7 +20,7 @@ import cases_mne
 import cases_other
 import mxne_rs
 from answers import CASES, HERE, NEEDS, answer_of
-from stored import differences, read, what_differs
+from stored import NUMBER, differences, read, what_differs
 
 #: What answers otherwise now, by the name of a case or of a part of its answer, as
 #: "refusals.3". Each reason is a sentence of CHANGELOG.md.
@@ -27,7 +28,9 @@ WORDS = "The solver itself says which range or choice an argument misses"
 SEEN = "Options that were passed on unseen stand in the signature"
 RNG = "What was `seed` is `rng`"
 REWORDED = "Messages and warnings have other words"
+POLISHED = "Newton's steps on the support"
 CHANGED: dict[str, str] = {
+    "mixed_norm_with_units.log_0.5.repr": POLISHED,
     **{f"refusals.{number}": REWORDED for number in (36, 46, 55, 56, 64)},
     **dict.fromkeys(
         (
@@ -91,6 +94,17 @@ ROUNDED = {
         UNSCALED,
     ),
 }
+#: Cases that Newton's steps bring elsewhere within the gap: of them only the words are compared.
+WITHIN_THE_GAP = {
+    "solve_mxne",
+    "solve_sure",
+    "choose_alpha",
+    "streams",
+    "mixed_norm",
+    "mixed_norm_with_units",
+    "use_in_mne",
+    "stream_from_mne",
+}
 #: Of the unscaled, what is told in the unit of the problem that was solved.
 UNITS = {"sources", "amplitude_unit"}
 MODULES = (cases, cases_command, cases_mne, cases_other)
@@ -108,6 +122,12 @@ def skip_without(*needs: str) -> None:
         pytest.skip("no real data here")
 
 
+def other_words(stored: object, answer: Mapping[str, object], key: str) -> bool:
+    """Say whether a text differs in more than its numbers; what is no text does not count."""
+    texts = [one for one in (stored, answer.get(key)) if isinstance(one, str)]
+    return isinstance(stored, str) and len({tuple(NUMBER.split(text)) for text in texts}) != 1
+
+
 def unordered(signature: str) -> list[str]:
     """Take a signature apart, so that the order of its keywords does not count."""
     positional, _, keywords = signature.strip("()").partition("*, ")
@@ -117,13 +137,16 @@ def unordered(signature: str) -> list[str]:
 @pytest.mark.parametrize("name", CASES)
 def test_answer_is_the_stored_one(name: str) -> None:
     skip_without(*NEEDS[name])
-    exactly = not what_differs(FINGERPRINT, *NEEDS[name]) and name not in ROUNDED
+    may_differ = name in ROUNDED or name in WITHIN_THE_GAP
+    exactly = not what_differs(FINGERPRINT, *NEEDS[name]) and not may_differ
     stored, answer = STORED[name], answer_of(name)
     if name == "signatures":
         stored, answer = ({k: unordered(v) for k, v in one.items()} for one in (stored, answer))
     found = differences(stored, answer, exactly)
     if ROUNDED.get(name) == UNSCALED:
         found = {key: text for key, text in found.items() if not UNITS & set(key.split("."))}
+    if name in WITHIN_THE_GAP:
+        found = {key: text for key, text in found.items() if other_words(stored[key], answer, key)}
     excuses = {one: f"{one}." for one in CHANGED if one.split(".")[0] == name}
     excused = {
         key: [one for one in excuses if f"{name}.{key}.".startswith(excuses[one])] for key in found
@@ -143,7 +166,8 @@ def test_answers_are_compared_bit_for_bit_here() -> None:
 
 def test_every_exception_is_in_the_changelog() -> None:
     text = " ".join((HERE.parents[1] / "CHANGELOG.md").read_text(encoding="utf-8").split())
-    for name, reason in [*CHANGED.items(), *ROUNDED.items()]:
+    polished = dict.fromkeys(WITHIN_THE_GAP, POLISHED)
+    for name, reason in [*CHANGED.items(), *ROUNDED.items(), *polished.items()]:
         assert name.split(".")[0] in CASES
         assert reason and " ".join(reason.split()) in text
 

@@ -4,14 +4,14 @@ use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
 use crate::machine::kernels::kernels;
 use crate::machine::panel::Panel;
+use crate::method::pace::{Pace, Round};
 use crate::method::quadratic::Quadratic;
 use crate::method::solver::Epoch;
+use crate::method::solver::newton::Aim;
 use crate::method::stopping::{Goal, Watch};
 use crate::problem::penalty::Penalty;
 use crate::problem::solution::{Certificate, Status};
 
-/// Epochs between two certificates.
-const EPOCHS_PER_CERTIFICATE: usize = 5;
 /// The part of the smallest gap so far below which another gap is progress.
 const GAP_PROGRESS: f64 = 0.99;
 /// Certificates without progress after which a run is called stalled, where X stands still and
@@ -141,6 +141,7 @@ pub(crate) fn drive(
 ) -> Result<(Certificate, Status), Halt> {
     let clock = watch.clock;
     let Workspace { correlations, best, before } = workspace;
+    solver.restart();
     correlations.reset(x.rows)?;
     let first = problem.certify(x, correlations, clock)?;
     for copy in [&mut *best, &mut *before] {
@@ -154,11 +155,14 @@ pub(crate) fn drive(
     let mut best = Best { x: best, certificate: first };
     let (smallest_gap, objective) = (first.gap(), first.primal);
     let mut patience = Patience { before, smallest_gap, objective, waited: 0 };
+    let mut pace = Pace::new(first.gap(), goal.gap);
     loop {
-        let certificate = match epochs(&mut problem, solver, x, watch, correlations) {
+        let round = pace.round(|| solver.cost_of_polish(problem.quadratic, x));
+        let certificate = match make(round, &mut problem, solver, x, goal, watch, correlations) {
             Err(Halt::OutOfTime) => return Ok(best.instead_of(x, Status::TimeLimit)),
             ended => ended?,
         };
+        pace.observe(round, certificate.gap());
         report(watch, &certificate, x);
         best.consider(x, certificate);
         let status = match clock.check() {
@@ -173,21 +177,28 @@ pub(crate) fn drive(
     }
 }
 
-/// Makes a few epochs, as far as they are allowed, and certifies where they led.
-fn epochs(
+/// Makes the epochs of a round, as far as they are allowed, and its polish, and certifies where
+/// they led.
+fn make(
+    round: Round,
     problem: &mut EpochProblem,
     solver: &mut dyn Epoch,
     x: &mut Panel,
+    goal: Goal,
     watch: &mut Watch,
     correlations: &mut Panel,
 ) -> Result<Certificate, Halt> {
     watch.clock.check()?;
-    for _ in 0..EPOCHS_PER_CERTIFICATE {
+    for _ in 0..round.epochs {
         if watch.used_up() {
             break;
         }
         solver.epoch(problem.quadratic, problem.penalty, x, watch.clock)?;
         watch.count();
+    }
+    if round.polish {
+        let aim = Aim { gap: goal.gap, scale: problem.scale };
+        solver.polish(problem.quadratic, problem.penalty, x, aim, watch.clock)?;
     }
     problem.certify(x, correlations, watch.clock)
 }

@@ -25,12 +25,9 @@ const WHAT: &str = "the working set";
 /// number of sensors.
 pub(crate) struct Gram {
     n_orient: usize,
-    n_sensors: usize,
     ridge: f64,
     /// |M|^2
     data_energy: f64,
-    /// a row per column of the gain
-    columns: Vec<f64>,
     /// G'G + ridge, a row every `stride` numbers
     hessian: Vec<f64>,
     stride: usize,
@@ -70,10 +67,8 @@ impl Gram {
     pub fn empty(gain: &Gain, data: &Panel, ridge: f64) -> Result<Self, Error> {
         Ok(Gram {
             n_orient: gain.n_orient(),
-            n_sensors: gain.n_sensors(),
             ridge,
             data_energy: kernels().energy(data.lanes()),
-            columns: Vec::new(),
             hessian: Vec::new(),
             stride: 0,
             linear: Panel::zeros(0, data.n_times)?,
@@ -147,6 +142,14 @@ impl Quadratic for Gram {
         8 * self.n_orient * self.correlations.lanes().len()
     }
 
+    fn n_times(&self) -> usize {
+        self.linear.n_times
+    }
+
+    fn work_of_pass(&self, n_active: usize) -> usize {
+        n_active * self.work() + 8 * self.n_orient * self.correlations.lanes().len()
+    }
+
     fn load(&mut self, x: &Panel, clock: &Clock) -> Result<(), Halt> {
         let (o, p) = (self.n_orient, self.linear.rows);
         self.delayed.moved.clear();
@@ -214,6 +217,28 @@ impl Quadratic for Gram {
         let against_data = self.data_energy - kernels().dot(x.lanes(), self.linear.lanes());
         let residual = against_data - kernels().dot(x.lanes(), self.correlations.lanes());
         Energies { residual: residual.max(0.0), against_data }
+    }
+
+    fn restrict(
+        &self,
+        locations: &[usize],
+        hessian: &mut Panel,
+        linear: &mut Panel,
+        clock: &Clock,
+    ) -> Result<(), Halt> {
+        let (o, to) = (self.n_orient, hessian.stride());
+        for (place, &s) in locations.iter().enumerate() {
+            clock.spend(o * to)?;
+            linear.block_mut(place, o).copy_from_slice(self.linear.block(s, o));
+            for i in 0..o {
+                let from = &self.hessian[(s * o + i) * self.stride..];
+                let row = &mut hessian.values_mut()[(place * o + i) * to..];
+                for (column, &t) in locations.iter().enumerate() {
+                    row[column * o..(column + 1) * o].copy_from_slice(&from[t * o..(t + 1) * o]);
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -18,8 +18,12 @@ pub(crate) trait Quadratic {
     fn curvature(&self) -> &Curvature;
     /// Returns the ridge.
     fn ridge(&self) -> f64;
+    /// Returns the number of samples.
+    fn n_times(&self) -> usize;
     /// Counts the multiplications that a move of one location takes.
     fn work(&self) -> usize;
+    /// Counts the multiplications of one pass over the locations, `n_active` of which are not zero.
+    fn work_of_pass(&self, n_active: usize) -> usize;
     /// Makes `x` the state, computed afresh; after a halt the state is undefined.
     fn load(&mut self, x: &Panel, clock: &Clock) -> Result<(), Halt>;
     /// Moves the state by `delta` in location `s`.
@@ -33,4 +37,12 @@ pub(crate) trait Quadratic {
     fn correlations(&self, x: &Panel, out: &mut Panel, clock: &Clock) -> Result<(), Halt>;
     /// Computes the energies at the state `x`.
     fn energies(&self, x: &Panel) -> Energies;
+    /// Writes `G'G + ridge` and `G'M` of some locations into the first rows of arrays of zeros.
+    fn restrict(
+        &self,
+        locations: &[usize],
+        hessian: &mut Panel,
+        linear: &mut Panel,
+        clock: &Clock,
+    ) -> Result<(), Halt>;
 }

@@ -52,6 +52,14 @@ impl Quadratic for Sensors<'_> {
         2 * 8 * self.gain.n_orient() * self.data.lanes().len()
     }
 
+    fn n_times(&self) -> usize {
+        self.data.n_times
+    }
+
+    fn work_of_pass(&self, _n_active: usize) -> usize {
+        self.gain.n_locations() * self.work()
+    }
+
     fn load(&mut self, x: &Panel, clock: &Clock) -> Result<(), Halt> {
         self.residual.lanes_mut().copy_from_slice(self.data.lanes());
         products::subtract_projection(self.gain.columns(), x, &mut self.residual, clock)
@@ -82,5 +90,28 @@ impl Quadratic for Sensors<'_> {
             residual: kernels().energy(residual) + self.ridge * kernels().energy(x.lanes()),
             against_data: kernels().dot(residual, self.data.lanes()),
         }
+    }
+
+    fn restrict(
+        &self,
+        locations: &[usize],
+        hessian: &mut Panel,
+        linear: &mut Panel,
+        clock: &Clock,
+    ) -> Result<(), Halt> {
+        let (o, n, stride) = (self.gain.n_orient(), self.gain.n_sensors(), hessian.stride());
+        let column = |i: usize| &self.gain.block(locations[i / o])[i % o * n..(i % o + 1) * n];
+        for i in 0..locations.len() * o {
+            clock.spend((i + 8 * self.data.width) * n)?;
+            for j in 0..=i {
+                let entry = kernels().dot_slices(column(i), column(j));
+                let entry = entry + if i == j { self.ridge } else { 0.0 };
+                hessian.values_mut()[i * stride + j] = entry;
+                hessian.values_mut()[j * stride + i] = entry;
+            }
+            let out = linear.block_mut(i, 1);
+            kernels().correlate(out, column(i), self.data.lanes(), self.data.width);
+        }
+        Ok(())
     }
 }

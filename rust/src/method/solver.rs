@@ -3,11 +3,13 @@
 pub(crate) mod anderson;
 pub(crate) mod bcd;
 pub(crate) mod fista;
+pub(crate) mod newton;
 
 use crate::machine::clock::{Clock, Halt};
 use crate::machine::panel::Panel;
 use crate::method::quadratic::Quadratic;
 use crate::problem::penalty::Penalty;
+use newton::Aim;
 
 /// The inner solver, which makes the epochs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,6 +25,9 @@ pub enum Solver {
 
 /// An inner solver at work.
 pub(crate) trait Epoch {
+    /// Forgets the problem before; its arrays serve the next one.
+    fn restart(&mut self);
+
     /// Makes one pass over the locations.
     ///
     /// On entry and on exit `quadratic` is loaded with `x`; after a halt both are undefined.
@@ -33,6 +38,25 @@ pub(crate) trait Epoch {
         x: &mut Panel,
         clock: &Clock,
     ) -> Result<(), Halt>;
+
+    /// Counts the epochs that take as long as [`polish`](Epoch::polish); none where the solver has
+    /// none.
+    fn cost_of_polish(&self, _quadratic: &dyn Quadratic, _x: &Panel) -> Option<f64> {
+        None
+    }
+
+    /// Brings the locations that are not zero near their minimum at once; `quadratic` is loaded
+    /// with `x`, as in an epoch.
+    fn polish(
+        &mut self,
+        _quadratic: &mut dyn Quadratic,
+        _penalty: &Penalty,
+        _x: &mut Panel,
+        _aim: Aim,
+        _clock: &Clock,
+    ) -> Result<(), Halt> {
+        Ok(())
+    }
 }
 
 impl Solver {

@@ -14,7 +14,7 @@ use crate::method::ranking::rank_largest;
 use crate::method::sensors::Sensors;
 use crate::method::solver::Solver;
 use crate::method::stopping::{Goal, Watch};
-use crate::problem::convex::{Iterate, Problem, is_zero};
+use crate::problem::convex::{Iterate, Problem, Seen, is_zero};
 use crate::problem::gain::Gain;
 use crate::problem::solution::{Certificate, Status};
 use candidates::{Candidates, MIN_CANDIDATES};
@@ -30,14 +30,14 @@ pub(crate) struct Strategy {
     pub active_set_size: Option<usize>,
 }
 
-/// A strategy at work on one gain; the candidates it copied and its last answer serve the next
-/// problem too.
+/// A strategy at work on one gain; the candidates that it copied and the correlations that it saw
+/// serve the next problem, too.
 pub(crate) struct Descent {
     solver: Solver,
     /// none solves on all locations
     subset: Option<Box<dyn Subset>>,
-    /// the last answer: the next problem may start from there
-    last: Option<Start>,
+    /// correlations at the last answer: the next problem may start near it
+    pub seen: Option<Seen>,
 }
 
 impl Strategy {
@@ -50,7 +50,7 @@ impl Strategy {
                 Box::new(WorkingSet::new(size, self.solver))
             }
         });
-        Descent { solver: self.solver, subset, last: None }
+        Descent { solver: self.solver, subset, seen: None }
     }
 }
 
@@ -69,17 +69,12 @@ impl Descent {
             Some(subset) => {
                 subset.begin();
                 let iterate = start.support(problem.gain.n_orient())?;
-                let start = match self.last.take() {
-                    Some(last) if last.iterate == iterate => last,
-                    _ => Start { iterate, norms: None },
-                };
+                let start = Start { iterate, seen: self.seen.take() };
                 let report = |watch: &mut Watch, certificate: &Certificate, n_active| {
                     watch.record(certificate, n_active);
                 };
                 let mut end = descend(problem, start, subset.as_mut(), goal, watch, report)?;
-                if let Some(norms) = end.norms.take() {
-                    self.last = Some(Start { iterate: end.iterate.copy()?, norms: Some(norms) });
-                }
+                self.seen = end.seen.take();
                 Ok(end)
             }
         }
@@ -177,5 +172,5 @@ fn solve_on_all(
             status = Status::Stalled;
         }
     }
-    Ok(Descended { iterate, norms: None, certificate, status, misfit, too_coarse: false })
+    Ok(Descended { iterate, seen: None, certificate, status, misfit, too_coarse: false })
 }

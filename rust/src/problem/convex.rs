@@ -1,17 +1,18 @@
 //! A convex problem, a sparse iterate for it, and the certificate that joins them.
 
+mod seen;
+
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
 use crate::machine::kernels::kernels;
 use crate::machine::memory;
 use crate::machine::panel::{Lane, Panel};
-use crate::machine::products;
 use crate::machine::threads::Threads;
-use crate::machine::units::times_power;
-use crate::problem::gain::{FAINT_LIPSCHITZ, Faint, Gain};
+use crate::problem::gain::{FAINT_LIPSCHITZ, Gain};
 use crate::problem::penalty::Penalty;
 use crate::problem::rounding;
 use crate::problem::solution::Certificate;
+pub(crate) use seen::Seen;
 
 /// `1/2 |M - G X|^2 + sum_s a_s |X_s| + ridge/2 |X|^2` with M rotated over time.
 #[derive(Clone, Copy)]
@@ -35,10 +36,10 @@ pub(crate) struct Certified {
     /// smaller
     pub rounding: f64,
     /// `|G_s'R - ridge X_s|_F / a_s` of the rotated problem: above 1, location s violates the dual
-    /// constraint
+    /// constraint; where a bound is below 1, the bound
     pub ratios: Vec<f64>,
-    /// `|G_s'R - ridge X_s|_F` of the rotated problem
-    pub norms: Vec<f64>,
+    /// correlations for the next certificate
+    pub seen: Seen,
     /// the part of the gap that is owed to what the rotation left out
     pub hidden: f64,
     /// `|M - G X|^2`, what the rotation left out included
@@ -153,25 +154,20 @@ impl<'a> Problem<'a> {
 
     /// Certifies an iterate on all locations and the whole data.
     ///
-    /// `known` are the norms of its correlations, where an earlier certificate of the same iterate
-    /// has them: they do not depend on the penalty.
-    pub fn certify(&self, iterate: &Iterate, known: Option<Vec<f64>>) -> Result<Certified, Halt> {
+    /// `seen` are correlations at a residual nearby, where there are some: then only locations that
+    /// their bounds do not rule out are computed.
+    pub fn certify(&self, iterate: &Iterate, seen: Option<Seen>) -> Result<Certified, Halt> {
         let residual = self.residual(iterate)?;
         let misfit = kernels().energy(residual.lanes());
         let hidden_energy = self.left_out.map_or(0.0, |rest| kernels().energy(rest.lanes()));
-        let norms = match known {
-            Some(norms) => norms,
-            None => self.correlation_norms(iterate, &residual)?,
-        };
-        let ratios = norms.iter().enumerate().map(|(s, &norm)| self.penalty.ratio(s, norm));
-        let ratios = memory::gathered("the correlations", ratios)?;
         let x_energy = kernels().energy(iterate.x.lanes());
         let energies = Energies {
             residual: misfit + self.ridge * x_energy,
             against_data: kernels().dot(residual.lanes(), self.data.lanes()),
         };
+        let (seen, ratios) = self.ratios(iterate, residual, hidden_energy, seen)?;
         let penalty = self.penalty.select(&iterate.locations)?.value(&iterate.x);
-        let computed = self.penalty.dual_norm(norms.iter().copied());
+        let computed = ratios.iter().fold(0.0, |largest: f64, &ratio| largest.max(ratio));
         let possible = self.possible_ratio(iterate, |s| ratios[s], computed)?;
         let (mut certificate, mut rounding) =
             energies.counted(penalty, LargestRatio { computed, possible }, self.scale);
@@ -188,7 +184,7 @@ impl<'a> Problem<'a> {
             hidden = certificate.gap() - rounding - rotated_gap;
         }
         let misfit = misfit + hidden_energy;
-        Ok(Certified { certificate, rounding, ratios, norms, hidden, misfit })
+        Ok(Certified { certificate, rounding, ratios, seen, hidden, misfit })
     }
 
     /// Bounds the largest ratio by what rounding leaves possible.
@@ -204,39 +200,6 @@ impl<'a> Problem<'a> {
         let threshold = |s: usize| self.penalty.threshold(s);
         let compared = rounding::Compared { ratio, threshold, largest };
         rounding::largest_ratio(self.gain, self.data, sources, compared, self.clock)
-    }
-
-    /// Computes `|G_s'R - ridge X_s|_F` of every location: the only function here that reads the
-    /// whole gain.
-    pub fn correlation_norms(&self, iterate: &Iterate, residual: &Panel) -> Result<Vec<f64>, Halt> {
-        let (o, width) = (self.gain.n_orient(), self.data.width);
-        let columns = self.gain.columns();
-        let mut norms =
-            products::correlation_norms(columns, o, residual, self.threads, self.clock)?;
-        if self.ridge > 0.0 {
-            let mut block: Vec<Lane> = memory::zeros("time courses", o * width)?;
-            for (i, &s) in iterate.locations.iter().enumerate() {
-                self.clock.spend(o * 8 * residual.lanes().len())?;
-                kernels().correlate(&mut block, self.gain.block(s), residual.lanes(), width);
-                add_scaled(&mut block, -self.ridge, iterate.x.block(i, o));
-                norms[s] = kernels().norm(&block);
-            }
-        }
-        for faint in self.gain.faint() {
-            let of_rest = self.faint_norm(faint, self.left_out)?;
-            norms[faint.location] = self.faint_norm(faint, Some(residual))?.hypot(of_rest);
-        }
-        Ok(norms)
-    }
-
-    /// Computes |G_s'R|_F of a location that is too faint to be squared.
-    fn faint_norm(&self, faint: &Faint, residual: Option<&Panel>) -> Result<f64, Halt> {
-        let Some(residual) = residual else { return Ok(0.0) };
-        let (o, width) = (self.gain.n_orient(), residual.width);
-        self.clock.spend(o * 8 * residual.lanes().len())?;
-        let mut block: Vec<Lane> = memory::zeros("time courses", o * width)?;
-        kernels().correlate(&mut block, &faint.columns, residual.lanes(), width);
-        Ok(times_power(kernels().energy(&block).sqrt(), faint.exponent))
     }
 
     /// Computes the largest `sqrt(|C_s|^2 + |G_s'M2|^2) / a_s`, with products only where

@@ -1,6 +1,8 @@
 //! Input in the form that solving needs, checked, scaled and rotated: what all functions that solve
 //! share.
 
+mod rotated;
+
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
 use crate::machine::dense::prepare_this_thread;
@@ -8,14 +10,14 @@ use crate::machine::kernels::kernels;
 use crate::machine::memory;
 use crate::machine::panel::Panel;
 use crate::machine::units::{Units, times_power};
-use crate::method::stopping::{Goal, Watch};
-use crate::method::working_set::{Descended, Descent, Strategy};
+use crate::method::stopping::Goal;
+use crate::method::working_set::{Descended, Strategy};
 use crate::problem::convex::{Iterate, Problem};
 use crate::problem::gain::Gain;
 use crate::problem::penalty::Penalty;
 use crate::problem::rotation::Rotation;
 use crate::problem::scaled::Scaled;
-use crate::problem::solution::{Sources, Status};
+use crate::problem::solution::Sources;
 use crate::solve::checks::{check_method, check_problem};
 use crate::solve::options::Options;
 use ndarray::{Array2, ArrayView2};
@@ -23,12 +25,9 @@ use ndarray::{Array2, ArrayView2};
 /// The energy that the rotation may leave out, and the goal of a first approach, in units of the
 /// tolerance.
 const SLACK_FRACTION: f64 = 0.1;
-/// Where what was left out matters, the slack is multiplied by this, and becomes zero once it is at
-/// most `MIN_SLACK`.
-const SLACK_SHRINKAGE: f64 = 0.03;
-const MIN_SLACK: f64 = 1e-12;
-/// The part of the energy that a first approach may leave out.
-const APPROACH_SLACK: f64 = 1e-3;
+/// The rotation leaves out at least so much at first: the locations that a tight gap needs are
+/// those that this one finds, and only they need all of time.
+const LEAST_FIRST_SLACK: f64 = 1e-7;
 
 /// A gain, data and options, checked, scaled and rotated.
 pub(crate) struct Setup<'a> {
@@ -58,7 +57,8 @@ impl<'a> Setup<'a> {
         check_method(gain, values, options)?;
         prepare_this_thread()?;
         // Without a working set no certificate looks beyond the rotated problem: leave nothing out.
-        let slack = options.active_set_size.map_or(0.0, |_| SLACK_FRACTION * options.stopping.tol);
+        let first = (SLACK_FRACTION * options.stopping.tol).max(LEAST_FIRST_SLACK);
+        let slack = options.active_set_size.map_or(0.0, |_| first);
         let (rotated, rotation) = match Rotation::new(values, slack, clock) {
             // The time is over: the answer is X = 0, in any frame.
             Err(Halt::OutOfTime) => Rotation::none(values),
@@ -95,50 +95,6 @@ impl<'a> Setup<'a> {
     /// Copies, or [`Error::Memory`].
     pub fn copy(&self) -> Result<Self, Error> {
         Ok(Setup { rotation: self.rotation.copy()?, data: self.data.copy()?, ..*self })
-    }
-
-    /// Solves, and again with less left out where what the rotation left out turns out to matter.
-    ///
-    /// `start` is moved to the new rotation too. It halts where the time is over before anything is
-    /// certified.
-    pub fn solve(
-        &mut self,
-        descent: &mut Descent,
-        gain: &Gain,
-        penalty: &Penalty,
-        start: &mut Iterate,
-        goal: Goal,
-        watch: &mut Watch,
-    ) -> Result<Descended, Halt> {
-        if start.locations.is_empty() {
-            *start = self.approach(gain, penalty, watch)?;
-        }
-        let mut end = descent.solve(&self.problem(gain, penalty), start, goal, watch)?;
-        while end.too_coarse {
-            let refined = self.refine(start, &mut end.iterate).and_then(|()| {
-                *descent = self.strategy().start(gain);
-                descent.solve(&self.problem(gain, penalty), &end.iterate, goal, watch)
-            });
-            end = match refined {
-                Ok(finer) => finer.or_earlier(end),
-                Err(Halt::OutOfTime) => {
-                    Descended { status: Status::TimeLimit, too_coarse: false, ..end }
-                }
-                Err(failed) => return Err(failed),
-            };
-        }
-        Ok(end)
-    }
-
-    /// Rotates again, leaving out less, and moves both iterates.
-    fn refine(&mut self, start: &mut Iterate, iterate: &mut Iterate) -> Result<(), Halt> {
-        let slack = if self.slack > MIN_SLACK { SLACK_SHRINKAGE * self.slack } else { 0.0 };
-        let (data, rotation) =
-            self.rotation.refined(self.unrotated, &self.data, slack, self.clock)?;
-        let moved = |x: &Panel| self.rotation.moved(x, &rotation);
-        (start.x, iterate.x) = (moved(&start.x)?, moved(&iterate.x)?);
-        (self.slack, self.data, self.rotation) = (slack, data, rotation);
-        Ok(())
     }
 
     /// Computes alpha_max of the scaled problem.
@@ -222,30 +178,6 @@ impl<'a> Setup<'a> {
     /// Computes `1 - |M - G X|^2 / |M|^2`, 0 where the data are zero.
     pub fn explained_variance(&self, misfit: f64) -> f64 {
         if self.scale > 0.0 { 1.0 - 0.5 * misfit / self.scale } else { 0.0 }
-    }
-
-    /// Solves for the few time columns that carry nearly all of the data, where they are few, and
-    /// returns where to start.
-    ///
-    /// The gain is ranked and most epochs are made on a fraction of the columns. The certificates
-    /// on the way are not those of the problem, and not recorded.
-    fn approach(&self, gain: &Gain, penalty: &Penalty, watch: &mut Watch) -> Result<Iterate, Halt> {
-        let zero = Iterate::zero(self.data.n_times);
-        if self.options.active_set_size.is_none() || APPROACH_SLACK <= self.options.stopping.tol {
-            return Ok(zero?);
-        }
-        let (data, rotation) = Rotation::new(self.unrotated, APPROACH_SLACK, self.clock)?;
-        if 2 * data.width > self.data.width {
-            return Ok(zero?);
-        }
-        let problem = Problem { data: &data, left_out: None, ..self.problem(gain, penalty) };
-        let goal = Goal { gap: SLACK_FRACTION * APPROACH_SLACK * self.scale, work_first: false };
-        let seen = watch.history.len();
-        let start = Iterate::zero(data.n_times)?;
-        let end = self.strategy().start(gain).solve(&problem, &start, goal, watch)?.iterate;
-        watch.history.truncate(seen);
-        let x = self.rotation.forward(rotation.back(&end.x)?.view(), self.clock)?;
-        Ok(Iterate { x, ..end })
     }
 
     /// Converts sources to the caller's units.

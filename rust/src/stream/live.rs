@@ -8,7 +8,6 @@ use crate::machine::memory;
 use crate::machine::panel::{Lane, Panel};
 use crate::method::drive::{EpochProblem, Workspace, drive};
 use crate::method::gram::Gram;
-use crate::method::solver::Epoch;
 use crate::method::solver::bcd::Bcd;
 use crate::method::stopping::{Goal, Watch};
 use crate::problem::convex::{add_scaled, is_zero};
@@ -20,6 +19,8 @@ use std::ops::Range;
 
 /// Locations for which memory is allocated at the start.
 const INITIAL_LOCATIONS: usize = 384;
+/// Locations of a support for which memory is allocated at the start.
+const INITIAL_SUPPORT: usize = 128;
 /// The place of a location that is not in the working set.
 const ABSENT: u32 = u32::MAX;
 
@@ -73,7 +74,7 @@ impl Live {
             n_orient,
         };
         live.workspace.reserve(size * n_orient)?;
-        live.solver.reserve(size * n_orient, data.n_times)?;
+        live.solver.reserve(size, INITIAL_SUPPORT.min(size), n_orient, data.n_times)?;
         for x in [&mut live.x, &mut live.first, &mut live.last, &mut live.seen] {
             x.reset(0)?;
         }
@@ -85,8 +86,8 @@ impl Live {
     }
 
     /// Replaces the data by others of as many samples.
-    pub fn renew(&mut self, data: &Panel, watch: &Watch) -> Result<(), Halt> {
-        self.gram.renew(data, watch.clock)
+    pub fn renew(&mut self, gain: &Gain, data: &Panel, watch: &Watch) -> Result<(), Halt> {
+        self.gram.renew(gain, &self.locations, data, watch.clock)
     }
 
     /// Moves the sources `hop` samples back; they are zero in the samples that are new.
@@ -101,15 +102,14 @@ impl Live {
         }
     }
 
-    /// Adds locations that are not in it, at zero. Changes of the set are never interrupted: one
-    /// that is half done would leave it inconsistent.
+    /// Adds locations that are not in it, at zero. A change of the set is never interrupted.
     pub fn add(&mut self, gain: &Gain, new: &[usize], data: &Panel) -> Result<(), Halt> {
         let before = self.locations.len();
         memory::append("the working set", &mut self.locations, new)?;
         for (place, &s) in (before..).zip(new) {
             self.places[s] = place as u32;
         }
-        self.gram.extend(gain, new, data, &Clock::endless())?;
+        self.gram.extend(gain, &self.locations, data, &Clock::endless())?;
         let size = self.locations.len();
         self.weights.resize(size, self.weight_elsewhere);
         for x in [&mut self.x, &mut self.seen, &mut self.last] {
@@ -202,10 +202,16 @@ impl Live {
         watch: &mut Watch,
     ) -> Result<(Certificate, Status), Halt> {
         self.penalty.renew(self.alpha, self.weights.iter().copied());
-        self.solver.restart();
         let problem = EpochProblem { quadratic: &mut self.gram, penalty: &self.penalty, scale };
-        let solver: &mut dyn Epoch = &mut self.solver;
-        drive(problem, solver, &mut self.x, goal, watch, &mut self.workspace, |_, _, _| {})
+        drive(
+            problem,
+            &mut self.solver,
+            &mut self.x,
+            goal,
+            watch,
+            &mut self.workspace,
+            |_, _, _| {},
+        )
     }
 
     /// Returns the largest `|G_s'M|` in the working set.
@@ -259,8 +265,7 @@ impl Live {
     /// Tells whether since the round before the support stayed and no amplitude moved by more than
     /// `tol` times the largest. The sources of that round are spoilt.
     pub fn has_settled(&mut self, tol: f64) -> bool {
-        let o = self.n_orient;
-        let is_alive = |x: &Panel, place| !is_zero(x.block(place, o));
+        let is_alive = |x: &Panel, place| !is_zero(x.block(place, self.n_orient));
         if self.places().any(|place| is_alive(&self.x, place) != is_alive(&self.last, place)) {
             return false;
         }

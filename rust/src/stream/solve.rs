@@ -54,7 +54,7 @@ impl Stream {
         let hop = std::mem::take(&mut self.lag);
         self.live.shift(hop);
         self.look.pieces.shift(hop);
-        self.live.renew(&self.data, watch)?;
+        self.live.renew(&self.gain, &self.data, watch)?;
         let goal = Goal { gap: self.options.tol * scale, work_first: false };
         let target = Target { scale, goal, is_first: true };
         let status = match self.options.alpha {

@@ -8,37 +8,33 @@ use crate::machine::panel::Panel;
 use crate::problem::gain::Gain;
 
 impl Gram {
-    /// Adds locations of the gain; only the new rows and columns of H are computed. After a halt it
-    /// cannot be used.
+    /// Adds locations of the gain, so that `all` are in it, those from before first; only the new
+    /// rows and columns of H are computed. After a halt it cannot be used.
     pub fn extend(
         &mut self,
         gain: &Gain,
-        locations: &[usize],
+        all: &[usize],
         data: &Panel,
         clock: &Clock,
     ) -> Result<(), Halt> {
-        let (n, o) = (self.n_sensors, self.n_orient);
-        let old = self.linear.rows;
-        let all = old + locations.len() * o;
-        for &s in locations {
-            memory::append(WHAT, &mut self.columns, gain.block(s))?;
-        }
-        self.make_room(all, clock)?;
+        let (n, o) = (gain.n_sensors(), self.n_orient);
+        let (old, rows) = (self.linear.rows, all.len() * o);
+        self.make_room(rows, clock)?;
         let stride = self.stride;
-        for i in old..all {
+        let column = |i: usize| &gain.block(all[i / o])[i % o * n..(i % o + 1) * n];
+        for i in old..rows {
             clock.spend(i * n)?;
             for j in 0..=i {
-                let column = |i: usize| &self.columns[i * n..(i + 1) * n];
                 let entry = kernels().dot_slices(column(i), column(j));
                 self.hessian[i * stride + j] = entry;
                 self.hessian[j * stride + i] = entry;
             }
             self.hessian[i * stride + i] += self.ridge;
         }
-        self.linear.resize(all)?;
-        self.correlations.reset(all)?;
-        self.correlate_from(old, data, clock)?;
-        self.curvature.append(gain.curvature(), locations)?;
+        self.linear.resize(rows)?;
+        self.correlations.reset(rows)?;
+        self.correlate_from(old / o, gain, all, data, clock)?;
+        self.curvature.append(gain.curvature(), &all[old / o..])?;
         Ok(())
     }
 
@@ -57,8 +53,6 @@ impl Gram {
     pub fn reserve(&mut self, n_locations: usize) -> Result<(), Halt> {
         let rows = n_locations * self.n_orient;
         self.make_room(rows, &Clock::endless())?;
-        memory::resize(WHAT, &mut self.columns, rows * self.n_sensors)?;
-        self.columns.clear();
         self.curvature.reserve(n_locations, self.n_orient)?;
         self.delayed.reserve(rows, self.n_orient * self.linear.width)?;
         for panel in [&mut self.linear, &mut self.correlations] {
@@ -84,10 +78,9 @@ impl Gram {
 
     /// Keeps the locations at the places given, rising, and removes the others.
     pub fn retain(&mut self, kept: &[usize], clock: &Clock) -> Result<(), Halt> {
-        let (n, o, width) = (self.n_sensors, self.n_orient, self.linear.width);
+        let (o, width) = (self.n_orient, self.linear.width);
         for (to, &from) in kept.iter().enumerate() {
-            clock.spend(o * (n + 8 * width + kept.len() * o))?;
-            self.columns.copy_within(from * o * n..(from + 1) * o * n, to * o * n);
+            clock.spend(o * (8 * width + kept.len() * o))?;
             let lanes = from * o * width..(from + 1) * o * width;
             self.linear.lanes_mut().copy_within(lanes, to * o * width);
             for i in 0..o {
@@ -98,7 +91,6 @@ impl Gram {
                 }
             }
         }
-        self.columns.truncate(kept.len() * o * n);
         self.linear.resize(kept.len() * o)?;
         self.correlations.resize(kept.len() * o)?;
         self.curvature.retain(kept);
@@ -106,19 +98,31 @@ impl Gram {
         Ok(())
     }
 
-    /// Replaces the data by others of as many samples.
-    pub fn renew(&mut self, data: &Panel, clock: &Clock) -> Result<(), Halt> {
+    /// Replaces the data by others of as many samples; `all` are the locations in it.
+    pub fn renew(
+        &mut self,
+        gain: &Gain,
+        all: &[usize],
+        data: &Panel,
+        clock: &Clock,
+    ) -> Result<(), Halt> {
         self.data_energy = kernels().energy(data.lanes());
-        self.correlate_from(0, data, clock)
+        self.correlate_from(0, gain, all, data, clock)
     }
 
-    /// Computes G'M from a row on.
-    fn correlate_from(&mut self, row: usize, data: &Panel, clock: &Clock) -> Result<(), Halt> {
-        let (n, o, width) = (self.n_sensors, self.n_orient, self.linear.width);
-        let blocks = self.linear.lanes_mut()[row * width..].chunks_mut(o * width);
-        for (out, columns) in blocks.zip(self.columns[row * n..].chunks(o * n)) {
-            clock.spend(o * 8 * data.lanes().len())?;
-            kernels().correlate(out, columns, data.lanes(), width);
+    /// Computes G'M from one of the locations on.
+    fn correlate_from(
+        &mut self,
+        first: usize,
+        gain: &Gain,
+        all: &[usize],
+        data: &Panel,
+        clock: &Clock,
+    ) -> Result<(), Halt> {
+        for (place, &s) in all.iter().enumerate().skip(first) {
+            clock.spend(self.n_orient * 8 * data.lanes().len())?;
+            let out = self.linear.block_mut(place, self.n_orient);
+            kernels().correlate(out, gain.block(s), data.lanes(), data.width);
         }
         Ok(())
     }

@@ -1,7 +1,9 @@
-//! One epoch of block coordinate descent: each block is minimised exactly in turn.
+//! Block coordinate descent: an epoch minimises exactly over each block in turn, a polish is
+//! Newton's.
 
 use super::Epoch;
 use super::anderson::Anderson;
+use super::newton::{Aim, Newton};
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
 use crate::machine::panel::{Lane, Panel};
@@ -14,17 +16,21 @@ use crate::problem::penalty::{BlockMinimiser, Penalty};
 pub(crate) struct Bcd {
     blocks: Option<Blocks>,
     anderson: Anderson,
+    newton: Option<Newton>,
 }
 
 impl Bcd {
-    /// Makes room for sources of `rows` rows.
-    pub fn reserve(&mut self, rows: usize, n_times: usize) -> Result<(), Error> {
-        self.anderson.reserve(rows, n_times)
-    }
-
-    /// Forgets the problem before.
-    pub fn restart(&mut self) {
-        self.anderson.forget();
+    /// Makes room for sources of `n_locations` locations, `n_active` of which are not zero.
+    pub fn reserve(
+        &mut self,
+        n_locations: usize,
+        n_active: usize,
+        n_orient: usize,
+        n_times: usize,
+    ) -> Result<(), Error> {
+        let newton = self.newton.insert(Newton::new()?);
+        newton.reserve(n_active, n_orient, n_times)?;
+        self.anderson.reserve(n_locations * n_orient, n_times)
     }
 }
 
@@ -35,6 +41,13 @@ struct Blocks {
 }
 
 impl Epoch for Bcd {
+    fn restart(&mut self) {
+        self.anderson.forget();
+        if let Some(newton) = &mut self.newton {
+            newton.restart();
+        }
+    }
+
     fn epoch(
         &mut self,
         quadratic: &mut dyn Quadratic,
@@ -53,6 +66,30 @@ impl Epoch for Bcd {
         }
         quadratic.settle();
         self.anderson.visit(quadratic, penalty, x, clock)
+    }
+
+    fn cost_of_polish(&self, quadratic: &dyn Quadratic, x: &Panel) -> Option<f64> {
+        let o = quadratic.n_orient();
+        let n_active = (0..x.rows / o).filter(|&s| !is_zero(x.block(s, o))).count();
+        let work = Newton::work(n_active * o, x.n_times)?;
+        Some(work / quadratic.work_of_pass(n_active) as f64)
+    }
+
+    fn polish(
+        &mut self,
+        quadratic: &mut dyn Quadratic,
+        penalty: &Penalty,
+        x: &mut Panel,
+        aim: Aim,
+        clock: &Clock,
+    ) -> Result<(), Halt> {
+        let newton = match &mut self.newton {
+            Some(newton) => newton,
+            none => none.insert(Newton::new()?),
+        };
+        newton.polish(quadratic, penalty, x, aim, clock)?;
+        self.anderson.forget();
+        Ok(())
     }
 }
 

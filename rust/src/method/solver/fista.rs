@@ -50,6 +50,10 @@ impl State {
 }
 
 impl Epoch for Fista {
+    fn restart(&mut self) {
+        self.state = None;
+    }
+
     fn epoch(
         &mut self,
         quadratic: &mut dyn Quadratic,

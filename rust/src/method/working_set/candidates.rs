@@ -57,7 +57,7 @@ impl Subset for Candidates {
         let part = Problem { gain: &gain, penalty: &penalty, left_out: None, ..*problem };
         let at = |s: &usize| chosen.partition_point(|c| c < s);
         let locations = iterate.locations.iter().map(at).collect();
-        let start = Start { iterate: Iterate { locations, ..iterate }, norms: None };
+        let start = Start { iterate: Iterate { locations, ..iterate }, seen: None };
         let size = self.strategy.active_set_size.unwrap_or(1);
         let mut subset = WorkingSet::new(size, self.strategy.solver);
         // Certificates of a part are not those of the problem: nobody is told.

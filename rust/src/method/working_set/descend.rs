@@ -4,7 +4,7 @@ use super::Subset;
 use crate::error::Error;
 use crate::machine::clock::Halt;
 use crate::method::stopping::{Goal, Watch};
-use crate::problem::convex::{Certified, Iterate, Problem};
+use crate::problem::convex::{Certified, Iterate, Problem, Seen};
 use crate::problem::solution::{Certificate, Status};
 
 /// A subset need not be solved beyond this part of the goal.
@@ -19,15 +19,15 @@ const MAX_UNPRODUCTIVE_TRIES: usize = 2;
 /// Where a descent starts.
 pub(super) struct Start {
     pub iterate: Iterate,
-    /// the norms of its correlations, where they are known: they do not depend on the penalty
-    pub norms: Option<Vec<f64>>,
+    /// correlations at a residual nearby, where there are some
+    pub seen: Option<Seen>,
 }
 
 /// Where a descent ended.
 pub(crate) struct Descended {
     pub iterate: Iterate,
-    /// the norms of its correlations, where they are at hand
-    pub norms: Option<Vec<f64>>,
+    /// correlations at a residual nearby, where they are at hand
+    pub seen: Option<Seen>,
     pub certificate: Certificate,
     pub status: Status,
     /// `|M - G X|^2`
@@ -42,7 +42,7 @@ impl Descended {
     pub fn nothing(n_times: usize, scale: f64) -> Result<Self, Error> {
         Ok(Descended {
             iterate: Iterate::zero(n_times)?,
-            norms: None,
+            seen: None,
             certificate: Certificate::of_nothing(scale),
             status: Status::TimeLimit,
             misfit: 2.0 * scale,
@@ -104,21 +104,21 @@ impl Tries {
         watch: &mut Watch,
         report: impl Fn(&mut Watch, &Certificate, usize),
     ) -> Result<Descended, Halt> {
-        let Start { mut iterate, norms: mut known } = start;
+        let Start { mut iterate, mut seen } = start;
         loop {
-            let certified = problem.certify(&iterate, known.take())?;
+            let certified = problem.certify(&iterate, seen.take())?;
             report(watch, &certified.certificate, iterate.locations.len());
             let verdict = self.verdict(&certified, watch);
-            let Certified { certificate, ratios, norms, misfit, .. } = certified;
+            let Certified { certificate, ratios, misfit, .. } = certified;
+            seen = Some(certified.seen);
             if let Some((status, too_coarse)) = verdict {
-                let norms = Some(norms);
-                return Ok(Descended { iterate, norms, certificate, status, misfit, too_coarse });
+                return Ok(Descended { iterate, seen, certificate, status, misfit, too_coarse });
             }
             let gap = certificate.gap();
             if self.best.as_ref().is_none_or(|best| gap <= best.certificate.gap()) {
                 let (iterate, status) = (iterate.copy()?, Status::TimeLimit);
-                let (norms, too_coarse) = (None, false);
-                let best = Descended { iterate, norms, certificate, status, misfit, too_coarse };
+                let (seen, too_coarse) = (None, false);
+                let best = Descended { iterate, seen, certificate, status, misfit, too_coarse };
                 self.best = Some(best);
             }
             watch.clock.check()?;
@@ -150,9 +150,12 @@ impl Tries {
             return Some((Status::IterationLimit, false));
         }
         let is_rounding = gap - rounding <= self.goal.gap && may_end;
-        if is_rounding || self.n_unproductive > MAX_UNPRODUCTIVE_TRIES {
-            return Some((Status::Stalled, false));
+        let is_stuck = self.n_unproductive > MAX_UNPRODUCTIVE_TRIES;
+        // What the rotation left out is added once nearly all of the gap is owed to it.
+        let is_owed = gap - rounding - hidden <= *hidden || is_stuck;
+        if *hidden > LEFT_OUT_FRACTION * self.goal.gap && is_owed && !is_rounding {
+            return Some((Status::Stalled, true));
         }
-        (*hidden > LEFT_OUT_FRACTION * self.goal.gap).then_some((Status::Stalled, true))
+        (is_rounding || is_stuck).then_some((Status::Stalled, false))
     }
 }

@@ -6,7 +6,7 @@ use crate::machine::clock::Halt;
 use crate::machine::panel::Panel;
 use crate::method::drive::{EpochProblem, Workspace, drive};
 use crate::method::gram::Gram;
-use crate::method::solver::Solver;
+use crate::method::solver::{Epoch, Solver};
 use crate::method::stopping::{Goal, Watch};
 use crate::problem::convex::{Iterate, Problem};
 
@@ -16,14 +16,16 @@ const GAP_FRACTION: f64 = 0.1;
 /// The locations being solved, as a Gram matrix that grows by blocks.
 pub(super) struct WorkingSet {
     size: usize,
-    solver: Solver,
+    solver: Box<dyn Epoch>,
     gram: Option<Gram>,
+    workspace: Option<Workspace>,
     locations: Vec<usize>,
 }
 
 impl WorkingSet {
     pub fn new(size: usize, solver: Solver) -> Self {
-        WorkingSet { size, solver, gram: None, locations: Vec::new() }
+        let (solver, locations) = (solver.start(), Vec::new());
+        WorkingSet { size, solver, gram: None, workspace: None, locations }
     }
 }
 
@@ -62,8 +64,8 @@ impl Subset for WorkingSet {
         let before = new.len();
         new.extend(violators.take(most));
         let nothing_new = new.len() == before;
-        gram.extend(problem.gain, &new, problem.data, problem.clock)?;
         self.locations.extend(&new);
+        gram.extend(problem.gain, &self.locations, problem.data, problem.clock)?;
 
         let mut x = Panel::zeros(self.locations.len() * o, problem.data.n_times)?;
         for (i, s) in self.locations.iter().enumerate() {
@@ -73,10 +75,12 @@ impl Subset for WorkingSet {
         }
         let penalty = problem.penalty.select(&self.locations)?;
         let grown = EpochProblem { quadratic: &mut gram, penalty: &penalty, scale: problem.scale };
-        let mut solver = self.solver.start();
-        let mut workspace = Workspace::new(x.n_times)?;
-        let (_, status) =
-            drive(grown, solver.as_mut(), &mut x, goal, watch, &mut workspace, |_, _, _| {})?;
+        let workspace = match &mut self.workspace {
+            Some(workspace) => workspace,
+            none => none.insert(Workspace::new(x.n_times)?),
+        };
+        let solver = self.solver.as_mut();
+        let (_, status) = drive(grown, solver, &mut x, goal, watch, workspace, |_, _, _| {})?;
         self.gram = Some(gram);
         let iterate = in_order(&self.locations, &x, o)?;
         Ok(Step { iterate, status, nothing_new })

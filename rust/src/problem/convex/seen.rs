@@ -1,0 +1,161 @@
+//! The correlations of all locations: computed at one residual, they bound those at another.
+
+use super::{Iterate, Problem, add_scaled};
+use crate::error::Error;
+use crate::machine::clock::Halt;
+use crate::machine::kernels::kernels;
+use crate::machine::memory;
+use crate::machine::panel::{Lane, Panel};
+use crate::machine::products;
+use crate::machine::units::times_power;
+use crate::problem::gain::Faint;
+
+/// Where more than this part of the locations is not ruled out by bounds, a product with the whole
+/// gain is faster than one location after the other.
+const MOST_COMPUTED: f64 = 1.0 / 16.0;
+/// Bounds are enlarged by this part of themselves, for rounding.
+const ROUNDING: f64 = 1e-12;
+const WHAT: &str = "the correlations";
+
+/// `|G_s'R|_F` of every location at one residual R.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    residual: Panel,
+    norms: Vec<f64>,
+}
+
+impl Seen {
+    /// Moves the residual to another frame of time in which it is the same.
+    pub fn moved(
+        self,
+        to_frame: impl FnOnce(&Panel) -> Result<Panel, Error>,
+    ) -> Result<Self, Error> {
+        Ok(Seen { residual: to_frame(&self.residual)?, ..self })
+    }
+
+    /// Computes the distance to another residual of as many samples; infinite to others.
+    fn distance(&self, residual: &Panel) -> f64 {
+        if residual.lanes().len() != self.residual.lanes().len() {
+            return f64::INFINITY;
+        }
+        let pairs = residual.values().iter().zip(self.residual.values());
+        pairs.map(|(now, seen)| (now - seen).powi(2)).sum::<f64>().sqrt()
+    }
+}
+
+impl Problem<'_> {
+    /// Computes `|G_s'R - ridge X_s|_F / a_s`, or a bound below 1, of every location, and returns
+    /// the correlations that bound those at the next residual.
+    ///
+    /// As `|G_s'R| <= |G_s'R0| + |G_s|_2 |R - R0|`, correlations seen at R0 rule out most locations
+    /// near R0. `hidden` is the energy that the rotation left out.
+    pub(super) fn ratios(
+        &self,
+        iterate: &Iterate,
+        residual: Panel,
+        hidden: f64,
+        seen: Option<Seen>,
+    ) -> Result<(Seen, Vec<f64>), Halt> {
+        if let Some(seen) = seen
+            && let Some(ratios) = self.bounded(iterate, &residual, hidden, &seen)?
+        {
+            return Ok((seen, ratios));
+        }
+        let (o, columns) = (self.gain.n_orient(), self.gain.columns());
+        let norms = products::correlation_norms(columns, o, &residual, self.threads, self.clock)?;
+        let mut exact = memory::copied(WHAT, &norms)?;
+        self.correct(iterate, &residual, &mut exact)?;
+        for (s, value) in exact.iter_mut().enumerate() {
+            *value = self.penalty.ratio(s, *value);
+        }
+        Ok((Seen { residual, norms }, exact))
+    }
+
+    /// Computes the ratios near a residual at which correlations were seen; none where too many
+    /// locations are not ruled out.
+    fn bounded(
+        &self,
+        iterate: &Iterate,
+        residual: &Panel,
+        hidden: f64,
+        seen: &Seen,
+    ) -> Result<Option<Vec<f64>>, Halt> {
+        let distance = (1.0 + ROUNDING) * seen.distance(residual);
+        if !distance.is_finite() {
+            return Ok(None);
+        }
+        let curvature = self.gain.curvature();
+        let bound = |(s, norm): (usize, &f64)| norm + distance * curvature.lipschitz(s).sqrt();
+        let mut bounds = memory::gathered(WHAT, seen.norms.iter().enumerate().map(bound))?;
+        if distance > 0.0 {
+            let is_open = |s: usize| {
+                let hidden = self.penalty.squared_ratio(s, curvature.lipschitz(s) * hidden);
+                self.penalty.ratio(s, bounds[s]).powi(2) + hidden > 1.0
+            };
+            let open: Vec<usize> = (0..bounds.len()).filter(|&s| is_open(s)).collect();
+            if open.len() as f64 > MOST_COMPUTED * bounds.len() as f64 {
+                return Ok(None);
+            }
+            for s in open {
+                bounds[s] = self.correlation_norm(s, residual, None)?;
+            }
+        }
+        self.correct(iterate, residual, &mut bounds)?;
+        for (s, value) in bounds.iter_mut().enumerate() {
+            *value = self.penalty.ratio(s, *value);
+        }
+        Ok(Some(bounds))
+    }
+
+    /// Computes `|G_s'R - ridge X_s|_F` of every location.
+    pub fn correlation_norms(&self, iterate: &Iterate, residual: &Panel) -> Result<Vec<f64>, Halt> {
+        let (o, columns) = (self.gain.n_orient(), self.gain.columns());
+        let mut norms =
+            products::correlation_norms(columns, o, residual, self.threads, self.clock)?;
+        self.correct(iterate, residual, &mut norms)?;
+        Ok(norms)
+    }
+
+    /// Computes the norms again where `|G_s'R|` is not all: of locations in the ridge's reach, and
+    /// of those too faint to be squared.
+    fn correct(&self, iterate: &Iterate, residual: &Panel, norms: &mut [f64]) -> Result<(), Halt> {
+        if self.ridge > 0.0 {
+            for (i, &s) in iterate.locations.iter().enumerate() {
+                let x = iterate.x.block(i, self.gain.n_orient());
+                norms[s] = self.correlation_norm(s, residual, Some(x))?;
+            }
+        }
+        for faint in self.gain.faint() {
+            let of_rest = self.faint_norm(faint, self.left_out)?;
+            norms[faint.location] = self.faint_norm(faint, Some(residual))?.hypot(of_rest);
+        }
+        Ok(())
+    }
+
+    /// Computes `|G_s'R - ridge X_s|_F` of one location.
+    fn correlation_norm(
+        &self,
+        s: usize,
+        residual: &Panel,
+        x: Option<&[Lane]>,
+    ) -> Result<f64, Halt> {
+        let (o, width) = (self.gain.n_orient(), residual.width);
+        self.clock.spend(o * 8 * residual.lanes().len())?;
+        let mut block: Vec<Lane> = memory::zeros("time courses", o * width)?;
+        kernels().correlate(&mut block, self.gain.block(s), residual.lanes(), width);
+        if let Some(x) = x {
+            add_scaled(&mut block, -self.ridge, x);
+        }
+        Ok(kernels().norm(&block))
+    }
+
+    /// Computes |G_s'R|_F of a location that is too faint to be squared.
+    fn faint_norm(&self, faint: &Faint, residual: Option<&Panel>) -> Result<f64, Halt> {
+        let Some(residual) = residual else { return Ok(0.0) };
+        let (o, width) = (self.gain.n_orient(), residual.width);
+        self.clock.spend(o * 8 * residual.lanes().len())?;
+        let mut block: Vec<Lane> = memory::zeros("time courses", o * width)?;
+        kernels().correlate(&mut block, &faint.columns, residual.lanes(), width);
+        Ok(times_power(kernels().energy(&block).sqrt(), faint.exponent))
+    }
+}
