@@ -12,7 +12,7 @@ import pytest
 import mxne_rs
 import mxne_rs.live.lsl
 from mxne_rs.live import Monitor, Update
-from mxne_rs.live.find import find_streams
+from mxne_rs.live.find import find_streams, open_streams
 from mxne_rs.live.lsl import Reader
 from streams import lsl, unique, until
 
@@ -398,3 +398,23 @@ def test_replay_names_a_file_that_is_no_recording(name: str, tmp_path: Any, caps
     message = capsys.readouterr().err
     assert message.startswith(f"mxne-rs: error: {path} is not readable (")
     assert message.count("\n") == 1
+
+
+def test_a_stream_that_ends_before_it_is_opened_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It was found, but is not there any more; the others are opened."""
+    monkeypatch.setattr(mxne_rs.live.find, "OPEN_TIMEOUT", 1.0)
+    name = unique("gone")
+    gone, stays = (Device(name, NAMES, source_id=source_id) for source_id in ("gone", "stays"))
+
+    def both() -> list[Any]:
+        infos = find_streams(lsl, name, None, None, every=True)
+        return infos if len(infos) == 2 else []
+
+    infos = until(both, "two streams")
+    gone.outlet = None
+    # A busy machine may need more than a second to open the other one.
+    opened = until(lambda: open_streams(lsl, infos), "a stream that is open")
+    assert [found.source_id for found in opened] == ["stays"]
+    assert stays.outlet is not None

@@ -81,8 +81,27 @@ def find_streams(
     ]
 
 
-def open_stream(lsl: Any, info: Any) -> FoundStream:
-    """Open a stream and read its description; streams that are no recordings stay closed."""
+def open_streams(lsl: Any, infos: Collection[Any]) -> list[FoundStream]:
+    """Open streams and read their descriptions, except those that end before that.
+
+    Streams that are no recordings stay closed.
+    """
+    opened = []
+    for info in infos:
+        try:
+            opened.append(_open_stream(lsl, info))
+        except Exception as error:
+            if not is_lost(error):
+                raise
+    return opened
+
+
+def is_lost(error: BaseException) -> bool:
+    """Return whether an error of mne-lsl tells that a stream has ended."""
+    return type(error).__name__ in ("LostError", "TimeoutError") or "lost" in str(error).lower()
+
+
+def _open_stream(lsl: Any, info: Any) -> FoundStream:
     is_text = isinstance(info.dtype, str)
     found = FoundStream(
         None, info.uid, info.stype, info.source_id, float(info.sfreq), int(info.n_channels), None,

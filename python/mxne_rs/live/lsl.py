@@ -21,7 +21,8 @@ from .find import (
     choose_recording,
     duplicate_channel,
     find_streams,
-    open_stream,
+    is_lost,
+    open_streams,
 )
 from .monitor import Monitor
 from .units import UNITS
@@ -146,12 +147,12 @@ class Reader:
         end = time.monotonic() + timeout
         while True:
             there = find_streams(self._lsl, self.name, *self._which, every=True)
-            if there:
-                opened = [self._with_names(open_stream(self._lsl, info)) for info in there]
-                # A busy machine may not have announced all of its streams yet.
-                if time.monotonic() > end or any(map(self._is_wanted, opened)):
-                    return choose_recording(self.name, opened, self._wanted)
-            elif time.monotonic() > end:
+            opened = [self._with_names(found) for found in open_streams(self._lsl, there)]
+            is_over = time.monotonic() > end
+            # A busy machine may not have announced all of its streams yet.
+            if opened and (is_over or any(map(self._is_wanted, opened))):
+                return choose_recording(self.name, opened, self._wanted)
+            if is_over:
                 break
         names = [info.name for info in self._lsl.resolve_streams(SEARCH_TIMEOUT)]
         given = zip(("type", "source id"), self._which, strict=True)
@@ -198,15 +199,15 @@ class Reader:
             factors = [UNITS[self._unit]] * found.n_channels
         self._factors = np.where(self._columns < 0, np.nan, np.array(factors)[self._columns])
 
-    def _find_again(self, is_lost: bool) -> bool:
+    def _find_again(self, has_ended: bool) -> bool:
         """Look for the stream after it stopped; return whether there is another one to read."""
         for every in (False, True):
             there = find_streams(self._lsl, self.name, *self._which, every=every)
             uids = {info.uid for info in there}
-            if not there or (self._found.uid in uids and not is_lost):
+            if not there or (self._found.uid in uids and not has_ended):
                 # The stream is only silent: its inlet stays open, so that no sample is lost.
                 return False
-            opened = [self._with_names(open_stream(self._lsl, info)) for info in there]
+            opened = [self._with_names(found) for found in open_streams(self._lsl, there)]
             back = [found for found in opened if self._is_same(found)]
             fitting = [found for found in back if self._difference(found) is None]
             same = [found for found in fitting if found.source_id == self._found.source_id]
@@ -260,21 +261,21 @@ class Reader:
             self._found.inlet.flush()
             self._heard = self._now()
             while not self._stop.is_set():
-                is_lost = False
+                has_ended = False
                 try:
                     block, stamps, arrived = self._pull()
                 except Exception as error:
-                    if not _is_lost(error):
+                    if not is_lost(error):
                         raise
                     stamps = np.zeros(0)
-                    self.is_silent = is_lost = True
+                    self.is_silent = has_ended = True
                 if len(stamps):
                     self._hand_over(monitor, block, stamps, arrived)
                     self._heard, self.is_silent = arrived, False
                     continue
                 self.is_silent = self.is_silent or self._now() - self._heard > SILENT_AFTER
                 # A new stream of the same name may have replaced a silent one.
-                if self.is_silent and self._find_again(is_lost):
+                if self.is_silent and self._find_again(has_ended):
                     self._clock.reopen(lambda: self._now() - self._heard)
             self._push(monitor, self._clock.take([], is_end=True))
         except BaseException as error:
@@ -320,10 +321,6 @@ class Reader:
 
 def _first_names(labels: Sequence[str]) -> str:
     return ", ".join(labels[:3]) + (", ..." if len(labels) > 3 else "")
-
-
-def _is_lost(error: BaseException) -> bool:
-    return type(error).__name__ in ("LostError", "TimeoutError") or "lost" in str(error).lower()
 
 
 def play(
