@@ -1,8 +1,9 @@
 """Declare options once: signatures, defaults and docstrings of all functions come from a table.
 
-A table is a `TypedDict` whose fields are ``Annotated[type, Option(...)]``. A function that takes
-``**options: Unpack[Table]`` and is decorated with ``takes(Table)`` gets a signature with every
-option, an error for names that are none, and the text of each in its docstring.
+A table is a `TypedDict` whose fields are ``Annotated[type, Option(...)]``; a text beside it has the
+descriptions, as a docstring has them. A function that takes ``**options: Unpack[Table]`` and is
+decorated with ``takes(Table)`` gets a signature with every option, an error for names that are
+none, and the text of each in its docstring.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Option(NamedTuple):
     """An option of a table: its default, description and check."""
 
     default: Any
-    #: The description in docstrings.
+    #: The description in docstrings; or a text that has it in an entry of the option's name.
     text: str
     #: The type in docstrings, where that says more than the annotation.
     kind: str = ""
@@ -41,9 +42,22 @@ def options_of(table: type) -> dict[str, Option]:
     for name, hint in get_type_hints(table, include_extras=True).items():
         option = hint.__metadata__[0]
         annotation = getattr(hint.__origin__, "__name__", "") or str(hint.__origin__)
-        kind = option.kind or annotation.replace(" | ", " or ")
-        options[name] = option._replace(kind=kind, annotation=annotation)
+        kind, text = option.kind or annotation.replace(" | ", " or "), option.text
+        if name in (entries := entries_of(text)):
+            head, text = entries[name].split("\n", 1)
+            kind = head.split(" : ")[1]
+        options[name] = option._replace(kind=kind, text=text, annotation=annotation)
     return options
+
+
+@functools.cache
+def entries_of(section: str) -> dict[str, str]:
+    """Return the entries of a Parameters section by name; several names may share one."""
+    entries: dict[str, str] = {}
+    for entry in re.split(r"\n(?=\S)", section.strip("\n")):
+        for name in entry.split("\n")[0].split(" : ")[0].split(", "):
+            entries.setdefault(name.lstrip("*"), entry)
+    return entries
 
 
 def takes(table: type, *described: type, **defaults: Any) -> Callable[[F], F]:
@@ -112,16 +126,16 @@ def _described(
 def with_parameters(doc: str | None, described: Mapping[str, Option | None]) -> str:
     """Return a docstring whose Parameters section has an entry for each name, in this order.
 
-    Entries that the docstring already has stay.
+    Entries that the docstring already has stay. A docstring without any section stays as it is.
     """
+    # Without a Parameters section, an empty one comes before the first of the others.
     doc = inspect.cleandoc(doc or "")
+    if "Parameters\n---" not in doc:
+        doc = re.sub(r"\n(?=\w+\n---)", "\nParameters\n----------\n\n", doc, count=1)
     match = SECTION.search(doc)
     if match is None:
         return doc
-    written: dict[str, str] = {}
-    for entry in re.split(r"\n(?=\S)", match.group(2).strip("\n")):
-        for name in entry.split("\n")[0].split(" : ")[0].split(", "):
-            written.setdefault(name.lstrip("*"), entry)
+    written = entries_of(match.group(2))
     entries: list[str] = []
     for name, option in described.items():
         entry = written.get(name) or (option and _entry(name, option))

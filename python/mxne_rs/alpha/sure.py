@@ -37,32 +37,23 @@ if TYPE_CHECKING:
 MAX_MXNE_SOURCES, MAX_IRMXNE_SOURCES = 4, 20
 
 
+SURE = """
+n_directions : int
+    Random directions that SURE averages over; each costs one path.
+debias : bool
+    Choose by the fit of the debiased answers. The solution returned is never debiased: see
+    `debias`.
+rng : None, int, numpy.random.Generator or numpy.random.RandomState
+    Source of random numbers; an integer is a seed, None draws differently in each call.
+"""
+
+
 class SureOptions(GridOptions, ReweightOptions, PenaltyOptions, EngineOptions, total=False):
     """Options of `solve_sure`, without the noise level."""
 
-    n_directions: Annotated[
-        int, Option(1, "Random directions that SURE averages over; each costs one path.")
-    ]
-    debias: Annotated[
-        bool,
-        Option(
-            False,
-            """
-            Choose by the fit of the debiased answers. The solution returned is never debiased: see
-            `debias`.
-            """,
-        ),
-    ]
-    rng: Annotated[
-        Any,
-        Option(
-            0,
-            """
-            Source of random numbers; an integer is a seed, None draws differently in each call.
-            """,
-            "None, int, numpy.random.Generator or numpy.random.RandomState",
-        ),
-    ]
+    n_directions: Annotated[int, Option(1, SURE)]
+    debias: Annotated[bool, Option(False, SURE)]
+    rng: Annotated[Any, Option(0, SURE)]
 
 
 @takes(SureOptions, Inputs)

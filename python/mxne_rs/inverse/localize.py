@@ -46,9 +46,6 @@ def localize(
 ) -> Localization:
     """Solve once; return all that estimates, dipoles, residuals and pictures are made from.
 
-    Parameters
-    ----------
-
     Returns
     -------
     localization : Localization

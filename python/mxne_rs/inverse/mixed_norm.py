@@ -66,9 +66,6 @@ def mixed_norm(
     the same whitening, depth and orientation weighting, the same outputs. The arguments after
     `random_state` are new; the Notes list the differences.
 
-    Parameters
-    ----------
-
     Returns
     -------
     out : mne.SourceEstimate, or list of mne.Dipole

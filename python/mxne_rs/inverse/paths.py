@@ -34,9 +34,6 @@ def localize_path(
 ) -> list[Localization]:
     """Localise at decreasing alphas, each solve started from the last answer.
 
-    Parameters
-    ----------
-
     Returns
     -------
     list of Localization

@@ -112,9 +112,6 @@ def solve_path(
     An alpha costs about one product with the gain: the certificate of one answer also ranks the
     locations for the next alpha.
 
-    Parameters
-    ----------
-
     Returns
     -------
     path : Path

@@ -44,9 +44,6 @@ def solve_mxne(
     Minimises ``1/2 |M - G X|^2 + alpha sum_s w_s |X_s| + ridge/2 |X|^2`` (Frobenius norms; X_s
     are the ``n_orient`` rows of location s) to a certified relative duality gap [1]_ [2]_.
 
-    Parameters
-    ----------
-
     Returns
     -------
     solution : Solution
@@ -97,9 +94,6 @@ def solve_irmxne(
     ``g = sqrt`` (or logarithm) by convex problems whose weights are ``g'(|X_s| / u)`` [1]_ [2]_.
     The answer depends on the unit u of the amplitudes, as it does on alpha.
 
-    Parameters
-    ----------
-
     Returns
     -------
     solution : Solution
@@ -144,9 +138,6 @@ def solve_irmxne(
 @takes(PenaltyOptions, Inputs)
 def alpha_max(gain: Gain | ArrayLike, data: ArrayLike, **options: Unpack[PenaltyOptions]) -> float:
     """Compute the smallest alpha at which the MxNE is zero: ``max_s |G_s'M| / w_s``.
-
-    Parameters
-    ----------
 
     Returns
     -------
