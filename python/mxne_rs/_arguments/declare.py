@@ -3,7 +3,8 @@
 A table is a `TypedDict` whose fields are ``Annotated[type, Option(...)]``; a text beside it has the
 descriptions, as a docstring has them. A function that takes ``**options: Unpack[Table]`` and is
 decorated with ``takes(Table)`` gets a signature with every option, an error for names that are
-none, and the text of each in its docstring.
+none, and the text of each in its docstring. Sections of a docstring that functions share, such as
+Raises, stand in that of their table of inputs.
 """
 
 from __future__ import annotations
@@ -18,8 +19,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 #: The default of a required option.
 REQUIRED = inspect.Parameter.empty
-#: The Parameters section of a numpydoc docstring, up to the next section.
-SECTION = re.compile(r"(Parameters\n-{10}\n)(.*?)(?=\n\S[^\n]*\n---|\Z)", re.DOTALL)
+#: Where a section of a numpydoc docstring begins; the sections in their order.
+HEADING = re.compile(r"^(?=\w+\n---)", re.MULTILINE)
+SECTIONS = (
+    "Parameters", "Attributes", "Returns", "Raises", "Warns", "Notes", "References", "Examples",
+)  # fmt: skip
 
 
 class Option(NamedTuple):
@@ -63,7 +67,8 @@ def entries_of(section: str) -> dict[str, str]:
 def takes(table: type, *described: type, **defaults: Any) -> Callable[[F], F]:
     """Decorate a function with the options of a table; ``defaults`` replaces those of the table.
 
-    The tables ``described`` hold texts for parameters that the function declares by name.
+    The tables ``described`` hold texts for parameters that the function declares by name, and
+    sections for functions without their own.
     """
     options = options_of(table)
     known = {name: one.default for name, one in options.items()} | defaults
@@ -95,7 +100,8 @@ def takes(table: type, *described: type, **defaults: Any) -> Callable[[F], F]:
 
         parameters = [*own, *given]
         decorated.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-        decorated.__doc__ = with_parameters(function.__doc__, _described(parameters, texts))
+        doc = with_sections(function.__doc__, *(table.__doc__ for table in described))
+        decorated.__doc__ = with_parameters(doc, _described(parameters, texts))
         return decorated  # type: ignore[return-value]
 
     return decorate
@@ -123,28 +129,38 @@ def _described(
     }
 
 
+def with_sections(doc: str | None, *others: str | None) -> str:
+    """Return a docstring with the sections of others that it does not have itself.
+
+    A docstring without any section stays as it is.
+    """
+    own, *sections = HEADING.split(inspect.cleandoc(doc or ""))
+    if not sections:
+        return own
+    shared = [one for other in others for one in HEADING.split(inspect.cleandoc(other or ""))[1:]]
+    titled = {one.split("\n")[0]: one.rstrip("\n") for one in (*shared, *sections)}
+    sections = [titled[title] for title in sorted(titled, key=SECTIONS.index)]
+    return "\n\n".join([own.rstrip("\n"), *sections]) + "\n"
+
+
 def with_parameters(doc: str | None, described: Mapping[str, Option | None]) -> str:
     """Return a docstring whose Parameters section has an entry for each name, in this order.
 
-    Entries that the docstring already has stay. A docstring without any section stays as it is.
+    Entries that the docstring already has stay.
     """
-    # Without a Parameters section, an empty one comes before the first of the others.
-    doc = inspect.cleandoc(doc or "")
-    if "Parameters\n---" not in doc:
-        doc = re.sub(r"\n(?=\w+\n---)", "\nParameters\n----------\n\n", doc, count=1)
-    match = SECTION.search(doc)
-    if match is None:
-        return doc
-    written = entries_of(match.group(2))
+    heading = "Parameters\n----------\n"
+    head, found, rest = with_sections(doc, heading).partition(heading)
+    if not found:
+        return head
+    section, *others = HEADING.split(rest)
+    written = entries_of(section)
     entries: list[str] = []
     for name, option in described.items():
         entry = written.get(name) or (option and _entry(name, option))
         if entry and entry not in entries:
             entries.append(entry)
     entries += [entry for entry in written.values() if entry and entry not in entries]
-    section = "\n".join(entries)
-    # The closing quotes of a docstring are on their own line, so that it ends with a line break.
-    return doc[: match.start(2)] + section + "\n" + doc[match.end(2) :].rstrip("\n") + "\n"
+    return head + heading + "\n".join([*entries, "", *others])
 
 
 def _entry(name: str, option: Option) -> str:

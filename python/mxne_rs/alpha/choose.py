@@ -85,11 +85,6 @@ def choose_alpha(
     choice : AlphaChoice
         The alpha, the curve that it was chosen on, and the answer.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument, what it is, and what to give instead.
-
     Warns
     -----
     ConvergenceWarning

@@ -87,11 +87,6 @@ def solve_sure(
         The solution at the chosen alpha; ``sure`` is the curve. Alphas at which a solve did not
         converge are not chosen (their values are NaN), and ``status`` is then that of such a solve.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument, what it is, and what to give instead.
-
     Warns
     -----
     ConvergenceWarning

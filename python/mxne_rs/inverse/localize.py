@@ -51,11 +51,6 @@ def localize(
     localization : Localization
         Debiased, in Am.
 
-    Raises
-    ------
-    ImportError, TypeError, ValueError
-        As `mixed_norm`.
-
     Warns
     -----
     ConvergenceWarning, RuntimeWarning

@@ -148,11 +148,6 @@ def mixed_norm_epochs(
     list or generator
         One item per epoch, as `mixed_norm` returns it for one evoked.
 
-    Raises
-    ------
-    ImportError, TypeError, ValueError
-        As `mixed_norm`.
-
     Warns
     -----
     ConvergenceWarning, RuntimeWarning

@@ -32,7 +32,13 @@ percents : array_like, shape (n_alphas,) or None
 
 
 class MneInputs(TypedDict):
-    """The inputs of a solve as MNE objects."""
+    """The inputs of a solve as MNE objects.
+
+    Raises
+    ------
+    ImportError, TypeError, ValueError
+        As `mixed_norm`.
+    """
 
     evoked: Annotated[Any, Option(REQUIRED, INPUTS)]
     forward: Annotated[Any, Option(REQUIRED, INPUTS)]

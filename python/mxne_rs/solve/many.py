@@ -117,11 +117,6 @@ def solve_path(
     path : Path
         The alphas and their solutions.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument, what it is, and what to give instead.
-
     Warns
     -----
     ConvergenceWarning
@@ -254,11 +249,6 @@ def solve_batch(
     -------
     solutions : list of Solution
         One per data set.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument, what it is, and what to give instead.
 
     Warns
     -----

@@ -36,7 +36,13 @@ alphas : array_like, shape (n_alphas,) or None
 
 
 class Inputs(TypedDict):
-    """The inputs of a solve."""
+    """The inputs of a solve.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what it is, and what to give instead.
+    """
 
     gain: Annotated[Gain | ArrayLike, Option(REQUIRED, INPUTS)]
     data: Annotated[ArrayLike, Option(REQUIRED, INPUTS)]

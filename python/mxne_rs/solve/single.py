@@ -144,11 +144,6 @@ def alpha_max(gain: Gain | ArrayLike, data: ArrayLike, **options: Unpack[Penalty
     alpha : float
         0 where the data are zero or orthogonal to the gain.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument, what it is, and what to give instead.
-
     Examples
     --------
     >>> import numpy as np, mxne_rs
@@ -185,11 +180,6 @@ def duality_gap(
         Relative gap, (primal - dual) / (|M|^2 / 2).
     primal, dual : float
         The values that enclose the minimum.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument, what it is, and what to give instead.
 
     References
     ----------
