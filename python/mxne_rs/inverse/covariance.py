@@ -30,11 +30,8 @@ def channels_by_type(info: Any, names: Sequence[str]) -> dict[str, list[str]]:
 def implausible_channels(info: Any, noise_cov: Any, names: Sequence[str]) -> list[str]:
     """List channels whose variance is zero or absurd; warn once with their names.
 
-    Raises
-    ------
-    ValueError
-        Where the covariance has a channel twice, is not finite, or is zero or negative for all
-        channels of a type.
+    A channel that stands twice, values that are not finite, and a channel type without any
+    positive variance raise.
     """
     counts = Counter(noise_cov["names"])
     twice = [name for name in names if counts[name] > 1]

@@ -16,13 +16,6 @@ def as_evokeds(measured: Any) -> list[Any]:
     """List the evoked responses of one joint problem.
 
     ``measured`` is an Evoked, a list or tuple of Evoked, Epochs (averaged) or Raw (all samples).
-
-    Raises
-    ------
-    TypeError
-        Where ``measured`` is of another type.
-    ValueError
-        Where the list is empty, or channels or processing differ.
     """
     import mne
 

@@ -65,25 +65,9 @@ class Localization:
 
     @classmethod
     def of(
-        cls,
-        model: Model,
-        evokeds: Sequence[Any],
-        solution: Solution,
-        **pieces: Any,
+        cls, model: Model, evokeds: Sequence[Any], solution: Solution, **pieces: Any
     ) -> Localization:
-        """Make a Localization of a solution on a model.
-
-        Parameters
-        ----------
-        model : Model
-            The model that was solved on.
-        evokeds : list of mne.Evoked
-            The data as given.
-        solution : Solution
-            The answer on the locations of the model.
-        **pieces
-            The other fields: amplitudes, factors, gain and data.
-        """
+        """Make a Localization of a solution on a model's locations; `pieces` are other fields."""
         solution = replace(solution, active_set=model.on_all_locations(solution.active_set, False))
         warn_if_empty(solution, bool(pieces["data"].any()))
         return cls(
@@ -150,11 +134,7 @@ class Localization:
 
         NaN where a `nave` is not a positive number.
         """
-        levels = [noise_level(one, np.nan) for one in self.evokeds]
-        variances = [
-            np.full(len(one.times), level**2)
-            for one, level in zip(self.evokeds, levels, strict=True)
-        ]
+        variances = [np.full(len(one.times), noise_level(one, np.nan) ** 2) for one in self.evokeds]
         return float(np.sqrt(np.mean(np.concatenate(variances))))
 
     def levels(self) -> str:
@@ -199,17 +179,8 @@ class Localization:
                 )
                 for stc in self.estimates()
             ]
-        return [
-            private("_make_sparse_stc")(
-                self.amplitudes[:, times].copy(),
-                self._active_columns,
-                self.forward,
-                evoked.times[0],
-                1.0 / evoked.info["sfreq"],
-                pick_ori=pick_ori,
-            )
-            for evoked, times in self._slices()
-        ]
+        make = private("_make_sparse_stc")
+        return [make(*self._sources(*one), pick_ori=pick_ori) for one in self._slices()]
 
     @one_at_a_time
     def dipoles(self) -> list[list[Any]]:
@@ -221,17 +192,9 @@ class Localization:
             Amplitude in Am, position in m (head coordinates), goodness of fit in percent: each
             dipole's share of the whitened data's power at each time.
         """
-
+        make = private("_make_dipoles_sparse")
         return [
-            private("_make_dipoles_sparse")(
-                self.amplitudes[:, times].copy(),
-                self._active_columns,
-                self.forward,
-                evoked.times[0],
-                1.0 / evoked.info["sfreq"],
-                self.data[:, times],
-                self.gain,
-            )
+            make(*self._sources(evoked, times), self.data[:, times], self.gain)
             for evoked, times in self._slices()
         ]
 
@@ -245,11 +208,9 @@ class Localization:
             The channels used, in their own units; active projections are applied to the explained
             part.
         """
-
+        residual = private("_compute_residual")
         return [
-            private("_compute_residual")(
-                self.forward, evoked, self.amplitudes[:, times], self._active_columns, self.info
-            )
+            residual(self.forward, evoked, self.amplitudes[:, times], self._columns, self.info)
             for evoked, times in self._slices()
         ]
 
@@ -262,8 +223,13 @@ class Localization:
         )
 
     @property
-    def _active_columns(self) -> NDArray[np.bool_]:
+    def _columns(self) -> NDArray[np.bool_]:
         return np.repeat(self.active, self.n_orient)
+
+    def _sources(self, evoked: Any, times: slice) -> tuple[Any, ...]:
+        """Return the sources of an evoked as MNE's private functions take them."""
+        tmin, tstep = evoked.times[0], 1.0 / evoked.info["sfreq"]
+        return self.amplitudes[:, times].copy(), self._columns, self.forward, tmin, tstep
 
     def _slices(self) -> list[tuple[Any, slice]]:
         ends = np.cumsum([len(evoked.times) for evoked in self.evokeds])

@@ -151,16 +151,12 @@ def _noise_levels(
         if isinstance(sigma, float):
             return sigma
         by_nave = noise_level(evoked)
-        return by_nave if sigma == "nave" else _rms(part) or by_nave
+        return by_nave if sigma == "nave" else float(np.sqrt(np.mean(part**2))) or by_nave
 
     ends = np.cumsum([len(one.times) for one in evokeds])[:-1]
     parts = zip(evokeds, np.split(data, ends, axis=1), strict=True)
     levels = np.concatenate([np.full(len(one.times), level(one, part)) for one, part in parts])
     return levels if basis is None else np.sqrt(basis**2 @ levels**2)
-
-
-def _rms(values: Floats) -> float:
-    return float(np.sqrt(np.mean(values**2)))
 
 
 def localization_of(

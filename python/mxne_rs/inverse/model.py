@@ -24,33 +24,22 @@ from .mne_calls import one_at_a_time, private
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A prepared forward solution, on which any number of data sets are solved.
-
-    Attributes
-    ----------
-    forward : mne.Forward
-        As prepared: picked channels, converted to fixed or surface orientation.
-    info : mne.Info
-        Measurement information of the channels used.
-    gain : Gain
-        Whitened, with depth, orientation and location weights, of the locations in `kept`.
-    whitener : array, shape (rank, n_channels)
-        Of the channels in `info`.
-    kept : array of int, shape (n_kept,)
-        Locations of `forward` whose weight is above `weights_min`.
-    weighting : array, shape (n_kept * n_orient,)
-        Factors that the whitened columns were multiplied with to give `gain`.
-    left_out : dict of str to list of str
-        Channels that are not used, by reason.
-    """
+    """A prepared forward solution, on which any number of data sets are solved."""
 
     forward: Any
+    """As prepared: picked channels, converted to fixed or surface orientation."""
     info: Any
+    """Measurement information of the channels used."""
     gain: Gain
+    """Whitened, with depth, orientation and location weights, of the locations in `kept`."""
     whitener: Floats
+    """Of the channels in `info`, (rank, n_channels)."""
     kept: NDArray[np.intp]
+    """Locations of `forward` whose weight is above `weights_min`."""
     weighting: Floats
+    """Factors that the whitened columns were multiplied with to give `gain`."""
     left_out: dict[str, list[str]]
+    """Channels that are not used, by reason."""
 
     @property
     def n_orient(self) -> int:

@@ -168,10 +168,6 @@ class Solver:
         ------
         TypeError, ValueError
             Where the inputs are of the wrong kind or share no good channel.
-
-        Examples
-        --------
-        See `Solver`.
         """
         self._noise_cov, self._model, self._info = noise_cov, None, None
         if alpha is not None:
@@ -212,10 +208,6 @@ class Solver:
         -----
         ConvergenceWarning, RuntimeWarning
             As `mixed_norm`.
-
-        Examples
-        --------
-        See `Solver`.
         """
         self._method.check(options)
         if self._forward is None:
