@@ -47,23 +47,8 @@ def draw_path(
 ) -> Figure:
     """Draw number of sources, explained variance and peak amplitudes against alpha.
 
-    Parameters
-    ----------
-    localizations : list of Localization
-        The result of `localize_path`.
-    path : path, optional
-        File to save the figure to, as for `mxne_rs.views.localization.draw`.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        A figure without a window.
-
-    Notes
-    -----
-    The seven sources that are active at the largest number of alphas (among equals, those with the
-    highest peaks) have a colour and a name: by hemisphere and vertex on a cortex, by hemisphere and
-    position in a volume (mm, head coordinates). Alphas whose gap was not reached are crosses.
+    Sources are named by hemisphere and vertex on a cortex, by hemisphere and position in a volume
+    (mm, head coordinates). The figure has no window; it is saved where a path is given.
 
     Examples
     --------
@@ -103,11 +88,8 @@ def draw_path(
 def _summary(localizations: Sequence[Localization]) -> str:
     times = localizations[0].evokeds[0].times
     rounds = max(one.solution.n_reweights or 1 for one in localizations)
-    method = (
-        "MxNE"
-        if localizations[0].solution.n_reweights is None
-        else f"irMxNE, up to {rounds} rounds"
-    )
+    is_convex = localizations[0].solution.n_reweights is None
+    method = "MxNE" if is_convex else f"irMxNE, up to {rounds} rounds"
     unsettled = sum(one.solution.reweighting_converged is False for one in localizations)
     short = sum(not one.solution.converged for one in localizations)
     largest_gap = max(one.relative_gap for one in localizations)

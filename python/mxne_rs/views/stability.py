@@ -34,21 +34,7 @@ def draw_stability(
 
     The seven locations that are most probable at this alpha (among equals, those with the largest
     amplitudes) have a colour and a name along alpha, and a ring of that colour on the head.
-
-    Parameters
-    ----------
-    stability : Stability
-        The result of `stability`.
-    index : int
-        Position of the alpha.
-    threshold : float
-        Smallest probability of a stable location.
-    path : path | None
-        File to save the figure to.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    Locations of at least the threshold are stable. The figure is saved where a path is given.
     """
     figure = blank_figure(13.0, 8.0)
     parts: Any = figure.subfigures(2, 1, height_ratios=[1.25, 1.0])
