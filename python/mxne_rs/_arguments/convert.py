@@ -23,15 +23,6 @@ def as_floats(name: str, value: Any, ndim: int) -> Floats:
     """Return an aligned, native, contiguous float64 array with ``ndim`` dimensions.
 
     The caller's array is not changed.
-
-    Raises
-    ------
-    TypeError
-        Where the values are not real numbers.
-    ValueError
-        Where the dimensions are wrong or the array is empty.
-    MemoryError
-        Where there is no room for a float64 copy.
     """
     array = as_array(name, value)
     if array.dtype.kind not in "fiub":

@@ -111,13 +111,7 @@ class Inputs(NamedTuple):
 
 
 def read_inputs(data: File, part: DataSelection, forward: File, noise_cov: File) -> Inputs:
-    """Read the files of ``localize`` or ``path``, take the part asked for, check that they fit.
-
-    Raises
-    ------
-    WrongInput
-        With a line that names the option and says what to do.
-    """
+    """Read the files of ``localize`` or ``path``, take the part asked for, check that they fit."""
     import mne
 
     if data.option == "--raw":

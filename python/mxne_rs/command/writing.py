@@ -50,12 +50,8 @@ def write_localization(
     """Write a localization's files into an existing folder: numbers first, then pictures.
 
     There is at least one source; of several conditions the first is written. Files of an earlier
-    run are removed. The report, which shows the settings, may go to another folder.
-
-    Raises
-    ------
-    NotWritten
-        Where the disk fails; the folder is unchanged.
+    run are removed. The report, which shows the settings, may go to another folder. Where the disk
+    fails the folder is unchanged.
     """
     outputs = Outputs(localization)
     numbers: dict[str, Callable[[Path], Any]] = {
