@@ -13,7 +13,12 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_type_hints
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack as Unpack
+else:  # annotations only, which are not evaluated; in `typing` since Python 3.11
+    Unpack = Any
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .._arguments.convert import Floats, as_count, as_flag, quoted
-from .._arguments.declare import Option, takes
+from .._arguments.declare import Option, Unpack, takes
 from .._arguments.warn import warn
 from ..solve.debias import fitted
 from ..solve.gain import Gain, prepared
@@ -28,9 +28,6 @@ from ..solve.options import (
 )
 from ..solve.single import largest_alpha
 from ..solve.solution import Solution, SureCurve, one_warning, warn_if_short
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 #: Numbers of sources above which the choice is doubtful: at SURE's alpha MxNE has ten sources where
 #: there are two (``evidence/noise_level.md``).

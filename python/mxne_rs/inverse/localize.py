@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .._arguments.convert import Floats
-from .._arguments.declare import takes
+from .._arguments.declare import Unpack, takes
 from .._arguments.extras import import_mne
 from .._arguments.warn import warn
 from ..alpha.sure import solve_sure
@@ -23,9 +23,6 @@ from .mne_calls import log_level
 from .model import Model, prepare_model, will_be_fixed
 from .options import LocalizeOptions, MneInputs, ModelOptions, OrientationOptions
 from .settings import Settings, make_settings, warn_of_free_cd
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 #: Names of the options of `prepare_model`.
 MODEL_OPTIONS = (*ModelOptions.__annotations__, *OrientationOptions.__annotations__)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from .._arguments.declare import documents, takes
+from .._arguments.declare import Unpack, documents, takes
 from .._arguments.extras import import_mne
 from .._progress import Progress
 from .data import evoked_of_raw, evokeds_of_epochs
@@ -15,9 +15,6 @@ from .localize import localize, model_of, solve_each
 from .mne_calls import log_level
 from .options import SEED, EpochsOptions, LocalizeOptions, MneInputs, ReturnOptions
 from .settings import make_settings
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 #: Epochs that are solved together, in parallel, before a generator yields them.
 CHUNK = 16

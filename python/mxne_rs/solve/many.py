@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
 from .._arguments.convert import Floats, as_count, as_floats, as_number, as_numbers, quoted
-from .._arguments.declare import takes
+from .._arguments.declare import Unpack, takes
 from .._progress import Progress
 from .gain import Gain, prepared
 from .inputs import sensor_data
@@ -26,9 +26,6 @@ from .options import (
 )
 from .single import hint_of_small_alpha, largest_alpha, warn_of_large_alpha
 from .solution import Solution, one_warning, solution_of, warn_if_short
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy.typing import ArrayLike
 
 from .. import _core
 from .._arguments.convert import Floats, as_matrix, as_number, as_weights
-from .._arguments.declare import takes
+from .._arguments.declare import Unpack, takes
 from .._arguments.warn import warn
 from .._progress import Progress
 from .gain import Gain, prepared
@@ -27,9 +27,6 @@ from .options import (
     make_rounds,
 )
 from .solution import Solution, solution_of, warn_if_short
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 #: Part of alpha_max below which an alpha is probably a mistake.
 SMALL_ALPHA_RATIO = 1e-4
