@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import mne
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,8 +48,6 @@ class Head:
 
     def info(self, sfreq: float) -> Any:
         """Measurement information of the forward solution's sensors, without projections."""
-        import mne
-
         source = self.forward["info"]
         names = list(source["ch_names"])
         kinds = [mne.channel_type(source, index) for index in range(len(names))]
@@ -79,8 +78,6 @@ def cortical_head(forward: Path, labels: Path) -> Head:
     `forward` has free orientation, its MEG channels are used; `labels` has the names of its
     locations' regions by hemisphere, ``lh_aparc`` and ``rh_aparc``.
     """
-    import mne
-
     solution = mne.read_forward_solution(forward, verbose="ERROR")
     solution = mne.pick_types_forward(solution, meg=True, eeg=False)
     names = np.load(labels)
