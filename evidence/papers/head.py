@@ -136,7 +136,7 @@ def _tilted(normals: Floats) -> Floats:
 
 def _along_cortex(spaces: Any, location: int) -> Floats:
     """Distances of all locations from one, along the edges of the mesh (m); infinite where far."""
-    from scipy.sparse import coo_array
+    from mne.surface import mesh_dist
     from scipy.sparse.csgraph import dijkstra
 
     distances = []
@@ -145,13 +145,7 @@ def _along_cortex(spaces: Any, location: int) -> Floats:
         if not 0 <= location < len(vertices):
             distances.append(np.full(len(vertices), np.inf))
         else:
-            triangles = space["tris"]
-            ends = np.vstack([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
-            # Each edge once: entries that stand twice would be added up.
-            first, second = np.unique(np.sort(ends, axis=1), axis=0).T
-            lengths = np.linalg.norm(space["rr"][first] - space["rr"][second], axis=1)
-            shape = (len(space["rr"]),) * 2
-            graph = coo_array((lengths, (first, second)), shape=shape).tocsr()
+            graph = mesh_dist(space["tris"], space["rr"])
             reached = dijkstra(graph, directed=False, indices=vertices[location], limit=FAR)
             distances.append(reached[vertices])
         location -= len(vertices)

@@ -152,6 +152,10 @@ PATH_ALPHAS = Option(
 )
 
 
+#: Options that `localize` has by the same name.
+SAME = "depth", "amplitude_unit", "maxit", "tol", "allow_small_alpha", "time_limit", "solver"
+
+
 def add_options(commands: Any) -> None:
     """Add both commands and their options."""
     data = {"data (one of them)": DATA, "other files": FILES, "part of the data": PART}
@@ -267,17 +271,10 @@ def _arguments(options: argparse.Namespace, data: File) -> tuple[Inputs, dict[st
             f"--loose {options.loose:g}: --forward {options.forward} has fixed orientation; "
             "leave --loose out, or compute a forward solution with free orientation"
         )
-    return inputs, {
+    return inputs, {name: getattr(options, name) for name in SAME} | {
         "loose": 0.0 if fixed else options.loose,
-        "depth": options.depth,
         "n_mxne_iter": options.reweights,
-        "amplitude_unit": options.amplitude_unit,
-        "maxit": options.maxit,
-        "tol": options.tol,
-        "allow_small_alpha": options.allow_small_alpha,
-        "time_limit": options.time_limit,
         "debias": not options.no_debias,
-        "solver": options.solver,
         "verbose": True if options.verbose else None,
     }
 

@@ -136,10 +136,8 @@ def solve_path(
     request, rounds = make_request(gain, array, 1.0, options), make_rounds(options)
     grid = alpha_grid(gain, array, alphas, options, request)
     with Progress("path", request.tol, options["verbose"]) as progress:
-        outcomes = _core.solve_path(
-            gain._prepared, array, grid, request._replace(progress=progress),
-            rounds,
-        )  # fmt: skip
+        watched = request._replace(progress=progress)
+        outcomes = _core.solve_path(gain._prepared, array, grid, watched, rounds)
     path = path_of(
         gain, outcomes, grid, request.tol,
         hint=lambda solutions: hint_of_small_alpha(gain, array, solutions, request),
@@ -184,10 +182,8 @@ def solve_paths(
 ) -> list[tuple[list[_core.Outcome], list[_core.Outcome]]]:
     """Solve each data set along a grid; return the outcomes of the compiled module."""
     with Progress(title, request.tol, verbose, len(data_sets) * len(grid)) as progress:
-        return _core.solve_paths(
-            gain._prepared, data_sets, grid, request._replace(progress=progress),
-            rounds,
-        )  # fmt: skip
+        watched = request._replace(progress=progress)
+        return _core.solve_paths(gain._prepared, data_sets, grid, watched, rounds)
 
 
 def path_of(
@@ -273,10 +269,8 @@ def solve_batch(
     )  # fmt: skip
     request, rounds = make_request(gain, arrays[0], alphas[0], options), make_rounds(options)
     with Progress("batch", request.tol, options["verbose"], len(arrays)) as progress:
-        outcomes = _core.solve_batch(
-            gain._prepared, arrays, alphas, request._replace(progress=progress),
-            rounds,
-        )  # fmt: skip
+        watched = request._replace(progress=progress)
+        outcomes = _core.solve_batch(gain._prepared, arrays, alphas, watched, rounds)
     with one_warning():
         return [
             warn_if_short(solution_of(gain, outcome, one, request.tol), f"data[{i}]: ")

@@ -158,20 +158,17 @@ def _projector(noise_cov: Any, kept: NDArray[np.bool_]) -> Array:
 
 def _check_symmetric(covariance: Array, std: Array, tolerance: float) -> None:
     """Raise where C and its transpose differ, relative to the channels' deviations."""
-    with np.errstate(over="ignore"):
-        difference = np.abs(covariance - covariance.T)
     # A channel without variance is given the smallest scale of the others.
     scale = np.where(std > 0, std, std[std > 0].min())
     with np.errstate(over="ignore"):
-        relative = difference / scale / scale[:, np.newaxis]
+        relative = np.abs(covariance - covariance.T) / scale / scale[:, np.newaxis]
     if relative.max() > tolerance:
         i, j = (int(k) for k in np.unravel_index(np.argmax(relative), relative.shape))
         raise ValueError(
             f"noise_cov is not symmetric: entries ({i}, {j}) and ({j}, {i}) are "
             f"{covariance[i, j]:.6g} and {covariance[j, i]:.6g}; give a symmetric one"
         )
-    silent = np.flatnonzero(std == 0)
-    for channel in silent:
+    for channel in np.flatnonzero(std == 0):
         if np.any(covariance[channel] != 0):
             raise ValueError(
                 f"noise_cov is not positive semi-definite: channel {int(channel)} has no variance, "

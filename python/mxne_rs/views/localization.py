@@ -303,17 +303,11 @@ def _draw_sensors(pair: tuple[Axes, Axes], measured: Any, residual: Any, kind: s
     order = np.random.default_rng(0).permutation(len(picks))
     for axes, lines, what in zip(pair, (data, fit), ("measured", "explained"), strict=True):
         marker = set_time_axis(axes, times)
-        for index in order:
-            axes.plot(
-                times,
-                lines[index],
-                color=colours[index],
-                linewidth=0.5,
-                marker=marker,
-                markersize=2,
-                alpha=0.75,
-                rasterized=True,
-            )
+        axes.set_prop_cycle(color=colours[order])
+        axes.plot(
+            times, lines[order].T, linewidth=0.5, marker=marker, markersize=2, alpha=0.75,
+            rasterized=True,
+        )  # fmt: skip
         axes.set_ylim(-reach, reach)
         axes.text(0.03, 0.97, what, transform=axes.transAxes, fontsize=8.5, color=GREY, va="top")
         style_axes(axes)
