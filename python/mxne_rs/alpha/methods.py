@@ -12,13 +12,7 @@ from .._arguments.warn import warn
 from ..solve.many import Path
 from ..solve.single import alpha_max, solve_irmxne, solve_mxne
 from ..solve.solution import Solution
-from .choice import (
-    AlphaChoice,
-    at_largest_alpha,
-    at_smallest_alpha,
-    at_smallest_value,
-    choice_on_grid,
-)
+from .choice import AlphaChoice, choice_on_grid
 from .criteria import (
     Problem,
     false_bounds,
@@ -81,9 +75,7 @@ def by_cv(problem: Problem, grid: Floats, n_folds: Any, debias: bool, rng: Any) 
     errors, failures = held_out_errors(problem, grid, count, random_stream(rng), debias)
     path = problem.path(problem.gain, problem.data, grid)
     values = where_converged(path, errors)
-    return choice_on_grid(
-        "cv", path, values, None, at_smallest_value(values), failures + unconverged_statuses(path)
-    )
+    return choice_on_grid("cv", path, values, None, failures + unconverged_statuses(path))
 
 
 def by_stability(
@@ -115,9 +107,8 @@ def by_stability(
             "or more trials"
         )
     selection = false_bounds(problem, grid, count, part, frequency, random_stream(rng))
-    position = at_smallest_alpha(selection.bounds <= allowed)
     choice = choice_on_grid(
-        "stability", selection.path, selection.bounds, allowed, position, selection.failures
+        "stability", selection.path, selection.bounds, allowed, selection.failures
     )
     highest = selection.frequencies[: choice.index + 1].max(axis=0)
     return replace(choice, frequencies=selection.frequencies, stable=highest >= frequency)
@@ -127,9 +118,7 @@ def by_discrepancy(problem: Problem, grid: Floats, levels: Floats, debias: bool)
     """Choose the largest alpha whose residual is at most as strong as the noise."""
     path = problem.path(problem.gain, problem.data, grid)
     values = residual_shares(problem, path, levels, debias)
-    return choice_on_grid(
-        "discrepancy", path, values, 1.0, at_largest_alpha(values <= 1), unconverged_statuses(path)
-    )
+    return choice_on_grid("discrepancy", path, values, 1.0, unconverged_statuses(path))
 
 
 def by_gof(problem: Problem, grid: Floats, gof: Any, debias: bool) -> AlphaChoice:
@@ -139,9 +128,7 @@ def by_gof(problem: Problem, grid: Floats, gof: Any, debias: bool) -> AlphaChoic
     values = where_converged(path, path.explained_variance)
     if debias and problem.data.any():
         values = 1 - residual_shares(problem, path, problem.data, debias)
-    return choice_on_grid(
-        "gof", path, values, target, at_largest_alpha(values >= target), unconverged_statuses(path)
-    )
+    return choice_on_grid("gof", path, values, target, unconverged_statuses(path))
 
 
 def by_n_sources(problem: Problem, grid: Floats, n_sources: Any) -> AlphaChoice:
@@ -151,10 +138,7 @@ def by_n_sources(problem: Problem, grid: Floats, n_sources: Any) -> AlphaChoice:
     count = as_count("n_sources", n_sources, 1)
     path = problem.path(problem.gain, problem.data, grid)
     values = where_converged(path, path.n_active)
-    position = at_smallest_alpha(values <= count)
-    return choice_on_grid(
-        "n_sources", path, values, float(count), position, unconverged_statuses(path)
-    )
+    return choice_on_grid("n_sources", path, values, float(count), unconverged_statuses(path))
 
 
 def _as_part(name: str, value: Any) -> float:
