@@ -9,12 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mxne_rs import Gain, Solution, alpha_max, debias, solve_path
 from mxne_rs._arguments.convert import Floats
-from mxne_rs.solve.debias import debias
-from mxne_rs.solve.gain import Gain
-from mxne_rs.solve.many import solve_path
-from mxne_rs.solve.single import alpha_max
-from mxne_rs.solve.solution import Solution
 
 #: Those of the paper, in the order of its legends.
 METHODS = ("MCE", "MxNE", "irMxNE")

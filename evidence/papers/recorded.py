@@ -10,11 +10,11 @@ import mne
 import numpy as np
 from numpy.typing import NDArray
 
+from mxne_rs import Gain
 from mxne_rs._arguments.convert import Floats
 from mxne_rs.alpha.criteria import draw_trials
 from mxne_rs.inverse.model import Model, prepare_model
-from mxne_rs.solve.gain import Gain
-from mxne_rs.study.study import Part, Study
+from mxne_rs.study import Part, Study
 
 from .auditory import N_TRIALS, AuditoryField
 from .estimates import Estimate, estimate_sources, measured

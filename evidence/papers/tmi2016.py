@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mxne_rs import Gain
 from mxne_rs._arguments.convert import Floats, as_count
 from mxne_rs._arguments.extras import import_mne
 from mxne_rs.inverse.model import Model
-from mxne_rs.solve.gain import Gain
-from mxne_rs.study.run import run_study
-from mxne_rs.study.study import Part, Study
+from mxne_rs.study import Part, Study, run_study
 
 from .auditory import N_TRIALS, SNR, WINDOW, AuditoryField, prepare_auditory
 from .estimates import METHODS, estimate_currents, estimate_sources, measured
