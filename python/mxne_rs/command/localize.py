@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._arguments.extras import mne
 from ..inverse.localization import Localization
 from ..inverse.localize import localize
 from ..inverse.options import SEED
@@ -260,8 +261,6 @@ def _data(options: argparse.Namespace) -> File:
 
 def _arguments(options: argparse.Namespace, data: File) -> tuple[Inputs, dict[str, Any]]:
     """Return the MNE objects and keywords that `localize` and `localize_path` share."""
-    import mne
-
     part = DataSelection(options.condition, options.tmin, options.tmax, options.baseline)
     head = File("--forward", options.forward), File("--noise-cov", options.noise_cov)
     inputs = read_inputs(data, part, *head)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .._arguments.extras import mne
 from ..inverse.localization import Localization
 from ..views.localization import draw
 from ..views.outputs import Outputs
@@ -147,8 +148,6 @@ def _channels(localization: Localization) -> str:
 
 def write_estimate(stc: Any, out: Path) -> list[str]:
     """Write a source estimate in the format of its kind; return the names of the files."""
-    import mne
-
     if isinstance(stc, mne.SourceEstimate):
         stc.save(out / "sources", ftype="stc")
         return ["sources-lh.stc", "sources-rh.stc"]

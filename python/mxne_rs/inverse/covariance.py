@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._arguments.convert import Floats, as_count
+from .._arguments.extras import mne
 from .._arguments.warn import warn
 
 #: Range of plausible variances, relative to the median of the channel type: a channel with too
@@ -18,8 +19,6 @@ MIN_VARIANCE_RATIO, MAX_VARIANCE_RATIO = 1e-2, 1e4
 
 def channels_by_type(info: Any, names: Sequence[str]) -> dict[str, list[str]]:
     """Group channel names by channel type."""
-    import mne
-
     kinds: dict[str, list[str]] = {}
     for name in names:
         kind = mne.channel_type(info, info["ch_names"].index(name))
@@ -113,8 +112,6 @@ def check_rank(rank: Any, info: Any, names: Sequence[str]) -> None:
 
 def warn_of_unmatched_channels(info: Any, forward: Any, noise_cov: Any, bads: set[str]) -> None:
     """Warn where most channels of a kind are unknown to forward or covariance."""
-    import mne
-
     of_kind = {
         kind: {info["ch_names"][i] for i in mne.pick_types(info, **pick, exclude=())}
         for kind, pick in (("MEG", {"meg": True}), ("EEG", {"meg": False, "eeg": True}))

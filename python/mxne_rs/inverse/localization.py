@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._arguments.convert import Floats, one_line
+from .._arguments.extras import mne
 from .._arguments.warn import warn
 from ..solve.solution import Solution
 from .data import noise_level
@@ -164,8 +165,6 @@ class Localization:
         list of mne.SourceEstimate, or of its volume, mixed and vector kin
             In Am.
         """
-        import mne
-
         if pick_ori == "vector" and not self.active.any():
             # MNE cannot make vector estimates without a source.
             vectors = {

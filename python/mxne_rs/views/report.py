@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._arguments.convert import one_line
+from .._arguments.extras import import_mne, mne
 from .._axes import GREY, PERCENT, blank_figure, set_alpha_axis, style_axes, without_latex
 from .._core import __version__
 from ..inverse.localization import Localization
@@ -69,8 +70,6 @@ def write_report(
     ...     "Certificate" in file.read_text(encoding="utf-8")
     True
     """
-    import mne
-
     evoked = localization.evokeds[0]
     outputs = outputs or Outputs(localization)
     dipoles, residual, rows = outputs.dipoles, outputs.residual, outputs.rows
@@ -259,11 +258,9 @@ def html_table(
 
 def versions() -> list[tuple[str, str]]:
     """List the versions of the software that computed the report."""
-    import mne
-
     return [
         ("mxne_rs", __version__),
-        ("mne", mne.__version__),
+        ("mne", import_mne().__version__),
         ("numpy", np.__version__),
         ("python", platform.python_version()),
         ("platform", platform.platform()),

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .._arguments.extras import mne
 from ..inverse.localization import Localization
 
 #: Distance from the midline in mm within which a location of a volume is in the middle.
@@ -177,8 +178,6 @@ def to_head_coordinates(forward: Any, position: Any) -> Any:
     """Transform positions (..., 3) of a forward solution to head coordinates, in m."""
     if int(forward["coord_frame"]) == 4:  # FIFFV_COORD_HEAD
         return position
-    import mne
-
     to_head = forward["mri_head_t"]
     if int(to_head["from"]) == 4:
         to_head = mne.transforms.invert_transform(to_head)
