@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ._arguments.convert import Floats
 from ._arguments.extras import import_mne, mne
 
 __all__ = [
@@ -19,8 +19,6 @@ __all__ = [
     "simulate_epochs",
     "write_simulation",
 ]
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -163,13 +161,13 @@ class _Scene:
 
     info: Any
     forward: Any
-    times: Array
-    signal: Array
-    root: Array
+    times: Floats
+    signal: Floats
+    root: Floats
     scale: float
     rng: np.random.Generator
 
-    def noise(self) -> Array:
+    def noise(self) -> Floats:
         """Draw the noise of an average."""
         noise = _smooth_noise(self.rng, len(self.root), len(self.times))
         return np.asarray(self.scale * self.root @ noise)
@@ -325,14 +323,14 @@ def _forward(info: Any, spacing: float) -> Any:
     )
 
 
-def _sphere_centre(points: Array) -> Array:
+def _sphere_centre(points: Floats) -> Floats:
     """Return the centre of the sphere that fits the upper part of the skull best."""
     upper = points[points[:, 2] > np.median(points[:, 2])]
     system = np.column_stack([2 * upper, np.ones(len(upper))])
     return np.asarray(np.linalg.lstsq(system, np.sum(upper**2, axis=1), rcond=None)[0][:3])
 
 
-def _grid_inside(skull: Array, centre: Array, spacing: float) -> Array:
+def _grid_inside(skull: Floats, centre: Floats, spacing: float) -> Floats:
     """Return the points (n, 3) of an uneven grid inside the skull, taken as star-shaped."""
     low, high = skull.min(axis=0), skull.max(axis=0)
     # Shifted off the lattice by up to half its spacing, so that no two locations are mirror images.
@@ -352,7 +350,7 @@ def _grid_inside(skull: Array, centre: Array, spacing: float) -> Array:
     return np.asarray(grid[distance < reach[nearest] - SKULL_MARGIN])
 
 
-def _covariance(info: Any, forward: Any, rng: np.random.Generator) -> Array:
+def _covariance(info: Any, forward: Any, rng: np.random.Generator) -> Floats:
     """Return sensor noise plus the covariance of background dipoles, up to a common scale."""
     gain = forward["sol"]["data"]
     n_locations = gain.shape[1] // 3
@@ -367,7 +365,7 @@ def _covariance(info: Any, forward: Any, rng: np.random.Generator) -> Array:
     return np.asarray(np.diag(std**2) + amplitude**2 * fields @ fields.T)
 
 
-def _smooth_noise(rng: np.random.Generator, n_channels: int, n_times: int) -> Array:
+def _smooth_noise(rng: np.random.Generator, n_channels: int, n_times: int) -> Floats:
     """Return Gaussian noise (n_channels, n_times) of unit variance, smooth over time."""
     half = int(np.ceil(4 * NOISE_WIDTH * 1000))
     kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / (1000 * NOISE_WIDTH)) ** 2)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,9 @@ from numpy.typing import NDArray
 from .._arguments.convert import Floats
 from .._arguments.extras import needs
 from .._arguments.warn import warn
-from .._axes import GREY, set_alpha_axis, style_axes
+from .._axes import GREY, Axes, set_alpha_axis, style_axes
 from ..solve.many import Path
 from ..solve.solution import Solution, warn_if_short
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 #: Label of the values of each method.
 LABELS = {

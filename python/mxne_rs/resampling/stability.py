@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,7 @@ from .._arguments.convert import Floats, as_count, as_number, quoted
 from .._arguments.declare import Unpack, takes
 from .._arguments.extras import import_mne
 from .._arguments.warn import warn
+from .._axes import Figure
 from ..alpha.criteria import SUBSAMPLE, THRESHOLD, expected_false
 from ..inverse.data import load_epochs
 from ..inverse.mne_calls import log_level
@@ -24,9 +25,6 @@ from ..solve.solution import ConvergenceWarning
 from ..views.stability import draw_stability
 from ..views.table import hemispheres_and_vertices, side_of, to_head_coordinates
 from .resample import Resampled, resample
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._axes import GREY, LEFT, annotate, blank_figure, set_time_axis, style_axes, without_latex
+from .._axes import (
+    GREY,
+    LEFT,
+    Axes,
+    Figure,
+    annotate,
+    blank_figure,
+    set_time_axis,
+    style_axes,
+    without_latex,
+)
 from ..inverse.localization import Localization
 from .outputs import Outputs
 from .table import SourceRow, to_head_coordinates
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 
 #: Colours of the strongest sources, readable with colour-blind eyes (after Okabe & Ito); weaker
 #: ones are grey.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from .._axes import (
     GREY,
     LEFT,
     PERCENT,
+    Axes,
+    Figure,
     annotate,
     blank_figure,
     set_alpha_axis,
@@ -22,11 +24,6 @@ from .._axes import (
 from ..inverse.localization import Localization
 from .localization import COLOURS, WEAK_COLOUR
 from .table import source_table
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 
 #: Number of coloured sources; the last colour is too close to the grey of the others.
 N_NAMED = len(COLOURS) - 1

@@ -6,23 +6,19 @@ import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .._arguments.convert import one_line
 from .._arguments.extras import import_mne, mne
-from .._axes import GREY, PERCENT, blank_figure, set_alpha_axis, style_axes, without_latex
+from .._axes import GREY, PERCENT, Figure, blank_figure, set_alpha_axis, style_axes, without_latex
 from .._core import __version__
 from ..inverse.localization import Localization
 from ..solve.solution import SureCurve
 from .localization import CHANNEL_TYPES, draw, draw_time_courses
 from .outputs import Outputs
 from .table import COLUMNS, LEGEND, row_texts
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 
 #: Largest number of left-out channels that are listed; the others are counted.
 N_NAMES = 20

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from .._axes import GREY, blank_figure, set_alpha_axis, style_axes, without_latex
+from .._axes import GREY, Figure, blank_figure, set_alpha_axis, style_axes, without_latex
 from .localization import COLOURS, VIEWS, draw_head
 from .table import to_head_coordinates
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 
 #: The meaning of marks, colours and lines.
 CAPTION = (
