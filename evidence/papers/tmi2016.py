@@ -81,7 +81,7 @@ def reproduce_tmi2016(
     Examples
     --------
     ``findings = reproduce_tmi2016(repetitions=20)``, then
-    ``write_findings(findings, pathlib.Path("report"))``: about a minute.
+    ``write_findings(findings, pathlib.Path("report"))``: some minutes.
     """
     import_mne()
     repetitions = as_count("repetitions", repetitions, 2)

@@ -81,7 +81,7 @@ def write_report(
     left_out = html_table(_left_out(localization), ["reason", "number", "channels"])
     curve = localization.solution.sure
     given = [(name, _setting_text(value)) for name, value in (settings or {}).items()]
-    #: Title, tag, HTML or a figure, and its caption; what is empty is left out.
+    # Title, tag, HTML or a figure, and its caption; what is empty is left out.
     parts: list[tuple[str, str, Any, str | None]] = [
         ("Result", "result", html_table(_summary(localization)), None),
         ("Data", "data", _butterfly(measured, scale),
