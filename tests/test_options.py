@@ -45,6 +45,7 @@ def test_signature_and_docstring_have_every_option_of_the_table(name: str) -> No
     function, table = getattr(mxne_rs, name), options_of(ALL[name])
     parameters = inspect.signature(function).parameters
     doc = inspect.getdoc(function) or ""
+    assert "\n\n\n" not in doc
     assert table.keys() <= parameters.keys()
     assert not any(one.kind is one.VAR_KEYWORD for one in parameters.values())
     for option, known in table.items():

@@ -157,15 +157,16 @@ def with_parameters(doc: str | None, described: Mapping[str, Option | None]) -> 
     head, found, rest = with_sections(doc, heading).partition(heading)
     if not found:
         return head
-    section, *others = HEADING.split(rest)
-    written = entries_of(section)
+    own, *others = HEADING.split(rest)
+    written = entries_of(own)
     entries: list[str] = []
     for name, option in described.items():
         entry = written.get(name) or (option and _entry(name, option))
         if entry and entry not in entries:
             entries.append(entry)
     entries += [entry for entry in written.values() if entry and entry not in entries]
-    return head + heading + "\n".join([*entries, "", *others])
+    section = "\n".join([*entries, "", "".join(others)])
+    return head + heading + section.rstrip("\n") + "\n"
 
 
 def _entry(name: str, option: Option) -> str:

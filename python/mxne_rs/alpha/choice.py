@@ -246,7 +246,6 @@ def choice_on_grid(
         warn(
             f"the choice is at the {end} end of the grid ({share:.3g} % of its largest alpha): "
             f"{ADVICE[method][end]}",
-            RuntimeWarning,
         )
     return AlphaChoice(
         method, solution.alpha, index, path.alphas, values, target, path.n_active, path.gaps,

@@ -46,7 +46,6 @@ def by_map(problem: Problem, levels: Floats) -> AlphaChoice:
         warn(
             f"method 'map' still changed alpha by {change:.2g} % in step {len(steps)}, the last: "
             "choose another method",
-            RuntimeWarning,
         )
     # Alphas are monotonic but for the tolerance of the solves; of equal ones the last is kept.
     by_alpha = {one.alpha: (one, after) for one, after in steps}

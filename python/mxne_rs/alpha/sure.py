@@ -145,7 +145,7 @@ def solve_sure(
     if solution.emptied:
         warn_if_short(solution)
     elif kind is not None:
-        warn(f"SURE {_doubt_texts(solution, len(directions))[kind]}", RuntimeWarning)
+        warn(f"SURE {_doubt_texts(solution, len(directions))[kind]}")
     return solution
 
 

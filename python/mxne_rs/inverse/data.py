@@ -42,7 +42,6 @@ def as_evokeds(measured: Any) -> list[Any]:
             warn(
                 f"{', '.join(others)} is bad in a later evoked, but not in the first, whose "
                 "channels are used for all: mark it as bad in the first, too",
-                RuntimeWarning,
             )
     return evokeds
 

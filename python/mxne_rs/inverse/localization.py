@@ -246,5 +246,4 @@ def warn_if_empty(solution: Solution, has_data: bool) -> None:
         f"No active dipoles found. alpha is too big (alpha={solution.alpha:g})."
         if has_data
         else "No active dipoles found. The data are zero.",
-        RuntimeWarning,
     )

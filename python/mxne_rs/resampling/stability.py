@@ -301,7 +301,6 @@ def stability(
             f"more than one location may be selected by chance at each of these alphas "
             f"({answer.false_bound[answer.index]:.3g} at {answer.alphas[answer.index]:.3g} %); "
             "give larger alphas",
-            RuntimeWarning,
         )
     return answer
 

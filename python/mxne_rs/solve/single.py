@@ -259,7 +259,6 @@ def warn_of_large_alpha(
     warn(
         f"alpha is {alpha:.4g}, {alpha / largest:.3g} times alpha_max, from which on there is no "
         f"source: give a part of alpha_max, which is {largest:.4g}{percent}",
-        RuntimeWarning,
     )
 
 
