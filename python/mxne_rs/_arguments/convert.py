@@ -154,10 +154,12 @@ def integer(name: str, value: Any, remedy: str = "give an integer") -> int:
     return max(min(int(value), 2**62), -(2**62))
 
 
-def as_number(name: str, value: Any, remedy: str, *, zero: bool = False) -> float:
-    """Return a finite positive number (with ``zero``, also 0)."""
+def as_number(
+    name: str, value: Any, remedy: str, *, zero: bool = False, below: float = math.inf
+) -> float:
+    """Return a positive number (with ``zero``, also 0) below a limit."""
     converted = number(name, value, remedy)
-    if not math.isfinite(converted) or converted < 0 or (converted == 0 and not zero):
+    if not 0 <= converted < below or (converted == 0 and not zero):
         raise ValueError(f"{name} is {quoted(value)}; {remedy}")
     return converted
 

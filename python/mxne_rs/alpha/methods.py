@@ -24,6 +24,9 @@ from .criteria import (
 )
 from .sure import random_stream
 
+#: The remedy where a part is none.
+PART = "give a number between 0 and 1, such as 0.8"
+
 
 def by_sure(solution: Solution) -> AlphaChoice:
     """Turn the answer of `solve_sure` into an AlphaChoice."""
@@ -95,7 +98,7 @@ def by_stability(
             "give at least two, (n_trials, n_sensors, n_times), or choose another method"
         )
     count = as_count("n_resamples", n_resamples, 1)
-    part = _as_part("subsample", subsample)
+    part = as_number("subsample", subsample, PART, below=1)
     frequency = as_number("threshold", threshold, "give a number above 0.5 and at most 1")
     if not 0.5 < frequency <= 1:
         raise ValueError(f"threshold is {quoted(threshold)}; give a number above 0.5 and at most 1")
@@ -122,7 +125,7 @@ def by_discrepancy(problem: Problem, grid: Floats, levels: Floats, debias: bool)
 
 def by_gof(problem: Problem, grid: Floats, gof: Any, debias: bool) -> AlphaChoice:
     """Choose the largest alpha that explains at least ``gof``."""
-    target = _as_part("gof", gof)
+    target = as_number("gof", gof, PART, below=1)
     path = problem.path(problem.gain, problem.data, grid)
     values = where_converged(path, path.explained_variance)
     if debias and problem.data.any():
@@ -138,14 +141,6 @@ def by_n_sources(problem: Problem, grid: Floats, n_sources: Any) -> AlphaChoice:
     path = problem.path(problem.gain, problem.data, grid)
     values = where_converged(path, path.n_active)
     return choice_on_grid("n_sources", path, values, float(count), unconverged_statuses(path))
-
-
-def _as_part(name: str, value: Any) -> float:
-    remedy = "give a number between 0 and 1, such as 0.8"
-    part = as_number(name, value, remedy)
-    if part >= 1:
-        raise ValueError(f"{name} is {quoted(value)}; {remedy}")
-    return part
 
 
 #: Data sets that the hyperprior counts as, as in a stream whose alpha is tracked.

@@ -143,9 +143,9 @@ def _square(noise_cov: Any, names: Sequence[str]) -> Floats:
     return np.diag(data[rows]) if data.ndim == 1 else data[np.ix_(rows, rows)]
 
 
-def first_few(names: Any) -> str:
-    """Join the first three names, and count the others."""
+def first_few(names: Any, n: int = 3) -> str:
+    """Join the first names, and count the others."""
     names = list(names)
     if not names:
         return "none"
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return ", ".join(names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "")

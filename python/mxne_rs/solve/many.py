@@ -156,9 +156,7 @@ def alpha_grid(gain: Gain, data: Floats, alphas: Any, options: Any, request: Req
             as_number("alphas", value, remedy)
         values = values[np.diff(values, prepend=0.0) != 0]
         return np.ascontiguousarray(values[::-1])
-    part = as_number("eps", options["eps"], "give a number between 0 and 1")
-    if part >= 1:
-        raise ValueError(f"eps is {quoted(options['eps'])}; give a number between 0 and 1")
+    part = as_number("eps", options["eps"], "give a number between 0 and 1", below=1)
     largest = largest_alpha(gain, data, request)
     if largest == 0:
         raise ValueError(

@@ -14,6 +14,7 @@ from .._arguments.convert import one_line
 from .._arguments.extras import import_mne, mne
 from .._axes import GREY, PERCENT, Figure, blank_figure, set_alpha_axis, style_axes, without_latex
 from .._core import __version__
+from ..inverse.covariance import first_few
 from ..inverse.localization import Localization
 from ..solve.solution import SureCurve
 from .localization import CHANNEL_TYPES, draw, draw_time_courses
@@ -168,12 +169,7 @@ def _certificate(localization: Localization) -> list[tuple[str, str]]:
 
 def _left_out(localization: Localization) -> list[tuple[str, str, str]]:
     return [
-        (
-            reason,
-            str(len(names)),
-            ", ".join(names[:N_NAMES])
-            + (f" and {len(names) - N_NAMES} more" if len(names) > N_NAMES else ""),
-        )
+        (reason, str(len(names)), first_few(names, N_NAMES))
         for reason, names in localization.left_out.items()
     ]
 
