@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxne_rs import Gain, alpha_max, solve_path
+from mxne_rs._arguments.convert import Floats
 from mxne_rs.inverse.model import prepare_model
 from mxne_rs.solve.debias import fitted
 from papers.auditory import SNR, WINDOW, AuditoryField, prepare_auditory
@@ -24,8 +25,6 @@ from papers.head import Head, find_head
 from papers.scores import recovery
 from papers.tmi2016 import NEAR
 from reporting import markdown, options
-
-Floats = NDArray[np.float64]
 
 #: Percentages of alpha_max: those of `mixed_norm`.
 GRID = np.geomspace(100.0, 10.0, 15)

@@ -45,6 +45,7 @@ def test_signature_and_docstring_have_every_option_of_the_table(name: str) -> No
     function, table = getattr(mxne_rs, name), options_of(ALL[name])
     parameters = inspect.signature(function).parameters
     doc = inspect.getdoc(function) or ""
+    assert "\n\n\n" not in doc
     assert table.keys() <= parameters.keys()
     assert not any(one.kind is one.VAR_KEYWORD for one in parameters.values())
     for option, known in table.items():
@@ -142,6 +143,18 @@ def test_takes_keeps_what_a_docstring_says_itself() -> None:
         doc.index("data :") < doc.index("weights :") < doc.index("ridge :") < doc.index("Returns")
     )
     assert function(1, ridge=2.0) == {"n_orient": None, "weights": None, "ridge": 2.0}
+
+
+def test_functions_share_the_sections_of_their_inputs() -> None:
+    """Once, in the order of numpydoc; a section of their own wins."""
+    shared = (tables.Inputs.__doc__ or "").split("Raises")[1].split()
+    for name in ("solve_path", "solve_batch", "alpha_max", "solve_sure", "choose_alpha"):
+        doc = inspect.getdoc(getattr(mxne_rs, name)) or ""
+        said = doc.split("\nRaises\n")[1].split("\n\n")[0]
+        assert said.split() == shared
+        assert doc.index("Returns\n---") < doc.index("Raises\n---") < doc.index("Examples\n---")
+    doc = inspect.getdoc(mxne_rs.solve_mxne) or ""
+    assert doc.count("Raises\n---") == 1 and "KeyboardInterrupt" in doc
 
 
 def documented(doc: str) -> dict[str, str]:

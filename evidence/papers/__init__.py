@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 
-def _prni2014() -> Any:
-    from .prni2014_findings import reproduce_prni2014
-
-    return reproduce_prni2014
-
-
-def _tmi2016() -> Any:
-    from .tmi2016 import reproduce_tmi2016
-
-    return reproduce_tmi2016
+def _of(module: str, function: str) -> Callable[[], Any]:
+    return lambda: getattr(import_module(f".{module}", __name__), function)
 
 
 #: What imports the function of each paper: none of them is paid for by the others.
-PAPERS: dict[str, Callable[[], Any]] = {"prni2014": _prni2014, "tmi2016": _tmi2016}
+PAPERS: dict[str, Callable[[], Any]] = {
+    "prni2014": _of("prni2014_findings", "reproduce_prni2014"),
+    "tmi2016": _of("tmi2016", "reproduce_tmi2016"),
+}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import mne
 import numpy as np
 
 from mxne_rs._arguments.convert import Floats
@@ -89,8 +90,6 @@ def prepare_auditory(head: Head, depth: float = 0.8) -> tuple[Model, AuditoryFie
     >>> model.n_orient, field.within(0.06, 0.15).signal.shape
     (3, (306, 91))
     """
-    import mne
-
     info = head.info(1000.0)
     times = np.arange(-200, 301) / 1000
     columns = np.asarray(head.forward["sol"]["data"], dtype=np.float64)

@@ -80,21 +80,8 @@ def above(
 ) -> Floats:
     """Tell where a statistic of draws is above a limit: 1, 0, or undecided.
 
-    Parameters
-    ----------
-    draws : array, shape (n_draws, ...)
-        One entry for each draw.
-    limit : float
-        What is to be exceeded.
-    statistic : callable
-        Maps some of the draws to a number or an array. Default: their mean.
-    errors : float
-        Standard errors, by the jackknife, that the difference has to exceed to decide.
-
-    Returns
-    -------
-    array
-        1.0, 0.0 or `UNDECIDED`, of the shape of the statistic.
+    Draws are along the first axis; the answer has the shape of the statistic. To decide, the
+    difference has to exceed so many standard errors, by the jackknife.
 
     Examples
     --------

@@ -9,16 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mxne_rs import Gain, Solution, alpha_max, debias, solve_path
 from mxne_rs._arguments.convert import Floats
-from mxne_rs.solve.debias import debias
-from mxne_rs.solve.gain import Gain
-from mxne_rs.solve.many import solve_path
-from mxne_rs.solve.single import alpha_max, solve_mxne
-from mxne_rs.solve.solution import Solution
-
-#: A sample of MCE: its index, active locations, amplitudes, relative gap.
-Part = tuple[int, NDArray[np.intp], Floats, float]
-
 
 #: Those of the paper, in the order of its legends.
 METHODS = ("MCE", "MxNE", "irMxNE")
@@ -100,105 +92,26 @@ def estimate_currents(
     >>> [int(one.active.sum()) for one in estimate_currents(gain, data, [40, 60], tol=1e-6)]
     [2, 1]
     """
-    columns = gain.columns(np.arange(gain.n_locations))
-    correlations = _group_norms(columns, data, gain.n_orient)
-    largest = correlations.max(axis=0)
-    problem = Currents(columns, gain.n_orient, data, tol)
-    estimates = []
-    for percent in sorted(percents, reverse=True):
-        alpha = float(largest.max()) * percent / 100
-        times = np.flatnonzero(largest > alpha)
-        parts, correlations[:, times] = problem.solve(alpha, times, correlations[:, times])
-        estimates.append(_together(gain, parts, data.shape[1]))
-    return estimates[::-1]
+    largest = [alpha_max(gain, sample[:, np.newaxis]) for sample in data.T]
+    alphas = max(largest) / 100 * np.sort(np.asarray(percents, dtype=float))
+    answers: list[list[Solution | None]] = []
+    for time, top in enumerate(largest):
+        below = alphas[alphas < top]
+        path = (
+            solve_path(gain, data[:, [time]], below, tol=tol, n_threads=1, verbose=False)
+            if len(below)
+            else ()
+        )
+        answers.append([*reversed(path), *[None] * (len(alphas) - len(below))])
+    return [_together(gain, samples) for samples in zip(*answers, strict=True)]
 
 
-#: Locations that a sample brings in at first, and again where its certificate asks for more.
-N_CANDIDATES = 20
-#: Certificates at most; they are far fewer.
-N_ROUNDS = 50
-
-
-class Currents:
-    """Problems of one sample each, solved on candidates that they share.
-
-    A certificate is a product with the whole gain: one for all samples costs little more than one
-    for a single sample, because the gain is read once.
-    """
-
-    def __init__(self, columns: Floats, n_orient: int, data: Floats, tol: float) -> None:
-        self.columns, self.n_orient, self.data, self.tol = columns, n_orient, data, tol
-        self.candidates = np.zeros(columns.shape[1] // n_orient, dtype=bool)
-
-    def solve(
-        self, alpha: float, times: NDArray[np.intp], correlations: Floats
-    ) -> tuple[list[Part], Floats]:
-        """The samples `times` at an alpha, and their residuals' correlations."""
-        found: dict[int, Part] = {}
-        correlations = correlations.copy()
-        left = np.arange(len(times))
-        for _ in range(N_ROUNDS):
-            if not len(left):
-                break
-            self._admit(correlations[:, left])
-            where = np.flatnonzero(self.candidates)
-            chosen = self.columns[:, np.repeat(self.candidates, self.n_orient)]
-            solutions = self._solutions(Gain(chosen, self.n_orient), alpha, times[left])
-            x = np.hstack([one.x for one in solutions])
-            residuals = self.data[:, times[left]] - chosen @ x
-            correlations[:, left] = _group_norms(self.columns, residuals, self.n_orient)
-            gaps = self._gaps(alpha, times[left], x, residuals, correlations[:, left].max(axis=0))
-            for one, solution, gap in zip(left.tolist(), solutions, gaps, strict=True):
-                sources = solution.sources[:, 0]
-                found[one] = (int(times[one]), where[solution.active_set], sources, float(gap))
-            left = left[gaps > self.tol]
-        return [found[one] for one in sorted(found)], correlations
-
-    def _solutions(self, gain: Gain, alpha: float, times: NDArray[np.intp]) -> list[Solution]:
-        """Each sample on the candidates, started from the one before: they are much alike."""
-        solutions: list[Solution] = []
-        for time in times:
-            solutions.append(
-                solve_mxne(
-                    gain, self.data[:, [time]], alpha, init=solutions[-1] if solutions else None,
-                    tol=self.tol / 2, n_threads=1, verbose=False,
-                )
-            )  # fmt: skip
-        return solutions
-
-    def _admit(self, correlations: Floats) -> None:
-        """Take in those that correlate most with each sample's residual, some of them new."""
-        outside = np.where(self.candidates[:, np.newaxis], -1.0, correlations)
-        n_new = min(N_CANDIDATES, len(outside))
-        best = np.argpartition(-outside, n_new - 1, axis=0)[:n_new]
-        self.candidates[best[np.take_along_axis(outside, best, axis=0) >= 0]] = True
-
-    def _gaps(
-        self, alpha: float, times: NDArray[np.intp], x: Floats, residuals: Floats, largest: Floats
-    ) -> Floats:
-        """Relative duality gap of each sample, on all locations."""
-        data = self.data[:, times]
-        norms = np.linalg.norm(x.reshape(-1, self.n_orient, x.shape[1]), axis=1).sum(axis=0)
-        squares = np.sum(residuals**2, axis=0)
-        scale = np.minimum(1.0, alpha / largest)
-        dual = scale * np.sum(residuals * data, axis=0) - 0.5 * scale**2 * squares
-        return np.asarray((0.5 * squares + alpha * norms - dual) / (0.5 * np.sum(data**2, axis=0)))
-
-
-def _group_norms(columns: Floats, data: Floats, n_orient: int) -> Floats:
-    """|G_s' m| for each location and sample."""
-    product = (columns.T @ data).reshape(-1, n_orient, data.shape[1])
-    return np.asarray(np.sqrt(np.einsum("sot,sot->st", product, product)))
-
-
-def _together(gain: Gain, parts: Sequence[Part], n_times: int) -> Estimate:
-    """The samples of an alpha as one estimate."""
+def _together(gain: Gain, samples: Sequence[Solution | None]) -> Estimate:
+    """The samples of an alpha as one estimate; None is a sample without a source."""
     active = np.zeros(gain.n_locations, dtype=bool)
-    for _, locations, _, _ in parts:
-        active[locations] = True
-    row = np.cumsum(active) - 1
-    x = np.zeros((int(active.sum()), gain.n_orient, n_times))
-    for time, locations, amplitudes, _ in parts:
-        x[row[locations], :, time] = amplitudes.reshape(-1, gain.n_orient)
-    gap = max((gap for *_, gap in parts), default=0.0)
-    return Estimate(active, x.reshape(-1, n_times), gap)
+    for one in filter(None, samples):
+        active |= one.active_set
+    rows = np.repeat(active, gain.n_orient)
+    columns = [np.zeros((rows.sum(), 1)) if one is None else one.x[rows] for one in samples]
+    gap = max((one.gap for one in samples if one is not None), default=0.0)
+    return Estimate(active, np.hstack(columns), gap)

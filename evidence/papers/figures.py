@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mxne_rs._axes import GREY, style_axes
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from mxne_rs._axes import GREY, Axes, style_axes
 
 #: The axis of alphas.
 ALPHA = "alpha (% of alpha_max)"

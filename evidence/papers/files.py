@@ -9,11 +9,6 @@ from pathlib import Path
 def data_files(folder: str | os.PathLike[str] | None, *names: str) -> list[Path] | None:
     """Find a recording's files in a folder, by default that of MXNE_RS_DATA; None without them.
 
-    Raises
-    ------
-    FileNotFoundError
-        Where a folder was given that has not all of them.
-
     Examples
     --------
     >>> from papers.files import data_files

@@ -9,17 +9,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from mxne_rs._arguments.convert import one_line
+from mxne_rs._axes import Figure
 from mxne_rs.views.report import html_table, versions
 
 from .claims import FEWEST, Claim, Verdict
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Writer = Callable[[Path], Any]
 #: Headings of the claims.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import mne
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,8 +48,6 @@ class Head:
 
     def info(self, sfreq: float) -> Any:
         """Measurement information of the forward solution's sensors, without projections."""
-        import mne
-
         source = self.forward["info"]
         names = list(source["ch_names"])
         kinds = [mne.channel_type(source, index) for index in range(len(names))]
@@ -79,8 +78,6 @@ def cortical_head(forward: Path, labels: Path) -> Head:
     `forward` has free orientation, its MEG channels are used; `labels` has the names of its
     locations' regions by hemisphere, ``lh_aparc`` and ``rh_aparc``.
     """
-    import mne
-
     solution = mne.read_forward_solution(forward, verbose="ERROR")
     solution = mne.pick_types_forward(solution, meg=True, eeg=False)
     names = np.load(labels)
@@ -139,7 +136,7 @@ def _tilted(normals: Floats) -> Floats:
 
 def _along_cortex(spaces: Any, location: int) -> Floats:
     """Distances of all locations from one, along the edges of the mesh (m); infinite where far."""
-    from scipy.sparse import coo_array
+    from mne.surface import mesh_dist
     from scipy.sparse.csgraph import dijkstra
 
     distances = []
@@ -148,13 +145,7 @@ def _along_cortex(spaces: Any, location: int) -> Floats:
         if not 0 <= location < len(vertices):
             distances.append(np.full(len(vertices), np.inf))
         else:
-            triangles = space["tris"]
-            ends = np.vstack([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]])
-            # Each edge once: entries that stand twice would be added up.
-            first, second = np.unique(np.sort(ends, axis=1), axis=0).T
-            lengths = np.linalg.norm(space["rr"][first] - space["rr"][second], axis=1)
-            shape = (len(space["rr"]),) * 2
-            graph = coo_array((lengths, (first, second)), shape=shape).tocsr()
+            graph = mesh_dist(space["tris"], space["rr"])
             reached = dijkstra(graph, directed=False, indices=vertices[location], limit=FAR)
             distances.append(reached[vertices])
         location -= len(vertices)

@@ -9,13 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from mxne_rs import Gain, Solution, alpha_max, solve_path
 from mxne_rs._arguments.convert import Floats
-from mxne_rs.solve.gain import Gain
-from mxne_rs.solve.many import solve_path
-from mxne_rs.solve.single import alpha_max
-from mxne_rs.solve.solution import Solution
-from mxne_rs.study.run import run_study
-from mxne_rs.study.study import Part, Study
+from mxne_rs.study import Part, Study, run_study
 
 #: Section II-C of the paper.
 N_SENSORS, N_LOCATIONS, N_ACTIVE, N_TIMES, DECAY = 20, 200, 5, 50, 0.95

@@ -41,24 +41,9 @@ def reproduce_prni2014(
 ) -> Findings:
     """Do what Strohmeier, Haueisen and Gramfort (PRNI 2014) did, and judge each claim.
 
-    Parameters
-    ----------
-    repetitions, seed : int
-        Draws of each of the four simulations, and where they come from.
-    data : path | None
-        Folder of the recorded data (auditory-ave.fif, cortex-7498-meg-fwd.fif, noise-cov.fif);
-        None takes MXNE_RS_DATA; where they are not there their part cannot be checked.
-    **how
-        ``n_jobs``, ``store``, ``announce`` and ``verbose`` of `mxne_rs.study.run_study`.
-
-    Returns
-    -------
-    Findings
-
-    Raises
-    ------
-    FileNotFoundError
-        Where the folder given does not hold the data.
+    `repetitions` are draws of each of the four simulations. `data` is the folder of the recorded
+    data, None that of MXNE_RS_DATA; where they are not there their part cannot be checked. **how
+    is as for `mxne_rs.study.run_study`.
 
     Examples
     --------

@@ -11,13 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mxne_rs import ConvergenceWarning, Gain, alpha_max, solve_mxne, solve_path
 from mxne_rs._arguments.convert import Floats
 from mxne_rs.inverse.model import Model, prepare_model
 from mxne_rs.solve.debias import fitted
-from mxne_rs.solve.gain import Gain
-from mxne_rs.solve.many import solve_path
-from mxne_rs.solve.single import alpha_max, solve_mxne
-from mxne_rs.solve.solution import ConvergenceWarning
 
 from .prni2014 import PERCENTS
 

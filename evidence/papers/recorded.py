@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import mne
 import numpy as np
 from numpy.typing import NDArray
 
+from mxne_rs import Gain
 from mxne_rs._arguments.convert import Floats
 from mxne_rs.alpha.criteria import draw_trials
 from mxne_rs.inverse.model import Model, prepare_model
-from mxne_rs.solve.gain import Gain
-from mxne_rs.study.study import Part, Study
+from mxne_rs.study import Part, Study
 
 from .auditory import N_TRIALS, AuditoryField
 from .estimates import Estimate, estimate_sources, measured
@@ -59,8 +60,6 @@ class Recording:
         name: str = "recorded epochs",
     ) -> Recording:
         """Whiten epochs by the covariance of their baseline."""
-        import mne
-
         if epochs.tmin > BASELINE[1] - 0.05:
             raise ValueError(
                 f"epochs begin at {epochs.tmin:g} s; noise is estimated before {BASELINE[1]} s, "
@@ -84,8 +83,6 @@ class Recording:
 
 def simulate_epochs(head: Head, model: Model, field: AuditoryField, seed: int) -> Any:
     """Make `N_TRIALS` epochs of what `prepare_auditory` returns, -200 to 300 ms at 500 Hz."""
-    import mne
-
     rng = np.random.default_rng(np.random.SeedSequence([seed, 0, 0]))
     inverse = field.scale * np.linalg.pinv(model.whitener)
     trials = [
@@ -166,7 +163,6 @@ class Others:
 
 def compare_others(recording: Recording, n_dipoles: int, depth: float = 0.8) -> Others:
     """Localize the average of all epochs by dSPM (with `depth`) and RAP-MUSIC (`n_dipoles`)."""
-    import mne
     from mne.beamformer import rap_music
     from mne.minimum_norm import apply_inverse, make_inverse_operator
 

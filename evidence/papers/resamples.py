@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxne_rs._arguments.convert import Floats
-from mxne_rs.study.study import Part
+from mxne_rs.study import Part
 
 from .estimates import Estimate, estimate_sources
 from .recorded import Recording, goodness_of_fit

@@ -17,15 +17,8 @@ if TYPE_CHECKING:
 def krippendorff_alpha(active: NDArray[np.bool_]) -> float:
     """Measure agreement of supports: 1 where all agree, 0 where they agree by chance.
 
-    Parameters
-    ----------
-    active : array of bool, shape (n_repetitions, n_locations)
-        Repetitions are the observers, locations the units; nominal data without gaps.
-
-    Returns
-    -------
-    alpha : float
-        NaN where no location, or every one, is always active.
+    Repetitions (the first axis) are the observers, locations the units; nominal data without gaps.
+    NaN where no location, or every one, is always active.
 
     Examples
     --------

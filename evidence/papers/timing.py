@@ -9,10 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mxne_rs import ConvergenceWarning, Gain, alpha_max, solve_irmxne, solve_mxne
 from mxne_rs._arguments.convert import Floats
-from mxne_rs.solve.gain import Gain
-from mxne_rs.solve.single import alpha_max, solve_irmxne, solve_mxne
-from mxne_rs.solve.solution import ConvergenceWarning
 
 #: Locations of the small problem, its tolerance, and seconds that a solve may take.
 N_LOCATIONS, TOL, LIMIT = 500, 1e-4, 4.0

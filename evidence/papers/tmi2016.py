@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mxne_rs import Gain
 from mxne_rs._arguments.convert import Floats, as_count
 from mxne_rs._arguments.extras import import_mne
 from mxne_rs.inverse.model import Model
-from mxne_rs.solve.gain import Gain
-from mxne_rs.study.run import run_study
-from mxne_rs.study.study import Part, Study
+from mxne_rs.study import Part, Study, run_study
 
 from .auditory import N_TRIALS, SNR, WINDOW, AuditoryField, prepare_auditory
 from .estimates import METHODS, estimate_currents, estimate_sources, measured
@@ -57,45 +56,12 @@ def reproduce_tmi2016(
 ) -> Findings:
     """Run the protocol of the TMI 2016 paper, and compare what it gives with what the paper says.
 
-    Parameters
-    ----------
-    repetitions : int, default 20
-        Draws of the simulation; the paper has 100.
-    resamples : int, default 20
-        Random four fifths of the epochs; the paper has 100.
-    seed : int, default 0
-        Of everything that is drawn.
-    data : path | None
-        Folder with the cortex of 7498 locations (``cortex-7498-meg-fwd.fif``, ``..-labels.npz``).
-        None takes that of MXNE_RS_DATA; where there is none, a volume that is made here.
-    epochs : mne.Epochs | None
-        A recording to be resampled, with a baseline before -70 ms. None simulates 100 trials.
-    forward : mne.Forward | None
-        The forward solution of `epochs`, free orientation; needed with them.
-    window : tuple of float, default (0.05, 0.2)
-        What is analysed of the epochs, in s.
-    n_dipoles : int, default 2
-        Dipoles of RAP-MUSIC.
-    depth : float, default 0.8
-        Exponent of the depth weighting, as in `mxne_rs.mixed_norm`.
-    store : path | None
-        Folder where finished parts are kept, as for `mxne_rs.study.run_study`.
-    **how
-        Its ``n_jobs``, ``announce`` and ``verbose``.
-
-    Returns
-    -------
-    findings : Findings
-        Figures, numbers and claims; `papers.findings.write_findings` writes them.
-
-    Raises
-    ------
-    ImportError
-        Where MNE-Python is not installed.
-    FileNotFoundError
-        Where `data` does not hold the cortex.
-    ValueError
-        Where `epochs` come without `forward` or without a baseline.
+    `repetitions` are draws of the simulation, `resamples` random four fifths of the epochs; the
+    paper has 100 of each. `data` is the folder of the cortex of 7498 locations, None that of
+    MXNE_RS_DATA; where there is none, a volume is made here. `epochs`, with a baseline before
+    -70 ms, need their `forward` (free orientation); None simulates 100 trials. Their `window` (s)
+    is analysed, with so many dipoles of RAP-MUSIC; `depth` is that of `mixed_norm`. `store` and
+    **how are as for `mxne_rs.study.run_study`.
 
     Notes
     -----
@@ -115,7 +81,7 @@ def reproduce_tmi2016(
     Examples
     --------
     ``findings = reproduce_tmi2016(repetitions=20)``, then
-    ``write_findings(findings, pathlib.Path("report"))``: about a minute.
+    ``write_findings(findings, pathlib.Path("report"))``: some minutes.
     """
     import_mne()
     repetitions = as_count("repetitions", repetitions, 2)

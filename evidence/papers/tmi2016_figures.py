@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mxne_rs._arguments.convert import Floats
-from mxne_rs._axes import blank_figure
+from mxne_rs._axes import Axes, blank_figure
 from mxne_rs.views.localization import COLOURS, VIEWS, draw_head
 
 from .estimates import METHODS, Estimate
@@ -19,9 +19,6 @@ from .recorded import Others, Recording
 from .resamples import Resamples
 from .scores import Scores
 from .timing import Timing
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 #: Of the methods, of the two solvers, of regions.
 METHOD_COLOURS = dict(zip(METHODS, (COLOURS[2], COLOURS[0], COLOURS[1]), strict=True))

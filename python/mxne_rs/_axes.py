@@ -10,8 +10,10 @@ from ._arguments.convert import Floats
 from ._arguments.extras import needs
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.axes import Axes as Axes
+    from matplotlib.figure import Figure as Figure
+else:  # annotations only, which are not evaluated
+    Axes = Figure = Any
 
 GREY = "0.35"
 #: Label of an axis of alphas in percent.

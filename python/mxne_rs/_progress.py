@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
-import types
 from collections.abc import Callable
 from typing import Any
 
@@ -60,12 +59,7 @@ class Progress:
         except UNWRITABLE:
             self.bar = None
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: types.TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Clear the line."""
         if self.bar is not None:
             with contextlib.suppress(*UNWRITABLE):

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ._arguments.extras import import_mne
+from ._arguments.convert import Floats
+from ._arguments.extras import import_mne, mne
 
 __all__ = [
     "TRUE_SOURCES",
@@ -19,8 +19,6 @@ __all__ = [
     "simulate_epochs",
     "write_simulation",
 ]
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -163,21 +161,19 @@ class _Scene:
 
     info: Any
     forward: Any
-    times: Array
-    signal: Array
-    root: Array
+    times: Floats
+    signal: Floats
+    root: Floats
     scale: float
     rng: np.random.Generator
 
-    def noise(self) -> Array:
+    def noise(self) -> Floats:
         """Draw the noise of an average."""
         noise = _smooth_noise(self.rng, len(self.root), len(self.times))
         return np.asarray(self.scale * self.root @ noise)
 
     def evoked(self, nave: int) -> Any:
         """Make the average."""
-        import mne
-
         return mne.EvokedArray(
             self.signal + self.noise(), self.info, tmin=self.times[0], nave=nave,
             comment="Simulated auditory", verbose="ERROR",
@@ -185,15 +181,11 @@ class _Scene:
 
     def epochs(self, n_epochs: int) -> Any:
         """Make the trials."""
-        import mne
-
         data = [self.signal + n_epochs**0.5 * self.noise() for _ in range(n_epochs)]
         return mne.EpochsArray(np.stack(data), self.info, tmin=self.times[0], verbose="ERROR")
 
     def noise_cov(self, nave: int) -> Any:
         """Make the covariance of a trial."""
-        import mne
-
         covariance = nave * self.scale**2 * (self.root @ self.root.T)
         return mne.Covariance(
             covariance, self.info["ch_names"], bads=[], projs=[], nfree=10000, verbose="ERROR"
@@ -204,9 +196,9 @@ def _scene(spacing: float, snr: float, nave: int, rng: np.random.Generator) -> _
     for name, value in (("spacing", spacing), ("snr", snr), ("nave", nave)):
         if not value > 0:
             raise ValueError(f"{name} must be positive, got {value}")
-    mne = import_mne("the simulation")
-    info = _helmet(mne)
-    forward = _forward(mne, info, spacing)
+    import_mne("the simulation")
+    info = _helmet()
+    forward = _forward(info, spacing)
     times = np.arange(-100, 301) / 1000.0
 
     signal = np.zeros((len(info["ch_names"]), len(times)))
@@ -251,7 +243,6 @@ def write_simulation(
     ...     sorted(path.name for path in write_simulation(out, spacing=20.0).values())
     ['simulated-ave.fif', 'simulated-cov.fif', 'simulated-fwd.fif', 'true-sources.tsv']
     """
-    mne = import_mne("the simulation")
     evoked, forward, noise_cov = simulate_auditory(spacing=spacing, rng=rng)
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
@@ -283,19 +274,19 @@ def true_locations(forward: Any) -> list[int]:
     return locations
 
 
-def _helmet(mne: Any) -> Any:
+def _helmet() -> Any:
     """Return the info of the Vectorview array, with the head in the middle of the helmet."""
     if hasattr(mne.channels, "read_meg_canonical_info"):  # MNE 1.12
         info = mne.channels.read_meg_canonical_info("neuromag", verbose="ERROR")
     else:
-        info = _spread_sensors(mne)
+        info = _spread_sensors()
     to_head = np.eye(4)
     to_head[:3, 3] = [0.0, -0.01, 0.055]
     info["dev_head_t"] = mne.transforms.Transform("meg", "head", to_head)
     return info
 
 
-def _spread_sensors(mne: Any) -> Any:
+def _spread_sensors() -> Any:
     """Return the info of 102 triplets of sensors spread evenly over the Vectorview helmet."""
     names = [f"MEG {site:03d}{kind}" for site in range(102) for kind in (3, 2, 1)]
     info = mne.create_info(names, 1000.0, 102 * ["grad", "grad", "mag"], verbose="ERROR")
@@ -315,9 +306,9 @@ def _spread_sensors(mne: Any) -> Any:
     return info
 
 
-def _forward(mne: Any, info: Any, spacing: float) -> Any:
+def _forward(info: Any, spacing: float) -> Any:
     """Return the forward solution of a grid inside the skull of fsaverage, in a sphere model."""
-    folder = Path(mne.__file__).parent / "data" / "fsaverage"
+    folder = Path(import_mne().__file__).parent / "data" / "fsaverage"
     skull = mne.read_bem_surfaces(folder / "fsaverage-inner_skull-bem.fif", verbose="ERROR")
     points = skull[0]["rr"]
     to_mri = mne.read_trans(folder / "fsaverage-trans.fif")
@@ -332,14 +323,14 @@ def _forward(mne: Any, info: Any, spacing: float) -> Any:
     )
 
 
-def _sphere_centre(points: Array) -> Array:
+def _sphere_centre(points: Floats) -> Floats:
     """Return the centre of the sphere that fits the upper part of the skull best."""
     upper = points[points[:, 2] > np.median(points[:, 2])]
     system = np.column_stack([2 * upper, np.ones(len(upper))])
     return np.asarray(np.linalg.lstsq(system, np.sum(upper**2, axis=1), rcond=None)[0][:3])
 
 
-def _grid_inside(skull: Array, centre: Array, spacing: float) -> Array:
+def _grid_inside(skull: Floats, centre: Floats, spacing: float) -> Floats:
     """Return the points (n, 3) of an uneven grid inside the skull, taken as star-shaped."""
     low, high = skull.min(axis=0), skull.max(axis=0)
     # Shifted off the lattice by up to half its spacing, so that no two locations are mirror images.
@@ -359,7 +350,7 @@ def _grid_inside(skull: Array, centre: Array, spacing: float) -> Array:
     return np.asarray(grid[distance < reach[nearest] - SKULL_MARGIN])
 
 
-def _covariance(info: Any, forward: Any, rng: np.random.Generator) -> Array:
+def _covariance(info: Any, forward: Any, rng: np.random.Generator) -> Floats:
     """Return sensor noise plus the covariance of background dipoles, up to a common scale."""
     gain = forward["sol"]["data"]
     n_locations = gain.shape[1] // 3
@@ -374,7 +365,7 @@ def _covariance(info: Any, forward: Any, rng: np.random.Generator) -> Array:
     return np.asarray(np.diag(std**2) + amplitude**2 * fields @ fields.T)
 
 
-def _smooth_noise(rng: np.random.Generator, n_channels: int, n_times: int) -> Array:
+def _smooth_noise(rng: np.random.Generator, n_channels: int, n_times: int) -> Floats:
     """Return Gaussian noise (n_channels, n_times) of unit variance, smooth over time."""
     half = int(np.ceil(4 * NOISE_WIDTH * 1000))
     kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / (1000 * NOISE_WIDTH)) ** 2)

@@ -158,14 +158,9 @@ class MixedNorm(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignor
         # Where alpha_max_ is 0 any alpha gives zeros; the solver requires a positive one.
         self.alpha_ = part * self.alpha_max_ or part
         init = self._last_coefficients((gain.shape[1], data.shape[1]))
-        options: dict[str, Any] = {
-            "weights": self.weights,
-            "tol": self.tol,
-            "max_iter": self.max_iter,
-            "init": init,
-            "n_threads": self.n_threads,
-            "verbose": False,
-        }
+        same = ("weights", "tol", "max_iter", "n_threads")
+        options: dict[str, Any] = {name: getattr(self, name) for name in same}
+        options |= {"init": init, "verbose": False}
         with warnings.catch_warnings():
             # The warning above names the fraction; the solver's would name the absolute alpha.
             warnings.filterwarnings("ignore", "alpha is .* times alpha_max", RuntimeWarning)

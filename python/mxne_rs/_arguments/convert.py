@@ -23,15 +23,6 @@ def as_floats(name: str, value: Any, ndim: int) -> Floats:
     """Return an aligned, native, contiguous float64 array with ``ndim`` dimensions.
 
     The caller's array is not changed.
-
-    Raises
-    ------
-    TypeError
-        Where the values are not real numbers.
-    ValueError
-        Where the dimensions are wrong or the array is empty.
-    MemoryError
-        Where there is no room for a float64 copy.
     """
     array = as_array(name, value)
     if array.dtype.kind not in "fiub":
@@ -166,10 +157,12 @@ def integer(name: str, value: Any, remedy: str = "give an integer") -> int:
     return max(min(int(value), 2**62), -(2**62))
 
 
-def as_number(name: str, value: Any, remedy: str, *, zero: bool = False) -> float:
-    """Return a finite positive number (with ``zero``, also 0)."""
+def as_number(
+    name: str, value: Any, remedy: str, *, zero: bool = False, below: float = math.inf
+) -> float:
+    """Return a positive number (with ``zero``, also 0) below a limit."""
     converted = number(name, value, remedy)
-    if not math.isfinite(converted) or converted < 0 or (converted == 0 and not zero):
+    if not 0 <= converted < below or (converted == 0 and not zero):
         raise ValueError(f"{name} is {quoted(value)}; {remedy}")
     return converted
 

@@ -1,8 +1,10 @@
 """Declare options once: signatures, defaults and docstrings of all functions come from a table.
 
-A table is a `TypedDict` whose fields are ``Annotated[type, Option(...)]``. A function that takes
-``**options: Unpack[Table]`` and is decorated with ``takes(Table)`` gets a signature with every
-option, an error for names that are none, and the text of each in its docstring.
+A table is a `TypedDict` whose fields are ``Annotated[type, Option(...)]``; a text beside it has the
+descriptions, as a docstring has them. A function that takes ``**options: Unpack[Table]`` and is
+decorated with ``takes(Table)`` gets a signature with every option, an error for names that are
+none, and the text of each in its docstring. Sections of a docstring that functions share, such as
+Raises, stand in that of their table of inputs.
 """
 
 from __future__ import annotations
@@ -11,21 +13,29 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_type_hints
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack as Unpack
+else:  # annotations only, which are not evaluated; in `typing` since Python 3.11
+    Unpack = Any
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 #: The default of a required option.
 REQUIRED = inspect.Parameter.empty
-#: The Parameters section of a numpydoc docstring, up to the next section.
-SECTION = re.compile(r"(Parameters\n-{10}\n)(.*?)(?=\n\S[^\n]*\n---|\Z)", re.DOTALL)
+#: Where a section of a numpydoc docstring begins; the sections in their order.
+HEADING = re.compile(r"^(?=\w+\n---)", re.MULTILINE)
+SECTIONS = (
+    "Parameters", "Attributes", "Returns", "Raises", "Warns", "Notes", "References", "Examples",
+)  # fmt: skip
 
 
 class Option(NamedTuple):
     """An option of a table: its default, description and check."""
 
     default: Any
-    #: The description in docstrings.
+    #: The description in docstrings; or a text that has it in an entry of the option's name.
     text: str
     #: The type in docstrings, where that says more than the annotation.
     kind: str = ""
@@ -41,15 +51,29 @@ def options_of(table: type) -> dict[str, Option]:
     for name, hint in get_type_hints(table, include_extras=True).items():
         option = hint.__metadata__[0]
         annotation = getattr(hint.__origin__, "__name__", "") or str(hint.__origin__)
-        kind = option.kind or annotation.replace(" | ", " or ")
-        options[name] = option._replace(kind=kind, annotation=annotation)
+        kind, text = option.kind or annotation.replace(" | ", " or "), option.text
+        if name in (entries := entries_of(text)):
+            head, text = entries[name].split("\n", 1)
+            kind = head.split(" : ")[1]
+        options[name] = option._replace(kind=kind, text=text, annotation=annotation)
     return options
+
+
+@functools.cache
+def entries_of(section: str) -> dict[str, str]:
+    """Return the entries of a Parameters section by name; several names may share one."""
+    entries: dict[str, str] = {}
+    for entry in re.split(r"\n(?=\S)", section.strip("\n")):
+        for name in entry.split("\n")[0].split(" : ")[0].split(", "):
+            entries.setdefault(name.lstrip("*"), entry)
+    return entries
 
 
 def takes(table: type, *described: type, **defaults: Any) -> Callable[[F], F]:
     """Decorate a function with the options of a table; ``defaults`` replaces those of the table.
 
-    The tables ``described`` hold texts for parameters that the function declares by name.
+    The tables ``described`` hold texts for parameters that the function declares by name, and
+    sections for functions without their own.
     """
     options = options_of(table)
     known = {name: one.default for name, one in options.items()} | defaults
@@ -81,7 +105,8 @@ def takes(table: type, *described: type, **defaults: Any) -> Callable[[F], F]:
 
         parameters = [*own, *given]
         decorated.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
-        decorated.__doc__ = with_parameters(function.__doc__, _described(parameters, texts))
+        doc = with_sections(function.__doc__, *(table.__doc__ for table in described))
+        decorated.__doc__ = with_parameters(doc, _described(parameters, texts))
         return decorated  # type: ignore[return-value]
 
     return decorate
@@ -109,28 +134,39 @@ def _described(
     }
 
 
+def with_sections(doc: str | None, *others: str | None) -> str:
+    """Return a docstring with the sections of others that it does not have itself.
+
+    A docstring without any section stays as it is.
+    """
+    own, *sections = HEADING.split(inspect.cleandoc(doc or ""))
+    if not sections:
+        return own
+    shared = [one for other in others for one in HEADING.split(inspect.cleandoc(other or ""))[1:]]
+    titled = {one.split("\n")[0]: one.rstrip("\n") for one in (*shared, *sections)}
+    sections = [titled[title] for title in sorted(titled, key=SECTIONS.index)]
+    return "\n\n".join([own.rstrip("\n"), *sections]) + "\n"
+
+
 def with_parameters(doc: str | None, described: Mapping[str, Option | None]) -> str:
     """Return a docstring whose Parameters section has an entry for each name, in this order.
 
     Entries that the docstring already has stay.
     """
-    doc = inspect.cleandoc(doc or "")
-    match = SECTION.search(doc)
-    if match is None:
-        return doc
-    written: dict[str, str] = {}
-    for entry in re.split(r"\n(?=\S)", match.group(2).strip("\n")):
-        for name in entry.split("\n")[0].split(" : ")[0].split(", "):
-            written.setdefault(name.lstrip("*"), entry)
+    heading = "Parameters\n----------\n"
+    head, found, rest = with_sections(doc, heading).partition(heading)
+    if not found:
+        return head
+    own, *others = HEADING.split(rest)
+    written = entries_of(own)
     entries: list[str] = []
     for name, option in described.items():
         entry = written.get(name) or (option and _entry(name, option))
         if entry and entry not in entries:
             entries.append(entry)
     entries += [entry for entry in written.values() if entry and entry not in entries]
-    section = "\n".join(entries)
-    # The closing quotes of a docstring are on their own line, so that it ends with a line break.
-    return doc[: match.start(2)] + section + "\n" + doc[match.end(2) :].rstrip("\n") + "\n"
+    section = "\n".join([*entries, "", "".join(others)])
+    return head + heading + section.rstrip("\n") + "\n"
 
 
 def _entry(name: str, option: Option) -> str:

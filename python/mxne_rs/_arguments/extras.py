@@ -25,6 +25,21 @@ def needs(what: str, library: str, extra: str) -> Iterator[None]:
         raise ImportError(f"{what} needs {library}: pip install 'mxne-rs[{extra}]'") from error
 
 
+class _Mne:
+    """MNE-Python, which is imported when one of its names is first used."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # who inspects this module does not ask for MNE
+            raise AttributeError(name)
+        import mne
+
+        return getattr(mne, name)
+
+
+#: What modules use instead of importing MNE: without it, the package imports all the same.
+mne: Any = _Mne()
+
+
 def import_mne(what: str = "mixed_norm") -> Any:
     """Return MNE-Python, or raise the error that names the extra."""
     with needs(what, "MNE-Python", "mne"):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +12,9 @@ from numpy.typing import NDArray
 from .._arguments.convert import Floats
 from .._arguments.extras import needs
 from .._arguments.warn import warn
-from .._axes import GREY, set_alpha_axis, style_axes
+from .._axes import GREY, Axes, set_alpha_axis, style_axes
 from ..solve.many import Path
 from ..solve.solution import Solution, warn_if_short
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 #: Label of the values of each method.
 LABELS = {
@@ -221,16 +219,21 @@ def at_smallest_alpha(meets: NDArray[np.bool_]) -> GridPosition:
     return index, "lower" if index == len(meets) - 1 > 0 else None
 
 
+#: Where each method stops on its grid, by its values and the target.
+RULES: dict[str, Callable[[Floats, Any], GridPosition]] = {
+    "cv": lambda values, _: at_smallest_value(values),
+    "stability": lambda values, target: at_smallest_alpha(values <= target),
+    "discrepancy": lambda values, target: at_largest_alpha(values <= target),
+    "gof": lambda values, target: at_largest_alpha(values >= target),
+    "n_sources": lambda values, target: at_smallest_alpha(values <= target),
+}
+
+
 def choice_on_grid(
-    method: str,
-    path: Path,
-    values: Floats,
-    target: float | None,
-    position: GridPosition,
-    failures: tuple[str, ...],
+    method: str, path: Path, values: Floats, target: float | None, failures: tuple[str, ...]
 ) -> AlphaChoice:
-    """Make the AlphaChoice of a grid position; warn where that is an end of the grid."""
-    index, end = position
+    """Make the AlphaChoice by the rule of a method; warn where it is an end of the grid."""
+    index, end = RULES[method](values, target)
     solution = path[index]
     if failures:
         # As in `solve_sure`: without the failed solves the choice may be another, so that the
@@ -243,7 +246,6 @@ def choice_on_grid(
         warn(
             f"the choice is at the {end} end of the grid ({share:.3g} % of its largest alpha): "
             f"{ADVICE[method][end]}",
-            RuntimeWarning,
         )
     return AlphaChoice(
         method, solution.alpha, index, path.alphas, values, target, path.n_active, path.gaps,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,22 +18,16 @@ from .._arguments.convert import (
     quoted,
     require_finite,
 )
-from .._arguments.declare import takes
+from .._arguments.declare import Unpack, takes
 from ..solve.gain import Gain, prepared
-from ..solve.inputs import sensor_data
+from ..solve.inputs import noise_levels, sensor_data
 from ..solve.many import alpha_grid
 from ..solve.options import Inputs, make_request, make_rounds
 from ..solve.solution import one_warning
-from .sure import SureOptions
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
-from ..solve.inputs import noise_levels
 from .choice import LABELS, AlphaChoice
 from .criteria import SUBSAMPLE, THRESHOLD, Problem, average_trials
 from .methods import by_cv, by_discrepancy, by_gof, by_map, by_n_sources, by_stability, by_sure
-from .sure import solve_sure
+from .sure import SureOptions, solve_sure
 
 
 @takes(SureOptions, Inputs)
@@ -84,11 +78,6 @@ def choose_alpha(
     -------
     choice : AlphaChoice
         The alpha, the curve that it was chosen on, and the answer.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument, what it is, and what to give instead.
 
     Warns
     -----

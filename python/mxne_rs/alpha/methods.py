@@ -12,13 +12,7 @@ from .._arguments.warn import warn
 from ..solve.many import Path
 from ..solve.single import alpha_max, solve_irmxne, solve_mxne
 from ..solve.solution import Solution
-from .choice import (
-    AlphaChoice,
-    at_largest_alpha,
-    at_smallest_alpha,
-    at_smallest_value,
-    choice_on_grid,
-)
+from .choice import AlphaChoice, choice_on_grid
 from .criteria import (
     Problem,
     false_bounds,
@@ -29,6 +23,9 @@ from .criteria import (
     where_converged,
 )
 from .sure import random_stream
+
+#: The remedy where a part is none.
+PART = "give a number between 0 and 1, such as 0.8"
 
 
 def by_sure(solution: Solution) -> AlphaChoice:
@@ -52,7 +49,6 @@ def by_map(problem: Problem, levels: Floats) -> AlphaChoice:
         warn(
             f"method 'map' still changed alpha by {change:.2g} % in step {len(steps)}, the last: "
             "choose another method",
-            RuntimeWarning,
         )
     # Alphas are monotonic but for the tolerance of the solves; of equal ones the last is kept.
     by_alpha = {one.alpha: (one, after) for one, after in steps}
@@ -81,9 +77,7 @@ def by_cv(problem: Problem, grid: Floats, n_folds: Any, debias: bool, rng: Any) 
     errors, failures = held_out_errors(problem, grid, count, random_stream(rng), debias)
     path = problem.path(problem.gain, problem.data, grid)
     values = where_converged(path, errors)
-    return choice_on_grid(
-        "cv", path, values, None, at_smallest_value(values), failures + unconverged_statuses(path)
-    )
+    return choice_on_grid("cv", path, values, None, failures + unconverged_statuses(path))
 
 
 def by_stability(
@@ -104,7 +98,7 @@ def by_stability(
             "give at least two, (n_trials, n_sensors, n_times), or choose another method"
         )
     count = as_count("n_resamples", n_resamples, 1)
-    part = _as_part("subsample", subsample)
+    part = as_number("subsample", subsample, PART, below=1)
     frequency = as_number("threshold", threshold, "give a number above 0.5 and at most 1")
     if not 0.5 < frequency <= 1:
         raise ValueError(f"threshold is {quoted(threshold)}; give a number above 0.5 and at most 1")
@@ -115,9 +109,8 @@ def by_stability(
             "or more trials"
         )
     selection = false_bounds(problem, grid, count, part, frequency, random_stream(rng))
-    position = at_smallest_alpha(selection.bounds <= allowed)
     choice = choice_on_grid(
-        "stability", selection.path, selection.bounds, allowed, position, selection.failures
+        "stability", selection.path, selection.bounds, allowed, selection.failures
     )
     highest = selection.frequencies[: choice.index + 1].max(axis=0)
     return replace(choice, frequencies=selection.frequencies, stable=highest >= frequency)
@@ -127,21 +120,17 @@ def by_discrepancy(problem: Problem, grid: Floats, levels: Floats, debias: bool)
     """Choose the largest alpha whose residual is at most as strong as the noise."""
     path = problem.path(problem.gain, problem.data, grid)
     values = residual_shares(problem, path, levels, debias)
-    return choice_on_grid(
-        "discrepancy", path, values, 1.0, at_largest_alpha(values <= 1), unconverged_statuses(path)
-    )
+    return choice_on_grid("discrepancy", path, values, 1.0, unconverged_statuses(path))
 
 
 def by_gof(problem: Problem, grid: Floats, gof: Any, debias: bool) -> AlphaChoice:
     """Choose the largest alpha that explains at least ``gof``."""
-    target = _as_part("gof", gof)
+    target = as_number("gof", gof, PART, below=1)
     path = problem.path(problem.gain, problem.data, grid)
     values = where_converged(path, path.explained_variance)
     if debias and problem.data.any():
         values = 1 - residual_shares(problem, path, problem.data, debias)
-    return choice_on_grid(
-        "gof", path, values, target, at_largest_alpha(values >= target), unconverged_statuses(path)
-    )
+    return choice_on_grid("gof", path, values, target, unconverged_statuses(path))
 
 
 def by_n_sources(problem: Problem, grid: Floats, n_sources: Any) -> AlphaChoice:
@@ -151,18 +140,7 @@ def by_n_sources(problem: Problem, grid: Floats, n_sources: Any) -> AlphaChoice:
     count = as_count("n_sources", n_sources, 1)
     path = problem.path(problem.gain, problem.data, grid)
     values = where_converged(path, path.n_active)
-    position = at_smallest_alpha(values <= count)
-    return choice_on_grid(
-        "n_sources", path, values, float(count), position, unconverged_statuses(path)
-    )
-
-
-def _as_part(name: str, value: Any) -> float:
-    remedy = "give a number between 0 and 1, such as 0.8"
-    part = as_number(name, value, remedy)
-    if part >= 1:
-        raise ValueError(f"{name} is {quoted(value)}; {remedy}")
-    return part
+    return choice_on_grid("n_sources", path, values, float(count), unconverged_statuses(path))
 
 
 #: Data sets that the hyperprior counts as, as in a stream whose alpha is tracked.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .._arguments.convert import Floats, as_count, as_flag, quoted
-from .._arguments.declare import Option, takes
+from .._arguments.declare import Option, Unpack, takes
 from .._arguments.warn import warn
 from ..solve.debias import fitted
 from ..solve.gain import Gain, prepared
@@ -29,40 +29,28 @@ from ..solve.options import (
 from ..solve.single import largest_alpha
 from ..solve.solution import Solution, SureCurve, one_warning, warn_if_short
 
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
 #: Numbers of sources above which the choice is doubtful: at SURE's alpha MxNE has ten sources where
 #: there are two (``evidence/noise_level.md``).
 MAX_MXNE_SOURCES, MAX_IRMXNE_SOURCES = 4, 20
 
 
+SURE = """
+n_directions : int
+    Random directions that SURE averages over; each costs one path.
+debias : bool
+    Choose by the fit of the debiased answers. The solution returned is never debiased: see
+    `debias`.
+rng : None, int, numpy.random.Generator or numpy.random.RandomState
+    Source of random numbers; an integer is a seed, None draws differently in each call.
+"""
+
+
 class SureOptions(GridOptions, ReweightOptions, PenaltyOptions, EngineOptions, total=False):
     """Options of `solve_sure`, without the noise level."""
 
-    n_directions: Annotated[
-        int, Option(1, "Random directions that SURE averages over; each costs one path.")
-    ]
-    debias: Annotated[
-        bool,
-        Option(
-            False,
-            """
-            Choose by the fit of the debiased answers. The solution returned is never debiased: see
-            `debias`.
-            """,
-        ),
-    ]
-    rng: Annotated[
-        Any,
-        Option(
-            0,
-            """
-            Source of random numbers; an integer is a seed, None draws differently in each call.
-            """,
-            "None, int, numpy.random.Generator or numpy.random.RandomState",
-        ),
-    ]
+    n_directions: Annotated[int, Option(1, SURE)]
+    debias: Annotated[bool, Option(False, SURE)]
+    rng: Annotated[Any, Option(0, SURE)]
 
 
 @takes(SureOptions, Inputs)
@@ -95,11 +83,6 @@ def solve_sure(
     solution : Solution
         The solution at the chosen alpha; ``sure`` is the curve. Alphas at which a solve did not
         converge are not chosen (their values are NaN), and ``status`` is then that of such a solve.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument, what it is, and what to give instead.
 
     Warns
     -----
@@ -162,7 +145,7 @@ def solve_sure(
     if solution.emptied:
         warn_if_short(solution)
     elif kind is not None:
-        warn(f"SURE {_doubt_texts(solution, len(directions))[kind]}", RuntimeWarning)
+        warn(f"SURE {_doubt_texts(solution, len(directions))[kind]}")
     return solution
 
 

@@ -18,13 +18,7 @@ Writer = Callable[[Path], Any]
 
 
 def make_folder(out: Path, option: str) -> None:
-    """Make a folder where there is none, and check that it can be written to.
-
-    Raises
-    ------
-    WrongInput
-        Naming the option, where that is not possible.
-    """
+    """Make a folder where there is none, and check that it can be written to."""
     doing = "made"
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -44,22 +38,8 @@ class Results:
 
     Files are written into a hidden folder inside, and moved in place once all are complete. A
     hidden list of the files written, with checksums, tells a later run which ones to remove: those
-    of an earlier run of the same command that are unchanged since.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
-        A folder that exists.
-    command : str | None
-        Name of the command: several commands may share a folder. None keeps no list, and removes
-        nothing.
-
-    Attributes
-    ----------
-    names : list of str
-        Files that this run has written.
-    problems : list of str
-        A line for each file that could not be written.
+    of an earlier run of the same command that are unchanged since. Several commands may share a
+    folder, which exists already. Without a command no list is kept, and nothing is removed.
 
     Examples
     --------
@@ -75,6 +55,7 @@ class Results:
 
     def __init__(self, folder: Path, command: str | None) -> None:
         self.folder = folder
+        #: A line for each file that could not be written.
         self.problems: list[str] = []
         self._list = f".mxne-rs-{command}.json" if command else None
         self._earlier = _read_list(folder / self._list) if self._list else {}
@@ -82,7 +63,7 @@ class Results:
 
     @property
     def names(self) -> list[str]:
-        """Files in the order of writing; a subfolder counts as one."""
+        """Files that this run has written, in this order; a subfolder counts as one."""
         parts = (name.partition("/") for name in self._written)
         tops = (f"{top}/" if rest else top for top, _, rest in parts)
         return list(dict.fromkeys(tops))
@@ -90,18 +71,9 @@ class Results:
     def write(self, writers: Mapping[str, Writer], *, may_fail: bool = False) -> None:
         """Write files, and remove files of earlier runs that are not written again.
 
-        Parameters
-        ----------
-        writers : dict of str to callable
-            Functions that write into the folder they are given, by name of file. Where one fails
-            the others continue, and `problems` names the file.
-        may_fail : bool
-            Whether an error of the disk is such a problem, too. By default it raises.
-
-        Raises
-        ------
-        NotWritten
-            Naming the file, where the disk fails; all files are unchanged.
+        Writers, by name of file, write into the folder they are given. Where one fails the others
+        continue, and `problems` names the file. Where the disk fails this raises, and all files
+        are unchanged; with ``may_fail`` that is such a problem, too.
         """
         try:
             with tempfile.TemporaryDirectory(prefix=".mxne-rs-", dir=self.folder) as side:

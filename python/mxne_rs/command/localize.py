@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .._arguments.extras import mne
 from ..inverse.localization import Localization
 from ..inverse.localize import localize
 from ..inverse.options import SEED
@@ -152,6 +153,10 @@ PATH_ALPHAS = Option(
 )
 
 
+#: Options that `localize` has by the same name.
+SAME = "depth", "amplitude_unit", "maxit", "tol", "allow_small_alpha", "time_limit", "solver"
+
+
 def add_options(commands: Any) -> None:
     """Add both commands and their options."""
     data = {"data (one of them)": DATA, "other files": FILES, "part of the data": PART}
@@ -256,8 +261,6 @@ def _data(options: argparse.Namespace) -> File:
 
 def _arguments(options: argparse.Namespace, data: File) -> tuple[Inputs, dict[str, Any]]:
     """Return the MNE objects and keywords that `localize` and `localize_path` share."""
-    import mne
-
     part = DataSelection(options.condition, options.tmin, options.tmax, options.baseline)
     head = File("--forward", options.forward), File("--noise-cov", options.noise_cov)
     inputs = read_inputs(data, part, *head)
@@ -267,17 +270,10 @@ def _arguments(options: argparse.Namespace, data: File) -> tuple[Inputs, dict[st
             f"--loose {options.loose:g}: --forward {options.forward} has fixed orientation; "
             "leave --loose out, or compute a forward solution with free orientation"
         )
-    return inputs, {
+    return inputs, {name: getattr(options, name) for name in SAME} | {
         "loose": 0.0 if fixed else options.loose,
-        "depth": options.depth,
         "n_mxne_iter": options.reweights,
-        "amplitude_unit": options.amplitude_unit,
-        "maxit": options.maxit,
-        "tol": options.tol,
-        "allow_small_alpha": options.allow_small_alpha,
-        "time_limit": options.time_limit,
         "debias": not options.no_debias,
-        "solver": options.solver,
         "verbose": True if options.verbose else None,
     }
 

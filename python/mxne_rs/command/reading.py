@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from .._arguments.extras import mne
 from ..inverse.covariance import first_few
 from ..inverse.data import as_evokeds, evoked_of_raw
 from ..inverse.mne_calls import private
@@ -111,26 +112,18 @@ class Inputs(NamedTuple):
 
 
 def read_inputs(data: File, part: DataSelection, forward: File, noise_cov: File) -> Inputs:
-    """Read the files of ``localize`` or ``path``, take the part asked for, check that they fit.
-
-    Raises
-    ------
-    WrongInput
-        With a line that names the option and says what to do.
-    """
-    import mne
-
+    """Read the files of ``localize`` or ``path``, take the part asked for, check that they fit."""
     if data.option == "--raw":
-        evoked = _raw(mne, data, part)
+        evoked = _raw(data, part)
     else:
         read = _evoked if data.option == "--evoked" else _epochs
-        evoked = part.of(read(mne, data, part.condition), data)
-    inputs = Inputs(evoked, *_forward_and_covariance(mne, forward, noise_cov))
+        evoked = part.of(read(data, part.condition), data)
+    inputs = Inputs(evoked, *_forward_and_covariance(forward, noise_cov))
     _check_channels(inputs, str(data), str(forward), str(noise_cov))
     return inputs
 
 
-def _forward_and_covariance(mne: Any, forward: File, noise_cov: File) -> tuple[Any, Any]:
+def _forward_and_covariance(forward: File, noise_cov: File) -> tuple[Any, Any]:
     """Read the forward solution and the noise covariance."""
     return forward.read(mne.read_forward_solution, "forward"), noise_cov.read(mne.read_cov, "cov")
 
@@ -140,9 +133,7 @@ def read_live(forward: File, noise_cov: File, recording: File | None) -> tuple[A
 
     Without a recording the info is that of the forward solution, with no bad channels.
     """
-    import mne
-
-    head = _forward_and_covariance(mne, forward, noise_cov)
+    head = _forward_and_covariance(forward, noise_cov)
     if recording is not None:
         return recording.read(mne.io.read_info, "raw"), *head
     info = mne.Info(head[0]["info"].copy())
@@ -151,7 +142,7 @@ def read_live(forward: File, noise_cov: File, recording: File | None) -> tuple[A
     return info, *head
 
 
-def _evoked(mne: Any, given: File, condition: str | None) -> Any:
+def _evoked(given: File, condition: str | None) -> Any:
     """Read one condition."""
     evokeds = given.read(mne.read_evokeds, "evoked")
     for evoked in evokeds:
@@ -184,7 +175,7 @@ def _condition_index(condition: str, names: Sequence[str], listed: str, given: F
     raise WrongInput(f"{given} has {problem} {condition!r}; give --condition, one of {listed}")
 
 
-def _epochs(mne: Any, given: File, condition: str | None) -> Any:
+def _epochs(given: File, condition: str | None) -> Any:
     """Read epochs, and average those of one event or all."""
     epochs = given.read(mne.read_epochs, "epochs")
     if condition is not None:
@@ -202,7 +193,7 @@ def _epochs(mne: Any, given: File, condition: str | None) -> Any:
     return evoked
 
 
-def _raw(mne: Any, given: File, part: DataSelection) -> Any:
+def _raw(given: File, part: DataSelection) -> Any:
     """Read a range of a recording."""
     for name, value in (("condition", part.condition), ("baseline", part.baseline)):
         if value is not None:
@@ -284,8 +275,6 @@ def _kind_names(kinds: set[str]) -> str:
 
 def _read_problem(name: str, kind: str, error: Exception) -> str:
     """Say what an unreadable file holds instead of what it should."""
-    import mne
-
     try:
         actual = mne.what(name)
     except Exception:

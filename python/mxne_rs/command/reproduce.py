@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from .._arguments.extras import mne
 from .console import Answer, quiet, say
 from .folder import Results, make_folder
 from .options import Option, add_command, shared
@@ -95,8 +96,6 @@ def run(options: argparse.Namespace) -> Answer:
         if options.repetitions:
             arguments["repetitions"] = options.repetitions
         if options.epochs is not None:
-            import mne
-
             arguments["epochs"] = File("--epochs", options.epochs).read(mne.read_epochs, "epochs")
             arguments["forward"] = File("--forward", options.forward).read(
                 mne.read_forward_solution, "forward"

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .._arguments.extras import mne
 from ..inverse.localization import Localization
 from ..views.localization import draw
 from ..views.outputs import Outputs
@@ -50,12 +51,8 @@ def write_localization(
     """Write a localization's files into an existing folder: numbers first, then pictures.
 
     There is at least one source; of several conditions the first is written. Files of an earlier
-    run are removed. The report, which shows the settings, may go to another folder.
-
-    Raises
-    ------
-    NotWritten
-        Where the disk fails; the folder is unchanged.
+    run are removed. The report, which shows the settings, may go to another folder. Where the disk
+    fails the folder is unchanged.
     """
     outputs = Outputs(localization)
     numbers: dict[str, Callable[[Path], Any]] = {
@@ -151,8 +148,6 @@ def _channels(localization: Localization) -> str:
 
 def write_estimate(stc: Any, out: Path) -> list[str]:
     """Write a source estimate in the format of its kind; return the names of the files."""
-    import mne
-
     if isinstance(stc, mne.SourceEstimate):
         stc.save(out / "sources", ftype="stc")
         return ["sources-lh.stc", "sources-rh.stc"]

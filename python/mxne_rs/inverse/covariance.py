@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .._arguments.convert import Floats, as_count
+from .._arguments.extras import mne
 from .._arguments.warn import warn
 
 #: Range of plausible variances, relative to the median of the channel type: a channel with too
@@ -18,8 +19,6 @@ MIN_VARIANCE_RATIO, MAX_VARIANCE_RATIO = 1e-2, 1e4
 
 def channels_by_type(info: Any, names: Sequence[str]) -> dict[str, list[str]]:
     """Group channel names by channel type."""
-    import mne
-
     kinds: dict[str, list[str]] = {}
     for name in names:
         kind = mne.channel_type(info, info["ch_names"].index(name))
@@ -30,11 +29,8 @@ def channels_by_type(info: Any, names: Sequence[str]) -> dict[str, list[str]]:
 def implausible_channels(info: Any, noise_cov: Any, names: Sequence[str]) -> list[str]:
     """List channels whose variance is zero or absurd; warn once with their names.
 
-    Raises
-    ------
-    ValueError
-        Where the covariance has a channel twice, is not finite, or is zero or negative for all
-        channels of a type.
+    A channel that stands twice, values that are not finite, and a channel type without any
+    positive variance raise.
     """
     counts = Counter(noise_cov["names"])
     twice = [name for name in names if counts[name] > 1]
@@ -116,8 +112,6 @@ def check_rank(rank: Any, info: Any, names: Sequence[str]) -> None:
 
 def warn_of_unmatched_channels(info: Any, forward: Any, noise_cov: Any, bads: set[str]) -> None:
     """Warn where most channels of a kind are unknown to forward or covariance."""
-    import mne
-
     of_kind = {
         kind: {info["ch_names"][i] for i in mne.pick_types(info, **pick, exclude=())}
         for kind, pick in (("MEG", {"meg": True}), ("EEG", {"meg": False, "eeg": True}))
@@ -149,9 +143,9 @@ def _square(noise_cov: Any, names: Sequence[str]) -> Floats:
     return np.diag(data[rows]) if data.ndim == 1 else data[np.ix_(rows, rows)]
 
 
-def first_few(names: Any) -> str:
-    """Join the first three names, and count the others."""
+def first_few(names: Any, n: int = 3) -> str:
+    """Join the first names, and count the others."""
     names = list(names)
     if not names:
         return "none"
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return ", ".join(names[:n]) + (f" and {len(names) - n} more" if len(names) > n else "")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._arguments.convert import Floats, is_number
+from .._arguments.extras import mne
 from .._arguments.warn import warn
 from .mne_calls import one_at_a_time
 
@@ -16,16 +17,7 @@ def as_evokeds(measured: Any) -> list[Any]:
     """List the evoked responses of one joint problem.
 
     ``measured`` is an Evoked, a list or tuple of Evoked, Epochs (averaged) or Raw (all samples).
-
-    Raises
-    ------
-    TypeError
-        Where ``measured`` is of another type.
-    ValueError
-        Where the list is empty, or channels or processing differ.
     """
-    import mne
-
     if isinstance(measured, mne.BaseEpochs):
         return [load_epochs(measured).average(picks="all")]
     if isinstance(measured, mne.io.BaseRaw):
@@ -50,7 +42,6 @@ def as_evokeds(measured: Any) -> list[Any]:
             warn(
                 f"{', '.join(others)} is bad in a later evoked, but not in the first, whose "
                 "channels are used for all: mark it as bad in the first, too",
-                RuntimeWarning,
             )
     return evokeds
 
@@ -58,8 +49,6 @@ def as_evokeds(measured: Any) -> list[Any]:
 @one_at_a_time
 def evoked_of_raw(raw: Any, tmin: float | None = None, tmax: float | None = None) -> Any:
     """Return the samples of a recording from tmin to tmax (s, both included) as one Evoked."""
-    import mne
-
     first, last = float(raw.times[0]), float(raw.times[-1])
     start, stop = (first if tmin is None else tmin), (last if tmax is None else tmax)
     room = 0.5 / raw.info["sfreq"]
@@ -111,8 +100,6 @@ def check_processing(one: Any, other: Any, first: str, second: str) -> None:
     Compared are the compensation grade, the EEG reference, the history of signal-space separation,
     and the space that projections remove from the common channels, applied or not.
     """
-    import mne
-
     differing = [
         f"{what} ({before} and {after})"
         for what, before, after in (

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments.extras import import_mne
+from .._arguments.extras import import_mne, mne
 from .mne_calls import log_level
 from .model import complete_hemispheres
 
@@ -87,8 +87,6 @@ def make_stc_from_dipoles(dipoles: Any, src: Any, verbose: bool | str | int | No
 
 
 def _as_dipoles(dipoles: Any) -> list[Any]:
-    import mne
-
     listed = [dipoles] if isinstance(dipoles, mne.Dipole) else dipoles
     if not isinstance(listed, list | tuple) or not all(
         isinstance(one, mne.Dipole) for one in listed

@@ -14,12 +14,14 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .._arguments.convert import Floats, as_count
+from .._arguments.declare import documents
 from .._arguments.extras import import_mne
 from ..alpha.sure import solve_sure
 from ..solve.debias import debias as find_factors
 from ..solve.gain import Gain
 from ..solve.single import solve_irmxne, solve_mxne
 from ..solve.solution import Solution
+from .options import SolverOptions
 from .settings import array_solver, warn_of_free_cd
 
 #: The versions of MNE-Python that this is tested with.
@@ -29,6 +31,7 @@ Answer = tuple[Any, ...]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+@documents(SolverOptions)
 class use_in_mne(ContextDecorator):
     """Make `mne.inverse_sparse.mixed_norm` run on this solver while a block is open.
 
@@ -36,11 +39,6 @@ class use_in_mne(ContextDecorator):
     replaced, so that functions imported earlier use this solver, too, and are restored at the end,
     also after an error. Preparation, checks and outputs stay MNE's own; `mxne_rs.mixed_norm` does
     more. SURE assumes the noise level that MNE assumes.
-
-    Parameters
-    ----------
-    n_threads : int, default 0
-        Threads of the solver; 0 means all cores, or RAYON_NUM_THREADS.
 
     Raises
     ------
@@ -108,7 +106,8 @@ class use_in_mne(ContextDecorator):
 
     def _replace(self) -> None:
         for module, name, original in ORIGINALS:
-            setattr(module, name, REPLACEMENTS[name](original, self._n_threads))
+            replaced = _replacement(original, REPLACEMENTS[name][0], self._n_threads)
+            setattr(module, name, replaced)
 
     def __call__(self, func: Function) -> Function:
         """Decorate a function."""
@@ -129,9 +128,8 @@ LOCK = threading.Lock()
 def _check_fits(version: str, module: Any, name: str) -> None:
     """Raise where a function of MNE is missing, or lacks parameters that are used here."""
     function = getattr(module, name, None)
-    expected = PARAMETERS[name]
     have = list(inspect.signature(function).parameters) if callable(function) else []
-    missing = [one for one in expected if one not in have]
+    missing = [one for one in REPLACEMENTS[name][1] if one not in have]
     if missing:
         problem = f"lacks {', '.join(missing)}" if have else "is not there"
         raise RuntimeError(
@@ -157,11 +155,23 @@ def _mne_answer(gain: Any, data: Any, solution: Solution, debias: bool) -> tuple
     return x, columns, values
 
 
-def _bound(original: Callable[..., Answer], args: Any, keywords: Any) -> SimpleNamespace:
-    """Bind the arguments of a call by the names of MNE's function, with its defaults."""
-    bound = inspect.signature(original).bind(*args, **keywords)
-    bound.apply_defaults()
-    return SimpleNamespace(**bound.arguments)
+def _replacement(
+    original: Callable[..., Answer], answer: Callable[..., Answer | None], n_threads: int
+) -> Callable[..., Answer]:
+    """Make a function that answers for one of MNE's; None leaves the answer to MNE's.
+
+    ``answer(given, n_threads)`` has the arguments by the names of MNE's function, with its
+    defaults.
+    """
+
+    @functools.wraps(original)
+    def replaced(*args: Any, **keywords: Any) -> Answer:
+        bound = inspect.signature(original).bind(*args, **keywords)
+        bound.apply_defaults()
+        answered = answer(SimpleNamespace(**bound.arguments), n_threads)
+        return original(*args, **keywords) if answered is None else answered
+
+    return replaced
 
 
 def _engine_options(given: SimpleNamespace, n_rounds: int, n_threads: int) -> dict[str, Any]:
@@ -177,50 +187,35 @@ def _engine_options(given: SimpleNamespace, n_rounds: int, n_threads: int) -> di
     }
 
 
-def _mixed_norm_solver(original: Callable[..., Answer], n_threads: int) -> Callable[..., Answer]:
-    @functools.wraps(original)
-    def mixed_norm_solver(*args: Any, **keywords: Any) -> Answer:
-        given = _bound(original, args, keywords)
-        solution = solve_mxne(
-            Gain(given.G, given.n_orient), given.M, given.alpha, init=given.X_init,
-            **_engine_options(given, 1, n_threads),
-        )  # fmt: skip
-        answer = _mne_answer(given.G, given.M, solution, given.debias)
-        return (*answer, solution.primal - solution.dual) if given.return_gap else answer
-
-    return mixed_norm_solver
+def _mixed_norm_solver(given: SimpleNamespace, n_threads: int) -> Answer:
+    solution = solve_mxne(
+        Gain(given.G, given.n_orient), given.M, given.alpha, init=given.X_init,
+        **_engine_options(given, 1, n_threads),
+    )  # fmt: skip
+    answer = _mne_answer(given.G, given.M, solution, given.debias)
+    return (*answer, solution.primal - solution.dual) if given.return_gap else answer
 
 
-def _iterative_solver(original: Callable[..., Answer], n_threads: int) -> Callable[..., Answer]:
-    @functools.wraps(original)
-    def iterative_mixed_norm_solver(*args: Any, **keywords: Any) -> Answer:
-        given = _bound(original, args, keywords)
-        if given.weight_init is not None:
-            # MNE's own loop supports initial weights; its convex problems run on this solver.
-            return original(*args, **keywords)
-        solution = solve_irmxne(
-            Gain(given.G, given.n_orient), given.M, given.alpha, n_reweights=given.n_mxne_iter,
-            amplitude_unit=1.0, **_engine_options(given, given.n_mxne_iter, n_threads),
-        )  # fmt: skip
-        return _mne_answer(given.G, given.M, solution, given.debias)
-
-    return iterative_mixed_norm_solver
+def _iterative_solver(given: SimpleNamespace, n_threads: int) -> Answer | None:
+    if given.weight_init is not None:
+        # MNE's own loop supports initial weights; its convex problems run on this solver.
+        return None
+    solution = solve_irmxne(
+        Gain(given.G, given.n_orient), given.M, given.alpha, n_reweights=given.n_mxne_iter,
+        amplitude_unit=1.0, **_engine_options(given, given.n_mxne_iter, n_threads),
+    )  # fmt: skip
+    return _mne_answer(given.G, given.M, solution, given.debias)
 
 
-def _sure(original: Callable[..., Answer], n_threads: int) -> Callable[..., Answer]:
-    @functools.wraps(original)
-    def _compute_mxne_sure(*args: Any, **keywords: Any) -> Answer:
-        given = _bound(original, args, keywords)
-        solution = solve_sure(
-            Gain(given.gain, given.n_orient), given.M, given.alpha_grid, sigma=given.sigma,
-            rng=_random_stream(getattr(given, "rng", None), getattr(given, "random_state", None)),
-            debias=given.debias, n_reweights=given.n_mxne_iter, amplitude_unit=1.0,
-            **_engine_options(given, given.n_mxne_iter, n_threads),
-        )  # fmt: skip
-        x, active_set, _ = _mne_answer(given.gain, given.M, solution, given.debias)
-        return x, active_set, solution.alpha
-
-    return _compute_mxne_sure
+def _sure(given: SimpleNamespace, n_threads: int) -> Answer:
+    solution = solve_sure(
+        Gain(given.gain, given.n_orient), given.M, given.alpha_grid, sigma=given.sigma,
+        rng=_random_stream(getattr(given, "rng", None), getattr(given, "random_state", None)),
+        debias=given.debias, n_reweights=given.n_mxne_iter, amplitude_unit=1.0,
+        **_engine_options(given, given.n_mxne_iter, n_threads),
+    )  # fmt: skip
+    x, active_set, _ = _mne_answer(given.gain, given.M, solution, given.debias)
+    return x, active_set, solution.alpha
 
 
 def _random_stream(rng: Any, random_state: Any) -> Any:
@@ -230,26 +225,12 @@ def _random_stream(rng: Any, random_state: Any) -> Any:
     return np.random.RandomState(random_state)
 
 
-def _inner_solver(original: Callable[..., Answer], n_threads: int) -> Callable[..., Answer]:
-    def inner(
-        M: Floats,
-        G: Floats,
-        alpha: float,
-        lipschitz_constant: Any,
-        maxit: int = 10_000,
-        tol: float = 1e-8,
-        init: Floats | None = None,
-        n_orient: int = 1,
-        dgap_freq: float = 10,
-        **_: Any,
-    ) -> Answer:
-        solution = solve_mxne(
-            Gain(G, n_orient), M, alpha, tol=_relative_gap(M, tol), max_iter=maxit, init=init,
-            n_threads=n_threads, verbose=False,
-        )  # fmt: skip
-        return _mne_answer(G, M, solution, debias=False)
-
-    return inner
+def _inner_solver(given: SimpleNamespace, n_threads: int) -> Answer:
+    solution = solve_mxne(
+        Gain(given.G, given.n_orient), given.M, given.alpha, tol=_relative_gap(given.M, given.tol),
+        max_iter=given.maxit, init=given.init, n_threads=n_threads, verbose=False,
+    )  # fmt: skip
+    return _mne_answer(given.G, given.M, solution, debias=False)
 
 
 #: Where MNE looks the functions up at call time: `mixed_norm` in the first module, the solvers
@@ -263,30 +244,21 @@ PLACES = [
     ("mne.inverse_sparse.mxne_optim", "_mixed_norm_solver_bcd"),
     ("mne.inverse_sparse.mxne_optim", "_mixed_norm_solver_cd"),
 ]
-REPLACEMENTS = {
-    "mixed_norm_solver": _mixed_norm_solver,
-    "iterative_mixed_norm_solver": _iterative_solver,
-    "_compute_mxne_sure": _sure,
-    "_mixed_norm_solver_bcd": _inner_solver,
-    "_mixed_norm_solver_cd": _inner_solver,
-}
-PARAMETERS = {
-    "mixed_norm_solver": (
+INNER = "M", "G", "alpha", "lipschitz_constant", "maxit", "tol", "init", "n_orient", "dgap_freq"
+#: What answers instead of each, and the parameters that MNE's function has to have.
+REPLACEMENTS: dict[str, tuple[Callable[..., Answer | None], tuple[str, ...]]] = {
+    "mixed_norm_solver": (_mixed_norm_solver, (
         "M", "G", "alpha", "maxit", "tol", "active_set_size", "debias", "n_orient", "solver",
         "return_gap", "dgap_freq", "active_set_init", "X_init",
-    ),
-    "iterative_mixed_norm_solver": (
+    )),
+    "iterative_mixed_norm_solver": (_iterative_solver, (
         "M", "G", "alpha", "n_mxne_iter", "maxit", "tol", "active_set_size", "debias", "n_orient",
         "dgap_freq", "solver", "weight_init",
-    ),
-    "_compute_mxne_sure": (
+    )),
+    "_compute_mxne_sure": (_sure, (
         "M", "gain", "alpha_grid", "sigma", "n_mxne_iter", "maxit", "tol", "n_orient",
         "active_set_size", "debias", "solver", "dgap_freq",
-    ),
-    "_mixed_norm_solver_bcd": (
-        "M", "G", "alpha", "lipschitz_constant", "maxit", "tol", "init", "n_orient", "dgap_freq",
-    ),
-    "_mixed_norm_solver_cd": (
-        "M", "G", "alpha", "lipschitz_constant", "maxit", "tol", "init", "n_orient", "dgap_freq",
-    ),
+    )),
+    "_mixed_norm_solver_bcd": (_inner_solver, INNER),
+    "_mixed_norm_solver_cd": (_inner_solver, INNER),
 }  # fmt: skip

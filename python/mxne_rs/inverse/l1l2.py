@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._arguments.convert import as_number
-from .._arguments.declare import documents
 from ..solve.gain import Gain
-from ..solve.options import EngineOptions
 from ..solve.single import alpha_max, solve_mxne
 from .localization import Localization
 from .model import Model
@@ -20,7 +18,6 @@ from .model import Model
 NOT_NEGATIVE = "give zero or a positive number"
 
 
-@documents(EngineOptions)
 def l1l2(
     model: Model,
     evokeds: Sequence[Any],
@@ -39,32 +36,10 @@ def l1l2(
 ) -> Localization:
     """Minimise ``1/2 |Y - A X|^2 + lambda sum_i |X_i| + l2_temporal / 2 |X|^2`` by FISTA.
 
-    The answer has a certified duality gap.
-
-    Parameters
-    ----------
-    model : Model
-        Prepared without depth weighting; A is its whitened gain, in 1/Am, with tangential
-        orientations times ``sqrt(loose)``.
-    evokeds : list of mne.Evoked
-        Y, whitened.
-    alpha : float or 'auto'
-        A number takes the place of `l1_spatial`.
-    max_iter : int
-        Epochs at most.
-    l1_spatial : float
-        lambda, as a part of the largest useful one if `scale_l1_by_lmax`, else absolute.
-    l2_temporal : float
-        Ridge, absolute.
-    tol : float
-        Relative duality gap to reach.
-    depth_weighting : float
-        Exponent: every A_i is divided by ``|A_i| ** depth_weighting`` (one factor for all
-        orientations), and the amplitudes accordingly.
-    center_data : bool
-        Subtract the mean over channels at each time, from data and gain alike.
-    scale_l1_by_lmax : bool
-        Take `l1_spatial` relative to ``max_i |A_i' Y|``.
+    The answer has a certified duality gap. `Solver` describes the options. The model is prepared
+    without depth weighting; A is its whitened gain, in 1/Am, with tangential orientations times
+    ``sqrt(loose)``. With `depth_weighting` every A_i is divided by ``|A_i| ** depth_weighting``
+    (one factor for all orientations), and the amplitudes accordingly.
     """
     share = as_number("l1_spatial", l1_spatial, NOT_NEGATIVE, zero=True)
     if alpha != "auto":

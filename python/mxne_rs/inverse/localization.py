@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._arguments.convert import Floats, one_line
+from .._arguments.extras import mne
 from .._arguments.warn import warn
 from ..solve.solution import Solution
 from .data import noise_level
@@ -65,25 +66,9 @@ class Localization:
 
     @classmethod
     def of(
-        cls,
-        model: Model,
-        evokeds: Sequence[Any],
-        solution: Solution,
-        **pieces: Any,
+        cls, model: Model, evokeds: Sequence[Any], solution: Solution, **pieces: Any
     ) -> Localization:
-        """Make a Localization of a solution on a model.
-
-        Parameters
-        ----------
-        model : Model
-            The model that was solved on.
-        evokeds : list of mne.Evoked
-            The data as given.
-        solution : Solution
-            The answer on the locations of the model.
-        **pieces
-            The other fields: amplitudes, factors, gain and data.
-        """
+        """Make a Localization of a solution on a model's locations; `pieces` are other fields."""
         solution = replace(solution, active_set=model.on_all_locations(solution.active_set, False))
         warn_if_empty(solution, bool(pieces["data"].any()))
         return cls(
@@ -150,11 +135,7 @@ class Localization:
 
         NaN where a `nave` is not a positive number.
         """
-        levels = [noise_level(one, np.nan) for one in self.evokeds]
-        variances = [
-            np.full(len(one.times), level**2)
-            for one, level in zip(self.evokeds, levels, strict=True)
-        ]
+        variances = [np.full(len(one.times), noise_level(one, np.nan) ** 2) for one in self.evokeds]
         return float(np.sqrt(np.mean(np.concatenate(variances))))
 
     def levels(self) -> str:
@@ -184,8 +165,6 @@ class Localization:
         list of mne.SourceEstimate, or of its volume, mixed and vector kin
             In Am.
         """
-        import mne
-
         if pick_ori == "vector" and not self.active.any():
             # MNE cannot make vector estimates without a source.
             vectors = {
@@ -199,17 +178,8 @@ class Localization:
                 )
                 for stc in self.estimates()
             ]
-        return [
-            private("_make_sparse_stc")(
-                self.amplitudes[:, times].copy(),
-                self._active_columns,
-                self.forward,
-                evoked.times[0],
-                1.0 / evoked.info["sfreq"],
-                pick_ori=pick_ori,
-            )
-            for evoked, times in self._slices()
-        ]
+        make = private("_make_sparse_stc")
+        return [make(*self._sources(*one), pick_ori=pick_ori) for one in self._slices()]
 
     @one_at_a_time
     def dipoles(self) -> list[list[Any]]:
@@ -221,17 +191,9 @@ class Localization:
             Amplitude in Am, position in m (head coordinates), goodness of fit in percent: each
             dipole's share of the whitened data's power at each time.
         """
-
+        make = private("_make_dipoles_sparse")
         return [
-            private("_make_dipoles_sparse")(
-                self.amplitudes[:, times].copy(),
-                self._active_columns,
-                self.forward,
-                evoked.times[0],
-                1.0 / evoked.info["sfreq"],
-                self.data[:, times],
-                self.gain,
-            )
+            make(*self._sources(evoked, times), self.data[:, times], self.gain)
             for evoked, times in self._slices()
         ]
 
@@ -245,11 +207,9 @@ class Localization:
             The channels used, in their own units; active projections are applied to the explained
             part.
         """
-
+        residual = private("_compute_residual")
         return [
-            private("_compute_residual")(
-                self.forward, evoked, self.amplitudes[:, times], self._active_columns, self.info
-            )
+            residual(self.forward, evoked, self.amplitudes[:, times], self._columns, self.info)
             for evoked, times in self._slices()
         ]
 
@@ -262,8 +222,13 @@ class Localization:
         )
 
     @property
-    def _active_columns(self) -> NDArray[np.bool_]:
+    def _columns(self) -> NDArray[np.bool_]:
         return np.repeat(self.active, self.n_orient)
+
+    def _sources(self, evoked: Any, times: slice) -> tuple[Any, ...]:
+        """Return the sources of an evoked as MNE's private functions take them."""
+        tmin, tstep = evoked.times[0], 1.0 / evoked.info["sfreq"]
+        return self.amplitudes[:, times].copy(), self._columns, self.forward, tmin, tstep
 
     def _slices(self) -> list[tuple[Any, slice]]:
         ends = np.cumsum([len(evoked.times) for evoked in self.evokeds])
@@ -281,5 +246,4 @@ def warn_if_empty(solution: Solution, has_data: bool) -> None:
         f"No active dipoles found. alpha is too big (alpha={solution.alpha:g})."
         if has_data
         else "No active dipoles found. The data are zero.",
-        RuntimeWarning,
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .._arguments.convert import Floats
-from .._arguments.declare import takes
+from .._arguments.declare import Unpack, takes
 from .._arguments.extras import import_mne
 from .._arguments.warn import warn
 from ..alpha.sure import solve_sure
@@ -23,9 +23,6 @@ from .mne_calls import log_level
 from .model import Model, prepare_model, will_be_fixed
 from .options import LocalizeOptions, MneInputs, ModelOptions, OrientationOptions
 from .settings import Settings, make_settings, warn_of_free_cd
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 #: Names of the options of `prepare_model`.
 MODEL_OPTIONS = (*ModelOptions.__annotations__, *OrientationOptions.__annotations__)
@@ -46,18 +43,10 @@ def localize(
 ) -> Localization:
     """Solve once; return all that estimates, dipoles, residuals and pictures are made from.
 
-    Parameters
-    ----------
-
     Returns
     -------
     localization : Localization
         Debiased, in Am.
-
-    Raises
-    ------
-    ImportError, TypeError, ValueError
-        As `mixed_norm`.
 
     Warns
     -----
@@ -159,16 +148,12 @@ def _noise_levels(
         if isinstance(sigma, float):
             return sigma
         by_nave = noise_level(evoked)
-        return by_nave if sigma == "nave" else _rms(part) or by_nave
+        return by_nave if sigma == "nave" else float(np.sqrt(np.mean(part**2))) or by_nave
 
     ends = np.cumsum([len(one.times) for one in evokeds])[:-1]
     parts = zip(evokeds, np.split(data, ends, axis=1), strict=True)
     levels = np.concatenate([np.full(len(one.times), level(one, part)) for one, part in parts])
     return levels if basis is None else np.sqrt(basis**2 @ levels**2)
-
-
-def _rms(values: Floats) -> float:
-    return float(np.sqrt(np.mean(values**2)))
 
 
 def localization_of(

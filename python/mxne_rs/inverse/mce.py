@@ -9,16 +9,13 @@ from typing import Any
 import numpy as np
 
 from .._arguments.convert import as_count, as_flag, as_number
-from .._arguments.declare import documents
 from ..solve.debias import debias as find_factors
 from ..solve.many import solve_batch
-from ..solve.options import EngineOptions
 from ..solve.single import alpha_max
 from .localization import Localization
 from .model import Model
 
 
-@documents(EngineOptions)
 def mce(
     model: Model,
     evokeds: Sequence[Any],
@@ -35,22 +32,7 @@ def mce(
 
     The minimum current estimate is sparse in space, but each sample may have other active locations
     (Strohmeier et al. 2016, section I and Figure 1; Uutela, Hämäläinen & Somersalo 1999). The
-    orientations of a location are one group.
-
-    Parameters
-    ----------
-    model : Model
-        Prepared with depth weighting.
-    evokeds : list of mne.Evoked
-        The data.
-    alpha : float
-        lambda as a part of the smallest value with no source at any time.
-    tol : float
-        Relative duality gap to reach at each time.
-    max_iter : int
-        Epochs at most, for each time.
-    debias : bool
-        Multiply each location by one factor of at least 1 for all times.
+    orientations of a location are one group. `Solver` describes the options.
     """
     share = as_number("alpha", alpha, "give a part of alpha_max, between 0 and 1")
     data = np.hstack([model.whiten(one) for one in evokeds])

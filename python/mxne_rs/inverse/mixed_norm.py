@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from .._arguments.declare import documents, takes
+from .._arguments.declare import Unpack, documents, takes
 from .._arguments.extras import import_mne
 from .._progress import Progress
 from .data import evoked_of_raw, evokeds_of_epochs
@@ -15,9 +15,6 @@ from .localize import localize, model_of, solve_each
 from .mne_calls import log_level
 from .options import SEED, EpochsOptions, LocalizeOptions, MneInputs, ReturnOptions
 from .settings import make_settings
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 #: Epochs that are solved together, in parallel, before a generator yields them.
 CHUNK = 16
@@ -65,9 +62,6 @@ def mixed_norm(
     A drop-in for `mne.inverse_sparse.mixed_norm` (MNE 1.13): the same arguments in the same order,
     the same whitening, depth and orientation weighting, the same outputs. The arguments after
     `random_state` are new; the Notes list the differences.
-
-    Parameters
-    ----------
 
     Returns
     -------
@@ -150,11 +144,6 @@ def mixed_norm_epochs(
     -------
     list or generator
         One item per epoch, as `mixed_norm` returns it for one evoked.
-
-    Raises
-    ------
-    ImportError, TypeError, ValueError
-        As `mixed_norm`.
 
     Warns
     -----

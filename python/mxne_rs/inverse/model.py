@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._arguments.convert import Floats, as_number
+from .._arguments.extras import mne
 from ..solve.gain import Gain
 from .covariance import (
     check_rank,
@@ -24,33 +25,22 @@ from .mne_calls import one_at_a_time, private
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A prepared forward solution, on which any number of data sets are solved.
-
-    Attributes
-    ----------
-    forward : mne.Forward
-        As prepared: picked channels, converted to fixed or surface orientation.
-    info : mne.Info
-        Measurement information of the channels used.
-    gain : Gain
-        Whitened, with depth, orientation and location weights, of the locations in `kept`.
-    whitener : array, shape (rank, n_channels)
-        Of the channels in `info`.
-    kept : array of int, shape (n_kept,)
-        Locations of `forward` whose weight is above `weights_min`.
-    weighting : array, shape (n_kept * n_orient,)
-        Factors that the whitened columns were multiplied with to give `gain`.
-    left_out : dict of str to list of str
-        Channels that are not used, by reason.
-    """
+    """A prepared forward solution, on which any number of data sets are solved."""
 
     forward: Any
+    """As prepared: picked channels, converted to fixed or surface orientation."""
     info: Any
+    """Measurement information of the channels used."""
     gain: Gain
+    """Whitened, with depth, orientation and location weights, of the locations in `kept`."""
     whitener: Floats
+    """Of the channels in `info`, (rank, n_channels)."""
     kept: NDArray[np.intp]
+    """Locations of `forward` whose weight is above `weights_min`."""
     weighting: Floats
+    """Factors that the whitened columns were multiplied with to give `gain`."""
     left_out: dict[str, list[str]]
+    """Channels that are not used, by reason."""
 
     @property
     def n_orient(self) -> int:
@@ -102,8 +92,6 @@ def prepare_model(
 
     Parameters and errors are those of `mxne_rs.mixed_norm`; `info` is that of the data.
     """
-    import mne
-
     check_types(forward, noise_cov)
     if forward is None or noise_cov is None:
         name = "forward" if forward is None else "noise_cov"
@@ -147,8 +135,6 @@ def prepare_model(
 
 def check_types(forward: Any, noise_cov: Any) -> None:
     """Raise where forward or noise covariance are not MNE's; None passes."""
-    import mne
-
     for name, value, kind, reader in (
         ("forward", forward, mne.Forward, "mne.read_forward_solution"),
         ("noise_cov", noise_cov, mne.Covariance, "mne.read_cov"),
@@ -160,16 +146,12 @@ def check_types(forward: Any, noise_cov: Any) -> None:
 
 def with_both_hemispheres(forward: Any) -> Any:
     """Return the forward solution, with an empty second hemisphere where one is missing."""
-    import mne
-
     src = complete_hemispheres(forward["src"])
     return forward if src is forward["src"] else mne.Forward(forward, src=src)
 
 
 def complete_hemispheres(src: Any) -> Any:
     """Add an empty hemisphere to source spaces of one, which MNE cannot handle alone."""
-    import mne
-
     if [space["type"] for space in src] != ["surf"]:
         return src
     (space,) = src
@@ -181,8 +163,6 @@ def complete_hemispheres(src: Any) -> Any:
 
 def _align(info: Any, forward: Any, noise_cov: Any) -> tuple[list[str], dict[str, list[str]]]:
     """Return the good channels in data, forward and noise_cov, and the others by reason."""
-    import mne
-
     bads = {*info["bads"], *noise_cov["bads"]}
     modelled, covered = set(forward["sol"]["row_names"]), set(noise_cov["names"])
     sensors = mne.pick_types(info, meg=True, eeg=True, ref_meg=False, exclude=())
@@ -213,8 +193,6 @@ def _align(info: Any, forward: Any, noise_cov: Any) -> tuple[list[str], dict[str
 
 
 def _log_alignment(names: list[str], left_out: dict[str, list[str]]) -> None:
-    import mne
-
     parts = [
         f"{len(channels)} {reason} ({first_few(channels)})" for reason, channels in left_out.items()
     ]
@@ -232,8 +210,6 @@ def _check_pick_ori(pick_ori: Any, forward: Any, loose: Any) -> None:
 
 def will_be_fixed(forward: Any, loose: Any) -> bool:
     """Return whether the orientation of a forward solution will be fixed once prepared."""
-    import mne
-
     if mne.forward.is_fixed_orient(forward):
         return True
     values = list(loose.values()) if isinstance(loose, dict) else [loose]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .._arguments.convert import Floats, as_floats
-from .._arguments.declare import takes
+from .._arguments.declare import Unpack, takes
 from .._arguments.extras import import_mne
 from .._arguments.warn import warn
 from ..solve.many import solve_path
@@ -20,9 +20,6 @@ from .mne_calls import log_level
 from .options import LocalizeOptions, MneInputs
 from .settings import auto_percents, make_settings, refuse_fractions
 
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
 
 @takes(LocalizeOptions, MneInputs)
 def localize_path(
@@ -33,9 +30,6 @@ def localize_path(
     **options: Unpack[LocalizeOptions],
 ) -> list[Localization]:
     """Localise at decreasing alphas, each solve started from the last answer.
-
-    Parameters
-    ----------
 
     Returns
     -------

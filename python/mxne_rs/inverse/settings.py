@@ -94,7 +94,6 @@ def warn_of_free_cd(solver: Any, fixed: bool) -> None:
         warn(
             "Coordinate descent (solver='cd') is for fixed orientation only; "
             "block coordinate descent is used",
-            RuntimeWarning,
         )
 
 
@@ -131,7 +130,7 @@ def _percent(alpha: Any) -> float | None:
         if alpha != "sure":
             raise ValueError(f"alpha is {alpha!r}; {remedy}")
         return None
-    if isinstance(alpha, bool | np.bool_) or not isinstance(alpha, Real | np.floating | np.integer):
+    if isinstance(alpha, bool | np.bool_) or not isinstance(alpha, Real):
         raise TypeError(f"alpha is {alpha!r}, not a number; {remedy}")
     percent = float(alpha)
     if not 0 < percent < 100:
@@ -141,7 +140,7 @@ def _percent(alpha: Any) -> float | None:
 
 def _check_dgap_freq(dgap_freq: Any) -> None:
     """Check `dgap_freq` as MNE does; the solver itself computes the gap every five epochs."""
-    if isinstance(dgap_freq, bool) or not isinstance(dgap_freq, Real | np.integer | np.floating):
+    if isinstance(dgap_freq, bool) or not isinstance(dgap_freq, Real):
         raise TypeError(f"dgap_freq is {dgap_freq!r}, not a number; give a positive one")
     if not float(dgap_freq) > 0:
         raise ValueError(f"dgap_freq is {dgap_freq}; give a positive number")

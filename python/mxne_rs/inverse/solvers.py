@@ -5,10 +5,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._arguments.convert import as_number
-from .._arguments.declare import documents, takes
+from .._arguments.declare import Unpack, documents, takes
 from .._arguments.extras import import_mne
 from ..solve.options import N_REWEIGHTS
 from .data import as_evokeds, check_processing
@@ -20,9 +20,6 @@ from .mne_calls import log_level
 from .model import Model, check_types, prepare_model, with_both_hemispheres
 from .options import LogOptions, ModelOptions, OrientationOptions, SolverOptions
 from .settings import make_settings
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 
 def list_solvers() -> list[str]:
@@ -168,10 +165,6 @@ class Solver:
         ------
         TypeError, ValueError
             Where the inputs are of the wrong kind or share no good channel.
-
-        Examples
-        --------
-        See `Solver`.
         """
         self._noise_cov, self._model, self._info = noise_cov, None, None
         if alpha is not None:
@@ -212,10 +205,6 @@ class Solver:
         -----
         ConvergenceWarning, RuntimeWarning
             As `mixed_norm`.
-
-        Examples
-        --------
-        See `Solver`.
         """
         self._method.check(options)
         if self._forward is None:

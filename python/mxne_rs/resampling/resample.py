@@ -22,34 +22,26 @@ from ..study.study import Part, Study
 
 @dataclass(frozen=True, eq=False)
 class Resampled:
-    """Counts, amplitudes and explained variance over the paths of all resamples.
-
-    Attributes
-    ----------
-    percents : array, shape (n_alphas,)
-        Decreasing alphas, in percent of each resample's alpha_max.
-    counts : array of int, shape (n_alphas, n_locations)
-        Number of resamples in which a location is active.
-    peaks, squares : array, shape (n_alphas, n_locations)
-        Sum, and sum of squares, of the peak amplitudes of a location in these resamples (over time,
-        norm over orientations).
-    n_active, n_ever : array of int, shape (n_resamples, n_alphas)
-        Active locations of each answer, and those active at this alpha or a larger one.
-    explained, debiased : array, shape (n_resamples, n_alphas)
-        Part of the power of each average that is explained, before and after debiasing.
-    n_short : int
-        Answers whose gap was not reached.
-    """
+    """Counts, amplitudes and explained variance over the paths of all resamples."""
 
     percents: Floats
+    """Decreasing alphas, in percent of each resample's alpha_max."""
     counts: NDArray[np.intp]
+    """Number of resamples in which a location is active, (n_alphas, n_locations)."""
     peaks: Floats
+    """Sum over these of the peak amplitudes of a location (over time, norm over orientations)."""
     squares: Floats
+    """The same of their squares."""
     n_active: NDArray[np.intp]
+    """Active locations of each answer, (n_resamples, n_alphas)."""
     n_ever: NDArray[np.intp]
+    """Those active at this alpha or a larger one."""
     explained: Floats
+    """Part of the power of each average that is explained, (n_resamples, n_alphas)."""
     debiased: Floats
+    """The same after debiasing."""
     n_short: int
+    """Answers whose gap was not reached."""
 
     @property
     def probability(self) -> Floats:
@@ -75,32 +67,10 @@ def resample(
 ) -> Resampled:
     """Solve the path of the average of each resample, at alphas in percent of its alpha_max.
 
-    Parameters
-    ----------
-    gain : Gain
-        Whitened.
-    trials : array, shape (n_trials, n_sensors, n_times)
-        Whitened single trials.
-    percents : array, shape (n_alphas,)
-        Decreasing alphas, in percent of each average's alpha_max.
-    n_resamples : int
-        Number of resamples.
-    rng : None, int, numpy.random.Generator or numpy.random.RandomState
-        Source of the draws; each resample has its own stream.
-    subsample : float
-        Part of the trials in a resample, drawn without replacement.
-    bootstrap : bool
-        Draw as many trials as there are, with replacement, instead.
-    n_reweights, amplitude_unit, tol, max_iter
-        As for :func:`mxne_rs.solve_path`.
-    scale : array, shape (n_locations * n_orient,) | None
-        Factors from amplitudes on `gain` to those in the result (Am).
-    **run_options
-        ``n_jobs``, ``store``, ``announce`` and ``verbose`` of `mxne_rs.study.run_study`.
-
-    Returns
-    -------
-    Resampled
+    Gain and trials (n_trials, n_sensors, n_times) are whitened, the alphas decrease. `bootstrap`
+    draws as many trials as there are, with replacement; otherwise `subsample` is the part that is
+    drawn without. Each resample has its own stream. `scale`, (n_locations * n_orient,), leads from
+    amplitudes on `gain` to those in the result. `run_options` are those of `run_study`.
 
     Examples
     --------

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .._arguments.convert import Floats, as_count, as_number, quoted
-from .._arguments.declare import documents
+from .._arguments.declare import Unpack, takes
 from .._arguments.extras import import_mne
 from .._arguments.warn import warn
+from .._axes import Figure
 from ..alpha.criteria import SUBSAMPLE, THRESHOLD, expected_false
 from ..inverse.data import load_epochs
 from ..inverse.mne_calls import log_level
@@ -24,9 +25,6 @@ from ..solve.solution import ConvergenceWarning
 from ..views.stability import draw_stability
 from ..views.table import hemispheres_and_vertices, side_of, to_head_coordinates
 from .resample import Resampled, resample
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -182,7 +180,7 @@ class Stability:
         )
 
 
-@documents(MneInputs, ModelOptions, SolverOptions, LogOptions)
+@takes(ModelOptions, MneInputs, SolverOptions, LogOptions)
 def stability(
     epochs: Any,
     forward: Any,
@@ -199,14 +197,10 @@ def stability(
     maxit: int = 3000,
     tmin: float | None = None,
     tmax: float | None = None,
-    loose: Any = "auto",
-    depth: Any = 0.8,
-    weights: Any = None,
-    weights_min: Any = 0.0,
-    rank: Any = None,
     n_jobs: int | None = None,
     store: str | os.PathLike[str] | None = None,
     verbose: bool | str | int | None = None,
+    **options: Unpack[ModelOptions],
 ) -> Stability:
     """Count how often each location is found when other trials are averaged.
 
@@ -285,10 +279,7 @@ def stability(
         if value is not None and not np.isfinite(value):
             raise ValueError(f"{name} is {quoted(value)}; give a time in s, or None")
     with log_level(verbose):
-        model = prepare_model(
-            epochs.info, forward, noise_cov, loose=loose, depth=depth, rank=rank, weights=weights,
-            weights_min=weights_min,
-        )  # fmt: skip
+        model = prepare_model(epochs.info, forward, noise_cov, **options)
         window = load_epochs(epochs).copy().crop(tmin, tmax)
     trials = np.stack([_whitened(model, i, one) for i, one in enumerate(window.iter_evoked())])
     resampled = resample(
@@ -310,7 +301,6 @@ def stability(
             f"more than one location may be selected by chance at each of these alphas "
             f"({answer.false_bound[answer.index]:.3g} at {answer.alphas[answer.index]:.3g} %); "
             "give larger alphas",
-            RuntimeWarning,
         )
     return answer
 

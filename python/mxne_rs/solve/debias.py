@@ -9,12 +9,15 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._arguments.convert import Floats
+from .._arguments.declare import documents
 from .._arguments.warn import warn
 from .gain import Gain, prepared
 from .inputs import sensor_data, support_rows
+from .options import Inputs, PenaltyOptions
 from .solution import Solution
 
 
+@documents(Inputs, PenaltyOptions)
 def debias(gain: Any, data: Any, x: Any, *, n_orient: int | None = None) -> Floats:
     """Find the factor of each source that best undoes the amplitude bias of the penalty.
 
@@ -29,14 +32,8 @@ def debias(gain: Any, data: Any, x: Any, *, n_orient: int | None = None) -> Floa
 
     Parameters
     ----------
-    gain : array, shape (n_sensors, n_locations * n_orient), or Gain
-        Whitened gain; columns of one location stand together.
-    data : array, shape (n_sensors, n_times)
-        Whitened data.
     x : Solution, or array, shape (n_locations * n_orient, n_times)
         The source amplitudes, in the units of `gain`.
-    n_orient : int, optional
-        Orientations per location. Default: that of the `Gain`, or 1 for an array.
 
     Returns
     -------

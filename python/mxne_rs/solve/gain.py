@@ -56,7 +56,6 @@ class Gain:
             warn(
                 f"gain looks like {array.shape[1] // 3} locations of three orientations each, but "
                 "n_orient is 1, which makes each orientation a separate location: give n_orient=3",
-                RuntimeWarning,
             )
 
     @property

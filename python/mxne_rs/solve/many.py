@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
 from .._arguments.convert import Floats, as_count, as_floats, as_number, as_numbers, quoted
-from .._arguments.declare import takes
+from .._arguments.declare import Unpack, takes
 from .._progress import Progress
 from .gain import Gain, prepared
 from .inputs import sensor_data
@@ -26,9 +26,6 @@ from .options import (
 )
 from .single import hint_of_small_alpha, largest_alpha, warn_of_large_alpha
 from .solution import Solution, one_warning, solution_of, warn_if_short
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -112,18 +109,10 @@ def solve_path(
     An alpha costs about one product with the gain: the certificate of one answer also ranks the
     locations for the next alpha.
 
-    Parameters
-    ----------
-
     Returns
     -------
     path : Path
         The alphas and their solutions.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument, what it is, and what to give instead.
 
     Warns
     -----
@@ -147,10 +136,8 @@ def solve_path(
     request, rounds = make_request(gain, array, 1.0, options), make_rounds(options)
     grid = alpha_grid(gain, array, alphas, options, request)
     with Progress("path", request.tol, options["verbose"]) as progress:
-        outcomes = _core.solve_path(
-            gain._prepared, array, grid, request._replace(progress=progress),
-            rounds,
-        )  # fmt: skip
+        watched = request._replace(progress=progress)
+        outcomes = _core.solve_path(gain._prepared, array, grid, watched, rounds)
     path = path_of(
         gain, outcomes, grid, request.tol,
         hint=lambda solutions: hint_of_small_alpha(gain, array, solutions, request),
@@ -169,9 +156,7 @@ def alpha_grid(gain: Gain, data: Floats, alphas: Any, options: Any, request: Req
             as_number("alphas", value, remedy)
         values = values[np.diff(values, prepend=0.0) != 0]
         return np.ascontiguousarray(values[::-1])
-    part = as_number("eps", options["eps"], "give a number between 0 and 1")
-    if part >= 1:
-        raise ValueError(f"eps is {quoted(options['eps'])}; give a number between 0 and 1")
+    part = as_number("eps", options["eps"], "give a number between 0 and 1", below=1)
     largest = largest_alpha(gain, data, request)
     if largest == 0:
         raise ValueError(
@@ -195,10 +180,8 @@ def solve_paths(
 ) -> list[tuple[list[_core.Outcome], list[_core.Outcome]]]:
     """Solve each data set along a grid; return the outcomes of the compiled module."""
     with Progress(title, request.tol, verbose, len(data_sets) * len(grid)) as progress:
-        return _core.solve_paths(
-            gain._prepared, data_sets, grid, request._replace(progress=progress),
-            rounds,
-        )  # fmt: skip
+        watched = request._replace(progress=progress)
+        return _core.solve_paths(gain._prepared, data_sets, grid, watched, rounds)
 
 
 def path_of(
@@ -258,11 +241,6 @@ def solve_batch(
     solutions : list of Solution
         One per data set.
 
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument, what it is, and what to give instead.
-
     Warns
     -----
     ConvergenceWarning
@@ -289,10 +267,8 @@ def solve_batch(
     )  # fmt: skip
     request, rounds = make_request(gain, arrays[0], alphas[0], options), make_rounds(options)
     with Progress("batch", request.tol, options["verbose"], len(arrays)) as progress:
-        outcomes = _core.solve_batch(
-            gain._prepared, arrays, alphas, request._replace(progress=progress),
-            rounds,
-        )  # fmt: skip
+        watched = request._replace(progress=progress)
+        outcomes = _core.solve_batch(gain._prepared, arrays, alphas, watched, rounds)
     with one_warning():
         return [
             warn_if_short(solution_of(gain, outcome, one, request.tol), f"data[{i}]: ")

@@ -21,62 +21,48 @@ from .solution import Solution
 N_REWEIGHTS = 100
 
 
-class Inputs(TypedDict):
-    """The inputs of a solve."""
+INPUTS = """
+gain : Gain or array_like, shape (n_sensors, n_locations * n_orient)
+    Whitened (and depth-weighted) gain G; the columns of a location are neighbours.
+data : array_like, shape (n_sensors, n_times)
+    Whitened data M.
+alpha : float
+    Regularisation, absolute; from `alpha_max` on there is no source.
+alphas : array_like, shape (n_alphas,) or None
+    Regularisations, absolute; solved from the largest to the smallest, duplicates once. None takes
+    ``n_alphas`` values from ``alpha_max`` down to ``eps * alpha_max``, evenly spaced in their
+    logarithm.
+"""
 
-    gain: Annotated[
-        Gain | ArrayLike,
-        Option(
-            REQUIRED,
-            "Whitened (and depth-weighted) gain G; the columns of a location are neighbours.",
-            "Gain or array_like, shape (n_sensors, n_locations * n_orient)",
-        ),
-    ]
-    data: Annotated[
-        ArrayLike,
-        Option(REQUIRED, "Whitened data M.", "array_like, shape (n_sensors, n_times)"),
-    ]
-    alpha: Annotated[
-        float,
-        Option(
-            REQUIRED,
-            "Regularisation, absolute; from `alpha_max` on there is no source.",
-        ),
-    ]
-    alphas: Annotated[
-        ArrayLike | None,
-        Option(
-            None,
-            """
-            Regularisations, absolute; solved from the largest to the smallest, duplicates once.
-            None takes ``n_alphas`` values from ``alpha_max`` down to ``eps * alpha_max``, evenly
-            spaced in their logarithm.
-            """,
-            "array_like, shape (n_alphas,) or None",
-        ),
-    ]
+
+class Inputs(TypedDict):
+    """The inputs of a solve.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what it is, and what to give instead.
+    """
+
+    gain: Annotated[Gain | ArrayLike, Option(REQUIRED, INPUTS)]
+    data: Annotated[ArrayLike, Option(REQUIRED, INPUTS)]
+    alpha: Annotated[float, Option(REQUIRED, INPUTS)]
+    alphas: Annotated[ArrayLike | None, Option(None, INPUTS)]
+
+
+PENALTY = """
+n_orient : int or None
+    Orientations per location. None is 1 for an array, and ``gain.n_orient`` for a Gain.
+weights : array_like, shape (n_locations,) or None
+    Factors on the penalty of each location: larger penalises more, infinity excludes.
+"""
 
 
 class PenaltyOptions(TypedDict, total=False):
     """Options of the penalty."""
 
-    n_orient: Annotated[
-        int | None,
-        Option(
-            None,
-            "Orientations per location. None is 1 for an array, and ``gain.n_orient`` for a Gain.",
-        ),
-    ]
-    weights: Annotated[
-        ArrayLike | None,
-        Option(
-            None,
-            """
-            Factors on the penalty of each location: larger penalises more, infinity excludes.
-            """,
-            "array_like, shape (n_locations,) or None",
-        ),
-    ]
+    n_orient: Annotated[int | None, Option(None, PENALTY)]
+    weights: Annotated[ArrayLike | None, Option(None, PENALTY)]
 
 
 class RidgeOptions(PenaltyOptions, total=False):
@@ -85,172 +71,115 @@ class RidgeOptions(PenaltyOptions, total=False):
     ridge: Annotated[float, Option(0.0, "Weight of the additional ``|X|^2 / 2``.", check=number)]
 
 
+LIMITS = """
+tol : float
+    Relative duality gap to reach, in units of ``|M|^2 / 2``; irMxNE reaches the gap in every round.
+    Where the data are nearly of low rank over time, at most a tenth of the gap is spent on time
+    components that are left out.
+max_iter : int
+    Epochs allowed: for each alpha of a path and each data set of a batch, in all rounds of irMxNE
+    together.
+n_threads : int
+    Threads; 0 means RAYON_NUM_THREADS where that is a positive integer, else all cores. Threads
+    share the products with the whole gain; where there are several data sets (batches, directions
+    of SURE, resamples), each thread solves one of them. The answer does not depend on the number of
+    threads.
+"""
+
+
 class LimitOptions(TypedDict, total=False):
     """Tolerance, epochs and threads of a solve."""
 
-    tol: Annotated[
-        float,
-        Option(
-            1e-6,
-            """
-            Relative duality gap to reach, in units of ``|M|^2 / 2``; irMxNE reaches the gap in
-            every round. Where the data are nearly of low rank over time, at most a tenth of the
-            gap is spent on time components that are left out.
-            """,
-            check=number,
-        ),
-    ]
-    max_iter: Annotated[
-        int,
-        Option(
-            10_000,
-            """
-            Epochs allowed: for each alpha of a path and each data set of a batch, in all rounds
-            of irMxNE together.
-            """,
-            check=integer,
-        ),
-    ]
-    n_threads: Annotated[
-        int,
-        Option(
-            0,
-            """
-            Threads; 0 means RAYON_NUM_THREADS where that is a positive integer, else all cores.
-            Threads share the products with the whole gain; where there are several data sets
-            (batches, directions of SURE, resamples), each thread solves one of them. The answer
-            does not depend on the number of threads.
-            """,
-            check=integer,
-        ),
-    ]
+    tol: Annotated[float, Option(1e-6, LIMITS, check=number)]
+    max_iter: Annotated[int, Option(10_000, LIMITS, check=integer)]
+    n_threads: Annotated[int, Option(0, LIMITS, check=integer)]
+
+
+ENGINE = """
+time_limit : float or None
+    Seconds allowed for the whole call.
+solver : {'bcd', 'fista'}
+    Block coordinate descent, or FISTA with restart.
+active_set_size : int or None
+    Least number of locations by which the working set grows; None solves on all locations at once.
+verbose : bool or str or int or None
+    None shows a progress line on a terminal, True always, False never; a level of `logging` means
+    True from 'INFO' downwards.
+"""
 
 
 class EngineOptions(LimitOptions, total=False):
     """Options of the solver of convex problems."""
 
-    time_limit: Annotated[
-        float | None, Option(None, "Seconds allowed for the whole call.", check=number)
-    ]
-    solver: Annotated[
-        str,
-        Option(
-            "bcd",
-            "Block coordinate descent, or FISTA with restart.",
-            "{'bcd', 'fista'}",
-            check=name_of,
-        ),
-    ]
-    active_set_size: Annotated[
-        int | None,
-        Option(
-            10,
-            """
-            Least number of locations by which the working set grows; None solves on all locations
-            at once.
-            """,
-            check=integer,
-        ),
-    ]
-    verbose: Annotated[
-        bool | str | int | None,
-        Option(
-            None,
-            """
-            None shows a progress line on a terminal, True always, False never; a level of
-            `logging` means True from 'INFO' downwards.
-            """,
-        ),
-    ]
+    time_limit: Annotated[float | None, Option(None, ENGINE, check=number)]
+    solver: Annotated[str, Option("bcd", ENGINE, check=name_of)]
+    active_set_size: Annotated[int | None, Option(10, ENGINE, check=integer)]
+    verbose: Annotated[bool | str | int | None, Option(None, ENGINE)]
+
+
+INIT = """
+init : Solution or array_like, shape (n_sources, n_times), or None
+    Sources to start from, such as those of another alpha.
+"""
 
 
 class InitOptions(TypedDict, total=False):
     """Starting point of a solve."""
 
-    init: Annotated[
-        Solution | ArrayLike | None,
-        Option(
-            None,
-            "Sources to start from, such as those of another alpha.",
-            "Solution or array_like, shape (n_sources, n_times), or None",
-        ),
-    ]
+    init: Annotated[Solution | ArrayLike | None, Option(None, INIT)]
+
+
+REWEIGHT = """
+n_reweights : int
+    Convex problems at most, the first (unweighted) included: 1 is MxNE, more is irMxNE
+    (``n_mxne_iter`` in MNE-Python). In 100 nearly all answers settle; none is solved after that.
+amplitude_unit : float or {'relative', 'largest', 'mne', 'gain'}
+    Unit u of irMxNE's amplitudes: a larger unit makes weights larger and sources fewer. A number is
+    in the unit of data over gain (1 in the papers). The named units do not depend on the physical
+    unit of the sources:
+
+    - 'largest': the largest ``|X_s|`` of the first round has weight 1. This unit does not depend on
+      the scale of the data either, and leaves few sources of similar size.
+    - 'relative': a quarter of 'largest', for 'sqrt' the largest ``|X_s|`` itself. The answer
+      depends little on alpha.
+    - 'mne': ``100 / alpha_max``, as in MNE-Python; costs one more product with the gain.
+    - 'gain': one over the median norm of a location's columns; a source of this amplitude changes
+      the whitened data by 1.
+
+    With surrogate 'log' and a number, 'mne' or 'gain', all weights can be below 1, and irMxNE can
+    have more sources than MxNE: where a hundredth of the largest amplitude is above the unit.
+tol_reweight : float
+    Reweighting has converged when the support stays the same and no ``|X_s|`` changes by more than
+    this part of the largest ``|X_s|``.
+surrogate : {'sqrt', 'log'}
+    Concave penalty of an amplitude y: ``sqrt(y)``, with which a location that became zero stays
+    zero, or ``log(y + eps)`` with eps a hundredth of the largest y of the first round, with which
+    it may become active again.
+"""
 
 
 class ReweightOptions(TypedDict, total=False):
     """How irMxNE reweights."""
 
-    n_reweights: Annotated[
-        int,
-        Option(
-            1,
-            """
-            Convex problems at most, the first (unweighted) included: 1 is MxNE, more is irMxNE
-            (``n_mxne_iter`` in MNE-Python). In 100 nearly all answers settle; none is solved after
-            that.
-            """,
-            check=integer,
-        ),
-    ]
-    amplitude_unit: Annotated[
-        float | str,
-        Option(
-            "relative",
-            """
-            Unit u of irMxNE's amplitudes: a larger unit makes weights larger and sources fewer. A
-            number is in the unit of data over gain (1 in the papers). The named units do not
-            depend on the physical unit of the sources:
+    n_reweights: Annotated[int, Option(1, REWEIGHT, check=integer)]
+    amplitude_unit: Annotated[float | str, Option("relative", REWEIGHT, check=number_or_name)]
+    tol_reweight: Annotated[float, Option(1e-6, REWEIGHT, check=number)]
+    surrogate: Annotated[str, Option("sqrt", REWEIGHT, check=name_of)]
 
-            - 'largest': the largest ``|X_s|`` of the first round has weight 1. This unit does not
-              depend on the scale of the data either, and leaves few sources of similar size.
-            - 'relative': a quarter of 'largest', for 'sqrt' the largest ``|X_s|`` itself. The
-              answer depends little on alpha.
-            - 'mne': ``100 / alpha_max``, as in MNE-Python; costs one more product with the gain.
-            - 'gain': one over the median norm of a location's columns; a source of this amplitude
-              changes the whitened data by 1.
 
-            With surrogate 'log' and a number, 'mne' or 'gain', all weights can be below 1, and
-            irMxNE can have more sources than MxNE: where a hundredth of the largest amplitude is
-            above the unit.
-            """,
-            "float or {'relative', 'largest', 'mne', 'gain'}",
-            check=number_or_name,
-        ),
-    ]
-    tol_reweight: Annotated[
-        float,
-        Option(
-            1e-6,
-            """
-            Reweighting has converged when the support stays the same and no ``|X_s|`` changes by
-            more than this part of the largest ``|X_s|``.
-            """,
-            check=number,
-        ),
-    ]
-    surrogate: Annotated[
-        str,
-        Option(
-            "sqrt",
-            """
-            Concave penalty of an amplitude y: ``sqrt(y)``, with which a location that became zero
-            stays zero, or ``log(y + eps)`` with eps a hundredth of the largest y of the first
-            round, with which it may become active again.
-            """,
-            "{'sqrt', 'log'}",
-            check=name_of,
-        ),
-    ]
+GRID = """
+n_alphas : int
+    Number of alphas where none are given.
+eps : float
+    Smallest alpha as a part of ``alpha_max`` where none are given.
+"""
 
 
 class GridOptions(TypedDict, total=False):
     """The grid of alphas where none are given."""
 
-    n_alphas: Annotated[int, Option(15, "Number of alphas where none are given.")]
-    eps: Annotated[
-        float,
-        Option(0.1, "Smallest alpha as a part of ``alpha_max`` where none are given."),
-    ]
+    n_alphas: Annotated[int, Option(15, GRID)]
+    eps: Annotated[float, Option(0.1, GRID)]
 
 
 class SolveOptions(RidgeOptions, EngineOptions, InitOptions, total=False):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from numpy.typing import ArrayLike
 
 from .. import _core
 from .._arguments.convert import Floats, as_matrix, as_number, as_weights
-from .._arguments.declare import takes
+from .._arguments.declare import Unpack, takes
 from .._arguments.warn import warn
 from .._progress import Progress
 from .gain import Gain, prepared
@@ -28,9 +28,6 @@ from .options import (
 )
 from .solution import Solution, solution_of, warn_if_short
 
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
 #: Part of alpha_max below which an alpha is probably a mistake.
 SMALL_ALPHA_RATIO = 1e-4
 
@@ -43,9 +40,6 @@ def solve_mxne(
 
     Minimises ``1/2 |M - G X|^2 + alpha sum_s w_s |X_s| + ridge/2 |X|^2`` (Frobenius norms; X_s
     are the ``n_orient`` rows of location s) to a certified relative duality gap [1]_ [2]_.
-
-    Parameters
-    ----------
 
     Returns
     -------
@@ -97,9 +91,6 @@ def solve_irmxne(
     ``g = sqrt`` (or logarithm) by convex problems whose weights are ``g'(|X_s| / u)`` [1]_ [2]_.
     The answer depends on the unit u of the amplitudes, as it does on alpha.
 
-    Parameters
-    ----------
-
     Returns
     -------
     solution : Solution
@@ -145,18 +136,10 @@ def solve_irmxne(
 def alpha_max(gain: Gain | ArrayLike, data: ArrayLike, **options: Unpack[PenaltyOptions]) -> float:
     """Compute the smallest alpha at which the MxNE is zero: ``max_s |G_s'M| / w_s``.
 
-    Parameters
-    ----------
-
     Returns
     -------
     alpha : float
         0 where the data are zero or orthogonal to the gain.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument, what it is, and what to give instead.
 
     Examples
     --------
@@ -194,11 +177,6 @@ def duality_gap(
         Relative gap, (primal - dual) / (|M|^2 / 2).
     primal, dual : float
         The values that enclose the minimum.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument, what it is, and what to give instead.
 
     References
     ----------
@@ -281,7 +259,6 @@ def warn_of_large_alpha(
     warn(
         f"alpha is {alpha:.4g}, {alpha / largest:.3g} times alpha_max, from which on there is no "
         f"source: give a part of alpha_max, which is {largest:.4g}{percent}",
-        RuntimeWarning,
     )
 
 

@@ -8,16 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments.convert import as_floats, quoted, require_finite
-
-Array = NDArray[np.float64]
+from .._arguments.convert import Floats, as_floats, quoted, require_finite
 
 #: Fraction of the largest variance, with channels at unit variance, below which a direction of
 #: sensor space counts as removed (by a projection, a reference, or Maxwell filtering).
 RANK_TOLERANCE = 1e-12
 
 
-def whitener(noise_cov: Any) -> Array:
+def whitener(noise_cov: Any) -> Floats:
     """Compute the matrix that turns the noise of the sensors into white noise of unit variance.
 
     Whitened data and gain, ``W @ data`` and ``W @ gain``, are what the solvers expect: there the
@@ -107,7 +105,7 @@ def whitener(noise_cov: Any) -> Array:
     return white
 
 
-def _eigen(matrix: Array) -> tuple[Array, Array]:
+def _eigen(matrix: Floats) -> tuple[Floats, Floats]:
     """Compute eigenvalues, rising, and eigenvectors in columns."""
     try:
         values, vectors = np.linalg.eigh(matrix)
@@ -118,7 +116,7 @@ def _eigen(matrix: Array) -> tuple[Array, Array]:
     return values, vectors
 
 
-def _as_covariance(noise_cov: Any) -> tuple[Array, float]:
+def _as_covariance(noise_cov: Any) -> tuple[Floats, float]:
     """Return the matrix (n_channels, n_channels) and the rank tolerance its precision allows."""
     value: Any = noise_cov
     if isinstance(noise_cov, Mapping):
@@ -146,7 +144,7 @@ def _good_channels(noise_cov: Any, n_channels: int) -> NDArray[np.bool_]:
     return np.array([name not in noise_cov["bads"] for name in noise_cov["names"]], dtype=bool)
 
 
-def _projector(noise_cov: Any, kept: NDArray[np.bool_]) -> Array:
+def _projector(noise_cov: Any, kept: NDArray[np.bool_]) -> Floats:
     """Return the projector (n_kept, n_kept) of the covariance's projections on kept channels."""
     if not isinstance(noise_cov, Mapping) or not noise_cov.get("projs"):
         return np.eye(int(kept.sum()))
@@ -156,22 +154,19 @@ def _projector(noise_cov: Any, kept: NDArray[np.bool_]) -> Array:
     return np.asarray(make_projector(noise_cov["projs"], names)[0], dtype=np.float64)
 
 
-def _check_symmetric(covariance: Array, std: Array, tolerance: float) -> None:
+def _check_symmetric(covariance: Floats, std: Floats, tolerance: float) -> None:
     """Raise where C and its transpose differ, relative to the channels' deviations."""
-    with np.errstate(over="ignore"):
-        difference = np.abs(covariance - covariance.T)
     # A channel without variance is given the smallest scale of the others.
     scale = np.where(std > 0, std, std[std > 0].min())
     with np.errstate(over="ignore"):
-        relative = difference / scale / scale[:, np.newaxis]
+        relative = np.abs(covariance - covariance.T) / scale / scale[:, np.newaxis]
     if relative.max() > tolerance:
         i, j = (int(k) for k in np.unravel_index(np.argmax(relative), relative.shape))
         raise ValueError(
             f"noise_cov is not symmetric: entries ({i}, {j}) and ({j}, {i}) are "
             f"{covariance[i, j]:.6g} and {covariance[j, i]:.6g}; give a symmetric one"
         )
-    silent = np.flatnonzero(std == 0)
-    for channel in silent:
+    for channel in np.flatnonzero(std == 0):
         if np.any(covariance[channel] != 0):
             raise ValueError(
                 f"noise_cov is not positive semi-definite: channel {int(channel)} has no variance, "

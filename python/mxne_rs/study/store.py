@@ -30,19 +30,8 @@ class Store:
     """A folder of finished parts: one npz file each, with its key and a checksum.
 
     Any number of processes may work on one folder: files get their names once they are complete,
-    and parts of one study are the same from every process.
-
-    Parameters
-    ----------
-    folder : path
-        Made where it does not exist.
-    name, fingerprint : str
-        Name and fingerprint of the study.
-
-    Raises
-    ------
-    ValueError
-        Where the folder cannot be made, or holds another study or other files.
+    and parts of one study are the same from every process. The folder is made where it does not
+    exist; one that cannot be made, or holds another study or other files, is refused.
 
     Examples
     --------

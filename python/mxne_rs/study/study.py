@@ -62,10 +62,6 @@ class Study:
     ------
     TypeError, ValueError
         Where keys or arrays are of the wrong type or form.
-
-    Examples
-    --------
-    See `run_study`.
     """
 
     name: str

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._axes import GREY, LEFT, annotate, blank_figure, set_time_axis, style_axes, without_latex
+from .._axes import (
+    GREY,
+    LEFT,
+    Axes,
+    Figure,
+    annotate,
+    blank_figure,
+    set_time_axis,
+    style_axes,
+    without_latex,
+)
 from ..inverse.localization import Localization
 from .outputs import Outputs
 from .table import SourceRow, to_head_coordinates
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 
 #: Colours of the strongest sources, readable with colour-blind eyes (after Okabe & Ito); weaker
 #: ones are grey.
@@ -303,17 +308,11 @@ def _draw_sensors(pair: tuple[Axes, Axes], measured: Any, residual: Any, kind: s
     order = np.random.default_rng(0).permutation(len(picks))
     for axes, lines, what in zip(pair, (data, fit), ("measured", "explained"), strict=True):
         marker = set_time_axis(axes, times)
-        for index in order:
-            axes.plot(
-                times,
-                lines[index],
-                color=colours[index],
-                linewidth=0.5,
-                marker=marker,
-                markersize=2,
-                alpha=0.75,
-                rasterized=True,
-            )
+        axes.set_prop_cycle(color=colours[order])
+        axes.plot(
+            times, lines[order].T, linewidth=0.5, marker=marker, markersize=2, alpha=0.75,
+            rasterized=True,
+        )  # fmt: skip
         axes.set_ylim(-reach, reach)
         axes.text(0.03, 0.97, what, transform=axes.transAxes, fontsize=8.5, color=GREY, va="top")
         style_axes(axes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from .._axes import (
     GREY,
     LEFT,
     PERCENT,
+    Axes,
+    Figure,
     annotate,
     blank_figure,
     set_alpha_axis,
@@ -22,11 +24,6 @@ from .._axes import (
 from ..inverse.localization import Localization
 from .localization import COLOURS, WEAK_COLOUR
 from .table import source_table
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
 
 #: Number of coloured sources; the last colour is too close to the grey of the others.
 N_NAMED = len(COLOURS) - 1
@@ -47,23 +44,8 @@ def draw_path(
 ) -> Figure:
     """Draw number of sources, explained variance and peak amplitudes against alpha.
 
-    Parameters
-    ----------
-    localizations : list of Localization
-        The result of `localize_path`.
-    path : path, optional
-        File to save the figure to, as for `mxne_rs.views.localization.draw`.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        A figure without a window.
-
-    Notes
-    -----
-    The seven sources that are active at the largest number of alphas (among equals, those with the
-    highest peaks) have a colour and a name: by hemisphere and vertex on a cortex, by hemisphere and
-    position in a volume (mm, head coordinates). Alphas whose gap was not reached are crosses.
+    Sources are named by hemisphere and vertex on a cortex, by hemisphere and position in a volume
+    (mm, head coordinates). The figure has no window; it is saved where a path is given.
 
     Examples
     --------
@@ -103,11 +85,8 @@ def draw_path(
 def _summary(localizations: Sequence[Localization]) -> str:
     times = localizations[0].evokeds[0].times
     rounds = max(one.solution.n_reweights or 1 for one in localizations)
-    method = (
-        "MxNE"
-        if localizations[0].solution.n_reweights is None
-        else f"irMxNE, up to {rounds} rounds"
-    )
+    is_convex = localizations[0].solution.n_reweights is None
+    method = "MxNE" if is_convex else f"irMxNE, up to {rounds} rounds"
     unsettled = sum(one.solution.reweighting_converged is False for one in localizations)
     short = sum(not one.solution.converged for one in localizations)
     largest_gap = max(one.relative_gap for one in localizations)

@@ -6,22 +6,20 @@ import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .._arguments.convert import one_line
-from .._axes import GREY, PERCENT, blank_figure, set_alpha_axis, style_axes, without_latex
+from .._arguments.extras import import_mne, mne
+from .._axes import GREY, PERCENT, Figure, blank_figure, set_alpha_axis, style_axes, without_latex
 from .._core import __version__
+from ..inverse.covariance import first_few
 from ..inverse.localization import Localization
 from ..solve.solution import SureCurve
 from .localization import CHANNEL_TYPES, draw, draw_time_courses
 from .outputs import Outputs
 from .table import COLUMNS, LEGEND, row_texts
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 
 #: Largest number of left-out channels that are listed; the others are counted.
 N_NAMES = 20
@@ -69,8 +67,6 @@ def write_report(
     ...     "Certificate" in file.read_text(encoding="utf-8")
     True
     """
-    import mne
-
     evoked = localization.evokeds[0]
     outputs = outputs or Outputs(localization)
     dipoles, residual, rows = outputs.dipoles, outputs.residual, outputs.rows
@@ -81,54 +77,36 @@ def write_report(
         title=f"{localization.name}: sparse sources", img_max_width=1150, verbose="ERROR"
     )
 
-    report.add_html(html_table(_summary(localization)), "Result", tags=("result",))
-    report.add_figure(
-        _butterfly(measured, scale),
-        "Data",
-        caption=f"{len(measured.ch_names)} channels, average of {evoked.nave}; "
-        "each line a channel, coloured as its place on the small head",
-        tags=("data",),
-    )
-    report.add_figure(picture, "Sources", tags=("sources",))
     headings = [heading for heading, _ in COLUMNS]
-    report.add_html(
-        html_table((row_texts(row) for row in rows), headings) + f"<p>{'<br>'.join(LEGEND)}</p>",
-        "Table of sources",
-        tags=("sources",),
-    )
-    report.add_figure(
-        _amplitudes(dipoles, rows),
-        "Amplitudes",
-        caption="Time courses of the sources, a dot at each peak; numbers as in the table",
-        tags=("sources",),
-    )
-    report.add_figure(
-        _butterfly(residual, scale),
-        "Residual",
-        caption="Data without what the sources explain, to the scale of the data",
-        tags=("residual",),
-    )
+    table = html_table(map(row_texts, rows), headings) + f"<p>{'<br>'.join(LEGEND)}</p>"
+    left_out = html_table(_left_out(localization), ["reason", "number", "channels"])
     curve = localization.solution.sure
-    if curve is not None:
-        report.add_figure(
-            _alpha_curve(curve),
-            "Choice of alpha",
-            caption="Stein's unbiased risk estimate; dashed: its minimum, the alpha chosen",
-            tags=("alpha",),
-        )
-    report.add_html(html_table(_certificate(localization)), "Certificate", tags=("certificate",))
-    report.add_html(
-        html_table(_left_out(localization), ["reason", "number", "channels"]) or "<p>None.</p>",
-        "Channels left out",
-        tags=("data",),
-    )
-    if settings:
-        report.add_html(
-            html_table((name, _setting_text(value)) for name, value in settings.items()),
-            "Settings",
-            tags=("settings",),
-        )
-    report.add_html(html_table(versions()), "Versions", tags=("settings",))
+    given = [(name, _setting_text(value)) for name, value in (settings or {}).items()]
+    # Title, tag, HTML or a figure, and its caption; what is empty is left out.
+    parts: list[tuple[str, str, Any, str | None]] = [
+        ("Result", "result", html_table(_summary(localization)), None),
+        ("Data", "data", _butterfly(measured, scale),
+         f"{len(measured.ch_names)} channels, average of {evoked.nave}; each line a channel, "
+         "coloured as its place on the small head"),
+        ("Sources", "sources", picture, None),
+        ("Table of sources", "sources", table, None),
+        ("Amplitudes", "sources", _amplitudes(dipoles, rows),
+         "Time courses of the sources, a dot at each peak; numbers as in the table"),
+        ("Residual", "residual", _butterfly(residual, scale),
+         "Data without what the sources explain, to the scale of the data"),
+        ("Choice of alpha", "alpha", curve and _alpha_curve(curve),
+         "Stein's unbiased risk estimate; dashed: its minimum, the alpha chosen"),
+        ("Certificate", "certificate", html_table(_certificate(localization)), None),
+        ("Channels left out", "data", left_out or "<p>None.</p>", None),
+        ("Settings", "settings", html_table(given), None),
+        ("Versions", "settings", html_table(versions()), None),
+    ]  # fmt: skip
+    for title, tag, content, caption in parts:
+        if isinstance(content, str):
+            if content:
+                report.add_html(content, title, tags=(tag,))
+        elif content is not None:
+            report.add_figure(content, title, caption=caption, tags=(tag,))
     report.save(path, open_browser=False, overwrite=True, verbose="ERROR")
 
 
@@ -191,12 +169,7 @@ def _certificate(localization: Localization) -> list[tuple[str, str]]:
 
 def _left_out(localization: Localization) -> list[tuple[str, str, str]]:
     return [
-        (
-            reason,
-            str(len(names)),
-            ", ".join(names[:N_NAMES])
-            + (f" and {len(names) - N_NAMES} more" if len(names) > N_NAMES else ""),
-        )
+        (reason, str(len(names)), first_few(names, N_NAMES))
         for reason, names in localization.left_out.items()
     ]
 
@@ -277,11 +250,9 @@ def html_table(
 
 def versions() -> list[tuple[str, str]]:
     """List the versions of the software that computed the report."""
-    import mne
-
     return [
         ("mxne_rs", __version__),
-        ("mne", mne.__version__),
+        ("mne", import_mne().__version__),
         ("numpy", np.__version__),
         ("python", platform.python_version()),
         ("platform", platform.platform()),

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from .._axes import GREY, blank_figure, set_alpha_axis, style_axes, without_latex
+from .._axes import GREY, Figure, blank_figure, set_alpha_axis, style_axes, without_latex
 from .localization import COLOURS, VIEWS, draw_head
 from .table import to_head_coordinates
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 
 #: The meaning of marks, colours and lines.
 CAPTION = (
@@ -34,21 +30,7 @@ def draw_stability(
 
     The seven locations that are most probable at this alpha (among equals, those with the largest
     amplitudes) have a colour and a name along alpha, and a ring of that colour on the head.
-
-    Parameters
-    ----------
-    stability : Stability
-        The result of `stability`.
-    index : int
-        Position of the alpha.
-    threshold : float
-        Smallest probability of a stable location.
-    path : path | None
-        File to save the figure to.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
+    Locations of at least the threshold are stable. The figure is saved where a path is given.
     """
     figure = blank_figure(13.0, 8.0)
     parts: Any = figure.subfigures(2, 1, height_ratios=[1.25, 1.0])

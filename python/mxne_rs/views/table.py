@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from .._arguments.extras import mne
 from ..inverse.localization import Localization
 
 #: Distance from the midline in mm within which a location of a volume is in the middle.
@@ -18,41 +19,27 @@ MIDLINE = 0.5
 
 @dataclass(frozen=True)
 class SourceRow:
-    """One source of a localization.
-
-    Attributes
-    ----------
-    number : int
-        Label in tables, pictures and file names: 1 is the strongest.
-    index : int
-        Index in `Localization.dipoles`.
-    hemisphere : str
-        "left", "right" or "middle": of the source space for a cortex, else by position.
-    position : tuple of float
-        (x, y, z) in mm, head coordinates (right, front, up).
-    peak_amplitude : float
-        Amplitude in nAm where its magnitude is largest; signed for fixed orientation.
-    peak_time : float
-        Time of the peak in ms.
-    drop : float
-        Part of the explained variance lost where this source is set to zero and the
-        others stay (`Localization.drops`).
-    mne_gof : float
-        MNE's goodness of fit of the dipole at the time of the peak: the part, in percent, of the
-        power of the whitened data that MNE ascribes to this source.
-    vertex : int
-        Vertex number in the source space.
-    """
+    """One source of a localization."""
 
     number: int
+    """Label in tables, pictures and file names: 1 is the strongest."""
     index: int
+    """Index in `Localization.dipoles`."""
     hemisphere: str
+    """"left", "right" or "middle": of the source space for a cortex, else by position."""
     position: tuple[float, float, float]
+    """(x, y, z) in mm, head coordinates (right, front, up)."""
     peak_amplitude: float
+    """Amplitude in nAm where its magnitude is largest; signed for fixed orientation."""
     peak_time: float
+    """Time of the peak in ms."""
     drop: float
+    """Part of the explained variance lost where this source is set to zero and the others stay."""
     mne_gof: float
+    """MNE's goodness of fit of the dipole at the time of the peak: the part, in percent, of the
+    power of the whitened data that MNE ascribes to this source."""
     vertex: int
+    """Vertex number in the source space."""
 
 
 #: Headings of the columns of the table of sources: for people, and in files.
@@ -79,19 +66,7 @@ LEGEND = (
 def source_table(
     localization: Localization, dipoles: Sequence[Any] | None = None
 ) -> list[SourceRow]:
-    """List the sources, strongest first.
-
-    Parameters
-    ----------
-    localization : Localization
-        The sources.
-    dipoles : list of mne.Dipole, optional
-        Dipoles of one of the conditions, if they have been made already. By default those of the
-        first condition.
-
-    Returns
-    -------
-    list of SourceRow
+    """List the sources, strongest first; by default with the dipoles of the first condition.
 
     Examples
     --------
@@ -136,16 +111,7 @@ def source_table(
 
 
 def format_table(rows: Sequence[SourceRow]) -> str:
-    """Align the table for a terminal.
-
-    Parameters
-    ----------
-    rows : list of SourceRow
-
-    Returns
-    -------
-    str
-        Lines without a final newline.
+    """Align the table for a terminal; without a final newline.
 
     Examples
     --------
@@ -165,12 +131,6 @@ def format_table(rows: Sequence[SourceRow]) -> str:
 
 def write_table(rows: Sequence[SourceRow], path: str | os.PathLike[str]) -> None:
     """Write the table as tab-separated values, units in the headings.
-
-    Parameters
-    ----------
-    rows : list of SourceRow
-    path : path
-        The file; replaced where it exists.
 
     Examples
     --------
@@ -218,8 +178,6 @@ def to_head_coordinates(forward: Any, position: Any) -> Any:
     """Transform positions (..., 3) of a forward solution to head coordinates, in m."""
     if int(forward["coord_frame"]) == 4:  # FIFFV_COORD_HEAD
         return position
-    import mne
-
     to_head = forward["mri_head_t"]
     if int(to_head["from"]) == 4:
         to_head = mne.transforms.invert_transform(to_head)
@@ -239,17 +197,7 @@ PATH_COLUMNS = (
 
 
 def format_path(localizations: Sequence[Localization]) -> str:
-    """Align the table for a terminal.
-
-    Parameters
-    ----------
-    localizations : list of Localization
-        Those of `localize_path`.
-
-    Returns
-    -------
-    str
-        A line per alpha below the headings, without a final newline.
+    """Align the table of a path for a terminal: a line per alpha, without a final newline.
 
     Examples
     --------
@@ -271,13 +219,6 @@ def write_path_table(localizations: Sequence[Localization], path: str | os.PathL
 
 def write_path_sources(localizations: Sequence[Localization], path: str | os.PathLike[str]) -> None:
     """Write the sources of all alphas of a path, with the columns of the table of sources.
-
-    Parameters
-    ----------
-    localizations : list of Localization
-        The result of `localize_path`.
-    path : path
-        The file; replaced where it exists.
 
     Examples
     --------
