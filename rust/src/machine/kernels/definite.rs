@@ -7,25 +7,61 @@ use crate::machine::panel::Lane;
 /// Rows that are eliminated at a time: the columns of one lane.
 pub(crate) const BLOCK: usize = 8;
 
-/// `target -= sum_k factors[k] * sources[k]`, where the sources are `stride` lanes apart.
+/// `lane -= factor * x`.
+#[inline(always)]
+fn subtract<const FMA: bool>(lane: &mut [f64; 8], factor: f64, x: &Lane) {
+    for (value, x) in lane.iter_mut().zip(&x.0) {
+        *value = madd::<FMA>(-factor, *x, *value);
+    }
+}
+
+/// `targets[i] -= sum_k factors[i][k] * sources[k]` for two targets, where the sources are `stride`
+/// lanes apart. The rows have names: a loop over them would not be unrolled.
 #[inline(always)]
 fn subtract_rows<const FMA: bool>(
-    target: &mut [Lane],
-    factors: &[f64; BLOCK],
+    targets: [&mut [Lane]; 2],
+    factors: [[f64; BLOCK]; 2],
     sources: &[Lane],
     stride: usize,
 ) {
-    let length = target.len();
-    let rows: [&[Lane]; BLOCK] = std::array::from_fn(|k| &sources[k * stride..][..length]);
-    for (q, lane) in target.iter_mut().enumerate() {
-        let mut sum = lane.0;
-        for (factor, row) in factors.iter().zip(rows) {
-            for (value, x) in sum.iter_mut().zip(&row[q].0) {
-                *value = madd::<FMA>(-factor, *x, *value);
-            }
-        }
-        lane.0 = sum;
+    let [first, second] = targets;
+    let length = first.len();
+    let second = &mut second[..length];
+    let (r0, r1) = (&sources[..length], &sources[stride..][..length]);
+    let (r2, r3) = (&sources[2 * stride..][..length], &sources[3 * stride..][..length]);
+    let (r4, r5) = (&sources[4 * stride..][..length], &sources[5 * stride..][..length]);
+    let (r6, r7) = (&sources[6 * stride..][..length], &sources[7 * stride..][..length]);
+    let [a, b] = factors;
+    for q in 0..length {
+        let (mut one, mut two) = (first[q].0, second[q].0);
+        subtract::<FMA>(&mut one, a[0], &r0[q]);
+        subtract::<FMA>(&mut two, b[0], &r0[q]);
+        subtract::<FMA>(&mut one, a[1], &r1[q]);
+        subtract::<FMA>(&mut two, b[1], &r1[q]);
+        subtract::<FMA>(&mut one, a[2], &r2[q]);
+        subtract::<FMA>(&mut two, b[2], &r2[q]);
+        subtract::<FMA>(&mut one, a[3], &r3[q]);
+        subtract::<FMA>(&mut two, b[3], &r3[q]);
+        subtract::<FMA>(&mut one, a[4], &r4[q]);
+        subtract::<FMA>(&mut two, b[4], &r4[q]);
+        subtract::<FMA>(&mut one, a[5], &r5[q]);
+        subtract::<FMA>(&mut two, b[5], &r5[q]);
+        subtract::<FMA>(&mut one, a[6], &r6[q]);
+        subtract::<FMA>(&mut two, b[6], &r6[q]);
+        subtract::<FMA>(&mut one, a[7], &r7[q]);
+        subtract::<FMA>(&mut two, b[7], &r7[q]);
+        (first[q].0, second[q].0) = (one, two);
     }
+}
+
+/// Reads column `row` of eight rows, `stride` lanes apart.
+#[inline(always)]
+fn column(rows: &[Lane], stride: usize, row: usize) -> [f64; BLOCK] {
+    let mut out = [0.0; BLOCK];
+    for (k, value) in out.iter_mut().enumerate() {
+        *value = rows[k * stride + row / BLOCK].0[row % BLOCK];
+    }
+    out
 }
 
 /// Subtracts a multiple of a row: `target -= factor * source`.
@@ -69,11 +105,12 @@ pub(super) fn eliminate_body<const FMA: bool>(
             subtract_row::<FMA>(&mut target[block..], *factor, row);
         }
     }
-    for (i, target) in below.chunks_exact_mut(width).enumerate() {
-        let row = first + BLOCK + i;
+    for (i, pair) in below.chunks_exact_mut(2 * width).enumerate() {
+        let row = first + BLOCK + 2 * i;
         let lane = row / BLOCK;
-        let factors: [f64; BLOCK] = std::array::from_fn(|k| own[k * width + lane].0[row % BLOCK]);
-        subtract_rows::<FMA>(&mut target[lane..], &factors, &own[lane..], width);
+        let factors = [column(own, width, row), column(own, width, row + 1)];
+        let (one, two) = pair.split_at_mut(width);
+        subtract_rows::<FMA>([&mut one[lane..], &mut two[lane..]], factors, &own[lane..], width);
     }
     true
 }
@@ -98,9 +135,10 @@ pub(super) fn substitute_body<const FMA: bool>(
             subtract_row::<FMA>(&mut target[at..], factor, &row[at..]);
         }
     }
-    for target in above.chunks_exact_mut(width) {
-        let factors = target[block].0;
-        subtract_rows::<FMA>(&mut target[at..], &factors, &own[at..], width);
+    for pair in above.chunks_exact_mut(2 * width) {
+        let (one, two) = pair.split_at_mut(width);
+        let factors = [one[block].0, two[block].0];
+        subtract_rows::<FMA>([&mut one[at..], &mut two[at..]], factors, &own[at..], width);
     }
 }
 
@@ -126,11 +164,11 @@ pub(super) fn invert_body<const FMA: bool>(
             subtract_row::<FMA>(&mut target[..=block], *factor, row);
         }
     }
-    for (i, target) in below.chunks_exact_mut(stride).enumerate() {
-        let row = first + BLOCK + i;
-        let factors: [f64; BLOCK] =
-            std::array::from_fn(|k| factor_rows[k * width + row / BLOCK].0[row % BLOCK]);
-        subtract_rows::<FMA>(&mut target[..=block], &factors, own, stride);
+    for (i, pair) in below.chunks_exact_mut(2 * stride).enumerate() {
+        let row = first + BLOCK + 2 * i;
+        let factors = [column(factor_rows, width, row), column(factor_rows, width, row + 1)];
+        let (one, two) = pair.split_at_mut(stride);
+        subtract_rows::<FMA>([&mut one[..=block], &mut two[..=block]], factors, own, stride);
     }
 }
 
@@ -143,9 +181,11 @@ pub(super) fn add_squares_body<const FMA: bool>(
     rows: &[Lane],
     count: usize,
 ) {
-    for (i, target) in out.chunks_exact_mut(stride).take(count).enumerate() {
-        let lane = i / BLOCK;
-        let factors: [f64; BLOCK] = std::array::from_fn(|k| -rows[k * stride + lane].0[i % BLOCK]);
-        subtract_rows::<FMA>(&mut target[..=lane], &factors, rows, stride);
+    for (i, pair) in out.chunks_exact_mut(2 * stride).take(count / 2).enumerate() {
+        let lane = 2 * i / BLOCK;
+        let negated = |row: usize| column(rows, stride, row).map(|value| -value);
+        let factors = [negated(2 * i), negated(2 * i + 1)];
+        let (one, two) = pair.split_at_mut(stride);
+        subtract_rows::<FMA>([&mut one[..=lane], &mut two[..=lane]], factors, rows, stride);
     }
 }
