@@ -159,3 +159,71 @@ impl Problem<'_> {
         Ok(times_power(kernels().energy(&block).sqrt(), faint.exponent))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::machine::clock::Clock;
+    use crate::machine::threads::Threads;
+    use crate::problem::gain::Gain;
+    use crate::problem::penalty::Penalty;
+    use ndarray::Array2;
+
+    /// Near a residual that was seen certificates are those of a product with the whole gain, and
+    /// bounds lie between ratios and one; far from it everything is computed.
+    #[test]
+    fn bounds_certify_as_a_product_does() -> Result<(), Halt> {
+        let (threads, clock) = (Threads::new(1), Clock::endless());
+        for (n_orient, ridge) in [(1, 0.0), (3, 0.0), (2, 0.4)] {
+            let wave = |a: f64| move |(i, j): (usize, usize)| ((i * 31 + j * 17) as f64 * a).sin();
+            let array = Array2::from_shape_fn((40, 60 * n_orient), wave(0.37));
+            let gain = Gain::new(array.view(), n_orient)?;
+            let data = Panel::from_array(Array2::from_shape_fn((40, 9), wave(0.71)).view())?;
+            let weights: Vec<f64> =
+                (0..60).map(|s| if s == 7 { f64::INFINITY } else { 1.0 }).collect();
+            let at = |amplitude: f64| -> Result<Iterate, Error> {
+                let x = Array2::from_shape_fn((3 * n_orient, 9), wave(0.13)) * amplitude;
+                Ok(Iterate { locations: vec![3, 20, 41], x: Panel::from_array(x.view())? })
+            };
+            // The largest correlations violate the dual constraint, the others do not.
+            let penalty = Penalty::new(1.0, Some(&weights), 60)?;
+            let problem = |penalty| Problem {
+                gain: &gain,
+                data: &data,
+                penalty,
+                ridge,
+                scale: 0.5 * kernels().energy(data.lanes()),
+                left_out: None,
+                threads: &threads,
+                clock: &clock,
+            };
+            let first = at(0.01)?;
+            let mut sorted = problem(&penalty).certify(&first, None)?.ratios;
+            sorted.sort_by(f64::total_cmp);
+            let penalty = Penalty::new(0.5 * (sorted[58] + sorted[59]), Some(&weights), 60)?;
+            let problem = problem(&penalty);
+            for (moved, is_near) in [(0.01, true), (0.01 + 1e-7, true), (0.02, false)] {
+                let seen = problem.certify(&first, None)?.seen;
+                let iterate = at(moved)?;
+                let (ours, exact) =
+                    (problem.certify(&iterate, Some(seen))?, problem.certify(&iterate, None)?);
+                let gap = ours.certificate.gap() - exact.certificate.gap();
+                assert!(gap.abs() <= 1e-12 * problem.scale, "{n_orient} {moved}: {gap}");
+                assert!(exact.ratios.iter().any(|&ratio| ratio > 1.0));
+                for (bound, ratio) in ours.ratios.iter().zip(&exact.ratios) {
+                    let is_same = (bound - ratio).abs() < 1e-12;
+                    assert!(is_same || (is_near && (*ratio..1.0).contains(bound)));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn another_number_of_samples_is_far_away() -> Result<(), Error> {
+        let seen = Seen { residual: Panel::zeros(4, 3)?, norms: Vec::new() };
+        assert_eq!(seen.distance(&Panel::zeros(4, 3)?), 0.0);
+        assert_eq!(seen.distance(&Panel::zeros(4, 20)?), f64::INFINITY);
+        Ok(())
+    }
+}
