@@ -155,14 +155,14 @@ pub(crate) fn drive(
     let mut best = Best { x: best, certificate: first };
     let (smallest_gap, objective) = (first.gap(), first.primal);
     let mut patience = Patience { before, smallest_gap, objective, waited: 0 };
-    let mut pace = Pace::new(first.gap(), goal.gap);
+    let mut pace = Pace::new(first.gap(), first.primal, goal.gap);
     loop {
         let round = pace.round(|| solver.cost_of_polish(problem.quadratic, x));
         let certificate = match make(round, &mut problem, solver, x, goal, watch, correlations) {
             Err(Halt::OutOfTime) => return Ok(best.instead_of(x, Status::TimeLimit)),
             ended => ended?,
         };
-        pace.observe(round, certificate.gap());
+        pace.observe(round, certificate.gap(), certificate.primal);
         report(watch, &certificate, x);
         best.consider(x, certificate);
         let status = match clock.check() {

@@ -3,8 +3,12 @@
 /// Epochs before a certificate, without Newton's steps and with them.
 const EPOCHS: usize = 5;
 const EPOCHS_BEFORE_POLISH: usize = 2;
-/// Newton's steps were of use where they leave at most this part of the gap.
-const USEFUL: f64 = 0.5;
+/// Newton's steps were of use where they leave at most this part of the gap, or lower the objective
+/// by at least this part of it: along nearly equal columns the objective falls long before the gap.
+const USEFUL_GAP: f64 = 0.9;
+const USEFUL_FALL: f64 = 1e-3;
+/// Rounds at most without Newton's steps after some that were of no use.
+const LONGEST_PAUSE: usize = 4;
 
 /// What is done before a certificate.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -16,9 +20,10 @@ pub(crate) struct Round {
 /// Chooses rounds by how fast the gap falls.
 ///
 /// Newton's steps pay where the epochs that are still needed, at the rate of the last ones, would
-/// take longer. Steps that were of no use are not tried again for a while, which doubles each time.
+/// take longer. Steps that were of no use are not tried again for a while, which grows each time.
 pub(crate) struct Pace {
     gap: f64,
+    objective: f64,
     goal: f64,
     /// epochs that are still needed, as far as is known
     needed: f64,
@@ -28,9 +33,9 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Begins at a gap; nothing is known of the rate yet.
-    pub fn new(gap: f64, goal: f64) -> Self {
-        Pace { gap, goal, needed: 0.0, pause: 0, next_pause: 1 }
+    /// Begins at a gap and an objective; nothing is known of the rate yet.
+    pub fn new(gap: f64, objective: f64, goal: f64) -> Self {
+        Pace { gap, objective, goal, needed: 0.0, pause: 0, next_pause: 1 }
     }
 
     /// Chooses the next round; `cost` counts the epochs that take as long as Newton's steps, none
@@ -43,18 +48,19 @@ impl Pace {
         }
     }
 
-    /// Takes in the gap after a round.
-    pub fn observe(&mut self, round: Round, gap: f64) {
+    /// Takes in gap and objective after a round.
+    pub fn observe(&mut self, round: Round, gap: f64, objective: f64) {
+        let fall = self.objective - objective;
         if !round.polish {
-            let fall = (self.gap / gap).ln();
+            let rate = (self.gap / gap).ln() / EPOCHS as f64;
             let left = (gap / self.goal).ln();
-            self.needed = if fall > 0.0 { left / fall * EPOCHS as f64 } else { f64::INFINITY };
+            self.needed = if rate > 0.0 { left / rate } else { f64::INFINITY };
             self.pause = self.pause.saturating_sub(1);
-        } else if gap > USEFUL * self.gap {
+        } else if gap > USEFUL_GAP * self.gap && fall < USEFUL_FALL * gap {
             self.pause = self.next_pause;
-            self.next_pause *= 2;
+            self.next_pause = (2 * self.next_pause).min(LONGEST_PAUSE);
         }
-        self.gap = gap;
+        (self.gap, self.objective) = (gap, objective);
     }
 }
 
@@ -70,27 +76,27 @@ mod tests {
     #[test]
     fn steps_are_made_where_they_pay() {
         for (cost, expected) in [(Some(30.0), ALONE), (Some(10.0), POLISHED), (None, ALONE)] {
-            let mut pace = Pace::new(1.0, 1e-5);
+            let mut pace = Pace::new(1.0, 1.0, 1e-5);
             assert_eq!(pace.round(|| Some(0.0)), ALONE);
-            pace.observe(ALONE, 0.1);
+            pace.observe(ALONE, 0.1, 1.0);
             assert_eq!(pace.round(|| cost), expected);
         }
     }
 
     #[test]
     fn steps_of_no_use_are_not_repeated_at_once() {
-        let mut pace = Pace::new(1.0, 1e-5);
-        pace.observe(ALONE, 1.0);
-        for pause in [1, 2, 4] {
+        let mut pace = Pace::new(1.0, 1.0, 1e-5);
+        pace.observe(ALONE, 1.0, 1.0);
+        for pause in [1, 2, 4, 4] {
             assert_eq!(pace.round(|| Some(10.0)), POLISHED);
-            pace.observe(POLISHED, 0.9);
+            pace.observe(POLISHED, 0.95, 1.0);
             for _ in 0..pause {
                 assert_eq!(pace.round(|| Some(10.0)), ALONE);
-                pace.observe(ALONE, 0.9);
+                pace.observe(ALONE, 0.95, 1.0);
             }
         }
         assert_eq!(pace.round(|| Some(10.0)), POLISHED);
-        pace.observe(POLISHED, 0.1);
+        pace.observe(POLISHED, 0.95, 0.9);
         assert_eq!(pace.round(|| Some(10.0)), POLISHED);
     }
 }

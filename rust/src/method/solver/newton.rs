@@ -33,6 +33,8 @@ const DAMPING_FACTOR: f64 = 4.0;
 /// By how much the logarithm of a norm may fall and rise in one step.
 const LARGEST_FALL: f64 = 4.0;
 const LARGEST_RISE: f64 = 2.0;
+/// The time of a multiplication here as a part of one in an epoch, whose rows are read one by one.
+const SPEED: f64 = 0.5;
 /// Rows of the support up to which a step is taken: beyond, its matrices take too much memory.
 const MAX_ROWS: usize = 1024;
 /// Steps end where the gap that they leave is this part of the one to reach.
@@ -88,10 +90,11 @@ impl Newton {
         self.damping = 0.0;
     }
 
-    /// Counts the multiplications of a run of steps; none where the support has too many rows.
+    /// Counts the multiplications of a run of steps, as epochs make them; none where the support has
+    /// too many rows.
     pub fn work(rows: usize, n_times: usize) -> Option<f64> {
         let (n, t) = (padded(rows) as f64, padded(n_times) as f64);
-        (rows <= MAX_ROWS).then_some(MAX_STEPS as f64 * n * n * (0.5 * n + 2.0 * t))
+        (rows <= MAX_ROWS).then_some(SPEED * MAX_STEPS as f64 * n * n * (0.5 * n + 2.0 * t))
     }
 
     /// Moves `x`, the state of `quadratic`, by Newton's steps on its support, until the gap that is
