@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import mxne_rs
@@ -48,6 +48,7 @@ def hard_problems(draw):
     if draw(st.booleans()):
         weights = 10.0 ** rng.uniform(-3, 3, n_locations)
     largest = reference.alpha_max(gain, data, n_orient, weights)
+    assume(largest > 0)
     alpha = draw(st.sampled_from([0.9, 0.5, 0.1, 0.02])) * largest
     ridge = draw(st.sampled_from([0.0, 0.0, 0.01]))
     return gain, data, alpha, {"n_orient": n_orient, "weights": weights, "ridge": ridge}

@@ -109,7 +109,9 @@ impl Newton {
     ) -> Result<(), Halt> {
         let o = quadratic.n_orient();
         self.support.clear();
-        self.support.extend((0..x.rows / o).filter(|&s| !is_zero(x.block(s, o))));
+        for s in (0..x.rows / o).filter(|&s| !is_zero(x.block(s, o))) {
+            memory::append(WHAT, &mut self.support, &[s])?;
+        }
         if self.support.is_empty() || self.support.len() * o > MAX_ROWS {
             return Ok(());
         }
@@ -141,12 +143,11 @@ impl Newton {
         let allowed = self.now.objective + rounding;
         for _ in 0..MAX_TRIALS {
             if self.solve_step(clock)? {
-                let (eta, step) = (&self.now.eta, &self.step);
-                let moved = eta.iter().enumerate().map(|(s, eta)| {
-                    eta * step.right(s)[0].clamp(-LARGEST_FALL, LARGEST_RISE).exp()
-                });
-                self.trial.eta.clear();
-                self.trial.eta.extend(moved);
+                memory::resize(WHAT, &mut self.trial.eta, self.now.eta.len())?;
+                for (s, (to, eta)) in self.trial.eta.iter_mut().zip(&self.now.eta).enumerate() {
+                    let step = self.step.right(s)[0].clamp(-LARGEST_FALL, LARGEST_RISE);
+                    *to = eta * step.exp();
+                }
                 let defined = self.trial.evaluate(&self.smooth, &mut self.system, clock)?;
                 if defined && self.trial.objective <= allowed {
                     std::mem::swap(&mut self.now, &mut self.trial);
@@ -159,7 +160,7 @@ impl Newton {
         }
         // The step that never raises the objective: eta becomes the norms of X.
         self.trial.eta.clear();
-        self.trial.eta.extend(self.now.norms.iter().copied());
+        memory::append(WHAT, &mut self.trial.eta, &self.now.norms)?;
         let defined = self.trial.evaluate(&self.smooth, &mut self.system, clock)?;
         if defined && self.trial.objective < self.now.objective {
             std::mem::swap(&mut self.now, &mut self.trial);

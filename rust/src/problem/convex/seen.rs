@@ -88,16 +88,18 @@ impl Problem<'_> {
         let bound = |(s, norm): (usize, &f64)| norm + distance * curvature.lipschitz(s).sqrt();
         let mut bounds = memory::gathered(WHAT, seen.norms.iter().enumerate().map(bound))?;
         if distance > 0.0 {
-            let is_open = |s: usize| {
+            let is_open = |s: usize, bound: f64| {
                 let hidden = self.penalty.squared_ratio(s, curvature.lipschitz(s) * hidden);
-                self.penalty.ratio(s, bounds[s]).powi(2) + hidden > 1.0
+                self.penalty.ratio(s, bound).powi(2) + hidden > 1.0
             };
-            let open: Vec<usize> = (0..bounds.len()).filter(|&s| is_open(s)).collect();
-            if open.len() as f64 > MOST_COMPUTED * bounds.len() as f64 {
+            let count = (0..bounds.len()).filter(|&s| is_open(s, bounds[s])).count();
+            if count as f64 > MOST_COMPUTED * bounds.len() as f64 {
                 return Ok(None);
             }
-            for s in open {
-                bounds[s] = self.correlation_norm(s, residual, None)?;
+            for (s, bound) in
+                bounds.iter_mut().enumerate().filter(|(s, bound)| is_open(*s, **bound))
+            {
+                *bound = self.correlation_norm(s, residual, None)?;
             }
         }
         self.correct(iterate, residual, &mut bounds)?;

@@ -52,8 +52,10 @@ impl Smooth {
         clock: &Clock,
     ) -> Result<(), Halt> {
         self.n_orient = quadratic.n_orient();
-        self.thresholds.clear();
-        self.thresholds.extend(support.iter().map(|&s| penalty.threshold(s)));
+        memory::resize(WHAT, &mut self.thresholds, support.len())?;
+        for (threshold, &s) in self.thresholds.iter_mut().zip(support) {
+            *threshold = penalty.threshold(s);
+        }
         let rows = padded(support.len() * self.n_orient);
         self.hessian.reshape(rows, rows)?;
         self.linear.reshape(rows, quadratic.n_times())?;
@@ -101,7 +103,7 @@ impl Point {
         for (i, &s) in support.iter().enumerate() {
             let block = x.block(s, n_orient);
             self.x.block_mut(i, n_orient).copy_from_slice(block);
-            self.eta.push(kernels().norm(block));
+            memory::append(WHAT, &mut self.eta, &[kernels().norm(block)])?;
         }
         Ok(())
     }
@@ -138,7 +140,7 @@ impl Point {
         self.objective = 0.5 * (smooth.data_energy - smooth.linear_part(self));
         for (s, (eta, a)) in self.eta.iter().zip(&smooth.thresholds).enumerate() {
             let norm = kernels().norm(self.x.block(s, o));
-            self.norms.push(norm);
+            memory::append(WHAT, &mut self.norms, &[norm])?;
             self.objective += a * norm * (1.0 - 0.5 * norm / eta);
         }
         Ok(self.objective.is_finite())
