@@ -93,7 +93,7 @@ class Bench:
                 gap = self.problem.gap(x, alpha)
                 self.row(name, alpha, active, gap, seconds, tol=tols.get(name))
             for name, (_, _, spent) in own.items():
-                limit = self.options.slow * (4.0 if name.startswith("MNE") else 1.0)
+                limit = self.options.slow * (10.0 if name.startswith("MNE") else 1.0)
                 if spent > limit and alpha != alphas[-1]:
                     self.drop(name, f"not run below alpha {alpha / 100:g}: {spent:.0f} s a solve")
 
