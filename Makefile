@@ -16,9 +16,9 @@ BESIDE := $(MAKE) --no-print-directory -j3 --output-sync=target
 PYTEST := MXNE_RS_DATA=$(abspath $(DATA)) $(PY) -m pytest
 SLOWEST := --durations=15
 
-.PHONY: help demo dev dev-rust dev-python test test-all format lint fast-test rust-test wheel-test slow-test \
-  without-mne-test blas-test mne-test long-fuzz docs doc bench bench-sure bench-live \
-  bench-reproduce live-test soak scaling counts fuzz memcheck deny clean
+.PHONY: help demo dev dev-rust dev-python test test-all format lint fast-test live-test rust-test \
+  wheel-test slow-test without-mne-test blas-test mne-test long-fuzz docs doc bench bench-quick \
+  bench-live bench-reproduce soak counts fuzz memcheck deny clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-17s %s\n", $$1, $$2}' Makefile
@@ -127,7 +127,7 @@ $(BENCH)/base: pyproject.toml
 	test -x $(BENCH)/bin/python || $(PYTHON) -m venv $(BENCH)
 	$(BENCH)/bin/pip install -q --disable-pip-version-check 'mne>=1.11' 'matplotlib>=3.7' \
 	  'scikit-learn>=1.4' threadpoolctl ipython
-	for peer in celer skglm invertmeeg '--no-deps adelie'; do \
+	for peer in celer skglm skein-glm invertmeeg '--no-deps adelie'; do \
 	  $(BENCH)/bin/pip install -q --disable-pip-version-check $$peer \
 	    || echo "not installed: $$peer"; done
 	touch $@
@@ -137,12 +137,15 @@ $(BENCH)/installed: $(BENCH)/base $(RUST) $(wildcard python/mxne_rs/*.py python/
 	  --disable-pip-version-check --no-deps --force-reinstall .
 	touch $@
 
-bench: $(BENCH)/installed ## against other solvers: writes docs/benchmarks.md, docs/benchmark.png
-	cargo bench -q --bench solvers
-	MXNE_RS_DATA=$(abspath $(DATA)) $(BENCH)/bin/python benches/compare.py --write
+# PARTS="stream sure" measures these parts only; benches/page.py names them all.
+PAGE := MXNE_RS_DATA=$(abspath $(DATA)) $(BENCH)/bin/python benches/page.py $(PARTS:%=--only %)
 
-bench-sure: $(BENCH)/installed ## alpha="sure" against MNE's on the recorded data
-	MXNE_RS_DATA=$(abspath $(DATA)) $(BENCH)/bin/python benches/sure.py --write
+bench: $(BENCH)/installed ## every figure: writes docs/benchmarks.md and its pictures
+	cargo bench -q --bench solvers
+	$(PAGE) --write
+
+bench-quick: $(BENCH)/installed ## the same to try it: few repeats, one seed; only prints
+	$(PAGE) --quick
 
 # End to end on loopback, beside MNE's solver in the same monitor, LIVE_SECONDS a row.
 LIVE_SECONDS ?= 60
@@ -158,9 +161,6 @@ soak: $(VENV)/installed ## the live monitor for long: no window may be lost
 	MXNE_RS_SOAK_SECONDS=60 $(PYTEST) tests/live/test_live.py
 	MXNE_RS_DATA=$(abspath $(DATA)) $(PY) benches/live.py --seconds 600 \
 	  --only "7498 fixed" --only "7498 loose"
-
-scaling: $(BENCH)/installed ## how cost and memory grow: its part of docs/benchmarks.md
-	$(BENCH)/bin/python benches/scaling.py --write
 
 counts: ## instructions of small problems against benches/counts.json (needs valgrind)
 	$(PYTHON) benches/counts.py

@@ -14,10 +14,13 @@ import argparse
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+
+from targets import Part, Target
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD = ROOT / "benches" / "counts.json"
@@ -48,6 +51,33 @@ def count(program, name):
     if done.returncode or not found or int(found[1]) == 0:
         sys.exit(f"callgrind counted nothing of {name}:\n{done.stderr}")
     return int(found[1]), done.stdout.strip()
+
+
+def measure(options):
+    """The part of the page about instructions: each problem against the record."""
+    lines = [
+        "## Instructions",
+        "",
+        "Of a solve of three small problems under callgrind (AVX2, one thread), which no load of "
+        "the machine changes; `make counts` records them.",
+        "",
+        "| problem | instructions | against the record | gap |",
+        "|---|---|---|---|",
+    ]
+    what, target = "instructions against the record", f"within {100 * LIMIT:g} %"
+    if shutil.which("valgrind") is None:
+        rows = [Target(what, target, "not counted: valgrind is not installed", None)]
+        return Part([*lines, "| not counted: valgrind is not installed | | | |"], rows)
+    record, program, rows = json.loads(RECORD.read_text()), build(), []
+    for name in PROBLEMS:
+        number, said = count(program, name)
+        change = number / record["instructions"][name] - 1.0
+        gap = re.search(r"gap ([^,]+)", said)[1]
+        lines.append(f"| {name} | {number} | {100 * change:+.2f} % | {gap} |")
+        print(lines[-1], flush=True)
+        told = f"{100 * change:+.2f} % (gap {gap})"
+        rows.append(Target(f"{what}: {name}", target, told, abs(change) <= LIMIT))
+    return Part(lines, rows)
 
 
 def main():

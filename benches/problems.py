@@ -112,4 +112,6 @@ def simulated(n_sensors=306, n_locations=7498, n_orient=3, n_times=61, n_active=
     data *= 50.0 / data.std()
     data += 0.02 * data.std() * rng.standard_normal(data.shape)
     name = f"simulated {n_sensors} x {n_locations} x {n_orient}, {n_times} samples"
+    name += f", {n_active} sources" if n_active != 4 else ""
+    name += f", seed {seed}" if seed else ""
     return _scaled(name, gain, data, n_orient)

@@ -1,8 +1,9 @@
-"""What compare.py measured, as Markdown tables, targets and a picture."""
+"""What was measured, as Markdown tables, as a picture, and as blocks of docs/benchmarks.md."""
 
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -10,19 +11,26 @@ from pathlib import Path
 
 import numpy as np
 
+from targets import mean
+
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = DOCS / "benchmarks.md"
 HEAD = """# Benchmarks
 
-`make bench` and `make scaling` write this page; run them to see your machine. Its unit of time is
-the **product**: one G'R of the whole gain in float64, made by the crate's own product module on the
-same threads in the same run. A cold certified solve costs at least two of them, unless it can leave
-out a part of the gain or of the samples. All solvers run in one process, in turns; times are
-medians. NumPy computes every gap from the answer that a solver returns. Each peer runs with the
-loosest of its own tolerances that reaches the gap asked for. "All cores" on a shared machine is
-hard on peers whose threads wait for each other busily (adelie, OpenBLAS): look at one thread first.
+`make bench` writes this page (`make bench-live` and `make bench-reproduce` its last two sections);
+run it to see your machine. Its unit of time is the **product**: one G'R of the whole gain in
+float64, made by the crate's own product module on the same threads in the same run. A cold
+certified solve costs at least two of them, unless it can leave out a part of the gain or of the
+samples. All solvers run in one process, in turns; times are medians. NumPy computes every gap from
+the answer that a solver returns. Each peer runs with the loosest of its own tolerances that reaches
+the gap asked for. "All cores" on a shared machine is hard on peers whose threads wait for each
+other busily (adelie, OpenBLAS): look at one thread first.
 """
+#: The blocks of the page, in its order; the marks of a block have its name.
+ORDER = ("targets", "compare", "cores", "stream", "sure", "scaling", "counts", "live", "reproduce")
 OURS = "mxne_rs"
+#: Our solver again, to a gap at which rounding is near.
+TIGHT, TIGHT_TOL = "mxne_rs, gap 1e-10", 1e-10
 
 
 @dataclass
@@ -40,7 +48,6 @@ class Run:
     ratio: float
     note: str = ""
     extra: float | None = None
-    free: float | None = None
 
     def __str__(self):
         alpha = "" if self.alpha is None else f"{self.alpha / 100:4.2f}"
@@ -63,13 +70,23 @@ class Section:
     """One table."""
 
     kind: str
-    title: str
+    problem: str
+    threads: int
+    tol: float
     rows: list[Run]
     absent: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def title(self):
+        """What is solved, how well, and on how many cores."""
+        cores = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        cores = cores if self.threads else "all cores"
+        return f"{self.kind}: {self.problem}, relative gap {self.tol:g}, {cores}"
+
 
 def _cell(run):
-    ratio = "" if run.solver == OURS else f" {run.ratio:.1f} x"
+    digits = 2 if run.solver == TIGHT else 1
+    ratio = "" if run.solver == OURS else f" {run.ratio:.{digits}f} x"
     flag = "" if run.reached else " **!**"
     gap = "" if run.gap is None else f" ({run.gap:.0e}{flag})"
     return f"{run.products:.1f}{gap}{ratio}"
@@ -112,15 +129,11 @@ def tables(sections):
     return lines
 
 
-def _mean(values):
-    return math.exp(np.mean(np.log(values))) if len(values) else float("nan")
-
-
-def _ratios(section):
+def ratios(section):
     """Ratios to ours by peer; those that missed the gap count too, in the peer's favour."""
     out = {}
     for run in section.rows:
-        if run.solver != OURS:
+        if run.solver not in (OURS, TIGHT):
             out.setdefault(run.solver, []).append(run.ratio)
     return out
 
@@ -130,115 +143,25 @@ def means(sections):
     lines = ["| problem | peer | alphas | geometric mean | least |", "|---" * 5 + "|"]
     for section in sections:
         if section.kind == "Convex":
-            for peer, ratios in _ratios(section).items():
+            for peer, found in ratios(section).items():
                 lines.append(
-                    f"| {section.title.removeprefix('Convex: ')} | {peer} | {len(ratios)} "
-                    f"| {_mean(ratios):.1f} | {min(ratios):.1f} |"
+                    f"| {section.title.removeprefix('Convex: ')} | {peer} | {len(found)} "
+                    f"| {mean(found):.1f} | {min(found):.1f} |"
                 )
     return lines
 
 
-def _find(sections, kind, words, tol, threads):
-    for section in sections:
-        if section.kind == kind and section.rows:
-            first = section.rows[0]
-            same = (first.tol, first.threads) == (tol, threads)
-            if same and all(word in first.problem for word in words):
-                return section
-    return None
-
-
-def targets(sections, tol=1e-6, threads=1):
-    """List the targets that this run measured, as a Markdown table."""
-    rows = []
-
-    def add(what, target, measured, met):
-        target = f"at least {target}" if isinstance(target, int) else target
-        rows.append((what, target, measured, "yes" if met else "**no**"))
-
-    free = _find(sections, "Convex", ("real", "loose"), tol, threads)
-    if free:
-        limits = {60.0: 2.5, 50.0: 2.5, 40.0: 3.5, 30.0: 6.0, 20.0: 14.0}
-        for run in free.rows:
-            if run.solver == OURS:
-                limit = limits[run.alpha]
-                what = f"real, loose 0.2, alpha {run.alpha / 100:g}"
-                met = run.products <= limit and run.reached
-                add(what, f"at most {limit:g} products", f"{run.products:.2f}", met)
-        ratios = _ratios(free).get("MNE bcd", [])
-        if ratios:
-            mean = _mean(ratios)
-            add(
-                "the five, over MNE bcd, geometric mean",
-                "at least 14 (aim 20)",
-                f"{mean:.1f}",
-                mean >= 14,
-            )
-            add("the five, over MNE bcd, least", 8, f"{min(ratios):.1f}", min(ratios) >= 8)
-    fixed = _find(sections, "Convex", ("real", "fixed"), tol, threads)
-    if fixed:
-        ratios = _ratios(fixed)
-        if {"MNE bcd", "MNE cd"} <= ratios.keys():
-            ratios = {
-                "better of MNE bcd and cd": np.minimum(ratios["MNE bcd"], ratios["MNE cd"]),
-                **ratios,
-            }
-        limits = {
-            "better of MNE bcd and cd": 8, "adelie": 10, "celer": 20, "skglm": 20,
-            "scikit-learn": 60,
-        }  # fmt: skip
-        for peer, limit in limits.items():
-            what = f"real, fixed, over {peer}, geometric mean"
-            if peer in ratios:
-                mean = _mean(ratios[peer])
-                add(what, limit, f"{mean:.1f}", mean >= limit)
-            else:
-                add(what, limit, f"not measured: {fixed.absent.get(peer, 'absent')}"[:90], False)
-    for words in (("real", "loose"), ("real", "fixed")):
-        section = _find(sections, "irMxNE", words, tol, threads)
-        if section:
-            extra, reached = section.rows[0].extra, section.rows[0].reached
-            what = f"irMxNE, ten rounds, alpha 0.5, {section.rows[0].problem}"
-            add(what, "at most one product more", f"{extra:+.2f}", extra <= 1 and reached)
-        section = _find(sections, "Path", words, tol, threads)
-        if section:
-            run = section.rows[0]
-            met = run.products <= 20 and run.reached
-            what = f"path of 20 alphas, 1 to 0.3, {run.problem}"
-            add(what, "at most 20 products", f"{run.products:.1f}", met)
-    section = _find(sections, "Batch", (), tol, threads)
-    if section:
-        run = next(run for run in section.rows if run.extra is not None)
-        measured = f"{run.extra:.2f} where plain products got {run.free:.2f}"
-        what = "batch of 100, two threads over one"
-        add(what, "at least 1.7 where the second core is free", measured, run.extra >= 1.7)
-        if run.extra < 1.7 and run.free < 1.9:
-            rows[-1] = (*rows[-1][:3], "not judged: the second core was not free")
-    section = _find(sections, "Convex", ("simulated 306", "61 samples"), tol, threads)
-    if section and "MNE bcd" in _ratios(section):
-        mean = _mean(_ratios(section)["MNE bcd"])
-        add("simulated, over MNE bcd, geometric mean", 30, f"{mean:.1f}", mean >= 30)
-    section = _find(sections, "Preparing", (), tol, threads)
-    if section:
-        products = section.rows[0].products
-        add("preparing a Gain", "less than 3 products", f"{products:.2f}", products < 3)
-    lines = ["| what | target | measured | reached |", "|---" * 4 + "|"]
-    return lines + [f"| {a} | {b} | {c} | {d} |" for a, b, c, d in rows]
-
-
 def replace_section(name, text):
-    """Put `text` between the marks of `name` in the page, adding them where they are missing."""
+    """Put `text` between the marks of `name` in the page, and the page in its order."""
     page = PAGE.read_text() if PAGE.exists() else ""
-    marked = page.find("<!-- ")
-    page = f"{HEAD}\n{page[marked:] if marked >= 0 else ''}"
-    start, end = f"<!-- {name}: begin -->", f"<!-- {name}: end -->"
-    block = f"{start}\n{wrapped(text.strip())}\n{end}"
-    if start in page:
-        before, rest = page.split(start, 1)
-        page = before + block + rest.split(end, 1)[1]
-    else:
-        page = f"{page.rstrip()}\n\n{block}\n"
-    PAGE.write_text(page)
+    found = re.findall(r"<!-- (\w+): begin -->\n(.*?)\n<!-- \1: end -->", page, flags=re.DOTALL)
+    blocks = {**dict(found), name: wrapped(text.strip())}
+    marked = [
+        f"<!-- {name}: begin -->\n{blocks[name]}\n<!-- {name}: end -->\n"
+        for name in ORDER
+        if name in blocks
+    ]
+    PAGE.write_text("\n".join([HEAD, *marked]))
 
 
 def wrapped(text):
@@ -247,23 +170,10 @@ def wrapped(text):
     return "\n".join(one if one.startswith("|") else textwrap.fill(one, 100) for one in lines)
 
 
-def write(sections, options):
-    """The page and the picture."""
-    lines = ["## Against other solvers", "", "![Time against alpha](benchmark.png)", ""]
-    lines += ["How many times as long a peer takes, over the alphas of a problem:", ""]
-    lines += means(sections)
-    lines += ["", "## Targets", "", "What the solver is to reach, and what this run measured:", ""]
-    lines += targets(sections, options.tol, options.threads[0])
-    lines += ["", "## All figures", "", "Cells are products (relative gap) ratio to mxne_rs; "]
-    lines[-1] += "**!** marks a gap above the one asked for."
-    lines += tables(sections)
-    replace_section("compare", "\n".join(lines))
-    picture(sections, options)
-
-
 COLOURS = {
     OURS: "#d1495b", "MNE bcd": "#00798c", "MNE cd": "#66a6b0", "adelie": "#edae49",
     "celer": "#7a5195", "skglm": "#8d6e63", "scikit-learn": "#5c7c3c", "invertmeeg": "#9aa0a6",
+    "skein-glm": "#c77dff",
 }  # fmt: skip
 
 
@@ -282,20 +192,19 @@ def _spread(heights, least):
     return out
 
 
-def picture(sections, options):
+def picture(sections, threads, tol):
     """Products against alpha, one line a solver, the two real problems side by side."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    first = options.threads[0]
     chosen = [s for s in sections if s.kind == "Convex" and s.rows]
-    chosen = [s for s in chosen if (s.rows[0].threads, s.rows[0].tol) == (first, options.tol)][:2]
+    chosen = [s for s in chosen if (s.threads, s.tol) == (threads, tol)][:2]
     figure, axes = plt.subplots(1, len(chosen), figsize=(11, 4.8), sharey=True, squeeze=False)
     for axis, section in zip(axes[0], chosen, strict=True):
         names, heights, ends = [], [], []
-        for name in dict.fromkeys(run.solver for run in section.rows):
+        for name in dict.fromkeys(run.solver for run in section.rows if run.solver != TIGHT):
             runs = [run for run in section.rows if run.solver == name]
             x, y = [run.alpha / 100 for run in runs], [run.products for run in runs]
             ours = name == OURS
@@ -323,10 +232,8 @@ def picture(sections, options):
         axis.grid(True, which="major", axis="y", color="#e6e6e6", lw=0.8)
         axis.spines[["top", "right"]].set_visible(False)
     axes[0][0].set_ylabel("time in products G'R")
-    threads = f"{first} thread" if first else "all cores"
-    figure.suptitle(
-        f"Time to a relative duality gap of {options.tol:g}, {threads}, log scale", fontsize=12
-    )
+    cores = f"{threads} thread" if threads else "all cores"
+    figure.suptitle(f"Time to a relative duality gap of {tol:g}, {cores}, log scale", fontsize=12)
     figure.tight_layout()
     figure.savefig(DOCS / "benchmark.png", dpi=110)
     plt.close(figure)
