@@ -68,9 +68,9 @@ fn epochs_allocate_nothing() -> Result<(), mxne_rs::Error> {
             let problem = (&gain, &data, alpha);
             let (some, looks) = allocations(problem, solver, epochs)?;
             let (more, more_looks) = allocations(problem, solver, 2 * epochs)?;
-            // Twice the epochs: further looks at the whole gain, which may allocate, and nothing
-            // from the epochs.
-            let allowed = 60 * (more_looks - looks);
+            // Twice the epochs: further looks at the whole gain, which may allocate; arrays that
+            // grow with the support, a few times; and nothing from the epochs.
+            let allowed = 60 * (more_looks - looks) + 100;
             assert!(more < some + allowed, "{solver:?}: {some}, then {more}, allowed {allowed}");
         }
     }

@@ -90,8 +90,8 @@ impl Newton {
         self.damping = 0.0;
     }
 
-    /// Counts the multiplications of a run of steps, as epochs make them; none where the support has
-    /// too many rows.
+    /// Counts the multiplications of an epoch that take as long as a run of steps; none where the
+    /// support has too many rows.
     pub fn work(rows: usize, n_times: usize) -> Option<f64> {
         let (n, t) = (padded(rows) as f64, padded(n_times) as f64);
         (rows <= MAX_ROWS).then_some(SPEED * MAX_STEPS as f64 * n * n * (0.5 * n + 2.0 * t))

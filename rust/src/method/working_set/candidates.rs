@@ -11,6 +11,8 @@ use crate::problem::convex::{Iterate, Problem};
 
 /// Candidates taken from the whole gain at the first ranking.
 pub(super) const MIN_CANDIDATES: usize = 192;
+/// Candidates are doubled up to this part of all locations: their copy takes memory.
+const MOST_DOUBLED: usize = 16;
 /// The part of the gap of the whole problem to which candidates are solved: small, as a product
 /// with the whole gain costs more than many epochs.
 const GAP_FRACTION: f64 = 0.01;
@@ -43,7 +45,8 @@ impl Subset for Candidates {
         watch: &mut Watch,
     ) -> Result<Step, Halt> {
         let (n, least) = (problem.gain.n_locations(), 3 * iterate.locations.len());
-        self.size = (2 * self.size).max(MIN_CANDIDATES).max(least).min(n);
+        let doubled = (2 * self.size).min(n / MOST_DOUBLED);
+        self.size = doubled.max(MIN_CANDIDATES).max(least).min(n);
         let is_new = |s: &usize| iterate.locations.binary_search(s).is_err();
         let ranked = largest(ratios, self.size, 0.0)?;
         let mut chosen = memory::room("the locations", iterate.locations.len() + ranked.len())?;
