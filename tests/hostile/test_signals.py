@@ -148,7 +148,7 @@ def handler(number, frame):
     inner.append(children.digest(solution.x))
 signal.signal(signal.SIGALRM, handler)
 hard = children.hard_problem()
-options = dict(tol=1e-300, max_iter=1000, solver="fista", n_threads=2)
+options = dict(tol=1e-300, max_iter=5000, solver="fista", n_threads=2)
 solve = lambda: mxne_rs.{verb}(hard[0], {data}, hard[2], **options)
 quiet = solve()
 signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
@@ -258,7 +258,7 @@ print(len(codes) > 1, codes.count(0) == len(pids))
 @unix
 def test_a_signal_handler_may_fork(expected: str) -> None:
     """The child is born in the midst of a solve of its own thread, and solves."""
-    options = {"max_iter": 2000, "solver": "fista", "n_threads": 2}
+    options = {"max_iter": 8000, "solver": "fista", "n_threads": 2}
     code = FORKED_IN_A_SOLVE.replace("{options}", repr(options)).replace("expected", repr(expected))
     result = children.run(code).ended()
     assert result.out.split() == ["True"] * 2, result

@@ -109,7 +109,7 @@ def test_eight_threads_on_one_gain_answer_as_one() -> None:
 def test_data_may_be_overwritten_and_freed_while_it_is_solved() -> None:
     """The solve has its own copy, whatever the caller does to the array in another thread."""
     gain, data, alpha = children.hard_problem()
-    options = {**ENDLESS, "max_iter": 1000, "solver": "fista"}
+    options = {**ENDLESS, "max_iter": 5000, "solver": "fista"}
     expected = mxne_rs.solve_mxne(gain, data, alpha, **options).x
     weights = np.ones(gain.shape[1])
     with ThreadPoolExecutor(1) as pool:
