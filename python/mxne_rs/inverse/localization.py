@@ -68,7 +68,19 @@ class Localization:
     def of(
         cls, model: Model, evokeds: Sequence[Any], solution: Solution, **pieces: Any
     ) -> Localization:
-        """Make a Localization of a solution on a model's locations; `pieces` are other fields."""
+        """Make a Localization of a solution on a model.
+
+        Parameters
+        ----------
+        model : Model
+            The model that was solved on.
+        evokeds : list of mne.Evoked
+            The data as given.
+        solution : Solution
+            The answer on the locations of the model.
+        **pieces
+            The other fields: amplitudes, factors, gain and data.
+        """
         solution = replace(solution, active_set=model.on_all_locations(solution.active_set, False))
         warn_if_empty(solution, bool(pieces["data"].any()))
         return cls(
