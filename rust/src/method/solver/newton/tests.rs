@@ -231,6 +231,22 @@ fn steps_in_full_can_rise_and_are_damped() -> Result<(), Halt> {
     Ok(())
 }
 
+#[test]
+fn no_step_raises_the_objective() -> Result<(), Halt> {
+    for spread in [0.02, 0.05, 0.1, 0.3, 0.65] {
+        for part in [0.5, 0.1, 0.02] {
+            let mut case = Case::new((40, 1, 12), spread, part, None)?;
+            let (mut newton, _) = begun(&mut case)?;
+            for _ in 0..MAX_STEPS {
+                let before = newton.now.objective;
+                newton.advance(0.0, &Clock::endless())?;
+                assert!(newton.now.objective <= before, "{spread} {part}");
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Locations given twice and a penalty that vanishes beside the gain: the matrix is singular to
 /// the last digit, and X stays as it is.
 #[test]
