@@ -9,7 +9,7 @@ use crate::machine::panel::Panel;
 
 /// A pivot below this part of its diagonal element, for each row, is rounding.
 const NEGLIGIBLE_PIVOT: f64 = 4.0 * f64::EPSILON;
-const WHAT: &str = "the matrix of a Newton step";
+const WHAT: &str = "a system of equations";
 
 /// Rounds up to whole blocks.
 pub(crate) fn padded(n: usize) -> usize {
@@ -19,8 +19,7 @@ pub(crate) fn padded(n: usize) -> usize {
 /// The system `A X = B`, A being symmetric and positive definite.
 ///
 /// It is written as rows `[A | B]` with A padded by the identity, of which the upper triangle
-/// counts. [`eliminate`](Definite::eliminate) makes them `[U | U^-T B]`, where `A = U'U`, and
-/// [`substitute`](Definite::substitute) `[U | X]`.
+/// counts. [`solve`](Definite::solve) makes them `[U | U^-T B]`, where `A = U'U`, then `[U | X]`.
 pub(crate) struct Definite {
     rows: Panel,
     /// rows of A, padded

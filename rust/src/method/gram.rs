@@ -9,7 +9,7 @@ use crate::machine::kernels::{ROWS_AT_ONCE, kernels};
 use crate::machine::memory;
 use crate::machine::panel::{Lane, Panel};
 use crate::method::quadratic::Quadratic;
-use crate::problem::convex::{Energies, is_zero};
+use crate::problem::convex::{Energies, support};
 use crate::problem::curvature::Curvature;
 use crate::problem::gain::Gain;
 use std::ops::Range;
@@ -142,10 +142,6 @@ impl Quadratic for Gram {
         8 * self.n_orient * self.correlations.lanes().len()
     }
 
-    fn n_times(&self) -> usize {
-        self.linear.n_times
-    }
-
     fn work_of_pass(&self, n_active: usize) -> usize {
         n_active * self.work() + 8 * self.n_orient * self.correlations.lanes().len()
     }
@@ -155,7 +151,7 @@ impl Quadratic for Gram {
         self.delayed.moved.clear();
         self.delayed.deltas.clear();
         self.correlations.lanes_mut().copy_from_slice(self.linear.lanes());
-        let alive = (0..x.rows / o).filter(|&s| !is_zero(x.block(s, o)));
+        let alive = support(x, o);
         if self.is_large() {
             let window = self.window();
             for s in alive {

@@ -18,8 +18,6 @@ pub(crate) trait Quadratic {
     fn curvature(&self) -> &Curvature;
     /// Returns the ridge.
     fn ridge(&self) -> f64;
-    /// Returns the number of samples.
-    fn n_times(&self) -> usize;
     /// Counts the multiplications that a move of one location takes.
     fn work(&self) -> usize;
     /// Counts the multiplications of one pass over the locations, `n_active` of which are not zero.

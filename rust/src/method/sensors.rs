@@ -52,10 +52,6 @@ impl Quadratic for Sensors<'_> {
         2 * 8 * self.gain.n_orient() * self.data.lanes().len()
     }
 
-    fn n_times(&self) -> usize {
-        self.data.n_times
-    }
-
     fn work_of_pass(&self, _n_active: usize) -> usize {
         self.gain.n_locations() * self.work()
     }
@@ -99,19 +95,11 @@ impl Quadratic for Sensors<'_> {
         linear: &mut Panel,
         clock: &Clock,
     ) -> Result<(), Halt> {
-        let (o, n, stride) = (self.gain.n_orient(), self.gain.n_sensors(), hessian.stride());
-        let column = |i: usize| &self.gain.block(locations[i / o])[i % o * n..(i % o + 1) * n];
-        for i in 0..locations.len() * o {
-            clock.spend((i + 8 * self.data.width) * n)?;
-            for j in 0..=i {
-                let entry = kernels().dot_slices(column(i), column(j));
-                let entry = entry + if i == j { self.ridge } else { 0.0 };
-                hessian.values_mut()[i * stride + j] = entry;
-                hessian.values_mut()[j * stride + i] = entry;
-            }
-            let out = linear.block_mut(i, 1);
-            kernels().correlate(out, column(i), self.data.lanes(), self.data.width);
+        let stride = hessian.stride();
+        self.gain.squares_from(0, locations, hessian.values_mut(), stride, clock)?;
+        for i in 0..locations.len() * self.gain.n_orient() {
+            hessian.values_mut()[i * stride + i] += self.ridge;
         }
-        Ok(())
+        self.gain.correlate_from(0, locations, self.data, linear, clock)
     }
 }

@@ -14,7 +14,7 @@ use crate::method::ranking::rank_largest;
 use crate::method::sensors::Sensors;
 use crate::method::solver::Solver;
 use crate::method::stopping::{Goal, Watch};
-use crate::problem::convex::{Iterate, Problem, Seen, is_zero};
+use crate::problem::convex::{Iterate, Problem, Seen, support};
 use crate::problem::gain::Gain;
 use crate::problem::solution::{Certificate, Status};
 use candidates::{Candidates, MIN_CANDIDATES};
@@ -110,8 +110,7 @@ struct Step {
 
 /// Collects the non-zero blocks, their locations rising.
 fn in_order(locations: &[usize], x: &Panel, n_orient: usize) -> Result<Iterate, Error> {
-    let mut alive: Vec<usize> =
-        (0..locations.len()).filter(|&i| !is_zero(x.block(i, n_orient))).collect();
+    let mut alive: Vec<usize> = support(x, n_orient).collect();
     alive.sort_unstable_by_key(|&i| locations[i]);
     let sorted = alive.iter().map(|&i| locations[i]).collect();
     Ok(Iterate { locations: sorted, x: x.select(&alive, n_orient)? })
@@ -146,7 +145,7 @@ fn solve_on_all(
     let (penalty, scale) = (problem.penalty, problem.scale);
     let on_all = EpochProblem { quadratic: &mut quadratic, penalty, scale };
     let report = |watch: &mut Watch, now: &Certificate, x: &Panel| {
-        let alive = all.iter().filter(|&&s| !is_zero(x.block(s, o))).count();
+        let alive = support(x, o).count();
         watch.record(now, alive);
         watch.clock.reserve(alive * o);
     };

@@ -106,8 +106,7 @@ impl Iterate {
 
     /// Copies the blocks that are not zero.
     pub fn support(&self, n_orient: usize) -> Result<Iterate, Error> {
-        let alive: Vec<usize> =
-            (0..self.locations.len()).filter(|&i| !is_zero(self.x.block(i, n_orient))).collect();
+        let alive: Vec<usize> = support(&self.x, n_orient).collect();
         let locations = alive.iter().map(|&i| self.locations[i]).collect();
         Ok(Iterate { locations, x: self.x.select(&alive, n_orient)? })
     }
@@ -121,6 +120,11 @@ impl Iterate {
 /// Tells whether every sample is exactly zero.
 pub(crate) fn is_zero(block: &[Lane]) -> bool {
     block.iter().all(|lane| lane.0.iter().all(|&value| value == 0.0))
+}
+
+/// Lists the blocks of `n_orient` rows that are not zero.
+pub(crate) fn support(x: &Panel, n_orient: usize) -> impl Iterator<Item = usize> {
+    (0..x.rows / n_orient).filter(move |&s| !is_zero(x.block(s, n_orient)))
 }
 
 impl<'a> Problem<'a> {

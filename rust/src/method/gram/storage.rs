@@ -17,24 +17,16 @@ impl Gram {
         data: &Panel,
         clock: &Clock,
     ) -> Result<(), Halt> {
-        let (n, o) = (gain.n_sensors(), self.n_orient);
-        let (old, rows) = (self.linear.rows, all.len() * o);
+        let (old, rows) = (self.linear.rows, all.len() * self.n_orient);
         self.make_room(rows, clock)?;
         let stride = self.stride;
-        let column = |i: usize| &gain.block(all[i / o])[i % o * n..(i % o + 1) * n];
-        for i in old..rows {
-            clock.spend(i * n)?;
-            for j in 0..=i {
-                let entry = kernels().dot_slices(column(i), column(j));
-                self.hessian[i * stride + j] = entry;
-                self.hessian[j * stride + i] = entry;
-            }
-            self.hessian[i * stride + i] += self.ridge;
-        }
+        gain.squares_from(old, all, &mut self.hessian, stride, clock)?;
+        (old..rows).for_each(|i| self.hessian[i * stride + i] += self.ridge);
         self.linear.resize(rows)?;
         self.correlations.reset(rows)?;
-        self.correlate_from(old / o, gain, all, data, clock)?;
-        self.curvature.append(gain.curvature(), &all[old / o..])?;
+        let first = old / self.n_orient;
+        gain.correlate_from(first, all, data, &mut self.linear, clock)?;
+        self.curvature.append(gain.curvature(), &all[first..])?;
         Ok(())
     }
 
@@ -107,23 +99,6 @@ impl Gram {
         clock: &Clock,
     ) -> Result<(), Halt> {
         self.data_energy = kernels().energy(data.lanes());
-        self.correlate_from(0, gain, all, data, clock)
-    }
-
-    /// Computes G'M from one of the locations on.
-    fn correlate_from(
-        &mut self,
-        first: usize,
-        gain: &Gain,
-        all: &[usize],
-        data: &Panel,
-        clock: &Clock,
-    ) -> Result<(), Halt> {
-        for (place, &s) in all.iter().enumerate().skip(first) {
-            clock.spend(self.n_orient * 8 * data.lanes().len())?;
-            let out = self.linear.block_mut(place, self.n_orient);
-            kernels().correlate(out, gain.block(s), data.lanes(), data.width);
-        }
-        Ok(())
+        gain.correlate_from(0, all, data, &mut self.linear, clock)
     }
 }

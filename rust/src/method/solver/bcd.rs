@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
 use crate::machine::panel::{Lane, Panel};
 use crate::method::quadratic::Quadratic;
-use crate::problem::convex::is_zero;
+use crate::problem::convex::{is_zero, support};
 use crate::problem::penalty::{BlockMinimiser, Penalty};
 
 /// The memory of block coordinate descent.
@@ -70,7 +70,7 @@ impl Epoch for Bcd {
 
     fn cost_of_polish(&self, quadratic: &dyn Quadratic, x: &Panel) -> Option<f64> {
         let o = quadratic.n_orient();
-        let n_active = (0..x.rows / o).filter(|&s| !is_zero(x.block(s, o))).count();
+        let n_active = support(x, o).count();
         let work = Newton::work(n_active * o, x.n_times)?;
         Some(work / quadratic.work_of_pass(n_active) as f64)
     }

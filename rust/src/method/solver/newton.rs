@@ -18,7 +18,7 @@ use crate::machine::kernels::kernels;
 use crate::machine::memory;
 use crate::machine::panel::Panel;
 use crate::method::quadratic::Quadratic;
-use crate::problem::convex::is_zero;
+use crate::problem::convex::support;
 use crate::problem::penalty::Penalty;
 use point::{Point, Smooth};
 
@@ -109,7 +109,7 @@ impl Newton {
     ) -> Result<(), Halt> {
         let o = quadratic.n_orient();
         self.support.clear();
-        for s in (0..x.rows / o).filter(|&s| !is_zero(x.block(s, o))) {
+        for s in support(x, o) {
             memory::append(WHAT, &mut self.support, &[s])?;
         }
         if self.support.is_empty() || self.support.len() * o > MAX_ROWS {
@@ -117,7 +117,7 @@ impl Newton {
         }
         let before = quadratic.energies(x);
         let objective = 0.5 * before.residual + penalty.value(x);
-        self.smooth.restrict(quadratic, penalty, &self.support, clock)?;
+        self.smooth.restrict(quadratic, penalty, &self.support, x.n_times, clock)?;
         self.now.begin(x, &self.support, o)?;
         self.smooth.data_energy = before.against_data + self.smooth.linear_part(&self.now);
         let rounding = 4.0 * f64::EPSILON * aim.scale;
@@ -230,7 +230,7 @@ impl Newton {
     ) -> Result<(), Error> {
         let n_locations = n_locations.min(MAX_ROWS / n_orient);
         let rows = padded(n_locations * n_orient);
-        memory::resize("the working set", &mut self.support, n_locations)?;
+        memory::resize(WHAT, &mut self.support, n_locations)?;
         memory::resize(WHAT, &mut self.gradient, n_locations)?;
         self.smooth.reserve(n_locations, n_orient, n_times)?;
         for point in [&mut self.now, &mut self.trial] {

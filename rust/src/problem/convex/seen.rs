@@ -56,30 +56,31 @@ impl Problem<'_> {
         hidden: f64,
         seen: Option<Seen>,
     ) -> Result<(Seen, Vec<f64>), Halt> {
-        if let Some(seen) = seen
-            && let Some(ratios) = self.bounded(iterate, &residual, hidden, &seen)?
-        {
-            return Ok((seen, ratios));
-        }
-        let (o, columns) = (self.gain.n_orient(), self.gain.columns());
-        let norms = products::correlation_norms(columns, o, &residual, self.threads, self.clock)?;
-        let mut exact = memory::copied(WHAT, &norms)?;
-        self.correct(iterate, &residual, &mut exact)?;
-        for (s, value) in exact.iter_mut().enumerate() {
+        let bounds = match &seen {
+            Some(seen) => self.bounds(&residual, hidden, seen)?,
+            None => None,
+        };
+        let (mut values, new) = match bounds {
+            Some(bounds) => (bounds, None),
+            None => {
+                let norms = self.product_norms(&residual)?;
+                (memory::copied(WHAT, &norms)?, Some(norms))
+            }
+        };
+        self.correct(iterate, &residual, &mut values)?;
+        for (s, value) in values.iter_mut().enumerate() {
             *value = self.penalty.ratio(s, *value);
         }
-        Ok((Seen { residual, norms }, exact))
+        let seen = match (seen, new) {
+            (Some(seen), None) => seen,
+            (_, norms) => Seen { residual, norms: norms.unwrap_or_default() },
+        };
+        Ok((seen, values))
     }
 
-    /// Computes the ratios near a residual at which correlations were seen; none where too many
-    /// locations are not ruled out.
-    fn bounded(
-        &self,
-        iterate: &Iterate,
-        residual: &Panel,
-        hidden: f64,
-        seen: &Seen,
-    ) -> Result<Option<Vec<f64>>, Halt> {
+    /// Bounds `|G_s'R|` near a residual at which correlations were seen, and computes it where the
+    /// bound does not rule a location out; none where these are too many.
+    fn bounds(&self, residual: &Panel, hidden: f64, seen: &Seen) -> Result<Option<Vec<f64>>, Halt> {
         let distance = (1.0 + ROUNDING) * seen.distance(residual);
         if !distance.is_finite() {
             return Ok(None);
@@ -99,23 +100,25 @@ impl Problem<'_> {
             for (s, bound) in
                 bounds.iter_mut().enumerate().filter(|(s, bound)| is_open(*s, **bound))
             {
-                *bound = self.correlation_norm(s, residual, None)?;
+                let block = self.correlated(self.gain.block(s), residual)?;
+                *bound = kernels().norm(&block);
             }
-        }
-        self.correct(iterate, residual, &mut bounds)?;
-        for (s, value) in bounds.iter_mut().enumerate() {
-            *value = self.penalty.ratio(s, *value);
         }
         Ok(Some(bounds))
     }
 
     /// Computes `|G_s'R - ridge X_s|_F` of every location.
     pub fn correlation_norms(&self, iterate: &Iterate, residual: &Panel) -> Result<Vec<f64>, Halt> {
-        let (o, columns) = (self.gain.n_orient(), self.gain.columns());
-        let mut norms =
-            products::correlation_norms(columns, o, residual, self.threads, self.clock)?;
+        let mut norms = self.product_norms(residual)?;
         self.correct(iterate, residual, &mut norms)?;
         Ok(norms)
+    }
+
+    /// Computes `|G_s'R|_F` of every location by a product: the only function here that reads the
+    /// whole gain.
+    fn product_norms(&self, residual: &Panel) -> Result<Vec<f64>, Halt> {
+        let (o, columns) = (self.gain.n_orient(), self.gain.columns());
+        products::correlation_norms(columns, o, residual, self.threads, self.clock)
     }
 
     /// Computes the norms again where `|G_s'R|` is not all: of locations in the ridge's reach, and
@@ -123,8 +126,9 @@ impl Problem<'_> {
     fn correct(&self, iterate: &Iterate, residual: &Panel, norms: &mut [f64]) -> Result<(), Halt> {
         if self.ridge > 0.0 {
             for (i, &s) in iterate.locations.iter().enumerate() {
-                let x = iterate.x.block(i, self.gain.n_orient());
-                norms[s] = self.correlation_norm(s, residual, Some(x))?;
+                let mut block = self.correlated(self.gain.block(s), residual)?;
+                add_scaled(&mut block, -self.ridge, iterate.x.block(i, self.gain.n_orient()));
+                norms[s] = kernels().norm(&block);
             }
         }
         for faint in self.gain.faint() {
@@ -134,30 +138,19 @@ impl Problem<'_> {
         Ok(())
     }
 
-    /// Computes `|G_s'R - ridge X_s|_F` of one location.
-    fn correlation_norm(
-        &self,
-        s: usize,
-        residual: &Panel,
-        x: Option<&[Lane]>,
-    ) -> Result<f64, Halt> {
+    /// Computes G_s'R of the columns of one location.
+    fn correlated(&self, columns: &[f64], residual: &Panel) -> Result<Vec<Lane>, Halt> {
         let (o, width) = (self.gain.n_orient(), residual.width);
         self.clock.spend(o * 8 * residual.lanes().len())?;
         let mut block: Vec<Lane> = memory::zeros("time courses", o * width)?;
-        kernels().correlate(&mut block, self.gain.block(s), residual.lanes(), width);
-        if let Some(x) = x {
-            add_scaled(&mut block, -self.ridge, x);
-        }
-        Ok(kernels().norm(&block))
+        kernels().correlate(&mut block, columns, residual.lanes(), width);
+        Ok(block)
     }
 
     /// Computes |G_s'R|_F of a location that is too faint to be squared.
     fn faint_norm(&self, faint: &Faint, residual: Option<&Panel>) -> Result<f64, Halt> {
         let Some(residual) = residual else { return Ok(0.0) };
-        let (o, width) = (self.gain.n_orient(), residual.width);
-        self.clock.spend(o * 8 * residual.lanes().len())?;
-        let mut block: Vec<Lane> = memory::zeros("time courses", o * width)?;
-        kernels().correlate(&mut block, &faint.columns, residual.lanes(), width);
+        let block = self.correlated(&faint.columns, residual)?;
         Ok(times_power(kernels().energy(&block).sqrt(), faint.exponent))
     }
 }

@@ -1,5 +1,6 @@
 //! A point of Newton's method: eta, the X that it gives, and the objective there.
 
+use super::WHAT;
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
 use crate::machine::definite::{Definite, padded};
@@ -8,8 +9,6 @@ use crate::machine::memory;
 use crate::machine::panel::Panel;
 use crate::method::quadratic::Quadratic;
 use crate::problem::penalty::Penalty;
-
-const WHAT: &str = "the matrix of a Newton step";
 
 /// The problem on the support.
 pub(super) struct Smooth {
@@ -49,6 +48,7 @@ impl Smooth {
         quadratic: &dyn Quadratic,
         penalty: &Penalty,
         support: &[usize],
+        n_times: usize,
         clock: &Clock,
     ) -> Result<(), Halt> {
         self.n_orient = quadratic.n_orient();
@@ -58,7 +58,7 @@ impl Smooth {
         }
         let rows = padded(support.len() * self.n_orient);
         self.hessian.reshape(rows, rows)?;
-        self.linear.reshape(rows, quadratic.n_times())?;
+        self.linear.reshape(rows, n_times)?;
         quadratic.restrict(support, &mut self.hessian, &mut self.linear, clock)
     }
 

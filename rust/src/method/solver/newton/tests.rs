@@ -12,31 +12,24 @@ use crate::problem::solution::{Certificate, Status};
 use ndarray::Array2;
 use proptest::prelude::*;
 
-/// Epochs without Newton's steps.
-struct Alone(Bcd);
-
-impl Epoch for Alone {
-    fn restart(&mut self) {
-        self.0.restart();
-    }
-
-    fn epoch(
-        &mut self,
-        quadratic: &mut dyn Quadratic,
-        penalty: &Penalty,
-        x: &mut Panel,
-        clock: &Clock,
-    ) -> Result<(), Halt> {
-        self.0.epoch(quadratic, penalty, x, clock)
-    }
+/// Block coordinate descent with Newton's steps as soon as a round of epochs did not suffice, or
+/// never.
+struct Forced {
+    bcd: Bcd,
+    polishes: bool,
 }
 
-/// Newton's steps as soon as a round of epochs did not suffice.
-struct Always(Bcd);
+fn always() -> Forced {
+    Forced { bcd: Bcd::default(), polishes: true }
+}
 
-impl Epoch for Always {
+fn never() -> Forced {
+    Forced { bcd: Bcd::default(), polishes: false }
+}
+
+impl Epoch for Forced {
     fn restart(&mut self) {
-        self.0.restart();
+        self.bcd.restart();
     }
 
     fn epoch(
@@ -46,11 +39,11 @@ impl Epoch for Always {
         x: &mut Panel,
         clock: &Clock,
     ) -> Result<(), Halt> {
-        self.0.epoch(quadratic, penalty, x, clock)
+        self.bcd.epoch(quadratic, penalty, x, clock)
     }
 
     fn cost_of_polish(&self, _quadratic: &dyn Quadratic, _x: &Panel) -> Option<f64> {
-        Some(0.0)
+        self.polishes.then_some(0.0)
     }
 
     fn polish(
@@ -61,7 +54,7 @@ impl Epoch for Always {
         aim: Aim,
         clock: &Clock,
     ) -> Result<(), Halt> {
-        self.0.polish(quadratic, penalty, x, aim, clock)
+        self.bcd.polish(quadratic, penalty, x, aim, clock)
     }
 }
 
@@ -134,11 +127,11 @@ impl Case {
 
 /// Begins Newton's method at the answer of a few epochs.
 fn begun(case: &mut Case) -> Result<(Newton, Panel), Halt> {
-    let (x, ..) = case.solve(&mut Alone(Bcd::default()), 1e-300, 3)?;
+    let (x, ..) = case.solve(&mut never(), 1e-300, 3)?;
     let (o, clock) = (case.gram.n_orient(), Clock::endless());
     let mut newton = Newton::new()?;
-    newton.support.extend((0..x.rows / o).filter(|&s| !is_zero(x.block(s, o))));
-    newton.smooth.restrict(&case.gram, &case.penalty, &newton.support, &clock)?;
+    newton.support.extend(support(&x, o));
+    newton.smooth.restrict(&case.gram, &case.penalty, &newton.support, x.n_times, &clock)?;
     newton.now.begin(&x, &newton.support, o)?;
     newton.smooth.data_energy = 2.0 * case.scale;
     assert!(newton.now.evaluate(&newton.smooth, &mut newton.system, &clock)?);
@@ -195,10 +188,9 @@ fn derivatives_are_those_of_finite_differences() -> Result<(), Halt> {
 fn steps_do_what_epochs_alone_do_not() -> Result<(), Halt> {
     for n_orient in [1, 3] {
         let mut case = Case::new((40, n_orient, 12), 0.65, 0.02, None)?;
-        let (_, _, status, _) = case.solve(&mut Alone(Bcd::default()), 1e-9, 1000)?;
+        let (_, _, status, _) = case.solve(&mut never(), 1e-9, 1000)?;
         assert_eq!(status, Status::IterationLimit);
-        let (_, certificate, status, n_iter) =
-            case.solve(&mut Always(Bcd::default()), 1e-9, 1000)?;
+        let (_, certificate, status, n_iter) = case.solve(&mut always(), 1e-9, 1000)?;
         assert_eq!(status, Status::Converged, "{}", certificate.relative_gap());
         assert!(n_iter < 200, "{n_iter} epochs");
     }
@@ -292,8 +284,8 @@ fn steps_stop_where_the_monitor_says_so() -> Result<(), Halt> {
 /// Compares the answer to that of epochs alone: it is no worse, and no further from the optimum
 /// than the dual value allows; what epochs alone can reach is reached.
 fn agrees_with_epochs(case: &mut Case) -> Result<bool, Halt> {
-    let (_, ours, status, _) = case.solve(&mut Always(Bcd::default()), 1e-10, 3000)?;
-    let (_, alone, ended, _) = case.solve(&mut Alone(Bcd::default()), 1e-10, 3000)?;
+    let (_, ours, status, _) = case.solve(&mut always(), 1e-10, 3000)?;
+    let (_, alone, ended, _) = case.solve(&mut never(), 1e-10, 3000)?;
     let floor = 1e-9 * case.scale;
     let is_between = (alone.dual - floor..=alone.primal + floor).contains(&ours.primal);
     Ok(is_between && (status == Status::Converged || ended != Status::Converged))
