@@ -121,7 +121,7 @@ def test_a_report_elsewhere_is_not_taken_for_one_of_this_run(
         assert localize(data, out, "--report", str(report), alpha=alpha) == 0
         assert capsys.readouterr().out.rstrip().endswith(str(report))
     assert all(report.exists() for report in reports)
-    assert localize(data, out, "--report", str(reports[0]), alpha=99.9) == 1
+    assert localize(data, out, "--tol", "1", "--report", str(reports[0]), alpha=99.9) == 1
     assert f"{reports[0]} is of an earlier run: this one found no source" in capsys.readouterr().err
     assert set(contents(tmp_path)) == {report.name for report in reports}
 
