@@ -7,20 +7,25 @@ from .alpha.choice import AlphaChoice
 from .alpha.choose import choose_alpha
 from .alpha.sure import solve_sure
 from .inverse.dipoles import make_stc_from_dipoles
+from .inverse.gamma_map import gamma_map
 from .inverse.in_mne import use_in_mne
 from .inverse.mixed_norm import mixed_norm, mixed_norm_epochs, mixed_norm_raw
 from .inverse.solvers import Solver, list_solvers
+from .inverse.tf_mixed_norm import tf_mixed_norm
 from .live.stream import Estimate, Stream
 from .resampling.stability import Stability, StabilityRow, stability
+from .solve.coefficients import Coefficients
 from .solve.debias import debias
 from .solve.gain import Gain
 from .solve.many import Path, solve_batch, solve_path
 from .solve.single import alpha_max, duality_gap, group_soft_threshold, solve_irmxne, solve_mxne
 from .solve.solution import ConvergenceWarning, Record, Solution, SureCurve
+from .solve.time_frequency import solve_irtf_mxne, solve_tf_mxne, tf_alpha_max, tf_duality_gap
 from .solve.whiten import whitener
 
 __all__ = [
     "AlphaChoice",
+    "Coefficients",
     "ConvergenceWarning",
     "Estimate",
     "Gain",
@@ -37,6 +42,7 @@ __all__ = [
     "choose_alpha",
     "debias",
     "duality_gap",
+    "gamma_map",
     "group_soft_threshold",
     "list_solvers",
     "make_stc_from_dipoles",
@@ -45,10 +51,15 @@ __all__ = [
     "mixed_norm_raw",
     "solve_batch",
     "solve_irmxne",
+    "solve_irtf_mxne",
     "solve_mxne",
     "solve_path",
     "solve_sure",
+    "solve_tf_mxne",
     "stability",
+    "tf_alpha_max",
+    "tf_duality_gap",
+    "tf_mixed_norm",
     "use_in_mne",
     "whitener",
 ]

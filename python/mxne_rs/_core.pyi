@@ -22,6 +22,7 @@ __all__ = [
     "solve_mxne",
     "solve_path",
     "solve_paths",
+    "tf_duality_gap",
 ]
 
 __version__: str
@@ -48,6 +49,8 @@ class _Request(Protocol):
     def active_set_size(self) -> int | None: ...
     @property
     def n_threads(self) -> int: ...
+    @property
+    def time_frequency(self) -> tuple[float, list[int], list[int]] | None: ...
     @property
     def progress(self) -> Callable[[int, float, int], None] | None: ...
 
@@ -98,7 +101,11 @@ class Outcome:
     @property
     def reweighting(
         self,
-    ) -> tuple[float, NDArray[np.float64], int, bool, float, int] | None: ...
+    ) -> tuple[list[float], NDArray[np.float64], int, bool, float, int] | None: ...
+    @property
+    def coefficients(
+        self,
+    ) -> tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.complex128]] | None: ...
 
 def solve_mxne(gain: Gain, data: NDArray[np.float64], request: _Request) -> Outcome: ...
 def solve_irmxne(
@@ -126,10 +133,21 @@ def solve_batch(
     rounds: _Rounds,
 ) -> list[Outcome]: ...
 def alpha_max(
-    gain: Gain, data: NDArray[np.float64], weights: NDArray[np.float64] | None, n_threads: int
+    gain: Gain,
+    data: NDArray[np.float64],
+    weights: NDArray[np.float64] | None,
+    n_threads: int,
+    time_frequency: tuple[float, list[int], list[int]] | None,
 ) -> float: ...
 def duality_gap(
     gain: Gain, data: NDArray[np.float64], x: NDArray[np.float64], request: _Request
+) -> tuple[float, float, float]: ...
+def tf_duality_gap(
+    gain: Gain,
+    data: NDArray[np.float64],
+    locations: NDArray[np.int64],
+    coefficients: tuple[int, NDArray[np.int64], NDArray[np.int64], NDArray[np.complex128]],
+    request: _Request,
 ) -> tuple[float, float, float]: ...
 def debias(
     gain: Gain,

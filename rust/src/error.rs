@@ -75,6 +75,12 @@ pub enum Error {
         /// the value found
         value: f64,
     },
+    /// The evidence does not go with what was asked for.
+    #[error("surrogate is \"evidence\"; {remedy}")]
+    Evidence {
+        /// what to do instead
+        remedy: &'static str,
+    },
     /// Double precision cannot hold a number of the answer.
     #[error(
         "{what} would be about 1e{log10}, which double precision cannot hold: gain reaches about \

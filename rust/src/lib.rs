@@ -52,15 +52,19 @@ pub use machine::clock::{Monitor, Progress};
 pub use machine::threads::Threads;
 pub use method::solver::Solver;
 pub use method::stopping::Stopping;
+pub use problem::frame::Stft;
 pub use problem::gain::Gain;
 pub use problem::penalty::group_soft_threshold;
-pub use problem::solution::{Certificate, Record, Reweighting, Solution, Sources, Status};
+pub use problem::solution::{
+    Certificate, Coefficients, Record, Reweighting, Solution, Sources, Status,
+};
 pub use solve::batch::{solve_batch, solve_paths};
 pub use solve::debias::{Debiasing, debias};
-pub use solve::options::{Options, Run};
+pub use solve::options::{Options, Run, TimeFrequency};
 pub use solve::path::{Path, solve_path};
 pub use solve::reweighting::{AmplitudeUnit, Reweight, Surrogate, solve_irmxne};
 pub use solve::single::{alpha_max, duality_gap, solve_mxne};
+pub use solve::time_frequency::{solve_irtf_mxne, solve_tf_mxne, tf_alpha_max, tf_duality_gap};
 pub use stream::{AlphaRule, Estimate, Outcome, Skip, Stream, StreamOptions};
 
 #[cfg(doctest)]

@@ -18,6 +18,8 @@ pub(crate) mod threads;
 pub(crate) mod products;
 /// Eigen-decomposition of small symmetric matrices.
 pub(crate) mod eigen;
+/// The discrete cosine transform of rows.
+pub(crate) mod cosine;
 /// Positive definite systems with many right-hand sides, and the inverse of their matrix.
 pub(crate) mod definite;
 /// QR factorisation of rows that come one by one.

@@ -8,6 +8,8 @@ pub(crate) mod quadratic;
 pub(crate) mod sensors;
 /// The quadratic of a working set.
 pub(crate) mod gram;
+/// A quadratic seen through a frame of time.
+pub(crate) mod framed;
 /// One epoch: block coordinate descent or FISTA, with extrapolation.
 pub(crate) mod solver;
 /// `Pace`: epochs alone, or Newton's steps too.

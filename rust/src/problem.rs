@@ -4,7 +4,9 @@
 pub(crate) mod curvature;
 /// `Gain`: prepared once, shared by every solve.
 pub(crate) mod gain;
-/// `Penalty`: value, proximal operator, dual norm, the exact block minimiser.
+/// `Frame`: time courses as coefficients over time and frequency.
+pub(crate) mod frame;
+/// `Penalty`: value, proximal operator, dual norm; a file for each penalty.
 pub(crate) mod penalty;
 /// The answer of a run.
 pub(crate) mod solution;

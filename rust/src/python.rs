@@ -19,10 +19,13 @@ mod outcome;
 mod stream;
 
 use crate::machine::memory;
-use crate::{Certificate, Debiasing, Error, Options, Run, Solution, Sources, Threads};
+use crate::{
+    Certificate, Coefficients, Debiasing, Error, Options, Run, Solution, Sources, Threads,
+    TimeFrequency,
+};
 use arrays::{indices, matrix, vector};
 use gain::PyGain;
-use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
+use numpy::{Complex64, IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use outcome::PyOutcome;
 use pyo3::prelude::*;
 use request::{Request, ReweightRequest};
@@ -61,6 +64,14 @@ fn solve_irmxne(
         .run(py, |run| crate::solve_irmxne(gain, data.view(), request.alpha, &reweight, run))?;
     PyOutcome::new(py, solution)
 }
+
+/// Time-frequency coefficients: coefficients of a row, where rows begin, places, values.
+type CoefficientsGiven<'py> = (
+    usize,
+    PyReadonlyArray1<'py, i64>,
+    PyReadonlyArray1<'py, i64>,
+    PyReadonlyArray1<'py, Complex64>,
+);
 
 /// The answers of a path: MxNE, and irMxNE where it was asked for.
 type Outcomes = (Vec<PyOutcome>, Vec<PyOutcome>);
@@ -129,18 +140,20 @@ fn solve_batch(
 }
 
 #[pyfunction]
-#[pyo3(signature = (gain, data, weights, n_threads))]
+#[pyo3(signature = (gain, data, weights, n_threads, time_frequency))]
 fn alpha_max(
     py: Python<'_>,
     gain: PyRef<'_, PyGain>,
     data: PyReadonlyArray2<'_, f64>,
     weights: Option<PyReadonlyArray1<'_, f64>>,
     n_threads: usize,
+    time_frequency: Bound<'_, PyAny>,
 ) -> PyResult<f64> {
     let (gain, data) = (gain.gain.as_ref(), matrix(&data)?);
     let options = Options {
         weights: weights.as_ref().map(vector).transpose()?,
         threads: Threads::new(n_threads),
+        time_frequency: request::time_frequency(&time_frequency)?,
         ..Options::default()
     };
     watched(py, None, |monitor| crate::alpha_max(gain, data.view(), options.monitored(monitor)))
@@ -166,6 +179,32 @@ fn duality_gap(
         memory::expect_room("x", 3 * size_of_val(x.as_slice().unwrap_or_default()) / 2)?;
         let sources = Sources::from_dense(x.view(), gain.n_orient());
         crate::duality_gap(gain, data.view(), &sources, request.alpha, run)
+    })?;
+    Ok(flat(&certificate))
+}
+
+/// Certifies coefficients, given as where rows begin, places and values.
+#[pyfunction]
+fn tf_duality_gap(
+    py: Python<'_>,
+    gain: PyRef<'_, PyGain>,
+    data: PyReadonlyArray2<'_, f64>,
+    locations: PyReadonlyArray1<'_, i64>,
+    coefficients: CoefficientsGiven<'_>,
+    request: Bound<'_, PyAny>,
+) -> PyResult<(f64, f64, f64)> {
+    let n_orient = gain.gain.n_orient();
+    let request = Request::new(&request, n_orient)?;
+    let (gain, data) = (gain.gain.as_ref(), matrix(&data)?);
+    let (n_coefs, starts, places, values) = coefficients;
+    let values = memory::gathered("the coefficients", values.as_array().iter().copied())?;
+    let (locations, starts) = (indices(&locations)?, indices(&starts)?);
+    let places = indices(&places)?;
+    let z = Coefficients { locations, n_orient, n_coefs, starts, places, values };
+    let certificate = request.run(py, |run| {
+        let nothing = TimeFrequency { l1_ratio: 0.0, stfts: Vec::new() };
+        let penalty = run.options.time_frequency.as_ref().unwrap_or(&nothing);
+        crate::tf_duality_gap(gain, data.view(), &z, request.alpha, penalty, run)
     })?;
     Ok(flat(&certificate))
 }
@@ -217,6 +256,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(solve_batch, module)?)?;
     module.add_function(wrap_pyfunction!(alpha_max, module)?)?;
     module.add_function(wrap_pyfunction!(duality_gap, module)?)?;
+    module.add_function(wrap_pyfunction!(tf_duality_gap, module)?)?;
     module.add_function(wrap_pyfunction!(debias, module)?)?;
     module.add_function(wrap_pyfunction!(group_soft_threshold, module)?)?;
     Ok(())

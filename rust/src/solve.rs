@@ -8,6 +8,8 @@ pub(crate) mod checks;
 pub(crate) mod setup;
 /// One convex problem: solve it, certify an answer, find its largest alpha.
 pub(crate) mod single;
+/// TF-MxNE: the functions and the coefficients of an answer.
+pub(crate) mod time_frequency;
 /// Factors that undo the shrinkage of the penalty.
 pub(crate) mod debias;
 /// irMxNE: convex problems with new weights.

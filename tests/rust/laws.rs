@@ -170,7 +170,8 @@ proptest! {
         for n_reweights in 1..5 {
             let reweight = Reweight { n_reweights, surrogate, ..Reweight::default() };
             let solution = solve_irmxne(&gain, m.view(), alpha, &reweight, &Options::default())?;
-            let objective = solution.reweighting.as_ref().map_or(f64::NAN, |r| r.objective);
+            let rounds = solution.reweighting.as_ref();
+            let objective = rounds.and_then(|r| r.objectives.last().copied()).unwrap_or(f64::NAN);
             prop_assert!(objective <= last + 1e-12 * solution.certificate.scale.max(1.0));
             last = objective;
         }

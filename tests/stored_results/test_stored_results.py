@@ -29,6 +29,16 @@ SEEN = "Options that were passed on unseen stand in the signature"
 RNG = "What was `seed` is `rng`"
 REWORDED = "Messages and warnings have other words"
 POLISHED = "Newton's steps on the support"
+#: What that commit did not have.
+NEW = {
+    "Coefficients",
+    "gamma_map",
+    "solve_irtf_mxne",
+    "solve_tf_mxne",
+    "tf_alpha_max",
+    "tf_duality_gap",
+    "tf_mixed_norm",
+}
 CHANGED: dict[str, str] = {
     "mixed_norm_with_units.log_0.5.repr": POLISHED,
     **{f"refusals.{number}": REWORDED for number in (36, 46, 55, 56, 64)},
@@ -70,6 +80,9 @@ CHANGED: dict[str, str] = {
     "signatures.mxne_rs.Stream": "A `Stream` takes `surrogate` and `tol_reweight`",
     "signatures.mxne_rs.SureCurve": "`SureCurve` has `doubt`",
     "signatures.mxne_rs.solve_path": "15 alphas",
+    "signatures.mxne_rs.Solution": "A `Solution` has `method`, `objectives` and `coefficients`",
+    "signatures.mxne_rs.solve_batch": "`solve_path` and `solve_batch` take the penalty of TF-MxNE",
+    "words.solvers.lines": "`Solver` knows",
     "signatures.mxne_rs.choose_alpha": "`choose_alpha` draws 100 resamples",
 }
 
@@ -186,7 +199,7 @@ def test_every_public_name_has_a_case() -> None:
         for key, leaf in leaves.items()
         if key.rsplit(".", 1)[-1] == "type"
     }
-    assert not set(mxne_rs.__all__) - called - types
+    assert not set(mxne_rs.__all__) - called - types - NEW
 
 
 @pytest.mark.parametrize(("factor", "beyond_rounding"), [(1 + 2**-52, False), (1 + 1e-6, True)])

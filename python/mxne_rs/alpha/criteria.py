@@ -107,7 +107,7 @@ def false_bounds(
     outcomes = solve_paths(gain, data_sets, grid, request, rounds, "stability", problem.verbose)
     with one_warning():
         paths = [
-            path_of(gain, outcome, grid, request.tol, _label(number))
+            path_of(gain, outcome, grid, request.tol, label=_label(number))
             for number, outcome in enumerate(outcomes)
         ]
     frequencies = np.zeros((len(grid), gain.n_locations))

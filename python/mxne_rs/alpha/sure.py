@@ -130,7 +130,7 @@ def solve_sure(
         largest = largest_alpha(gain, array, request)
     with one_warning():
         paths = [
-            path_of(gain, one, grid, request.tol, _label(number, largest))
+            path_of(gain, one, grid, request.tol, label=_label(number, largest))
             for number, one in enumerate(outcomes)
         ]
     curve = _curve(gain, data_sets, paths, directions, (levels, steps), debias)

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from .._arguments.extras import mne
+from ..inverse.gamma_map import localize_gamma
 from ..inverse.localization import Localization
 from ..inverse.localize import localize
 from ..inverse.options import SEED
 from ..inverse.paths import localize_path
 from ..inverse.settings import AUTO_GRID
+from ..inverse.tf_mixed_norm import localize_tf
 from ..solve.single import solve_irmxne
 from . import values
 from .console import DONE, FAILED, NO_SOURCE, NOT_CONVERGED, Answer, quiet, say, warn
@@ -129,6 +131,42 @@ ALPHA = Option(
     # Few sources in one solve; SURE, the default of `localize`, takes tens of solves.
     60.0,
 )
+METHOD = (
+    Option(
+        "--method",
+        "mxne: sources active throughout the window; tf-mxne: few time-frequency coefficients of "
+        "each, for longer windows, transients and oscillations; gamma-map: the most probable "
+        "variances at a given noise variance",
+        default="mxne",
+        choices=["mxne", "tf-mxne", "gamma-map"],
+    ),
+)
+#: Options of one method, without defaults, so that one given with another can be refused.
+TIME_FREQUENCY = (
+    Option(
+        "--l1-ratio NUMBER",
+        "part of the penalty that counts single coefficients, from 0 to 1 (default: 0.03)",
+        values.positive("a number from 0 to 1"),
+    ),
+    Option("--wsize N", "samples in a window, a multiple of 4 (default: 64)", values.count(4)),
+    Option(
+        "--tstep N",
+        "samples from one window to the next, an even divisor of --wsize (default: 4)",
+        values.count(2),
+    ),
+)
+GAMMA = (
+    Option(
+        "--noise-variance V",
+        "variance of the noise in the whitened data: more gives fewer sources (default: 0.5)",
+        values.positive("a positive number such as 0.5"),
+    ),
+)
+#: What `--method` other than mxne takes, with the defaults.
+OWN: dict[str, dict[str, float]] = {
+    "tf-mxne": {"l1_ratio": 0.03, "wsize": 64, "tstep": 4},
+    "gamma-map": {"noise_variance": 0.5},
+}
 #: Options without defaults, so that one given together with an alpha can be refused.
 SURE = (
     Option(
@@ -161,7 +199,12 @@ def add_options(commands: Any) -> None:
     """Add both commands and their options."""
     data = {"data (one of them)": DATA, "other files": FILES, "part of the data": PART}
     with_report = data | {"other files": (*FILES, REPORT)}
-    model = {"model": (ALPHA, *MODEL), "with --alpha sure": SURE}
+    model = {
+        "model": (*METHOD, ALPHA, *MODEL),
+        "with --alpha sure": SURE,
+        "with --method tf-mxne": TIME_FREQUENCY,
+        "with --method gamma-map": GAMMA,
+    }
     verbose = Option("--verbose", "show log messages and progress")
     end = {"solver": SOLVER, "": (verbose,)}
     add_command(commands, "localize", run_localize, ABOUT_LOCALIZE, with_report | model | end)
@@ -172,6 +215,7 @@ def add_options(commands: Any) -> None:
 def run_localize(options: argparse.Namespace) -> Answer:
     """Localize at one alpha; write sources, residual, picture and report."""
     _fill_sure(options)
+    _fill_method(options)
     refuse_small(options)
     out, data = Path(options.out), _data(options)
     report = _report_path(options.report, out)
@@ -185,11 +229,7 @@ def run_localize(options: argparse.Namespace) -> Answer:
                 f"--forward {options.forward} has a mixed source space, whose source estimate "
                 "needs h5io (pip install h5io): all but the estimate is written"
             )
-        sure: dict[str, Any] = {}
-        if options.alpha == "sure":
-            grid = np.geomspace(*options.alphas)
-            sure = {"sure_alpha_grid": grid, "sure_sigma": options.sure_sigma, "rng": options.rng}
-        localization = localize(*inputs, options.alpha, **(keywords | sure))
+        localization = _localize(options, inputs, keywords)
         warn(doubt_line(localization))
         short = shortfall_line([localization], options.maxit, options.time_limit)
         if not localization.active.any():
@@ -203,6 +243,23 @@ def run_localize(options: argparse.Namespace) -> Answer:
     warn(short)
     code = FAILED if incomplete else NOT_CONVERGED if short else DONE
     return answer._replace(code=code)
+
+
+def _localize(
+    options: argparse.Namespace, inputs: Inputs, keywords: dict[str, Any]
+) -> Localization:
+    """Localize by the method asked for."""
+    if options.method == "tf-mxne":
+        keywords["n_tfmxne_iter"] = keywords.pop("n_mxne_iter")
+        keywords |= {"wsize": options.wsize, "tstep": options.tstep}
+        return localize_tf(*inputs, options.alpha, options.l1_ratio, **keywords)
+    if options.method == "gamma-map":
+        shared = {name: keywords[name] for name in ("loose", "depth", "time_limit", "verbose")}
+        return localize_gamma(*inputs, options.noise_variance, **shared)
+    if options.alpha == "sure":
+        keywords["sure_alpha_grid"] = np.geomspace(*options.alphas)
+        keywords |= {"sure_sigma": options.sure_sigma, "rng": options.rng}
+    return localize(*inputs, options.alpha, **keywords)
 
 
 def run_path(options: argparse.Namespace) -> Answer:
@@ -236,6 +293,22 @@ def _fill_sure(options: argparse.Namespace) -> None:
                 f"--{name.replace('_', '-')} goes with --alpha sure, "
                 f"but --alpha is {options.alpha:g}"
             )
+
+
+def _fill_method(options: argparse.Namespace) -> None:
+    """Fill in the defaults of the method's options; refuse those of another method."""
+    if options.alpha == "sure" and options.method != "mxne":
+        raise WrongInput(f"--alpha sure goes with --method mxne, but --method is {options.method}")
+    for method, defaults in OWN.items():
+        for name, default in defaults.items():
+            given = getattr(options, name)
+            if options.method == method:
+                setattr(options, name, default if given is None else given)
+            elif given is not None:
+                raise WrongInput(
+                    f"--{name.replace('_', '-')} goes with --method {method}, "
+                    f"but --method is {options.method}"
+                )
 
 
 def _report_path(given: str | None, out: Path) -> Path | None:

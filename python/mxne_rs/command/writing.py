@@ -89,13 +89,11 @@ def write_localization(
 
     rows, solution = outputs.rows, localization.solution
     start, stop = (1000 * localization.evokeds[0].times[index] for index in (0, -1))
-    rounds = solution.n_reweights
-    method = "MxNE" if rounds is None else f"irMxNE, {rounds} rounds"
     chosen = " (chosen by SURE)" if solution.sure is not None else ""
     count = "1 source explains" if len(rows) == 1 else f"{len(rows)} sources explain"
     lines = [
-        f"{localization.name}, {start:.0f} to {stop:.0f} ms: {method}, "
-        f"alpha {localization.alpha:.4g} %{chosen}",
+        f"{localization.name}, {start:.0f} to {stop:.0f} ms: {localization.method}, "
+        f"{localization.regularisation}{chosen}",
         table,
         f"{count} {100 * localization.explained_variance:.1f} % of the whitened data's power; "
         f"standard deviation of the residual: {localization.levels()}",

@@ -1,4 +1,4 @@
-"""Run MNE's own `mixed_norm` on this solver, by replacing its inner functions for a while."""
+"""Run MNE's own sparse solvers on this one, by replacing their inner functions for a while."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from ..solve.debias import debias as find_factors
 from ..solve.gain import Gain
 from ..solve.single import solve_irmxne, solve_mxne
 from ..solve.solution import Solution
+from ..solve.time_frequency import solve_irtf_mxne, solve_tf_mxne
+from .gamma_map import maximise_evidence
 from .options import SolverOptions
 from .settings import array_solver, warn_of_free_cd
 
@@ -33,12 +35,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 @documents(SolverOptions)
 class use_in_mne(ContextDecorator):
-    """Make `mne.inverse_sparse.mixed_norm` run on this solver while a block is open.
+    """Make the functions of `mne.inverse_sparse` run on this solver while a block is open.
+
+    These are `mixed_norm`, `tf_mixed_norm` and `gamma_map`.
 
     A context manager and a decorator. The inner functions that MNE looks up at each call are
     replaced, so that functions imported earlier use this solver, too, and are restored at the end,
-    also after an error. Preparation, checks and outputs stay MNE's own; `mxne_rs.mixed_norm` does
-    more. SURE assumes the noise level that MNE assumes.
+    also after an error. Preparation, checks and outputs stay MNE's own; the functions of this
+    package by the same names do more. SURE assumes the noise level that MNE assumes.
 
     Raises
     ------
@@ -233,12 +237,57 @@ def _inner_solver(given: SimpleNamespace, n_threads: int) -> Answer:
     return _mne_answer(given.G, given.M, solution, debias=False)
 
 
-#: Where MNE looks the functions up at call time: `mixed_norm` in the first module, the solvers
-#: (which a user may have imported) in the second.
+def _tf_options(given: SimpleNamespace, n_rounds: int, n_threads: int) -> dict[str, Any]:
+    """Convert MNE's options of a time-frequency solver to those of the array functions."""
+    alpha = given.alpha_space + given.alpha_time
+    return {
+        "alpha": alpha,
+        "l1_ratio": given.alpha_time / alpha if alpha else 0.0,
+        "wsize": given.wsize,
+        "tstep": given.tstep,
+        "tol": _relative_gap(given.M, given.tol),
+        "max_iter": given.maxit * n_rounds,
+        "n_threads": n_threads,
+        "verbose": False,
+    }
+
+
+def _tf_solver(given: SimpleNamespace, n_threads: int) -> Answer:
+    solution = solve_tf_mxne(
+        Gain(given.G, given.n_orient), given.M, **_tf_options(given, 1, n_threads)
+    )
+    answer = _mne_answer(given.G, given.M, solution, given.debias)
+    return (*answer, solution.primal - solution.dual) if given.return_gap else answer
+
+
+def _iterative_tf_solver(given: SimpleNamespace, n_threads: int) -> Answer:
+    solution = solve_irtf_mxne(
+        Gain(given.G, given.n_orient), given.M, n_reweights=given.n_tfmxne_iter,
+        amplitude_unit=1.0, **_tf_options(given, given.n_tfmxne_iter, n_threads),
+    )  # fmt: skip
+    return _mne_answer(given.G, given.M, solution, given.debias)
+
+
+def _gamma_solver(given: SimpleNamespace, n_threads: int) -> Answer:
+    solution = maximise_evidence(
+        Gain(given.G, given.group_size), given.M, given.alpha, maxit=given.maxit, tol=given.tol,
+        gammas=given.gammas, n_threads=n_threads, verbose=False,
+    )  # fmt: skip
+    columns = np.repeat(solution.active_set, solution.n_orient)
+    return np.array(solution.sources), np.flatnonzero(columns)
+
+
+#: Where MNE looks the functions up at call time: `mixed_norm`, `tf_mixed_norm` and `gamma_map` in
+#: their modules, the solvers (which a user may have imported) in `mxne_optim`.
 PLACES = [
     ("mne.inverse_sparse.mxne_inverse", "mixed_norm_solver"),
     ("mne.inverse_sparse.mxne_inverse", "iterative_mixed_norm_solver"),
     ("mne.inverse_sparse.mxne_inverse", "_compute_mxne_sure"),
+    ("mne.inverse_sparse.mxne_inverse", "tf_mixed_norm_solver"),
+    ("mne.inverse_sparse.mxne_inverse", "iterative_tf_mixed_norm_solver"),
+    ("mne.inverse_sparse._gamma_map", "_gamma_map_opt"),
+    ("mne.inverse_sparse.mxne_optim", "tf_mixed_norm_solver"),
+    ("mne.inverse_sparse.mxne_optim", "iterative_tf_mixed_norm_solver"),
     ("mne.inverse_sparse.mxne_optim", "mixed_norm_solver"),
     ("mne.inverse_sparse.mxne_optim", "iterative_mixed_norm_solver"),
     ("mne.inverse_sparse.mxne_optim", "_mixed_norm_solver_bcd"),
@@ -258,6 +307,17 @@ REPLACEMENTS: dict[str, tuple[Callable[..., Answer | None], tuple[str, ...]]] = 
     "_compute_mxne_sure": (_sure, (
         "M", "gain", "alpha_grid", "sigma", "n_mxne_iter", "maxit", "tol", "n_orient",
         "active_set_size", "debias", "solver", "dgap_freq",
+    )),
+    "tf_mixed_norm_solver": (_tf_solver, (
+        "M", "G", "alpha_space", "alpha_time", "wsize", "tstep", "n_orient", "maxit", "tol",
+        "debias", "return_gap",
+    )),
+    "iterative_tf_mixed_norm_solver": (_iterative_tf_solver, (
+        "M", "G", "alpha_space", "alpha_time", "n_tfmxne_iter", "wsize", "tstep", "maxit", "tol",
+        "debias", "n_orient",
+    )),
+    "_gamma_map_opt": (_gamma_solver, (
+        "M", "G", "alpha", "maxit", "tol", "update_mode", "group_size", "gammas",
     )),
     "_mixed_norm_solver_bcd": (_inner_solver, INNER),
     "_mixed_norm_solver_cd": (_inner_solver, INNER),

@@ -101,8 +101,24 @@ class Localization:
 
     @property
     def alpha(self) -> float:
-        """Regularisation in percent of alpha_max: as given, or as chosen by SURE."""
+        """Regularisation in percent of alpha_max: as given, or as chosen by SURE.
+
+        For gamma-MAP the variance of the noise in whitened data.
+        """
         return self.solution.alpha
+
+    @property
+    def method(self) -> str:
+        """Name of the method, with the number of rounds where there were several."""
+        rounds = self.solution.n_reweights
+        return self.solution.method + ("" if rounds is None else f", {rounds} rounds")
+
+    @property
+    def regularisation(self) -> str:
+        """Alpha in percent, or the variance of the noise of gamma-MAP, in words."""
+        if self.solution.method == "gamma-MAP":
+            return f"noise variance {self.alpha:.4g}"
+        return f"alpha {self.alpha:.4g} %"
 
     @property
     def relative_gap(self) -> float:
@@ -229,7 +245,7 @@ class Localization:
         """Return number of sources, explained variance, alpha, residual and gap on one line."""
         return (
             f"<Localization: {int(self.active.sum())} sources explain "
-            f"{self.explained_variance:.1%}, alpha {self.alpha:.3g}, residual "
+            f"{self.explained_variance:.1%}, {self.regularisation}, residual "
             f"{self.levels()}, {self.solution.status}, relative gap {self.relative_gap:.1e}>"
         )
 

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, TypedDict
 
 from .._arguments.declare import REQUIRED, Option
+from ..solve.options import FrameOptions
 
 
 class Seed(int):
@@ -175,6 +176,67 @@ class SolverOptions(TypedDict, total=False):
     allow_small_alpha: Annotated[bool, Option(False, SOLVER)]
 
 
+TIME_FREQUENCY = """
+maxit : int
+    Maximum epochs per convex problem; irTF-MxNE shares the budget of ``maxit * n_tfmxne_iter``
+    among its problems.
+pca : bool
+    Accepted as in MNE, without effect: the data are always whitened to their rank.
+window : float, pair of float, or None
+    Seconds at both ends (or at the start and at the end) over which the data rise from zero and
+    fall to zero, as half Hann windows.
+n_tfmxne_iter : int
+    Maximum convex problems: 1 is TF-MxNE, more is irTF-MxNE.
+"""
+
+
+class TfSolverOptions(FrameOptions, total=False):
+    """Options of the solver of `tf_mixed_norm`: MNE's names and defaults, and additional ones."""
+
+    maxit: Annotated[int, Option(3000, TIME_FREQUENCY)]
+    tol: Annotated[float, Option(1e-4, SOLVER)]
+    pca: Annotated[bool, Option(True, TIME_FREQUENCY)]
+    debias: Annotated[bool, Option(True, SOLVER)]
+    window: Annotated[Any, Option(0.02, TIME_FREQUENCY)]
+    dgap_freq: Annotated[float, Option(10, SOLVER)]
+    n_tfmxne_iter: Annotated[int, Option(1, TIME_FREQUENCY)]
+    active_set_size: Annotated[int | None, Option(10, SOLVER)]
+    solver: Annotated[str, Option("auto", SOLVER)]
+    amplitude_unit: Annotated[float | str, Option("mne", SOLVER)]
+    n_threads: Annotated[int, Option(0, SOLVER)]
+    time_limit: Annotated[float | None, Option(None, SOLVER)]
+    allow_small_alpha: Annotated[bool, Option(False, SOLVER)]
+
+
+GAMMA = """
+xyz_same_gamma : bool
+    One variance for the orientations of a location; otherwise each orientation has its own.
+maxit : int
+    Maximum rounds.
+tol : float
+    The rounds end when no amplitude changes by more than 100 times this part of the largest.
+update_mode : {1, 2}
+    Checked as in MNE, but without effect: both of MNE's updates seek the same fixed point.
+gammas : array_like, shape (n_sources,) or None
+    Variances at the start in MNE; here a source whose variance is zero is left out.
+pca : bool
+    Accepted as in MNE, without effect: the data are always whitened to their rank.
+"""
+
+
+class GammaOptions(TypedDict, total=False):
+    """Options of `gamma_map`: MNE's names and defaults, and additional ones."""
+
+    xyz_same_gamma: Annotated[bool, Option(True, GAMMA)]
+    maxit: Annotated[int, Option(10_000, GAMMA)]
+    tol: Annotated[float, Option(1e-6, GAMMA)]
+    update_mode: Annotated[int, Option(1, GAMMA)]
+    gammas: Annotated[Any, Option(None, GAMMA)]
+    pca: Annotated[bool, Option(True, GAMMA)]
+    n_threads: Annotated[int, Option(0, SOLVER)]
+    time_limit: Annotated[float | None, Option(None, SOLVER)]
+
+
 LOG = """
 verbose : bool or str or int or None
     MNE's log level; True also shows the progress of the solver.
@@ -208,6 +270,16 @@ class ReturnOptions(TypedDict, total=False):
 
 class LocalizeOptions(ModelOptions, OrientationOptions, SolverOptions, LogOptions, total=False):
     """Options of `localize` and `localize_path`."""
+
+
+class LocalizeTfOptions(ModelOptions, OrientationOptions, TfSolverOptions, LogOptions, total=False):
+    """Options of `localize_tf`."""
+
+
+class LocalizeGammaOptions(
+    WeightingOptions, OrientationOptions, GammaOptions, LogOptions, total=False
+):
+    """Options of `localize_gamma`."""
 
 
 class EpochsOptions(LocalizeOptions, ReturnOptions, total=False):

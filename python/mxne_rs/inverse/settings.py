@@ -18,6 +18,7 @@ from .._arguments.convert import (
 )
 from .._arguments.warn import warn
 from .._progress import wants_line
+from ..solve.coefficients import as_stfts
 from ..solve.options import EngineOptions, ReweightOptions, checked
 from .options import SEED
 
@@ -124,12 +125,81 @@ def _sigma(sure_sigma: Any) -> float | str | None:
     return as_number("sure_sigma", sure_sigma, remedy)
 
 
+@dataclass(frozen=True)
+class TfSettings:
+    """Checked options of a solve of TF-MxNE, before gain and data are known."""
+
+    percent: float
+    frame: dict[str, Any]
+    """l1_ratio, wsize and tstep."""
+    window: tuple[float, float]
+    """Seconds over which the data rise at the start and fall at the end."""
+    debias: bool
+    reweight: ReweightOptions
+    engine: EngineOptions
+
+
+def make_tf_settings(alpha: Any, l1_ratio: Any, options: Any) -> TfSettings:
+    """Check all options of `tf_mixed_norm` but those of data and model."""
+    small = as_flag("allow_small_alpha", options["allow_small_alpha"])
+    percent = _as_percent(alpha, "give a percentage of alpha_max above 0 and below 100")
+    refuse_fractions("alpha", np.array([percent]), small)
+    remedy = "give a number from 0 (MxNE) to 1"
+    ratio = as_number("l1_ratio", l1_ratio, remedy, zero=True)
+    if ratio > 1:
+        raise ValueError(f"l1_ratio is {ratio:g}; {remedy}")
+    rounds = as_count("n_tfmxne_iter", options["n_tfmxne_iter"], 1)
+    _check_dgap_freq(options["dgap_freq"])
+    as_flag("pca", options["pca"])
+    maxit = as_count("maxit", options["maxit"], 1)
+    stfts = as_stfts(options["wsize"], options["tstep"])
+    return TfSettings(
+        percent=percent,
+        frame={
+            "l1_ratio": ratio,
+            "wsize": [one.wsize for one in stfts],
+            "tstep": [one.tstep for one in stfts],
+        },
+        window=_window(options["window"]),
+        debias=as_flag("debias", options["debias"]),
+        reweight=ReweightOptions(
+            n_reweights=rounds,
+            amplitude_unit=number_or_name("amplitude_unit", options["amplitude_unit"]),
+        ),
+        engine=EngineOptions(
+            tol=as_number("tol", options["tol"], "give a relative duality gap such as 1e-4"),
+            max_iter=maxit * rounds,
+            verbose=wants_line(options["verbose"]),
+            solver=array_solver(options["solver"]),
+            **checked(options, ("active_set_size", "n_threads", "time_limit")),  # type: ignore[typeddict-item]
+        ),
+    )
+
+
+def _window(window: Any) -> tuple[float, float]:
+    """Return the seconds over which the data rise at the start and fall at the end."""
+    if window is None:
+        return 0.0, 0.0
+    several = isinstance(window, list | tuple | np.ndarray)
+    ends = list(window) if several else [window, window]
+    if len(ends) != 2:
+        raise ValueError(f"window has {len(ends)} entries; give one or two numbers of seconds")
+    remedy = "give seconds, zero or a positive number, or None"
+    start, end = (as_number("window", one, remedy, zero=True) for one in ends)
+    return start, end
+
+
 def _percent(alpha: Any) -> float | None:
     remedy = "give a percentage of alpha_max above 0 and below 100, or 'sure'"
     if isinstance(alpha, str):
         if alpha != "sure":
             raise ValueError(f"alpha is {alpha!r}; {remedy}")
         return None
+    return _as_percent(alpha, remedy)
+
+
+def _as_percent(alpha: Any, remedy: str) -> float:
+    """Return a percentage of alpha_max."""
     if isinstance(alpha, bool | np.bool_) or not isinstance(alpha, Real):
         raise TypeError(f"alpha is {alpha!r}, not a number; {remedy}")
     percent = float(alpha)

@@ -12,14 +12,23 @@ from .._arguments.declare import Unpack, documents, takes
 from .._arguments.extras import import_mne
 from ..solve.options import N_REWEIGHTS
 from .data import as_evokeds, check_processing
+from .gamma_map import check_gamma, solve_gamma
 from .l1l2 import l1l2
 from .localization import Localization
 from .localize import solve_jointly
 from .mce import mce
 from .mne_calls import log_level
 from .model import Model, check_types, prepare_model, with_both_hemispheres
-from .options import LogOptions, ModelOptions, OrientationOptions, SolverOptions
-from .settings import make_settings
+from .options import (
+    GammaOptions,
+    LogOptions,
+    ModelOptions,
+    OrientationOptions,
+    SolverOptions,
+    TfSolverOptions,
+)
+from .settings import make_settings, make_tf_settings
+from .tf_mixed_norm import solve_tf
 
 
 def list_solvers() -> list[str]:
@@ -33,7 +42,7 @@ def list_solvers() -> list[str]:
     --------
     >>> import mxne_rs
     >>> mxne_rs.list_solvers()
-    ['mxne', 'irmxne', 'l1l2', 'mce']
+    ['mxne', 'irmxne', 'tfmxne', 'irtfmxne', 'gammamap', 'l1l2', 'mce']
     """
     return list(METHODS)
 
@@ -50,6 +59,10 @@ class Solver:
         - "mxne": mixed-norm estimate, "irmxne": reweighted (``n_mxne_iter=100``). Options are those
           of `mixed_norm`, but `alpha` (default 0.2) is a part of alpha_max between 0 and 1, or
           "sure".
+        - "tfmxne": time-frequency mixed-norm estimate, "irtfmxne": reweighted
+          (``n_tfmxne_iter=10``). Options are those of `tf_mixed_norm`, but `alpha` (default 0.4) is
+          a part of alpha_max between 0 and 1, and `l1_ratio` is 0.03.
+        - "gammamap": gamma-MAP. Options are those of `gamma_map`; `alpha` is 0.5.
         - "l1l2": l1 over locations, l2 over time, by FISTA to a certified gap. Options `alpha`
           ("auto" is `l1_spatial`, a number replaces it), `max_iter` (1000), `l1_spatial` (0.05),
           `l2_temporal` (0, a ridge), `tol` (1e-4, a relative duality gap), `depth_weighting` (0, an
@@ -282,6 +295,38 @@ def _mixed_norm(
     return solve_jointly(model, evokeds, make_settings(_percent(alpha), options))
 
 
+class TfMethodOptions(TfSolverOptions, LogOptions, total=False):
+    """Options of the methods "tfmxne" and "irtfmxne"."""
+
+
+def _tf_mixed_norm(
+    model: Model,
+    evokeds: Sequence[Any],
+    *,
+    alpha: float = 0.4,
+    l1_ratio: float = 0.03,
+    **options: Unpack[TfMethodOptions],
+) -> Localization:
+    part = as_number("alpha", alpha, "give a part of alpha_max between 0 and 1", below=1)
+    return solve_tf(model, evokeds, make_tf_settings(100 * part, l1_ratio, options))
+
+
+class GammaMethodOptions(GammaOptions, LogOptions, total=False):
+    """Options of the method "gammamap"."""
+
+
+@takes(GammaMethodOptions)
+def _gamma_map(
+    model: Model,
+    evokeds: Sequence[Any],
+    *,
+    alpha: float = 0.5,
+    **options: Unpack[GammaMethodOptions],
+) -> Localization:
+    check_gamma(alpha, dict(options))
+    return solve_gamma(model, evokeds, alpha, **options)
+
+
 def _sensors(info: Any) -> Any:
     """Return what a prepared model depends on: the channels and the bad ones."""
     return info["ch_names"], sorted(info["bads"])
@@ -292,10 +337,7 @@ def _percent(alpha: Any) -> Any:
     if isinstance(alpha, str):
         return alpha
     remedy = "give a part of alpha_max between 0 and 1, or 'sure' (mixed_norm takes percent)"
-    part = as_number("alpha", alpha, remedy)
-    if part >= 1:
-        raise ValueError(f"alpha is {alpha}; {remedy}")
-    return 100 * part
+    return 100 * as_number("alpha", alpha, remedy, below=1)
 
 
 def _method(name: Any) -> Method:
@@ -312,11 +354,18 @@ _mxne = takes(MethodOptions, allow_small_alpha=True)
 _irmxne = takes(
     MethodOptions, allow_small_alpha=True, n_mxne_iter=N_REWEIGHTS, amplitude_unit="relative"
 )
+_tfmxne = takes(TfMethodOptions, allow_small_alpha=True)
+_irtfmxne = takes(
+    TfMethodOptions, allow_small_alpha=True, n_tfmxne_iter=10, amplitude_unit="relative"
+)
 METHODS = {
     method.name: method
     for method in (
         Method("mxne", _mxne(_mixed_norm)),
         Method("irmxne", _irmxne(_mixed_norm)),
+        Method("tfmxne", _tfmxne(_tf_mixed_norm)),
+        Method("irtfmxne", _irtfmxne(_tf_mixed_norm)),
+        Method("gammamap", _gamma_map),
         Method("l1l2", l1l2, fixed=True),
         Method("mce", mce),
     )

@@ -115,6 +115,13 @@ class Gain:
         """Return the columns of the locations that a mask of the solver marks, unchecked."""
         return self._prepared.columns(np.flatnonzero(active_set))
 
+    def by_orientation(self) -> Gain:
+        """Return a copy in which every orientation is a location of its own."""
+        gain = Gain.__new__(Gain)
+        columns = self.columns(np.arange(self.n_locations))
+        gain._prepared = _core.Gain(np.ascontiguousarray(columns), 1)
+        return gain
+
     def __reduce__(self) -> tuple[type[Gain], tuple[Floats, int]]:
         """Pickle as the array and the number of orientations."""
         return Gain, (self.columns(np.arange(self.n_locations)), self.n_orient)

@@ -13,6 +13,7 @@ from .. import _core
 from .._arguments.convert import Floats, as_count, as_floats, as_number, as_numbers, quoted
 from .._arguments.declare import Unpack, takes
 from .._progress import Progress
+from .coefficients import Stft
 from .gain import Gain, prepared
 from .inputs import sensor_data
 from .options import (
@@ -139,7 +140,7 @@ def solve_path(
         watched = request._replace(progress=progress)
         outcomes = _core.solve_path(gain._prepared, array, grid, watched, rounds)
     path = path_of(
-        gain, outcomes, grid, request.tol,
+        gain, outcomes, grid, request.tol, request.stfts,
         hint=lambda solutions: hint_of_small_alpha(gain, array, solutions, request),
     )  # fmt: skip
     warn_of_large_alpha(gain, array, path.solutions, request)
@@ -189,6 +190,7 @@ def path_of(
     outcomes: tuple[list[_core.Outcome], list[_core.Outcome]],
     grid: Floats,
     tol: float,
+    stfts: tuple[Stft, ...] = (),
     label: Callable[[float], str] = lambda alpha: f"alpha {alpha:.4g}: ",
     hint: Callable[[Sequence[Solution]], str] = lambda solutions: "",
 ) -> Path:
@@ -199,7 +201,7 @@ def path_of(
     """
     convex, reweighted = (
         tuple(
-            solution_of(gain, outcome, alpha, tol)
+            solution_of(gain, outcome, alpha, tol, stfts)
             for outcome, alpha in zip(kind, grid.tolist(), strict=bool(kind))
         )
         for kind in outcomes
@@ -271,7 +273,9 @@ def solve_batch(
         outcomes = _core.solve_batch(gain._prepared, arrays, alphas, watched, rounds)
     with one_warning():
         return [
-            warn_if_short(solution_of(gain, outcome, one, request.tol), f"data[{i}]: ")
+            warn_if_short(
+                solution_of(gain, outcome, one, request.tol, request.stfts), f"data[{i}]: "
+            )
             for i, (outcome, one) in enumerate(zip(outcomes, alphas.tolist(), strict=True))
         ]
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._arguments.convert import Floats, as_weights, integer, name_of, number, number_or_name
 from .._arguments.declare import REQUIRED, Option, options_of
+from .coefficients import Stft, as_stfts
 from .gain import Gain
 from .inputs import start_rows
 from .solution import Solution
@@ -63,6 +64,36 @@ class PenaltyOptions(TypedDict, total=False):
 
     n_orient: Annotated[int | None, Option(None, PENALTY)]
     weights: Annotated[ArrayLike | None, Option(None, PENALTY)]
+
+
+TIME_FREQUENCY = """
+l1_ratio : float
+    Part of the penalty that counts single time-frequency coefficients, from 0 to 1; 0 is MxNE.
+wsize : int or list of int
+    Samples in a window of the short-time Fourier transform, a multiple of 4; several make a frame
+    of several transforms, with a ``tstep`` each.
+tstep : int or list of int
+    Samples from one window to the next: even, a divisor of ``wsize``, at most half of it.
+"""
+
+
+class TfInputs(TypedDict):
+    """The further input of TF-MxNE."""
+
+    l1_ratio: Annotated[float, Option(REQUIRED, TIME_FREQUENCY)]
+
+
+class FrameOptions(TypedDict, total=False):
+    """The frame of time-frequency coefficients."""
+
+    wsize: Annotated[int | ArrayLike, Option(64, TIME_FREQUENCY)]
+    tstep: Annotated[int | ArrayLike, Option(4, TIME_FREQUENCY)]
+
+
+class TimeFrequencyOptions(FrameOptions, total=False):
+    """The penalty of TF-MxNE, where it may be MxNE's."""
+
+    l1_ratio: Annotated[float, Option(0.0, TIME_FREQUENCY, check=number)]
 
 
 class RidgeOptions(PenaltyOptions, total=False):
@@ -151,10 +182,12 @@ amplitude_unit : float or {'relative', 'largest', 'mne', 'gain'}
 tol_reweight : float
     Reweighting has converged when the support stays the same and no ``|X_s|`` changes by more than
     this part of the largest ``|X_s|``.
-surrogate : {'sqrt', 'log'}
+surrogate : {'sqrt', 'log', 'evidence'}
     Concave penalty of an amplitude y: ``sqrt(y)``, with which a location that became zero stays
     zero, or ``log(y + eps)`` with eps a hundredth of the largest y of the first round, with which
-    it may become active again.
+    it may become active again. 'evidence' is gamma-MAP, for one alpha: each location has a
+    variance, the rounds raise the evidence of the data at a noise variance of ``alpha /
+    sqrt(n_times)``, and amplitudes have no unit.
 """
 
 
@@ -190,11 +223,23 @@ class IrmxneOptions(ReweightOptions, SolveOptions, total=False):
     """Options of `solve_irmxne`."""
 
 
-class PathOptions(GridOptions, IrmxneOptions, total=False):
+class TfPenaltyOptions(FrameOptions, PenaltyOptions, total=False):
+    """Options of `tf_alpha_max` and `tf_duality_gap`."""
+
+
+class TfOptions(FrameOptions, PenaltyOptions, EngineOptions, InitOptions, total=False):
+    """Options of `solve_tf_mxne`."""
+
+
+class IrtfOptions(ReweightOptions, TfOptions, total=False):
+    """Options of `solve_irtf_mxne`."""
+
+
+class PathOptions(GridOptions, IrmxneOptions, TimeFrequencyOptions, total=False):
     """Options of `solve_path`."""
 
 
-class BatchOptions(ReweightOptions, RidgeOptions, EngineOptions, total=False):
+class BatchOptions(ReweightOptions, RidgeOptions, EngineOptions, TimeFrequencyOptions, total=False):
     """Options of `solve_batch`."""
 
 
@@ -211,7 +256,14 @@ class Request(NamedTuple):
     solver: str
     active_set_size: int | None
     n_threads: int
+    time_frequency: tuple[float, list[int], list[int]] | None
     progress: Callable[[int, float, int], None] | None
+
+    @property
+    def stfts(self) -> tuple[Stft, ...]:
+        """The transforms of the frame; none for MxNE."""
+        _, wsizes, tsteps = self.time_frequency or (0.0, [], [])
+        return tuple(Stft(*pair) for pair in zip(wsizes, tsteps, strict=True))
 
 
 class Rounds(NamedTuple):
@@ -244,12 +296,22 @@ def make_request(gain: Gain, data: Floats, alpha: Any, options: Any) -> Request:
         alpha=number("alpha", alpha),
         init=start_rows(gain, data, options.get("init")),
         weights=as_weights(options.get("weights"), gain.n_locations),
+        time_frequency=_time_frequency(options),
         progress=None,
         **checked(
             options,
             ("ridge", "tol", "max_iter", "time_limit", "solver", "active_set_size", "n_threads"),
         ),
     )
+
+
+def _time_frequency(options: Any) -> tuple[float, list[int], list[int]] | None:
+    """Check the penalty of TF-MxNE; None where the options have none."""
+    if "l1_ratio" not in options:
+        return None
+    stfts = as_stfts(options["wsize"], options["tstep"])
+    wsizes, tsteps = (list(sizes) for sizes in zip(*stfts, strict=True))
+    return number("l1_ratio", options["l1_ratio"]), wsizes, tsteps
 
 
 def make_rounds(options: Any) -> Rounds:

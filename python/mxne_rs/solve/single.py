@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -78,7 +79,8 @@ def solve_mxne(
     """
     gain = prepared(gain, options["n_orient"])
     array = sensor_data(gain, data)
-    return _solved(gain, array, make_request(gain, array, alpha, options), None, options["verbose"])
+    request = make_request(gain, array, alpha, options)
+    return solved("MxNE", gain, array, request, None, options["verbose"])
 
 
 @takes(IrmxneOptions, Inputs, n_reweights=N_REWEIGHTS)
@@ -129,7 +131,7 @@ def solve_irmxne(
     gain = prepared(gain, options["n_orient"])
     array = sensor_data(gain, data)
     request, rounds = make_request(gain, array, alpha, options), make_rounds(options)
-    return _solved(gain, array, request, rounds, options["verbose"])
+    return solved("irMxNE", gain, array, request, rounds, options["verbose"])
 
 
 @takes(PenaltyOptions, Inputs)
@@ -150,7 +152,7 @@ def alpha_max(gain: Gain | ArrayLike, data: ArrayLike, **options: Unpack[Penalty
     gain = prepared(gain, options["n_orient"])
     array = sensor_data(gain, data)
     weights = as_weights(options["weights"], gain.n_locations)
-    return _core.alpha_max(gain._prepared, array, weights, 0)
+    return _core.alpha_max(gain._prepared, array, weights, 0, None)
 
 
 @takes(RidgeOptions, Inputs)
@@ -225,17 +227,19 @@ def group_soft_threshold(block: ArrayLike, threshold: float) -> Floats:
     return _core.group_soft_threshold(as_matrix("block", block), number)
 
 
-def _solved(
-    gain: Gain, data: Floats, request: Request, rounds: Rounds | None, verbose: Any
+def solved(
+    title: str, gain: Gain, data: Floats, request: Request, rounds: Rounds | None, verbose: Any
 ) -> Solution:
     """Solve one problem; return its Solution, after warning where it fell short."""
-    with Progress("irMxNE" if rounds else "MxNE", request.tol, verbose) as progress:
+    with Progress(title, request.tol, verbose) as progress:
         watched = request._replace(progress=progress)
         if rounds:
             outcome = _core.solve_irmxne(gain._prepared, data, watched, rounds)
         else:
             outcome = _core.solve_mxne(gain._prepared, data, watched)
-    solution = solution_of(gain, outcome, request.alpha, request.tol)
+    solution = solution_of(gain, outcome, request.alpha, request.tol, request.stfts)
+    if rounds and rounds.surrogate == "evidence":  # whose alpha knows no alpha_max
+        return warn_if_short(replace(solution, method="gamma-MAP"))
     warn_if_short(solution, hint=hint_of_small_alpha(gain, data, [solution], request))
     warn_of_large_alpha(gain, data, [solution], request)
     return solution
@@ -280,8 +284,8 @@ def hint_of_small_alpha(
 
 def largest_alpha(gain: Gain, data: Floats, request: Request | None = None) -> float:
     """Return alpha_max of checked data; NaN where another thread changed them since."""
-    weights, n_threads = (request.weights, request.n_threads) if request else (None, 0)
+    given = (request.weights, request.n_threads, request.time_frequency) if request else None
     try:
-        return _core.alpha_max(gain._prepared, data, weights, n_threads)
+        return _core.alpha_max(gain._prepared, data, *(given or (None, 0, None)))
     except (ValueError, MemoryError):
         return float("nan")

@@ -15,6 +15,7 @@ from .. import _core
 from .._arguments.convert import Floats
 from .._arguments.warn import warn
 from .._progress import logger
+from .coefficients import Coefficients, Stft, coefficients_of
 from .gain import Gain
 
 
@@ -73,6 +74,8 @@ class Solution:
         The regularisation and the tolerance asked for.
     explained_variance : float
         ``1 - |M - G X|^2 / |M|^2``.
+    method : str
+        "MxNE", "irMxNE", "TF-MxNE", "irTF-MxNE" or "gamma-MAP".
     status : str
         "converged", "iteration_limit", "time_limit" or "stalled" (by rounding).
     n_iter : int
@@ -81,8 +84,9 @@ class Solution:
         Seconds.
     history : tuple of Record
         The certificates that were computed during the solve.
-    objective : float | None
-        After reweighting, the value of the non-convex objective.
+    objectives : array, shape (n_accepted,) | None
+        After reweighting, the value of the non-convex objective after each round: never
+        rising, but for rounding. For the evidence it is ``log|C| + tr(C^-1 M M') / n_times``.
     weights : array, shape (n_locations,) | None
         After reweighting, the weights of the last convex problem (infinite where a location
         became zero for good).
@@ -96,6 +100,8 @@ class Solution:
         After reweighting, the number of locations active in the first round, which is MxNE.
     sure : SureCurve | None
         Where alpha was chosen by SURE, the curve that it was chosen on.
+    coefficients : Coefficients | None
+        From TF-MxNE, the time-frequency coefficients of `sources`.
 
     Examples
     --------
@@ -120,13 +126,20 @@ class Solution:
     n_iter: int
     elapsed: float
     history: tuple[Record, ...] = field(default=())
-    objective: float | None = None
+    method: str = "MxNE"
+    objectives: Floats | None = None
     weights: Floats | None = None
     n_reweights: int | None = None
     reweighting_converged: bool | None = None
     amplitude_unit: float | None = None
     n_active_first: int | None = None
     sure: SureCurve | None = None
+    coefficients: Coefficients | None = None
+
+    @property
+    def objective(self) -> float | None:
+        """After reweighting, the value of the non-convex objective."""
+        return None if self.objectives is None else float(self.objectives[-1])
 
     @property
     def converged(self) -> bool:
@@ -167,17 +180,22 @@ class Solution:
         )
 
 
-def solution_of(gain: Gain, outcome: _core.Outcome, alpha: float, tol: float) -> Solution:
+def solution_of(
+    gain: Gain, outcome: _core.Outcome, alpha: float, tol: float, stfts: tuple[Stft, ...] = ()
+) -> Solution:
     """Make a Solution of the outcome of a solve."""
     active_set = np.zeros(gain.n_locations, dtype=bool)
     active_set[outcome.locations] = True
     gap, primal, dual = outcome.certificate
     rounds: dict[str, Any] = {}
     if outcome.reweighting is not None:
-        names = ("objective", "weights", "n_reweights", "reweighting_converged",
+        names = ("objectives", "weights", "n_reweights", "reweighting_converged",
                  "amplitude_unit", "n_active_first")  # fmt: skip
         rounds = dict(zip(names, outcome.reweighting, strict=True))
+        rounds["objectives"] = np.array(rounds["objectives"])
+    frame = "" if outcome.coefficients is None else "TF-"
     solution = Solution(
+        method=f"{'ir' if rounds else ''}{frame}MxNE",
         sources=outcome.sources,
         active_set=active_set,
         n_orient=gain.n_orient,
@@ -191,6 +209,7 @@ def solution_of(gain: Gain, outcome: _core.Outcome, alpha: float, tol: float) ->
         n_iter=outcome.n_iter,
         elapsed=outcome.elapsed,
         history=tuple(Record(*record) for record in outcome.history),
+        coefficients=coefficients_of(outcome, stfts, gain.n_orient),
         **rounds,
     )
     logger.debug("%r", solution)

@@ -23,6 +23,8 @@ from .._axes import (
 from ..inverse.localization import Localization
 from .outputs import Outputs
 from .table import SourceRow, to_head_coordinates
+from .time_frequency import CAPTION as COEFFICIENTS
+from .time_frequency import MOST, draw_coefficients
 
 #: Colours of the strongest sources, readable with colour-blind eyes (after Okabe & Ito); weaker
 #: ones are grey.
@@ -109,10 +111,14 @@ def draw(
     outputs = outputs or Outputs(localization)
     dipoles, residual, rows = outputs.dipoles, outputs.residual, outputs.rows
 
-    figure = blank_figure(12, 8.6, layout=None)
+    n_shown = min(len(rows), MOST) if localization.solution.coefficients is not None else 0
+    caption = f"{CAPTION}\n{COEFFICIENTS}" if n_shown else CAPTION
+    figure = blank_figure(12, 11.6 if n_shown else 8.6, layout=None)
     outer = figure.add_gridspec(
-        2, 1, height_ratios=[1.0, 1.0], hspace=0.26, left=LEFT, right=0.985, top=0.875, bottom=0.115
-    )
+        3 if n_shown else 2, 1, height_ratios=[1.0, 1.0, 0.6][: 3 if n_shown else 2],
+        hspace=0.34 if n_shown else 0.26,
+        left=LEFT, right=0.985, top=0.875, bottom=0.115,
+    )  # fmt: skip
     top = outer[0].subgridspec(1, 3, wspace=0.16)
     for column, view in enumerate(VIEWS):
         _draw_locations(figure.add_subplot(top[column]), localization, dipoles, rows, view)
@@ -125,15 +131,18 @@ def draw(
         pair = (figure.add_subplot(sensors[0, column]), figure.add_subplot(sensors[1, column]))
         _draw_sensors(pair, measured, residual, kind)
 
-    annotate(figure, localization.name, _summary(localization, len(rows)), CAPTION)
+    if n_shown:
+        below = outer[2].subgridspec(1, n_shown, wspace=0.22)
+        panels = [figure.add_subplot(below[column]) for column in range(n_shown)]
+        draw_coefficients(figure, panels, localization, rows)
+    annotate(figure, localization.name, _summary(localization, len(rows)), caption)
     if path is not None:
         figure.savefig(path)
     return figure
 
 
 def _summary(localization: Localization, n_sources: int) -> str:
-    n_reweights = localization.solution.n_reweights
-    method = "MxNE" if n_reweights is None else f"irMxNE, {n_reweights} rounds"
+    method = localization.method
     if localization.solution.reweighting_converged is False:
         method += " (not settled)"
     status = localization.solution.status.replace("_", " ")
@@ -141,7 +150,7 @@ def _summary(localization: Localization, n_sources: int) -> str:
     return "   ·   ".join(
         (
             method,
-            f"alpha {localization.alpha:.4g} %",
+            localization.regularisation,
             f"{n_sources} {plural}",
             f"{100 * localization.explained_variance:.1f} % of whitened variance explained",
             f"{status}, relative gap {localization.relative_gap:.1e}",

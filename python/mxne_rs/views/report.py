@@ -20,6 +20,8 @@ from ..solve.solution import SureCurve
 from .localization import CHANNEL_TYPES, draw, draw_time_courses
 from .outputs import Outputs
 from .table import COLUMNS, LEGEND, row_texts
+from .time_frequency import CAPTION as COEFFICIENTS
+from .time_frequency import coefficients_figure
 
 #: Largest number of left-out channels that are listed; the others are counted.
 N_NAMES = 20
@@ -92,6 +94,7 @@ def write_report(
         ("Table of sources", "sources", table, None),
         ("Amplitudes", "sources", _amplitudes(dipoles, rows),
          "Time courses of the sources, a dot at each peak; numbers as in the table"),
+        ("Time and frequency", "sources", coefficients_figure(localization, rows), COEFFICIENTS),
         ("Residual", "residual", _butterfly(residual, scale),
          "Data without what the sources explain, to the scale of the data"),
         ("Choice of alpha", "alpha", curve and _alpha_curve(curve),
@@ -118,18 +121,15 @@ def _setting_text(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _method(localization: Localization) -> str:
-    rounds = localization.solution.n_reweights
-    return "MxNE" if rounds is None else f"irMxNE, {rounds} rounds"
-
-
 def _summary(localization: Localization) -> list[tuple[str, str]]:
     times = localization.evokeds[0].times
     chosen = "" if localization.solution.sure is None else ", chosen by SURE"
+    in_percent = localization.regularisation.endswith("%")
+    of_largest = " of the value that leaves no source" if in_percent else ""
     return [
         ("times", f"{1000 * times[0]:.0f} to {1000 * times[-1]:.0f} ms ({len(times)} samples)"),
-        ("method", _method(localization)),
-        ("alpha", f"{localization.alpha:.4g} % of the value that leaves no source{chosen}"),
+        ("method", localization.method),
+        ("regularisation", f"{localization.regularisation}{of_largest}{chosen}"),
         ("sources", f"{int(localization.active.sum())} of {localization.active.size} locations"),
         (
             "explained",

@@ -97,6 +97,18 @@ impl Definite {
         Ok(true)
     }
 
+    /// Computes `log|A|`, after a system was solved.
+    pub fn log_determinant(&self) -> f64 {
+        let (stride, values) = (self.rows.stride(), self.rows.values());
+        (0..self.size).map(|i| 2.0 * values[i * stride + i].ln()).sum()
+    }
+
+    /// Computes U^-T, padded, after a system was solved: `A^-1` is its transpose times itself.
+    pub fn factor_of_inverse(&mut self, clock: &Clock) -> Result<&Panel, Halt> {
+        self.inverse(&mut Panel::zeros(0, 0)?, clock)?;
+        Ok(&self.lower)
+    }
+
     /// Computes the lower triangle of A^-1, padded, after a system was solved.
     pub fn inverse(&mut self, out: &mut Panel, clock: &Clock) -> Result<(), Halt> {
         let size = self.size;

@@ -136,3 +136,17 @@ impl Panel {
         Ok(out)
     }
 }
+
+/// Tells whether every sample is exactly zero.
+pub(crate) fn is_zero(block: &[Lane]) -> bool {
+    block.iter().all(|lane| lane.0.iter().all(|&value| value == 0.0))
+}
+
+/// Adds a multiple: `out += factor * x`.
+pub(crate) fn add_scaled(out: &mut [Lane], factor: f64, x: &[Lane]) {
+    for (target, lane) in out.iter_mut().zip(x) {
+        for (value, x) in target.0.iter_mut().zip(lane.0) {
+            *value += factor * x;
+        }
+    }
+}

@@ -2,8 +2,8 @@
 
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
-use crate::machine::kernels::kernels;
 use crate::machine::panel::Panel;
+use crate::method::framed::Framed;
 use crate::method::pace::{Pace, Round};
 use crate::method::quadratic::Quadratic;
 use crate::method::solver::Epoch;
@@ -28,7 +28,7 @@ const STANDSTILL: f64 = 1e-14;
 /// The problem that epochs work on: all rows of X belong to it.
 pub(crate) struct EpochProblem<'a> {
     pub quadratic: &'a mut dyn Quadratic,
-    pub penalty: &'a Penalty,
+    pub penalty: &'a dyn Penalty,
     pub scale: f64,
 }
 
@@ -40,12 +40,36 @@ impl EpochProblem<'_> {
         correlations: &mut Panel,
         clock: &Clock,
     ) -> Result<Certificate, Halt> {
-        let o = self.quadratic.n_orient();
         self.quadratic.load(x, clock)?;
-        self.quadratic.correlations(x, correlations, clock)?;
-        let norm = |s| kernels().energy(correlations.block(s, o)).sqrt();
-        let largest = self.penalty.dual_norm((0..self.penalty.n_locations()).map(norm));
+        let largest = if self.penalty.is_bound_exact() {
+            self.quadratic.correlations(x, correlations, clock)?;
+            self.penalty.largest_bound(correlations)
+        } else {
+            self.largest_dual_norm(x, correlations, clock)?
+        };
         Ok(self.quadratic.energies(x).certificate(self.penalty.value(x), largest, self.scale))
+    }
+}
+
+impl EpochProblem<'_> {
+    /// Computes the largest dual norm, with correlations only where the bound exceeds it so far.
+    fn largest_dual_norm(
+        &mut self,
+        x: &Panel,
+        scratch: &mut Panel,
+        clock: &Clock,
+    ) -> Result<f64, Halt> {
+        let (o, mut largest) = (self.quadratic.n_orient(), 0.0);
+        for s in 0..self.penalty.n_locations() {
+            let threshold = largest * self.penalty.threshold(s);
+            if !self.quadratic.has_correlation_within(s, threshold) {
+                clock.spend(self.quadratic.work())?;
+                let block = scratch.block_mut(0, o);
+                self.quadratic.correlation(s, x.block(s, o), block);
+                largest = self.penalty.dual_norm(s, block).max(largest);
+            }
+        }
+        Ok(largest)
     }
 }
 
@@ -131,6 +155,26 @@ impl Patience<'_> {
 /// Where it ends before, `x` becomes the best iterate that was certified; it is a halt where there
 /// is none. `report` sees every certificate.
 pub(crate) fn drive(
+    problem: EpochProblem,
+    solver: &mut dyn Epoch,
+    x: &mut Panel,
+    goal: Goal,
+    watch: &mut Watch,
+    workspace: &mut Workspace,
+    report: impl FnMut(&mut Watch, &Certificate, &Panel),
+) -> Result<(Certificate, Status), Halt> {
+    match problem.penalty.frame() {
+        None => run(problem, solver, x, goal, watch, workspace, report),
+        Some(frame) => {
+            let mut framed = Framed::new(problem.quadratic, frame, x.rows)?;
+            let problem = EpochProblem { quadratic: &mut framed, ..problem };
+            run(problem, solver, x, goal, watch, workspace, report)
+        }
+    }
+}
+
+/// Runs epochs on the problem, X being what the penalty penalises.
+fn run(
     mut problem: EpochProblem,
     solver: &mut dyn Epoch,
     x: &mut Panel,
@@ -157,7 +201,12 @@ pub(crate) fn drive(
     let mut patience = Patience { before, smallest_gap, objective, waited: 0 };
     let mut pace = Pace::new(first.gap(), first.primal, goal.gap);
     loop {
-        let round = pace.round(|| solver.cost_of_polish(problem.quadratic, x));
+        let round = pace.round(|| {
+            problem
+                .penalty
+                .as_group_norm()
+                .and_then(|_| solver.cost_of_polish(problem.quadratic, x))
+        });
         let certificate = match make(round, &mut problem, solver, x, goal, watch, correlations) {
             Err(Halt::OutOfTime) => return Ok(best.instead_of(x, Status::TimeLimit)),
             ended => ended?,
@@ -196,9 +245,9 @@ fn make(
         solver.epoch(problem.quadratic, problem.penalty, x, watch.clock)?;
         watch.count();
     }
-    if round.polish {
+    if let (true, Some(penalty)) = (round.polish, problem.penalty.as_group_norm()) {
         let aim = Aim { gap: goal.gap, scale: problem.scale };
-        solver.polish(problem.quadratic, problem.penalty, x, aim, watch.clock)?;
+        solver.polish(problem.quadratic, penalty, x, aim, watch.clock)?;
     }
     problem.certify(x, correlations, watch.clock)
 }

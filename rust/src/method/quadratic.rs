@@ -29,6 +29,10 @@ pub(crate) trait Quadratic {
     /// Makes the updates that [`advance`](Quadratic::advance) may have delayed: due after a pass
     /// over the locations.
     fn settle(&mut self) {}
+    /// Tells whether `|C_s|` is at most `norm`, where that is cheaper to see than `C_s`.
+    fn has_correlation_within(&mut self, _s: usize, _norm: f64) -> bool {
+        false
+    }
     /// Computes `C_s`; `block` is X_s at the state.
     fn correlation(&mut self, s: usize, block: &[Lane], out: &mut [Lane]);
     /// Computes `C`; `x` is the state.

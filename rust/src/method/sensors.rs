@@ -4,11 +4,12 @@
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
 use crate::machine::kernels::kernels;
+use crate::machine::panel::add_scaled;
 use crate::machine::panel::{Lane, Panel};
 use crate::machine::products;
 use crate::machine::threads::Threads;
 use crate::method::quadratic::Quadratic;
-use crate::problem::convex::{Energies, Problem, add_scaled};
+use crate::problem::convex::{Energies, Problem};
 use crate::problem::curvature::Curvature;
 use crate::problem::gain::Gain;
 

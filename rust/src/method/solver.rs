@@ -8,7 +8,7 @@ pub(crate) mod newton;
 use crate::machine::clock::{Clock, Halt};
 use crate::machine::panel::Panel;
 use crate::method::quadratic::Quadratic;
-use crate::problem::penalty::Penalty;
+use crate::problem::penalty::{GroupNorm, Penalty};
 use newton::Aim;
 
 /// The inner solver, which makes the epochs.
@@ -34,7 +34,7 @@ pub(crate) trait Epoch {
     fn epoch(
         &mut self,
         quadratic: &mut dyn Quadratic,
-        penalty: &Penalty,
+        penalty: &dyn Penalty,
         x: &mut Panel,
         clock: &Clock,
     ) -> Result<(), Halt>;
@@ -50,7 +50,7 @@ pub(crate) trait Epoch {
     fn polish(
         &mut self,
         _quadratic: &mut dyn Quadratic,
-        _penalty: &Penalty,
+        _penalty: &GroupNorm,
         _x: &mut Panel,
         _aim: Aim,
         _clock: &Clock,

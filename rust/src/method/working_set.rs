@@ -3,6 +3,8 @@
 mod candidates;
 mod descend;
 mod grown;
+#[cfg(test)]
+mod tests;
 
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
@@ -28,6 +30,9 @@ pub(crate) struct Strategy {
     pub solver: Solver,
     /// locations that the working set grows by at least; none solves on all locations
     pub active_set_size: Option<usize>,
+    /// whether the working set is chosen from candidates that were chosen from all: that pays where
+    /// a product with the whole gain takes longer than many epochs
+    pub is_nested: bool,
 }
 
 /// A strategy at work on one gain; the candidates that it copied and the correlations that it saw
@@ -44,7 +49,7 @@ impl Strategy {
     /// Chooses nested subsets for the size of the gain.
     pub fn start(self, gain: &Gain) -> Descent {
         let subset = self.active_set_size.map(|size| -> Box<dyn Subset> {
-            if gain.n_locations() > 4 * MIN_CANDIDATES.max(size) {
+            if self.is_nested && gain.n_locations() > 4 * MIN_CANDIDATES.max(size) {
                 Box::new(Candidates { size: 0, strategy: self, last: Vec::new() })
             } else {
                 Box::new(WorkingSet::new(size, self.solver))
@@ -137,7 +142,7 @@ fn solve_on_all(
     problem.clock.reserve(problem.gain.n_sources());
     problem.clock.check()?;
     let all: Vec<usize> = memory::gathered("the locations", 0..problem.gain.n_locations())?;
-    let mut x = Panel::zeros(problem.gain.n_sources(), problem.data.n_times)?;
+    let mut x = Panel::zeros(problem.gain.n_sources(), problem.row_length())?;
     for (i, &s) in start.locations.iter().enumerate() {
         x.block_mut(s, o).copy_from_slice(start.x.block(i, o));
     }
@@ -152,7 +157,7 @@ fn solve_on_all(
     let mut workspace = Workspace::new(x.n_times)?;
     // The certificate at the end counts rounding, if it matters: the goal leaves room for it.
     let nothing = Iterate::zero(x.n_times)?;
-    let is_rounded = problem.possible_ratio(&nothing, |_| 1.0, 1.0)? > 1.0;
+    let is_rounded = problem.possible_ratio(&problem.courses(&nothing)?, |_| 1.0, 1.0)? > 1.0;
     let goal = Goal { gap: if is_rounded { 0.9 } else { 1.0 } * goal.gap, ..goal };
     let (mut certificate, mut status) =
         drive(on_all, solver.start().as_mut(), &mut x, goal, watch, &mut workspace, report)?;
@@ -163,7 +168,7 @@ fn solve_on_all(
         (2.0 * (certificate.primal - penalty.value(&x)) - problem.ridge * energy).max(0.0);
     let endless = Clock::endless();
     let problem = Problem { clock: &endless, ..*problem };
-    let is_rounded = problem.possible_ratio(&iterate, |_| 1.0, 1.0)? > 1.0;
+    let is_rounded = problem.possible_ratio(&problem.courses(&iterate)?, |_| 1.0, 1.0)? > 1.0;
     if is_rounded || !problem.gain.faint().is_empty() {
         let certified = problem.certify(&iterate, None)?;
         (certificate, misfit) = (certified.certificate, certified.misfit);

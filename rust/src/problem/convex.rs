@@ -6,8 +6,9 @@ use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
 use crate::machine::kernels::kernels;
 use crate::machine::memory;
-use crate::machine::panel::{Lane, Panel};
+use crate::machine::panel::{Lane, Panel, is_zero};
 use crate::machine::threads::Threads;
+use crate::problem::frame::Frame;
 use crate::problem::gain::{FAINT_LIPSCHITZ, Gain};
 use crate::problem::penalty::Penalty;
 use crate::problem::rounding;
@@ -19,7 +20,7 @@ pub(crate) use seen::Seen;
 pub(crate) struct Problem<'a> {
     pub gain: &'a Gain,
     pub data: &'a Panel,
-    pub penalty: &'a Penalty,
+    pub penalty: &'a dyn Penalty,
     pub ridge: f64,
     /// |M|^2 / 2 of the unrotated data
     pub scale: f64,
@@ -35,8 +36,8 @@ pub(crate) struct Certified {
     /// the part of the gap that is owed to rounding of the correlations: more epochs do not make it
     /// smaller
     pub rounding: f64,
-    /// `|G_s'R - ridge X_s|_F / a_s` of the rotated problem: above 1, location s violates the dual
-    /// constraint; where a bound is below 1, the bound
+    /// the dual norm of `G_s'R - ridge X_s` of the rotated problem: above 1, location s violates
+    /// the dual constraint; where a bound is below 1 or the largest dual norm, the bound
     pub ratios: Vec<f64>,
     /// correlations for the next certificate
     pub seen: Seen,
@@ -53,6 +54,13 @@ pub(crate) struct Iterate {
     pub x: Panel,
 }
 
+/// The time courses of an iterate.
+pub(crate) struct Courses<'a> {
+    iterate: &'a Iterate,
+    /// made of coefficients, where the iterate holds these
+    made: Option<Panel>,
+}
+
 /// The numbers of the residual that a certificate needs, next to the penalty and the correlations.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Energies {
@@ -62,7 +70,7 @@ pub(crate) struct Energies {
     pub against_data: f64,
 }
 
-/// The largest `|C_s| / a_s`, as computed and as rounding leaves it possible.
+/// The largest dual norm of `C_s`, as computed and as rounding leaves it possible.
 #[derive(Clone, Copy)]
 struct LargestRatio {
     computed: f64,
@@ -93,10 +101,19 @@ impl Energies {
     }
 }
 
+impl Courses<'_> {
+    /// Lists the locations and their rows.
+    fn blocks(&self, n_orient: usize) -> impl Iterator<Item = (usize, &[Lane])> + Clone {
+        let x = self.made.as_ref().unwrap_or(&self.iterate.x);
+        let block = move |(i, &s): (usize, &usize)| (s, x.block(i, n_orient));
+        self.iterate.locations.iter().enumerate().map(block)
+    }
+}
+
 impl Iterate {
-    /// Makes X = 0.
-    pub fn zero(n_times: usize) -> Result<Self, Error> {
-        Ok(Iterate { locations: Vec::new(), x: Panel::zeros(0, n_times)? })
+    /// Makes X = 0, with rows of `row_length` numbers.
+    pub fn zero(row_length: usize) -> Result<Self, Error> {
+        Ok(Iterate { locations: Vec::new(), x: Panel::zeros(0, row_length)? })
     }
 
     pub fn copy(&self) -> Result<Self, Error> {
@@ -117,30 +134,36 @@ impl Iterate {
     }
 }
 
-/// Tells whether every sample is exactly zero.
-pub(crate) fn is_zero(block: &[Lane]) -> bool {
-    block.iter().all(|lane| lane.0.iter().all(|&value| value == 0.0))
-}
-
 /// Lists the blocks of `n_orient` rows that are not zero.
 pub(crate) fn support(x: &Panel, n_orient: usize) -> impl Iterator<Item = usize> {
     (0..x.rows / n_orient).filter(move |&s| !is_zero(x.block(s, n_orient)))
 }
 
 impl<'a> Problem<'a> {
+    /// Returns the length of the rows of an iterate.
+    pub fn row_length(&self) -> usize {
+        self.penalty.frame().map_or(self.data.n_times, Frame::row_length)
+    }
+
+    /// Returns the time courses of an iterate, computed where it holds coefficients.
+    pub fn courses<'b>(&self, iterate: &'b Iterate) -> Result<Courses<'b>, Error> {
+        let frame = self.penalty.frame();
+        let made = frame.map(|frame| frame.synthesised(&iterate.x)).transpose()?;
+        Ok(Courses { iterate, made })
+    }
+
     /// Computes `R = M - G X`.
-    pub fn residual(&self, iterate: &Iterate) -> Result<Panel, Halt> {
-        let o = self.gain.n_orient();
+    pub fn residual(&self, courses: &Courses) -> Result<Panel, Halt> {
         let mut residual = self.data.copy()?;
-        let block = |(i, &s): (usize, &usize)| (s, iterate.x.block(i, o));
-        let sources = iterate.locations.iter().enumerate().map(block);
+        let sources = courses.blocks(self.gain.n_orient());
         subtract_sources(&mut residual, self.gain, sources, self.clock)?;
         Ok(residual)
     }
 
     /// Computes `|M - G X|^2`, what the rotation left out included.
     pub fn misfit(&self, iterate: &Iterate) -> Result<f64, Halt> {
-        let residual = kernels().energy(self.residual(iterate)?.lanes());
+        let residual = self.residual(&self.courses(iterate)?)?;
+        let residual = kernels().energy(residual.lanes());
         Ok(residual + self.left_out.map_or(0.0, |rest| kernels().energy(rest.lanes())))
     }
 
@@ -161,7 +184,8 @@ impl<'a> Problem<'a> {
     /// `seen` are correlations at a residual nearby, where there are some: then only locations that
     /// their bounds do not rule out are computed.
     pub fn certify(&self, iterate: &Iterate, seen: Option<Seen>) -> Result<Certified, Halt> {
-        let residual = self.residual(iterate)?;
+        let courses = self.courses(iterate)?;
+        let residual = self.residual(&courses)?;
         let misfit = kernels().energy(residual.lanes());
         let hidden_energy = self.left_out.map_or(0.0, |rest| kernels().energy(rest.lanes()));
         let x_energy = kernels().energy(iterate.x.lanes());
@@ -172,7 +196,7 @@ impl<'a> Problem<'a> {
         let (seen, ratios) = self.ratios(iterate, residual, hidden_energy, seen)?;
         let penalty = self.penalty.select(&iterate.locations)?.value(&iterate.x);
         let computed = ratios.iter().fold(0.0, |largest: f64, &ratio| largest.max(ratio));
-        let possible = self.possible_ratio(iterate, |s| ratios[s], computed)?;
+        let possible = self.possible_ratio(&courses, |s| ratios[s], computed)?;
         let (mut certificate, mut rounding) =
             energies.counted(penalty, LargestRatio { computed, possible }, self.scale);
         let mut hidden = 0.0;
@@ -194,13 +218,11 @@ impl<'a> Problem<'a> {
     /// Bounds the largest ratio by what rounding leaves possible.
     pub fn possible_ratio(
         &self,
-        iterate: &Iterate,
+        courses: &Courses,
         ratio: impl Fn(usize) -> f64,
         largest: f64,
     ) -> Result<f64, Halt> {
-        let o = self.gain.n_orient();
-        let block = |(i, &s): (usize, &usize)| (s, iterate.x.block(i, o));
-        let sources = iterate.locations.iter().enumerate().map(block);
+        let sources = courses.blocks(self.gain.n_orient());
         let threshold = |s: usize| self.penalty.threshold(s);
         let compared = rounding::Compared { ratio, threshold, largest };
         rounding::largest_ratio(self.gain, self.data, sources, compared, self.clock)
@@ -220,12 +242,12 @@ impl<'a> Problem<'a> {
         let mut block: Vec<Lane> = memory::zeros("time courses", o * rest.width)?;
         for (s, ratio) in ratios.iter().enumerate() {
             let lipschitz = self.gain.curvature().lipschitz(s);
-            let bound = ratio * ratio + self.penalty.squared_ratio(s, lipschitz * energy);
+            let bound = ratio * ratio + self.penalty.squared_bound(s, lipschitz * energy);
             // The ratio of a faint location counts the whole data already.
             if lipschitz >= FAINT_LIPSCHITZ && bound > squared.max(1.0) {
                 self.clock.spend(o * 8 * rest.lanes().len())?;
                 kernels().correlate(&mut block, self.gain.block(s), rest.lanes(), rest.width);
-                let rest = self.penalty.squared_ratio(s, kernels().energy(&block));
+                let rest = self.penalty.squared_bound(s, kernels().energy(&block));
                 squared = squared.max(ratio * ratio + rest);
             }
         }
@@ -246,13 +268,4 @@ pub(crate) fn subtract_sources<'x>(
         kernels().subtract_outer(data.lanes_mut(), gain.block(s), block, width);
     }
     Ok(())
-}
-
-/// Adds a multiple: `out += factor * x`.
-pub(crate) fn add_scaled(out: &mut [Lane], factor: f64, x: &[Lane]) {
-    for (target, lane) in out.iter_mut().zip(x) {
-        for (value, x) in target.0.iter_mut().zip(lane.0) {
-            *value += factor * x;
-        }
-    }
 }

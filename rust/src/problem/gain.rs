@@ -1,13 +1,12 @@
 //! The whitened gain, prepared once and shared by every solve.
 
 mod preparation;
+mod restricted;
 mod screen;
 
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
-use crate::machine::kernels::kernels;
 use crate::machine::memory;
-use crate::machine::panel::Panel;
 use crate::machine::units::times_power;
 use crate::problem::curvature::Curvature;
 use ndarray::{Array2, ArrayView2};
@@ -195,46 +194,6 @@ impl Gain {
         }
         let made = Screen::new(self, clock)?;
         Ok(self.screen.get_or_init(|| made))
-    }
-
-    /// Writes G'G of some locations into `out`, in rows of `stride` numbers: the rows from `first`
-    /// on, and the columns that mirror them.
-    pub(crate) fn squares_from(
-        &self,
-        first: usize,
-        locations: &[usize],
-        out: &mut [f64],
-        stride: usize,
-        clock: &Clock,
-    ) -> Result<(), Halt> {
-        let (n, o) = (self.n_sensors, self.n_orient);
-        let column = |i: usize| &self.block(locations[i / o])[i % o * n..(i % o + 1) * n];
-        for i in first..locations.len() * o {
-            clock.spend(i * n)?;
-            for j in 0..=i {
-                let entry = kernels().dot_slices(column(i), column(j));
-                out[i * stride + j] = entry;
-                out[j * stride + i] = entry;
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes G'M of some locations into `out`, from the block `first` on.
-    pub(crate) fn correlate_from(
-        &self,
-        first: usize,
-        locations: &[usize],
-        data: &Panel,
-        out: &mut Panel,
-        clock: &Clock,
-    ) -> Result<(), Halt> {
-        for (place, &s) in locations.iter().enumerate().skip(first) {
-            clock.spend(self.n_orient * 8 * data.lanes().len())?;
-            let out = out.block_mut(place, self.n_orient);
-            kernels().correlate(out, self.block(s), data.lanes(), data.width);
-        }
-        Ok(())
     }
 
     /// Makes the gain of some locations, in the order given.

@@ -1,17 +1,129 @@
-//! The penalty `alpha sum_s w_s |X_s|_F`: value, proximal operator, dual norm and exact block
-//! minimiser.
+//! Penalties: value, proximal operator and dual norm, and what follows from these three.
+//!
+//! A penalty is one file of this folder. Solvers, working sets, certificates and reweighting know
+//! the trait [`Penalty`] only.
+
+mod block;
+mod group_norm;
+mod sparse_group_norm;
+#[cfg(test)]
+mod tests;
 
 use crate::error::Error;
 use crate::machine::kernels::kernels;
-use crate::machine::memory;
 use crate::machine::panel::{Lane, Panel};
 use crate::problem::curvature::Eigen;
+use crate::problem::frame::Frame;
 use crate::problem::gain::FAINT_LIPSCHITZ;
+pub(crate) use block::BlockMinimiser;
+pub(crate) use group_norm::GroupNorm;
 use ndarray::ArrayViewMut2;
+pub(crate) use sparse_group_norm::{EXCLUDED, SparseGroupNorm};
 
-/// Eigenvalues of a block below this part of the largest are rounding.
-const NEGLIGIBLE_EIGENVALUE: f64 = 1e-15;
-const WHAT: &str = "the weights";
+/// A penalty that is a sum over locations of a norm of each block of X.
+///
+/// The penalty of a block is at least [`threshold`](Penalty::threshold) times its Frobenius norm:
+/// correlations `C_s` have a dual norm of at most `|C_s|_F / threshold`. That bound costs no more
+/// than the norm: it ranks locations, and rules most of them out.
+pub(crate) trait Penalty: std::fmt::Debug + Sync {
+    /// Returns the number of locations.
+    fn n_locations(&self) -> usize;
+
+    /// Makes the penalty of some locations, in the order given.
+    fn select(&self, locations: &[usize]) -> Result<Box<dyn Penalty>, Error>;
+
+    /// Computes the penalty of X.
+    fn value(&self, x: &Panel) -> f64;
+
+    /// Applies the proximal operator of `1 / lipschitz` times the penalty to the block of location
+    /// `s`.
+    fn prox(&self, s: usize, block: &mut [Lane], lipschitz: f64);
+
+    /// Returns the largest factor of `|X_s|_F` that stays below the penalty: correlations of at
+    /// most this norm leave location `s` at zero.
+    fn threshold(&self, s: usize) -> f64;
+
+    /// Computes the dual norm of the correlations of location `s`, which it may overwrite: above 1,
+    /// the dual constraint is violated.
+    fn dual_norm(&self, s: usize, correlations: &mut [Lane]) -> f64 {
+        self.bound(s, kernels().energy(correlations).sqrt())
+    }
+
+    /// Tells whether the dual norm is the bound.
+    fn is_bound_exact(&self) -> bool;
+
+    /// Computes `|C_s|_F / threshold`, an upper bound on the dual norm.
+    fn bound(&self, s: usize, norm: f64) -> f64 {
+        norm / self.threshold(s)
+    }
+
+    /// Computes the square of the bound from the square of the norm.
+    fn squared_bound(&self, s: usize, energy: f64) -> f64 {
+        let threshold = self.threshold(s);
+        energy / (threshold * threshold)
+    }
+
+    /// Computes the largest bound: where it is exact and at most 1, correlations are dual-feasible.
+    fn largest_bound(&self, correlations: &Panel) -> f64 {
+        let n_orient = correlations.rows / self.n_locations().max(1);
+        let norm = |s| kernels().energy(correlations.block(s, n_orient)).sqrt();
+        let bounds = (0..self.n_locations()).map(|s| self.bound(s, norm(s)));
+        bounds.fold(0.0, f64::max)
+    }
+
+    /// Lowers the objective over the block of location `s`: `block` holds `C_s`, and becomes the
+    /// new X_s; `x` is the old one. Returns whether the new one is non-zero.
+    ///
+    /// A step of the proximal gradient, where a penalty has no exact minimiser.
+    fn minimise(
+        &self,
+        s: usize,
+        block: &mut [Lane],
+        x: &[Lane],
+        hessian: BlockHessian,
+        _minimiser: &mut BlockMinimiser,
+    ) -> bool {
+        let lipschitz = hessian.lipschitz();
+        if lipschitz < FAINT_LIPSCHITZ {
+            block.fill(Lane([0.0; 8]));
+            return false;
+        }
+        for (c, x) in block.iter_mut().zip(x) {
+            for (c, x) in c.0.iter_mut().zip(x.0) {
+                *c = x + *c / lipschitz;
+            }
+        }
+        self.prox(s, block, lipschitz);
+        block.iter().any(|lane| lane.0.iter().any(|&value| value != 0.0))
+    }
+
+    /// Returns the frame of time whose coefficients are penalised, where it is not the time courses
+    /// themselves: then X stands for these coefficients.
+    fn frame(&self) -> Option<&Frame> {
+        None
+    }
+
+    /// Returns the penalty of MxNE, where it is that: Newton's steps know no other.
+    fn as_group_norm(&self) -> Option<&GroupNorm> {
+        None
+    }
+}
+
+/// The quadratic over one block: `1/2 <X, (H_s + ridge) X>`.
+#[derive(Clone, Copy)]
+pub(crate) struct BlockHessian<'a> {
+    /// H_s = G_s'G_s
+    pub matrix: &'a [f64],
+    pub eigen: Eigen<'a>,
+    pub ridge: f64,
+}
+
+impl BlockHessian<'_> {
+    /// Returns the largest eigenvalue, ridge included.
+    fn lipschitz(&self) -> f64 {
+        self.eigen.values.iter().fold(0.0, |a: f64, &b| a.max(b)) + self.ridge
+    }
+}
 
 /// Soft-thresholds a block in place, the proximal operator of `threshold * |.|_F`:
 /// `B -> max(0, 1 - threshold / |B|_F) B` (Strohmeier et al. 2016, equation 8).
@@ -43,184 +155,6 @@ fn scale<'v>(values: impl Iterator<Item = &'v mut f64>, factor: f64) {
     values.for_each(|value| *value = if factor == 0.0 { 0.0 } else { *value * factor });
 }
 
-/// `alpha sum_s w_s |X_s|_F`; an infinite weight keeps a location at zero.
-#[derive(Debug)]
-pub(crate) struct Penalty {
-    alpha: f64,
-    weights: Vec<f64>,
-}
-
-impl Penalty {
-    /// Makes the penalty of `n_locations` locations, with weights of 1 where none are given.
-    pub fn new(alpha: f64, weights: Option<&[f64]>, n_locations: usize) -> Result<Self, Error> {
-        let weight = |s: usize| weights.map_or(1.0, |weights| weights[s]);
-        let weights = memory::gathered(WHAT, (0..n_locations).map(weight))?;
-        Ok(Penalty { alpha, weights })
-    }
-
-    /// Replaces alpha and all weights, in the memory at hand where that is enough.
-    pub fn renew(&mut self, alpha: f64, weights: impl Iterator<Item = f64>) {
-        self.alpha = alpha;
-        self.weights.clear();
-        self.weights.extend(weights);
-    }
-
-    /// Makes the penalty of some locations, in the order given.
-    pub fn select(&self, locations: &[usize]) -> Result<Penalty, Error> {
-        let weights = memory::gathered(WHAT, locations.iter().map(|&s| self.weights[s]))?;
-        Ok(Penalty { alpha: self.alpha, weights })
-    }
-
-    /// Returns the number of locations.
-    pub fn n_locations(&self) -> usize {
-        self.weights.len()
-    }
-
-    /// Returns `alpha w_s`, the norm up to which correlations leave location `s` at zero.
-    pub fn threshold(&self, s: usize) -> f64 {
-        self.alpha * self.weights[s]
-    }
-
-    /// Computes `alpha sum_s w_s |X_s|_F`.
-    pub fn value(&self, x: &Panel) -> f64 {
-        let n_orient = x.rows / self.n_locations().max(1);
-        let mut sum = 0.0;
-        for s in 0..self.n_locations() {
-            let norm = kernels().norm(x.block(s, n_orient));
-            if norm > 0.0 {
-                sum += self.threshold(s) * norm;
-            }
-        }
-        sum
-    }
-
-    /// Applies the proximal operator of `1 / lipschitz` times the penalty to the block of location
-    /// `s`.
-    pub fn prox(&self, s: usize, block: &mut [Lane], lipschitz: f64) {
-        let norm = kernels().energy(block).sqrt();
-        scale(values_mut(block), shrinkage(norm, self.threshold(s) / lipschitz));
-    }
-
-    /// Computes `|C_s|_F / (alpha w_s)`: above 1, correlations of this norm violate the dual
-    /// constraint.
-    pub fn ratio(&self, s: usize, norm: f64) -> f64 {
-        norm / self.threshold(s)
-    }
-
-    /// Computes the square of the ratio from the square of the norm.
-    pub fn squared_ratio(&self, s: usize, energy: f64) -> f64 {
-        let threshold = self.threshold(s);
-        energy / (threshold * threshold)
-    }
-
-    /// Computes the dual norm `max_s |C_s|_F / (alpha w_s)` from the norms of all locations:
-    /// correlations are dual-feasible where it is at most 1.
-    pub fn dual_norm(&self, norms: impl Iterator<Item = f64>) -> f64 {
-        norms.enumerate().fold(0.0, |largest: f64, (s, norm)| largest.max(self.ratio(s, norm)))
-    }
-}
-
-/// Minimises `1/2 <X, (H + ridge) X> - <B, X> + a |X|_F` over one block exactly.
-///
-/// With the eigenvectors U and eigenvalues d of H + ridge and b_i the norm of row i of U'B, the
-/// norm nu of the answer solves `sum_i b_i^2 / (d_i nu + a)^2 = 1`; then `X = (H + ridge + a /
-/// nu)^-1 B`. The equation is solved for `1 / sqrt(.) - 1`, which is concave and rising: Newton's
-/// steps from the left never overshoot.
-pub(crate) struct BlockMinimiser {
-    rotated: Vec<Lane>,
-    norms: Vec<f64>,
-}
-
-impl BlockMinimiser {
-    /// Makes a minimiser for blocks of this shape.
-    pub fn new(n_orient: usize, width: usize) -> Self {
-        BlockMinimiser {
-            rotated: vec![Lane([0.0; 8]); n_orient * width],
-            norms: vec![0.0; n_orient],
-        }
-    }
-
-    /// Writes the minimiser over `block`, which holds B, for `a = threshold`; returns whether it is
-    /// non-zero.
-    pub fn minimise(
-        &mut self,
-        block: &mut [Lane],
-        threshold: f64,
-        ridge: f64,
-        hessian: Eigen,
-    ) -> bool {
-        let energy = kernels().energy(block);
-        let Eigen { values: d, vectors } = hessian;
-        let largest = d.iter().fold(0.0, |a: f64, &b| a.max(b)) + ridge;
-        let is_zero = energy <= threshold * threshold || threshold == f64::INFINITY;
-        if is_zero || largest < FAINT_LIPSCHITZ {
-            block.fill(Lane([0.0; 8]));
-            return false;
-        }
-        let n_orient = d.len();
-        let width = block.len() / n_orient;
-        if n_orient == 1 {
-            scale(values_mut(block), shrinkage(energy.sqrt(), threshold) / (d[0] + ridge));
-            return true;
-        }
-        for (j, out) in self.rotated.chunks_exact_mut(width).enumerate() {
-            combine(out, block, width, |i| vectors[i * n_orient + j]);
-            // A direction without curvature holds nothing of B but rounding.
-            let seen = d[j] + ridge > NEGLIGIBLE_EIGENVALUE * largest;
-            self.norms[j] = if seen { kernels().energy(out) } else { 0.0 };
-        }
-        let nu = self.norm_of_answer(threshold, ridge, d);
-        if !nu.is_finite() || nu <= 0.0 {
-            block.fill(Lane([0.0; 8]));
-            return false;
-        }
-        for ((out, b), d) in self.rotated.chunks_exact_mut(width).zip(&self.norms).zip(d) {
-            let factor = if *b > 0.0 { nu / ((d + ridge) * nu + threshold) } else { 0.0 };
-            scale(values_mut(out), factor);
-        }
-        for (i, out) in block.chunks_exact_mut(width).enumerate() {
-            combine(out, &self.rotated, width, |j| vectors[i * n_orient + j]);
-        }
-        true
-    }
-
-    /// Solves the equation for nu by Newton's method.
-    fn norm_of_answer(&self, a: f64, ridge: f64, d: &[f64]) -> f64 {
-        let largest = d.iter().fold(0.0, |a: f64, &b| a.max(b)) + ridge;
-        let mut nu = (self.norms.iter().sum::<f64>().sqrt() - a) / largest;
-        for _ in 0..100 {
-            let (mut value, mut slope) = (0.0, 0.0);
-            for (b, d) in self.norms.iter().zip(d) {
-                let d = d + ridge;
-                let inverse = 1.0 / (d * nu + a);
-                let term = b * inverse * inverse;
-                value += term;
-                slope += term * d * inverse;
-            }
-            // Newton's step for value^(-1/2) - 1, whose slope is value^(-3/2) * slope.
-            let step = value * (value.sqrt() - 1.0) / slope;
-            nu += step;
-            if step <= 1e-14 * nu {
-                break;
-            }
-        }
-        nu
-    }
-}
-
 fn values_mut(lanes: &mut [Lane]) -> impl Iterator<Item = &mut f64> {
     bytemuck::cast_slice_mut(lanes).iter_mut()
-}
-
-/// `out = sum_i factor(i) * rows[i]`.
-fn combine(out: &mut [Lane], rows: &[Lane], width: usize, factor: impl Fn(usize) -> f64) {
-    out.fill(Lane([0.0; 8]));
-    for (i, row) in rows.chunks_exact(width).enumerate() {
-        let factor = factor(i);
-        for (target, lane) in out.iter_mut().zip(row) {
-            for (value, x) in target.0.iter_mut().zip(lane.0) {
-                *value += factor * x;
-            }
-        }
-    }
 }

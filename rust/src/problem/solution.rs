@@ -2,6 +2,7 @@
 
 use crate::machine::units::Units;
 use ndarray::{Array2, ArrayView2};
+use realfft::num_complex::Complex;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +125,27 @@ impl Sources {
     }
 }
 
+/// The time-frequency coefficients Z of the sources that are not zero, row by row.
+///
+/// A row has the coefficients of one transform after the other, those of each by frequency, then
+/// by window: value `f * n_windows + i` belongs to frequency `f / wsize` (of the sampling rate) and
+/// to the window that starts `i * tstep` samples after the first.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Coefficients {
+    /// locations with coefficients, rising
+    pub locations: Vec<usize>,
+    /// rows a location has
+    pub n_orient: usize,
+    /// coefficients a row has, zeros included
+    pub n_coefs: usize,
+    /// where each row begins in `places` and `values`, and where the last one ends
+    pub starts: Vec<usize>,
+    /// places of the coefficients in their row, rising within it
+    pub places: Vec<usize>,
+    /// the coefficients that are not zero
+    pub values: Vec<Complex<f64>>,
+}
+
 /// One certificate of the full problem during a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Record {
@@ -140,8 +162,9 @@ pub struct Record {
 /// What a solution after reweighting has besides.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Reweighting {
-    /// value of the non-convex objective
-    pub objective: f64,
+    /// value of the non-convex objective after each round that was accepted: never rising,
+    /// but for rounding
+    pub objectives: Vec<f64>,
     /// the weights of the last convex problem, infinite where a location is kept at zero
     pub weights: Vec<f64>,
     /// convex problems solved
@@ -160,6 +183,8 @@ pub struct Reweighting {
 pub struct Solution {
     /// the sources found
     pub sources: Sources,
+    /// their time-frequency coefficients, from TF-MxNE
+    pub coefficients: Option<Coefficients>,
     /// primal and dual value, of the last weighted problem after reweighting
     pub certificate: Certificate,
     /// how the run ended

@@ -3,7 +3,8 @@
 use super::arrays::{indices, matrix, vector};
 use super::run::watched;
 use crate::{
-    AmplitudeUnit, Error, Options, Reweight, Run, Solver, Sources, Stopping, Surrogate, Threads,
+    AmplitudeUnit, Error, Options, Reweight, Run, Solver, Sources, Stft, Stopping, Surrogate,
+    Threads, TimeFrequency,
 };
 use numpy::{PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::exceptions::PyValueError;
@@ -58,8 +59,10 @@ impl ReweightRequest {
         let surrogate = match self.surrogate.as_str() {
             "sqrt" => Surrogate::Sqrt,
             "log" => Surrogate::Log,
+            "evidence" => Surrogate::Evidence,
             other => {
-                let message = format!("surrogate is {other:?}; give \"sqrt\" or \"log\"");
+                let message =
+                    format!("surrogate is {other:?}; give \"sqrt\", \"log\" or \"evidence\"");
                 return Err(PyValueError::new_err(message));
             }
         };
@@ -109,6 +112,7 @@ impl Request {
             ridge: get("ridge")?.extract()?,
             stopping,
             solver,
+            time_frequency: time_frequency(&get("time_frequency")?)?,
             active_set_size: active_set_size
                 .map(|size| count("active_set_size", size, 1))
                 .transpose()?,
@@ -127,6 +131,19 @@ impl Request {
     ) -> PyResult<T> {
         watched(py, self.progress.as_ref(), |monitor| solve(self.options.monitored(monitor)))
     }
+}
+
+/// Reads `(l1_ratio, wsizes, tsteps)`; none where the penalty is MxNE's.
+pub(super) fn time_frequency(given: &Bound<'_, PyAny>) -> PyResult<Option<TimeFrequency>> {
+    type Given = (f64, Vec<i64>, Vec<i64>);
+    let Some((l1_ratio, wsizes, tsteps)) = given.extract::<Option<Given>>()? else {
+        return Ok(None);
+    };
+    let stft = |(&wsize, &tstep): (&i64, &i64)| -> PyResult<Stft> {
+        Ok(Stft { wsize: count("wsize", wsize, 1)?, tstep: count("tstep", tstep, 1)? })
+    };
+    let stfts = wsizes.iter().zip(&tsteps).map(stft).collect::<PyResult<_>>()?;
+    Ok(Some(TimeFrequency { l1_ratio, stfts }))
 }
 
 /// Checks that an integer is at least `least`.

@@ -125,7 +125,8 @@ fn spread<T: Send>(
         let time_limit = options.stopping.time_limit.map(|limit| left(limit).max(LEAST_TIME));
         let stopping = Stopping { time_limit, ..options.stopping };
         let threads = Threads::new(1);
-        let one = Options { weights, init: None, threads, stopping, ..*options };
+        let time_frequency = options.time_frequency.clone();
+        let one = Options { weights, init: None, threads, stopping, time_frequency, ..*options };
         work(i, one.monitored(&|_| !stop.load(Ordering::Relaxed)), &done)
     };
     let slots: Mutex<Vec<Option<Result<T, Error>>>> = Mutex::new((0..n).map(|_| None).collect());

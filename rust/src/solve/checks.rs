@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::machine::units::times_power;
 use crate::problem::gain::{Gain, check_finite};
-use crate::problem::solution::Sources;
+use crate::problem::solution::{Coefficients, Sources};
 use crate::solve::options::Options;
 use ndarray::ArrayView2;
 
@@ -28,6 +28,13 @@ pub(crate) fn check_problem(
         let remedy = "it cannot be used with a gain so small, or with columns of gain that differ \
                       by more than 1e105 in norm: leave it zero, or rescale the gain";
         return Err(Error::Parameter { name: "ridge", value: options.ridge, remedy });
+    }
+    if let Some(time_frequency) = &options.time_frequency {
+        time_frequency.check()?;
+        if options.ridge > 0.0 && time_frequency.l1_ratio > 0.0 {
+            let remedy = "TF-MxNE has no ridge: leave it zero";
+            return Err(Error::Parameter { name: "ridge", value: options.ridge, remedy });
+        }
     }
     check_weights(gain, options.weights.as_deref())
 }
@@ -83,6 +90,49 @@ pub(crate) fn check_weights(gain: &Gain, weights: Option<&[f64]>) -> Result<(), 
     match weights.iter().position(|w| w.is_nan() || *w <= 0.0) {
         Some(location) => Err(Error::Weight { location, value: weights[location] }),
         None => Ok(()),
+    }
+}
+
+/// Refuses coefficients that do not fit the gain and the frame.
+pub(crate) fn check_coefficients(
+    gain: &Gain,
+    n_coefs: usize,
+    coefficients: &Coefficients,
+) -> Result<(), Error> {
+    let name = "coefficients";
+    let mismatch =
+        |what, got, expected, other| Err(Error::Mismatch { name, what, got, expected, other });
+    let Coefficients { locations, n_orient, starts, places, values, .. } = coefficients;
+    if *n_orient != gain.n_orient() {
+        return mismatch("orientations", *n_orient, gain.n_orient(), "gain");
+    }
+    if coefficients.n_coefs != n_coefs {
+        return mismatch("columns", coefficients.n_coefs, n_coefs, "the frame of wsize and tstep");
+    }
+    if starts.len() != locations.len() * n_orient + 1 {
+        return mismatch("rows", starts.len().saturating_sub(1), locations.len(), "locations");
+    }
+    let is_ordered = starts[0] == 0 && starts.is_sorted() && starts.last() == Some(&places.len());
+    if !is_ordered || places.len() != values.len() {
+        return mismatch("places", places.len(), values.len(), "values");
+    }
+    let rises = |ends: &[usize]| places[ends[0]..ends[1]].is_sorted_by(|a, b| a < b);
+    let rising = locations.is_sorted_by(|a, b| a < b) && starts.windows(2).all(rises);
+    let last = locations.last().is_some_and(|&s| s >= gain.n_locations());
+    if !rising || last {
+        let last = locations.iter().max().map_or(0, |s| s.saturating_add(1));
+        return mismatch("locations or places (rising)", last, gain.n_locations(), "gain");
+    }
+    if let Some(&place) = places.iter().find(|&&place| place >= n_coefs) {
+        return mismatch("as a place", place, n_coefs, "the frame of wsize and tstep");
+    }
+    match values.iter().position(|z| !(z.re.is_finite() && z.im.is_finite())) {
+        None => Ok(()),
+        Some(at) => {
+            let value = if values[at].re.is_finite() { values[at].im } else { values[at].re };
+            let row = starts.partition_point(|&start| start <= at) - 1;
+            Err(Error::NotFinite { name, value, row, column: places[at] })
+        }
     }
 }
 

@@ -1,10 +1,37 @@
 //! The options of a solve, and the monitor that may be added to them.
 
+use crate::error::Error;
 use crate::machine::clock::{Clock, Monitor};
 use crate::machine::threads::Threads;
 use crate::method::solver::Solver;
 use crate::method::stopping::Stopping;
+use crate::problem::frame::Stft;
 use crate::problem::solution::Sources;
+
+/// The penalty of TF-MxNE: `alpha sum_s ((1 - l1_ratio) w_s |Z_s|_F + l1_ratio |Z_s|_1)` on the
+/// coefficients Z of X in a tight frame of short-time Fourier transforms (Gramfort, Strohmeier,
+/// Haueisen, Hämäläinen and Kowalski, NeuroImage 70, 2013).
+#[derive(Debug, Clone, PartialEq)]
+pub struct TimeFrequency {
+    /// the part of the penalty that counts single coefficients, from 0 (MxNE) to 1
+    pub l1_ratio: f64,
+    /// the transforms of the frame
+    pub stfts: Vec<Stft>,
+}
+
+impl TimeFrequency {
+    /// Refuses a ratio out of range and a frame that is none.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if !(0.0..=1.0).contains(&self.l1_ratio) {
+            let remedy = "give a number from 0 to 1";
+            return Err(Error::Parameter { name: "l1_ratio", value: self.l1_ratio, remedy });
+        }
+        if self.stfts.is_empty() {
+            return Err(Error::Empty { name: "wsize", rows: 0, columns: 1 });
+        }
+        self.stfts.iter().try_for_each(|stft| stft.check())
+    }
+}
 
 /// How a problem is to be solved. `Options::default()` is a good start.
 #[derive(Debug, Clone)]
@@ -20,6 +47,8 @@ pub struct Options {
     /// locations by which the working set grows at least (default 10); `None` solves on all
     /// locations
     pub active_set_size: Option<usize>,
+    /// the penalty of TF-MxNE in the place of MxNE's (default none)
+    pub time_frequency: Option<TimeFrequency>,
     /// sources to start from
     pub init: Option<Sources>,
     /// threads for full products
@@ -34,6 +63,7 @@ impl Default for Options {
             stopping: Stopping::default(),
             solver: Solver::default(),
             active_set_size: Some(10),
+            time_frequency: None,
             init: None,
             threads: Threads::new(0),
         }

@@ -69,18 +69,22 @@ pub(crate) fn walk(
     passed: &dyn Fn(),
 ) -> Result<Path, Error> {
     check_falling(alphas)?;
-    reweight.map_or(Ok(()), Reweight::check)?;
     let (options, clock) = (run.options, run.clock());
+    if let Some(reweight) = reweight {
+        reweight.check_with(options)?;
+        reweight.check_begins_with_mxne()?;
+    }
     let data = Scaled::new(gain, data)?;
     let mut setup = Setup::new(gain, &data, alphas[0], options, &clock)?;
     let mut descent = setup.strategy().start(gain);
     let goal = setup.goal();
-    let mut start = setup.start(gain, &setup.penalty(alphas[0], gain.n_locations())?)?;
+    let mut start = setup.start(gain, setup.penalty(alphas[0], gain.n_locations())?.as_ref())?;
     let mut path = Path { solutions: Vec::new(), reweighted: Vec::new() };
     for &alpha in alphas {
         let mut watch = Watch::start(&clock, options.stopping.max_iter);
         let penalty = setup.penalty(alpha, gain.n_locations())?;
-        let end = match setup.solve(&mut descent, gain, &penalty, &mut start, goal, &mut watch) {
+        let penalty = penalty.as_ref();
+        let end = match setup.solve(&mut descent, gain, penalty, &mut start, goal, &mut watch) {
             Err(Halt::OutOfTime) => setup.nothing()?,
             end => end.map_err(Halt::into_error)?,
         };

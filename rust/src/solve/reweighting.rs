@@ -1,26 +1,34 @@
 //! irMxNE: a non-convex penalty by repeated convex problems with new weights.
 
+mod coefficients;
 mod concave;
+mod evidence;
+mod majorant;
+mod norms;
 mod penalty;
+mod problems;
 mod rounds;
 mod unit;
 
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
 use crate::machine::memory;
-use crate::method::stopping::{Goal, Watch};
+use crate::method::stopping::Watch;
 use crate::method::working_set::{Descended, Descent};
-use crate::problem::convex::Iterate;
 use crate::problem::gain::Gain;
-use crate::problem::penalty::Penalty;
 use crate::problem::scaled::Scaled;
-use crate::problem::solution::{Reweighting, Solution, Status};
-use crate::solve::options::Run;
+use crate::problem::solution::{Reweighting, Solution};
+use crate::solve::options::{Options, Run, TimeFrequency};
 use crate::solve::setup::Setup;
-use crate::solve::single::{in_units, solve_from_the_start};
+use crate::solve::single::{in_units, solve_from, solve_from_the_start};
+use coefficients::CoefficientNorms;
 pub use concave::Surrogate;
+use evidence::Evidence;
+use majorant::Majorant;
 use ndarray::ArrayView2;
+use norms::Norms;
 pub(crate) use penalty::ConcavePenalty;
+use problems::Problems;
 pub(crate) use rounds::{Reweighted, Rounds};
 use std::borrow::Cow;
 pub use unit::AmplitudeUnit;
@@ -59,7 +67,9 @@ impl Default for Reweight {
 /// al. 2016, Algorithm 3, where u = 1).
 ///
 /// The first round is MxNE. Gap, primal and dual are those of the last convex problem, over the
-/// locations that survived. The answer depends on `u`, the [`AmplitudeUnit`].
+/// locations that survived. The answer depends on `u`, the [`AmplitudeUnit`]. With
+/// [`Surrogate::Evidence`] the objective is gamma-MAP's, which has no unit. With
+/// [`Options::time_frequency`](crate::Options) it is irTF-MxNE.
 ///
 /// # Errors
 /// Input that cannot be solved, or [`Error::Interrupted`].
@@ -84,12 +94,15 @@ pub fn solve_irmxne<'a>(
     reweight: &Reweight,
     options: impl Into<Run<'a>>,
 ) -> Result<Solution, Error> {
-    reweight.check()?;
     let run = options.into();
+    reweight.check_with(run.options)?;
     let clock = run.clock();
     let mut watch = Watch::start(&clock, run.options.stopping.max_iter);
     let data = Scaled::new(gain, data)?;
     let mut setup = Setup::new(gain, &data, alpha, run.options, &clock)?;
+    if reweight.surrogate == Surrogate::Evidence {
+        return evidence(setup, gain, alpha, reweight, watch);
+    }
     let (first, descent) = solve_from_the_start(&mut setup, gain, alpha, &mut watch)?;
     reweighted((setup, descent), gain, first, alpha, reweight, watch)
 }
@@ -101,18 +114,14 @@ pub(crate) fn reweighted<'a>(
     first: Descended,
     alpha: f64,
     reweight: &Reweight,
-    mut watch: Watch,
+    watch: Watch,
 ) -> Result<Solution, Error> {
-    let n_locations = gain.n_locations();
-    let mut weights = memory::gathered(WHAT, (0..n_locations).map(|s| setup.weight(s)))?;
     let largest = first.iterate.norms(gain.n_orient()).into_iter().fold(0.0, f64::max);
     setup.units.check_source(largest, f64::INFINITY, 0.0)?;
-    let n_active_first = first.iterate.locations.len();
-    let Reweight { surrogate, .. } = *reweight;
     let unit = match largest {
         0.0 => Unit::number(1.0, setup.units),
         _ => Unit::of(
-            (reweight.amplitude_unit, surrogate),
+            (reweight.amplitude_unit, reweight.surrogate),
             largest,
             setup.units,
             || gain.typical_norm(),
@@ -121,44 +130,88 @@ pub(crate) fn reweighted<'a>(
     };
     // A location at zero has an infinite weight under the square root: only the survivors' gain is
     // needed.
-    let within = match reweight.surrogate {
-        Surrogate::Sqrt => memory::copied(WHAT, &first.iterate.locations)?,
-        Surrogate::Log => memory::gathered(WHAT, 0..n_locations)?,
-    };
-    let part = match reweight.surrogate {
+    let (within, part) = match reweight.surrogate {
         Surrogate::Sqrt => {
-            let endless = Clock::endless();
-            Cow::Owned(gain.select(&within, &endless).map_err(Halt::into_error)?)
+            let within = memory::copied(WHAT, &first.iterate.locations)?;
+            let part = gain.select(&within, &Clock::endless()).map_err(Halt::into_error)?;
+            descent = setup.strategy().start(&part);
+            (within, Cow::Owned(part))
         }
-        Surrogate::Log => Cow::Borrowed(gain),
+        _ => (memory::gathered(WHAT, 0..gain.n_locations())?, Cow::Borrowed(gain)),
     };
-    if reweight.surrogate == Surrogate::Sqrt {
-        descent = setup.strategy().start(&part);
-    }
-    let mut problems = Problems {
+    let base = memory::gathered(WHAT, within.iter().map(|&s| setup.weight(s)))?;
+    let scaled = setup.units.alpha(alpha)?;
+    let concave = ConcavePenalty::new(reweight.surrogate, unit, largest);
+    let norms =
+        Norms { base: memory::copied(WHAT, &base)?, alpha: scaled, concave, units: setup.units };
+    let majorant: Box<dyn Majorant> =
+        match setup.sparse_group_norm(scaled, memory::copied(WHAT, &base)?)? {
+            None => Box::new(norms),
+            Some(penalty) => Box::new(CoefficientNorms { norms, penalty }),
+        };
+    let (first, objectives) = (named_within(first, &within), Vec::new());
+    let problems = Problems {
         part,
-        base: memory::gathered(WHAT, within.iter().map(|&s| weights[s]))?,
-        alpha: setup.units.alpha(alpha)?,
-        concave: ConcavePenalty::new(surrogate, unit, largest),
-        descent: &mut descent,
-        last: named_within(first, &within),
-        weights: Vec::new(),
+        majorant,
+        descent,
+        last: first,
+        weights: base,
         new: None,
+        objectives,
         setup,
     };
+    let amplitude_unit = unit.in_units(problems.setup.units);
+    finish(problems, (gain, &within), alpha, (reweight, amplitude_unit), watch)
+}
+
+/// Solves gamma-MAP: all locations stay in it, and the first round has weights, too.
+fn evidence<'a>(
+    mut setup: Setup<'a>,
+    gain: &'a Gain,
+    alpha: f64,
+    reweight: &Reweight,
+    mut watch: Watch,
+) -> Result<Solution, Error> {
+    let majorant = Evidence::new(&setup, gain, alpha)?;
+    let weights = match majorant.first_weights(gain) {
+        Err(Halt::OutOfTime) => memory::gathered(WHAT, (0..gain.n_locations()).map(|_| 1.0))?,
+        weights => weights.map_err(Halt::into_error)?,
+    };
+    let penalty = majorant.penalty_of(&weights)?;
+    let (last, descent) = {
+        let start = setup.start(gain, penalty.as_ref())?;
+        solve_from(start, &mut setup, gain, penalty.as_ref(), &mut watch)?
+    };
+    let within: Vec<usize> = memory::gathered(WHAT, 0..gain.n_locations())?;
+    let (majorant, part, objectives) = (Box::new(majorant), Cow::Borrowed(gain), Vec::new());
+    let problems =
+        Problems { part, majorant, descent, last, weights, new: None, objectives, setup };
+    finish(problems, (gain, &within), alpha, (reweight, 1.0), watch)
+}
+
+/// Runs the rounds and makes the solution.
+fn finish(
+    mut problems: Problems,
+    (gain, within): (&Gain, &[usize]),
+    alpha: f64,
+    (reweight, amplitude_unit): (&Reweight, f64),
+    mut watch: Watch,
+) -> Result<Solution, Error> {
+    let n_active_first = problems.last.iterate.locations.len();
     let mut rounds = problems.first_round()?;
     let scale = problems.last.certificate.scale;
     rounds.run(&mut problems, (reweight.n_reweights, reweight.tol_reweight), scale, &mut watch)?;
-    let Problems { setup, last, weights: of_part, .. } = problems;
-
-    if rounds.n_reweights > 1 {
-        weights.fill(f64::INFINITY);
-        within.iter().zip(&of_part).for_each(|(&s, &w)| weights[s] = w);
-    }
+    let Problems { setup, last, weights: of_part, majorant, mut objectives, .. } = problems;
+    // Locations outside of the part were left at zero after the first round.
+    let outside = |s: usize| if rounds.n_reweights > 1 { f64::INFINITY } else { setup.weight(s) };
+    let mut weights = memory::gathered(WHAT, (0..gain.n_locations()).map(outside))?;
+    within.iter().zip(of_part).for_each(|(&s, w)| weights[s] = majorant.weight_in_units(w));
     let Descended { mut iterate, certificate, misfit, .. } = last;
     iterate.locations.iter_mut().for_each(|s| *s = within[*s]);
+    objectives.iter_mut().for_each(|value| *value = majorant.objective_in_units(*value));
     Ok(Solution {
         sources: setup.sources(&iterate, alpha)?,
+        coefficients: setup.coefficients(&iterate)?,
         certificate: certificate.in_units(setup.units),
         status: rounds.status,
         alpha,
@@ -167,17 +220,42 @@ pub(crate) fn reweighted<'a>(
         elapsed: watch.elapsed().as_secs_f64(),
         history: in_units(watch, &setup),
         reweighting: Some(Reweighting {
-            objective: setup.units.energy(rounds.objective),
+            objectives,
             weights,
             n_reweights: rounds.n_reweights,
             converged: rounds.converged,
-            amplitude_unit: unit.in_units(setup.units),
+            amplitude_unit,
             n_active_first,
         }),
     })
 }
 
 impl Reweight {
+    /// Refuses what does not go with the options.
+    pub(crate) fn check_with(&self, options: &Options) -> Result<(), Error> {
+        self.check()?;
+        match &options.time_frequency {
+            Some(TimeFrequency { l1_ratio, .. })
+                if *l1_ratio > 0.0 && self.surrogate != Surrogate::Sqrt =>
+            {
+                let remedy = "TF-MxNE is reweighted with the square root only: give 0";
+                Err(Error::Parameter { name: "l1_ratio", value: *l1_ratio, remedy })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses the evidence where the first round has to be MxNE.
+    pub(crate) fn check_begins_with_mxne(&self) -> Result<(), Error> {
+        let remedy = "its alpha is a noise variance, so it is solved for one alpha: give \"sqrt\" \
+                      or \"log\" here";
+        match self.surrogate {
+            Surrogate::Evidence => Err(Error::Evidence { remedy }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses counts and units that are out of range.
     pub(crate) fn check(&self) -> Result<(), Error> {
         if self.n_reweights == 0 {
             let remedy = "give at least one convex problem (1 is MxNE)";
@@ -197,95 +275,4 @@ fn named_within(mut answer: Descended, within: &[usize]) -> Descended {
     let place = |s: &mut usize| *s = within.partition_point(|c| c < s);
     answer.iterate.locations.iter_mut().for_each(place);
     answer
-}
-
-/// The convex problems of irMxNE, on the locations that may be non-zero.
-struct Problems<'a, 'd> {
-    /// the gain of these locations
-    part: Cow<'a, Gain>,
-    /// the user's weights there
-    base: Vec<f64>,
-    /// of the scaled problem
-    alpha: f64,
-    concave: ConcavePenalty,
-    setup: Setup<'a>,
-    descent: &'d mut Descent,
-    /// the last answer, and the weights of which it is the answer
-    last: Descended,
-    weights: Vec<f64>,
-    /// the answer of a round that is not accepted yet, and its weights
-    new: Option<(Descended, Vec<f64>)>,
-}
-
-impl Problems<'_, '_> {
-    /// Describes the round that was MxNE.
-    fn first_round(&mut self) -> Result<Rounds, Error> {
-        self.weights = memory::copied(WHAT, &self.base)?;
-        let status = self.last.status;
-        let nothing = self.last.iterate.locations.is_empty();
-        Ok(Rounds {
-            n_reweights: 1,
-            status,
-            objective: self.objective_of(&self.last)?,
-            converged: nothing && status == Status::Converged,
-        })
-    }
-
-    /// Returns `|X_s|_F` of every location.
-    fn norms(&self, iterate: &Iterate) -> Result<Vec<f64>, Error> {
-        let mut norms = memory::zeros(WHAT, self.base.len())?;
-        let alive = iterate.locations.iter().zip(iterate.norms(self.part.n_orient()));
-        alive.for_each(|(&s, norm)| norms[s] = norm);
-        Ok(norms)
-    }
-
-    /// Computes the concave objective, in the units of the scaled problem.
-    fn objective_of(&self, answer: &Descended) -> Result<f64, Error> {
-        let norms = self.norms(&answer.iterate)?;
-        let allowed = self.base.iter().zip(&norms).filter(|(base, _)| base.is_finite());
-        let sum = allowed.map(|(base, &norm)| base * self.concave.value(norm)).sum();
-        Ok(self.setup.smooth(answer) + self.concave.of_sum(self.alpha, sum))
-    }
-}
-
-impl Reweighted for Problems<'_, '_> {
-    fn solve(&mut self, watch: &mut Watch) -> Result<Status, Halt> {
-        let norms = self.norms(&self.last.iterate)?;
-        let pairs = self.base.iter().zip(&norms);
-        let weights =
-            memory::gathered(WHAT, pairs.map(|(&base, &norm)| self.concave.weight(base, norm)))?;
-        let penalty = Penalty::new(self.alpha, Some(&weights), weights.len())?;
-        let goal = Goal { work_first: true, ..self.setup.goal() };
-        let part = self.part.as_ref();
-        let start = &mut self.last.iterate;
-        let answer = self.setup.solve(self.descent, part, &penalty, start, goal, watch)?;
-        let status = answer.status;
-        self.new = Some((answer, weights));
-        Ok(status)
-    }
-
-    fn objective(&mut self) -> Result<f64, Error> {
-        self.new.as_ref().map_or(Ok(f64::INFINITY), |(answer, _)| self.objective_of(answer))
-    }
-
-    fn has_settled(&mut self, tol: f64) -> Result<bool, Error> {
-        let (before, after) = match &self.new {
-            Some((after, _)) if after.iterate.locations == self.last.iterate.locations => {
-                (&self.last.iterate, &after.iterate)
-            }
-            _ => return Ok(false),
-        };
-        let mut moved = after.copy()?;
-        crate::problem::convex::add_scaled(moved.x.lanes_mut(), -1.0, before.x.lanes());
-        let o = self.part.n_orient();
-        let largest = |iterate: &Iterate| iterate.norms(o).into_iter().fold(0.0, f64::max);
-        Ok(largest(&moved) <= tol * largest(after))
-    }
-
-    fn accept(&mut self) -> Result<(), Error> {
-        if let Some((answer, weights)) = self.new.take() {
-            (self.last, self.weights) = (answer, weights);
-        }
-        Ok(())
-    }
 }

@@ -1,6 +1,7 @@
 //! Input in the form that solving needs, checked, scaled and rotated: what all functions that solve
 //! share.
 
+mod penalised;
 mod rotated;
 
 use crate::error::Error;
@@ -9,18 +10,23 @@ use crate::machine::dense::prepare_this_thread;
 use crate::machine::kernels::kernels;
 use crate::machine::memory;
 use crate::machine::panel::Panel;
+use crate::machine::threads::Threads;
 use crate::machine::units::{Units, times_power};
 use crate::method::stopping::Goal;
 use crate::method::working_set::{Descended, Strategy};
 use crate::problem::convex::{Iterate, Problem};
+use crate::problem::frame::Frame;
 use crate::problem::gain::Gain;
-use crate::problem::penalty::Penalty;
+use crate::problem::penalty::{Penalty, SparseGroupNorm};
 use crate::problem::rotation::Rotation;
 use crate::problem::scaled::Scaled;
 use crate::problem::solution::Sources;
 use crate::solve::checks::{check_method, check_problem};
 use crate::solve::options::Options;
 use ndarray::{Array2, ArrayView2};
+use penalised::l1_ratio;
+pub(crate) use penalised::{frame_of, largest_correlation, penalty_of};
+use std::sync::Arc;
 
 /// The energy that the rotation may leave out, and the goal of a first approach, in units of the
 /// tolerance.
@@ -29,11 +35,15 @@ const SLACK_FRACTION: f64 = 0.1;
 /// those that this one finds, and only they need all of time.
 const LEAST_FIRST_SLACK: f64 = 1e-7;
 
+/// Rows by which the working set of TF-MxNE grows at least: epochs look at those that stay at zero
+/// without a transform.
+const FRAMED_ROWS: usize = 400;
+
 /// A gain, data and options, checked, scaled and rotated.
 pub(crate) struct Setup<'a> {
     options: &'a Options,
     clock: &'a Clock<'a>,
-    n_orient: usize,
+    pub n_orient: usize,
     pub units: Units,
     unrotated: ArrayView2<'a, f64>,
     rotation: Rotation,
@@ -41,6 +51,8 @@ pub(crate) struct Setup<'a> {
     slack: f64,
     data: Panel,
     scale: f64,
+    /// the frame of TF-MxNE
+    pub frame: Option<Arc<Frame>>,
 }
 
 impl<'a> Setup<'a> {
@@ -59,7 +71,13 @@ impl<'a> Setup<'a> {
         // Without a working set no certificate looks beyond the rotated problem: leave nothing out.
         let first = (SLACK_FRACTION * options.stopping.tol).max(LEAST_FIRST_SLACK);
         let slack = options.active_set_size.map_or(0.0, |_| first);
-        let (rotated, rotation) = match Rotation::new(values, slack, clock) {
+        let frame = frame_of(options, values.ncols())?;
+        // Time is left as it is where a frame of it counts.
+        let rotated = match frame {
+            Some(_) => Rotation::none(values),
+            None => Rotation::new(values, slack, clock),
+        };
+        let (rotated, rotation) = match rotated {
             // The time is over: the answer is X = 0, in any frame.
             Err(Halt::OutOfTime) => Rotation::none(values),
             other => other,
@@ -75,6 +93,7 @@ impl<'a> Setup<'a> {
             slack,
             data: rotated,
             scale: 0.5 * data.energy,
+            frame,
         };
         if options.active_set_size.is_none() {
             setup.measure(gain.n_sources())?;
@@ -86,15 +105,16 @@ impl<'a> Setup<'a> {
     /// the gain has columns.
     fn measure(&self, n_sources: usize) -> Result<(), Error> {
         self.clock.measure(n_sources, |rows| {
-            let x = Panel::zeros(rows, self.data.n_times)?.copy()?;
-            self.in_units(self.rotation.back(&x)?);
+            let x = Panel::zeros(rows, self.row_length())?.copy()?;
+            self.in_units(self.time_courses(&x)?);
             Ok(())
         })
     }
 
     /// Copies, or [`Error::Memory`].
     pub fn copy(&self) -> Result<Self, Error> {
-        Ok(Setup { rotation: self.rotation.copy()?, data: self.data.copy()?, ..*self })
+        let (rotation, data) = (self.rotation.copy()?, self.data.copy()?);
+        Ok(Setup { rotation, data, frame: self.frame.clone(), ..*self })
     }
 
     /// Computes alpha_max of the scaled problem.
@@ -116,7 +136,11 @@ impl<'a> Setup<'a> {
     /// Returns how the options ask to solve.
     pub fn strategy(&self) -> Strategy {
         let Options { solver, active_set_size, .. } = *self.options;
-        Strategy { solver, active_set_size }
+        // Epochs through a frame take long, and products on few cosines do not.
+        let is_nested = self.frame.is_none();
+        let grown =
+            |size: usize| if is_nested { size } else { size.max(FRAMED_ROWS / self.n_orient) };
+        Strategy { solver, active_set_size: active_set_size.map(grown), is_nested }
     }
 
     /// Returns the gap that the options ask for.
@@ -125,12 +149,52 @@ impl<'a> Setup<'a> {
     }
 
     /// Makes the penalty of the scaled problem.
-    pub fn penalty(&self, alpha: f64, n_locations: usize) -> Result<Penalty, Error> {
-        Penalty::new(self.units.alpha(alpha)?, self.options.weights.as_deref(), n_locations)
+    pub fn penalty(&self, alpha: f64, n_locations: usize) -> Result<Box<dyn Penalty>, Error> {
+        penalty_of(self.options, self.frame.as_ref(), self.units.alpha(alpha)?, n_locations)
+    }
+
+    /// Makes the penalty of TF-MxNE for some locations of the scaled problem, where it is that.
+    pub fn sparse_group_norm(
+        &self,
+        alpha: f64,
+        weights: Vec<f64>,
+    ) -> Result<Option<SparseGroupNorm>, Error> {
+        let made = |frame: &Arc<Frame>| {
+            SparseGroupNorm::new(frame.clone(), (alpha, l1_ratio(self.options)), weights)
+        };
+        self.frame.as_ref().map(made).transpose()
+    }
+
+    /// Returns the scaled data in the caller's frame of time.
+    pub fn unrotated(&self) -> ArrayView2<'a, f64> {
+        self.unrotated
+    }
+
+    /// Returns the threads for full products.
+    pub fn threads(&self) -> &'a Threads {
+        &self.options.threads
+    }
+
+    /// Returns the clock of the run.
+    pub fn clock(&self) -> &'a Clock<'a> {
+        self.clock
+    }
+
+    /// Returns the length of the rows of an iterate.
+    pub fn row_length(&self) -> usize {
+        self.frame.as_ref().map_or(self.data.n_times, |frame| frame.row_length())
+    }
+
+    /// Computes the time courses of the rows of an iterate, in the caller's frame of time.
+    fn time_courses(&self, x: &Panel) -> Result<Array2<f64>, Error> {
+        match &self.frame {
+            None => self.rotation.back(x),
+            Some(frame) => frame.synthesised(x)?.to_array(),
+        }
     }
 
     /// Makes the scaled and rotated problem.
-    pub fn problem<'b>(&'b self, gain: &'b Gain, penalty: &'b Penalty) -> Problem<'b> {
+    pub fn problem<'b>(&'b self, gain: &'b Gain, penalty: &'b dyn Penalty) -> Problem<'b> {
         Problem {
             gain,
             data: &self.data,
@@ -147,22 +211,25 @@ impl<'a> Setup<'a> {
     ///
     /// Excluded locations start at zero, and so do all where the start is worse than zero:
     /// descending from it can take longer than the whole solve.
-    pub fn start(&self, gain: &Gain, penalty: &Penalty) -> Result<Iterate, Error> {
+    pub fn start(&self, gain: &Gain, penalty: &dyn Penalty) -> Result<Iterate, Error> {
         match self.user_start(gain, penalty) {
-            Err(Halt::OutOfTime) => Iterate::zero(self.data.n_times),
+            Err(Halt::OutOfTime) => Iterate::zero(self.row_length()),
             start => start.map_err(Halt::into_error),
         }
     }
 
-    fn user_start(&self, gain: &Gain, penalty: &Penalty) -> Result<Iterate, Halt> {
-        let nothing = Iterate::zero(self.data.n_times)?;
+    fn user_start(&self, gain: &Gain, penalty: &dyn Penalty) -> Result<Iterate, Halt> {
+        let nothing = Iterate::zero(self.row_length())?;
         let Some(init) = &self.options.init else { return Ok(nothing) };
         let allowed = |s: usize| self.weight(s).is_finite();
         let kept: Vec<usize> =
             (0..init.locations.len()).filter(|&i| allowed(init.locations[i])).collect();
         let mut x = Panel::from_array(init.coef.view())?.select(&kept, self.n_orient)?;
         x.scale(-self.units.of_sources());
-        let x = self.rotation.forward(x.to_array()?.view(), self.clock)?;
+        let x = match &self.frame {
+            None => self.rotation.forward(x.to_array()?.view(), self.clock)?,
+            Some(frame) => frame.analysed(&x)?,
+        };
         let start = Iterate { locations: kept.iter().map(|&i| init.locations[i]).collect(), x };
         match self.problem(gain, penalty).objective(&start)? < self.scale {
             true => Ok(start),
@@ -172,7 +239,7 @@ impl<'a> Setup<'a> {
 
     /// Makes the answer X = 0, for a run whose time is over before anything is certified.
     pub fn nothing(&self) -> Result<Descended, Error> {
-        Descended::nothing(self.data.n_times, self.scale)
+        Descended::nothing(self.row_length(), self.scale)
     }
 
     /// Computes `1 - |M - G X|^2 / |M|^2`, 0 where the data are zero.
@@ -190,7 +257,7 @@ impl<'a> Setup<'a> {
 
     /// Rotates the sources back and converts them to the caller's units.
     pub fn sources(&self, iterate: &Iterate, alpha: f64) -> Result<Sources, Error> {
-        let coef = self.rotation.back(&iterate.x)?;
+        let coef = self.time_courses(&iterate.x)?;
         if self.units.of_sources() != 0 {
             let (alpha, ridge) = (self.units.alpha(alpha)?, self.options.ridge);
             for (&s, norm) in iterate.locations.iter().zip(iterate.norms(self.n_orient)) {
@@ -201,27 +268,4 @@ impl<'a> Setup<'a> {
         let locations = memory::copied("time courses", &iterate.locations)?;
         Ok(Sources { locations, coef, n_orient: self.n_orient })
     }
-}
-
-/// Computes `max_s |G_s'M|_F / w_s`.
-pub(crate) fn largest_correlation(
-    gain: &Gain,
-    data: ArrayView2<f64>,
-    options: &Options,
-    clock: &Clock,
-) -> Result<f64, Halt> {
-    let (rotated, _) = Rotation::new(data, 0.0, clock)?;
-    let penalty = Penalty::new(1.0, options.weights.as_deref(), gain.n_locations())?;
-    let problem = Problem {
-        gain,
-        data: &rotated,
-        penalty: &penalty,
-        ridge: 0.0,
-        scale: 0.0,
-        left_out: None,
-        threads: &options.threads,
-        clock,
-    };
-    let norms = problem.correlation_norms(&Iterate::zero(rotated.n_times)?, &rotated)?;
-    Ok(penalty.dual_norm(norms.into_iter()))
 }

@@ -3,19 +3,21 @@
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
 use crate::machine::dense::prepare_this_thread;
+use crate::machine::memory;
 use crate::machine::panel::Panel;
 use crate::machine::products;
 use crate::machine::threads::Threads;
 use crate::method::stopping::Watch;
 use crate::method::working_set::{Descended, Descent};
 use crate::problem::convex::{Iterate, Problem};
+use crate::problem::frame::Frame;
 use crate::problem::gain::Gain;
 use crate::problem::penalty::Penalty;
 use crate::problem::scaled::Scaled;
 use crate::problem::solution::{Certificate, Record, Solution, Sources};
 use crate::solve::checks::{check_data, check_problem, check_sources, check_weights};
 use crate::solve::options::Run;
-use crate::solve::setup::{Setup, largest_correlation};
+use crate::solve::setup::{Setup, frame_of, largest_correlation, penalty_of};
 use ndarray::ArrayView2;
 
 /// Solves MxNE: minimises `1/2 |M - G X|_F^2 + alpha sum_s w_s |X_s|_F + ridge/2 |X|_F^2`.
@@ -64,9 +66,20 @@ pub(crate) fn solve_from_the_start(
     watch: &mut Watch,
 ) -> Result<(Descended, Descent), Error> {
     let penalty = setup.penalty(alpha, gain.n_locations())?;
-    let mut descent = setup.strategy().start(gain);
-    let (mut start, goal) = (setup.start(gain, &penalty)?, setup.goal());
-    match setup.solve(&mut descent, gain, &penalty, &mut start, goal, watch) {
+    let start = setup.start(gain, penalty.as_ref())?;
+    solve_from(start, setup, gain, penalty.as_ref(), watch)
+}
+
+/// Solves with a penalty of the scaled problem, from a start.
+pub(crate) fn solve_from(
+    mut start: Iterate,
+    setup: &mut Setup,
+    gain: &Gain,
+    penalty: &dyn Penalty,
+    watch: &mut Watch,
+) -> Result<(Descended, Descent), Error> {
+    let (mut descent, goal) = (setup.strategy().start(gain), setup.goal());
+    match setup.solve(&mut descent, gain, penalty, &mut start, goal, watch) {
         Ok(end) => Ok((end, descent)),
         Err(Halt::OutOfTime) => Ok((setup.nothing()?, descent)),
         Err(Halt::Failed(error)) => Err(error),
@@ -82,6 +95,7 @@ pub(crate) fn finish(
 ) -> Result<Solution, Error> {
     Ok(Solution {
         sources: setup.sources(&end.iterate, alpha)?,
+        coefficients: setup.coefficients(&end.iterate)?,
         certificate: end.certificate.in_units(setup.units),
         status: end.status,
         alpha,
@@ -195,25 +209,44 @@ pub fn duality_gap<'a>(
     let Run { options, monitor } = options.into();
     check_problem(gain, data, alpha, options)?;
     check_sources("x", gain, data, sources)?;
+    let locations = memory::copied("time courses", &sources.locations)?;
+    let x = Panel::from_array(sources.coef.view())?;
+    certify(gain, data, alpha, Run { options, monitor }, |frame| {
+        let x = match frame {
+            None => x,
+            Some(frame) => frame.analysed(&x)?,
+        };
+        Ok(Iterate { locations, x })
+    })
+}
+
+/// Certifies an iterate in the caller's units, made for the frame of the options.
+pub(crate) fn certify(
+    gain: &Gain,
+    data: ArrayView2<f64>,
+    alpha: f64,
+    Run { options, monitor }: Run,
+    iterate: impl FnOnce(Option<&Frame>) -> Result<Iterate, Error>,
+) -> Result<Certificate, Error> {
     prepare_this_thread()?;
     let clock = Clock::start(None, monitor);
+    let frame = frame_of(options, data.ncols())?;
     let data = Scaled::new(gain, data)?;
     let alpha = data.units.alpha(alpha)?;
-    let penalty = Penalty::new(alpha, options.weights.as_deref(), gain.n_locations())?;
+    let penalty = penalty_of(options, frame.as_ref(), alpha, gain.n_locations())?;
     let panel = Panel::from_array(data.values.view())?;
     let problem = Problem {
         gain,
         data: &panel,
-        penalty: &penalty,
+        penalty: penalty.as_ref(),
         ridge: data.units.ridge(options.ridge),
         scale: 0.5 * data.energy,
         left_out: None,
         threads: &options.threads,
         clock: &clock,
     };
-    let mut x = Panel::from_array(sources.coef.view())?;
-    x.scale(-data.units.of_sources());
-    let iterate = Iterate { locations: sources.locations.clone(), x };
+    let mut iterate = iterate(frame.as_deref())?;
+    iterate.x.scale(-data.units.of_sources());
     let certified = problem.certify(&iterate, None).map_err(Halt::into_error)?;
     Ok(certified.certificate.in_units(data.units))
 }

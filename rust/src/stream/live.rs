@@ -6,13 +6,13 @@ use crate::machine::clock::{Clock, Halt};
 use crate::machine::kernels::kernels;
 use crate::machine::memory;
 use crate::machine::panel::{Lane, Panel};
+use crate::machine::panel::{add_scaled, is_zero};
 use crate::method::drive::{EpochProblem, Workspace, drive};
 use crate::method::gram::Gram;
 use crate::method::solver::bcd::Bcd;
 use crate::method::stopping::{Goal, Watch};
-use crate::problem::convex::{add_scaled, is_zero};
 use crate::problem::gain::Gain;
-use crate::problem::penalty::Penalty;
+use crate::problem::penalty::GroupNorm;
 use crate::problem::solution::{Certificate, Status};
 use crate::solve::reweighting::ConcavePenalty;
 use std::ops::Range;
@@ -42,7 +42,7 @@ pub(super) struct Live {
     weights: Vec<f64>,
     /// and that of every other location: infinite where these stay at zero
     pub weight_elsewhere: f64,
-    penalty: Penalty,
+    penalty: GroupNorm,
     solver: Bcd,
     workspace: Workspace,
     kept: Vec<usize>,
@@ -67,7 +67,7 @@ impl Live {
             alpha: 0.0,
             weights: memory::room("the weights", size)?,
             weight_elsewhere: 1.0,
-            penalty: Penalty::new(0.0, None, size)?,
+            penalty: GroupNorm::new(0.0, None, size)?,
             solver: Bcd::default(),
             workspace: Workspace::new(data.n_times)?,
             kept: memory::room("the working set", size)?,

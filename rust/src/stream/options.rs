@@ -114,6 +114,7 @@ impl StreamOptions {
             return refuse("alpha_floor", self.alpha_floor, "give zero or a positive number");
         }
         self.reweight().check()?;
+        self.reweight().check_begins_with_mxne()?;
         if let (AmplitudeUnit::Mne, AlphaRule::Absolute(alpha)) = (self.amplitude_unit, self.alpha)
             && self.n_reweights > 1
         {

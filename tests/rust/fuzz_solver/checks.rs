@@ -183,6 +183,7 @@ impl Run<'_> {
             stopping: stopping(self.case),
             solver: self.case.solver,
             active_set_size: self.case.active_set_size,
+            time_frequency: None,
             init: init.cloned(),
             threads: Threads::new(threads),
         }
@@ -377,7 +378,9 @@ impl Run<'_> {
         let Some(rounds) = &solution.reweighting else {
             return Err(Finding { kind: "reweighting", detail: "none".into() });
         };
-        ensure!(!rounds.objective.is_nan(), "reweighting", "objective {}", rounds.objective);
+        let objectives = &rounds.objectives;
+        let falls = objectives.is_sorted_by(|a, b| b <= &(a + 1e-12 * a.abs()) || a.is_infinite());
+        ensure!(falls && !objectives.is_empty(), "reweighting", "objectives {objectives:?}");
         ensure!(
             (1..=reweight.n_reweights).contains(&rounds.n_reweights),
             "reweighting",

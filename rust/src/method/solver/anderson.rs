@@ -5,8 +5,8 @@ use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
 use crate::machine::kernels::kernels;
 use crate::machine::panel::Panel;
+use crate::machine::panel::add_scaled;
 use crate::method::quadratic::Quadratic;
-use crate::problem::convex::add_scaled;
 use crate::problem::penalty::Penalty;
 use nalgebra::{SMatrix, SVector};
 
@@ -39,7 +39,7 @@ impl Anderson {
     pub fn visit(
         &mut self,
         quadratic: &mut dyn Quadratic,
-        penalty: &Penalty,
+        penalty: &dyn Penalty,
         x: &mut Panel,
         clock: &Clock,
     ) -> Result<(), Halt> {

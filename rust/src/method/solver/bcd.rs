@@ -6,10 +6,11 @@ use super::anderson::Anderson;
 use super::newton::{Aim, Newton};
 use crate::error::Error;
 use crate::machine::clock::{Clock, Halt};
+use crate::machine::panel::is_zero;
 use crate::machine::panel::{Lane, Panel};
 use crate::method::quadratic::Quadratic;
-use crate::problem::convex::{is_zero, support};
-use crate::problem::penalty::{BlockMinimiser, Penalty};
+use crate::problem::convex::support;
+use crate::problem::penalty::{BlockHessian, BlockMinimiser, GroupNorm, Penalty};
 
 /// The memory of block coordinate descent.
 #[derive(Default)]
@@ -51,7 +52,7 @@ impl Epoch for Bcd {
     fn epoch(
         &mut self,
         quadratic: &mut dyn Quadratic,
-        penalty: &Penalty,
+        penalty: &dyn Penalty,
         x: &mut Panel,
         clock: &Clock,
     ) -> Result<(), Halt> {
@@ -62,7 +63,7 @@ impl Epoch for Bcd {
         });
         for s in 0..penalty.n_locations() {
             clock.spend(quadratic.work())?;
-            blocks.update(quadratic, s, penalty.threshold(s), x.block_mut(s, o));
+            blocks.update(quadratic, penalty, s, x.block_mut(s, o));
         }
         quadratic.settle();
         self.anderson.visit(quadratic, penalty, x, clock)
@@ -78,7 +79,7 @@ impl Epoch for Bcd {
     fn polish(
         &mut self,
         quadratic: &mut dyn Quadratic,
-        penalty: &Penalty,
+        penalty: &GroupNorm,
         x: &mut Panel,
         aim: Aim,
         clock: &Clock,
@@ -94,18 +95,23 @@ impl Epoch for Bcd {
 }
 
 impl Blocks {
-    /// Minimises over the block of location `s`: `B = C_s + (H_s + ridge) X_s`, then X_s is the
-    /// minimiser for B.
-    fn update(&mut self, quadratic: &mut dyn Quadratic, s: usize, threshold: f64, x: &mut [Lane]) {
-        quadratic.correlation(s, x, &mut self.block);
-        let ridge = quadratic.ridge();
-        let curvature = quadratic.curvature();
+    /// Minimises over the block of location `s`.
+    fn update(
+        &mut self,
+        quadratic: &mut dyn Quadratic,
+        penalty: &dyn Penalty,
+        s: usize,
+        x: &mut [Lane],
+    ) {
         let was_zero = is_zero(x);
-        if !was_zero {
-            add_curvature(&mut self.block, curvature.matrix(s), ridge, x);
+        if was_zero && quadratic.has_correlation_within(s, penalty.threshold(s)) {
+            return;
         }
-        let hessian = curvature.eigen(s);
-        let is_alive = self.minimiser.minimise(&mut self.block, threshold, ridge, hessian);
+        quadratic.correlation(s, x, &mut self.block);
+        let (curvature, ridge) = (quadratic.curvature(), quadratic.ridge());
+        let hessian =
+            BlockHessian { matrix: curvature.matrix(s), eigen: curvature.eigen(s), ridge };
+        let is_alive = penalty.minimise(s, &mut self.block, x, hessian, &mut self.minimiser);
         if is_alive || !was_zero {
             for (new, old) in self.block.iter_mut().zip(x) {
                 for (new, old) in new.0.iter_mut().zip(&mut old.0) {
@@ -115,18 +121,6 @@ impl Blocks {
                 }
             }
             quadratic.advance(s, &self.block);
-        }
-    }
-}
-
-/// Adds a product: `out += (matrix + ridge) x`.
-fn add_curvature(out: &mut [Lane], matrix: &[f64], ridge: f64, x: &[Lane]) {
-    let o = matrix.len().isqrt();
-    let width = x.len() / o;
-    for (i, target) in out.chunks_exact_mut(width).enumerate() {
-        for (j, row) in x.chunks_exact(width).enumerate() {
-            let factor = matrix[i * o + j] + if i == j { ridge } else { 0.0 };
-            crate::problem::convex::add_scaled(target, factor, row);
         }
     }
 }

@@ -57,7 +57,7 @@ impl Epoch for Fista {
     fn epoch(
         &mut self,
         quadratic: &mut dyn Quadratic,
-        penalty: &Penalty,
+        penalty: &dyn Penalty,
         x: &mut Panel,
         clock: &Clock,
     ) -> Result<(), Halt> {
@@ -103,7 +103,7 @@ impl State {
     fn step(
         &self,
         n_orient: usize,
-        penalty: &Penalty,
+        penalty: &dyn Penalty,
         x: &mut Panel,
         clock: &Clock,
     ) -> Result<(), Halt> {

@@ -19,7 +19,7 @@ use crate::machine::memory;
 use crate::machine::panel::Panel;
 use crate::method::quadratic::Quadratic;
 use crate::problem::convex::support;
-use crate::problem::penalty::Penalty;
+use crate::problem::penalty::{GroupNorm, Penalty};
 use point::{Point, Smooth};
 
 /// Newton's steps in a row; then epochs look which locations are zero.
@@ -102,7 +102,7 @@ impl Newton {
     pub fn polish(
         &mut self,
         quadratic: &mut dyn Quadratic,
-        penalty: &Penalty,
+        penalty: &GroupNorm,
         x: &mut Panel,
         aim: Aim,
         clock: &Clock,

@@ -57,7 +57,7 @@ impl Subset for Candidates {
         let nothing_new = !(0..ratios.len()).any(violates);
         let gain = problem.gain.select(&chosen, problem.clock)?;
         let penalty = problem.penalty.select(&chosen)?;
-        let part = Problem { gain: &gain, penalty: &penalty, left_out: None, ..*problem };
+        let part = Problem { gain: &gain, penalty: penalty.as_ref(), left_out: None, ..*problem };
         let at = |s: &usize| chosen.partition_point(|c| c < s);
         let locations = iterate.locations.iter().map(at).collect();
         let start = Start { iterate: Iterate { locations, ..iterate }, seen: None };

@@ -67,14 +67,15 @@ impl Subset for WorkingSet {
         self.locations.extend(&new);
         gram.extend(problem.gain, &self.locations, problem.data, problem.clock)?;
 
-        let mut x = Panel::zeros(self.locations.len() * o, problem.data.n_times)?;
+        let mut x = Panel::zeros(self.locations.len() * o, problem.row_length())?;
         for (i, s) in self.locations.iter().enumerate() {
             if let Ok(j) = iterate.locations.binary_search(s) {
                 x.block_mut(i, o).copy_from_slice(iterate.x.block(j, o));
             }
         }
         let penalty = problem.penalty.select(&self.locations)?;
-        let grown = EpochProblem { quadratic: &mut gram, penalty: &penalty, scale: problem.scale };
+        let (penalty, scale) = (penalty.as_ref(), problem.scale);
+        let grown = EpochProblem { quadratic: &mut gram, penalty, scale };
         let workspace = match &mut self.workspace {
             Some(workspace) => workspace,
             none => none.insert(Workspace::new(x.n_times)?),

@@ -9,6 +9,10 @@ pub enum Surrogate {
     Sqrt,
     /// `log(y + eps)`, eps a hundredth of the largest y of the first round; a location may return.
     Log,
+    /// gamma-MAP: maximises the evidence of a variance for each location, at a noise variance of
+    /// `alpha / sqrt(n_times)`. The objective is `log|C| + tr(C^-1 M M') / n_times`; a location may
+    /// return (Wipf and Nagarajan 2010).
+    Evidence,
 }
 
 /// Part of the largest amplitude of the first round that smooths the logarithm.
@@ -31,6 +35,7 @@ impl Surrogate {
     pub(crate) fn unit_of_weight_one(self) -> f64 {
         match self {
             Surrogate::Sqrt => 4.0,
+            Surrogate::Evidence => 1.0,
             Surrogate::Log => 1.0 + LOG_EPS,
         }
     }
@@ -40,6 +45,7 @@ impl Concave {
     pub fn value(self, amplitude: f64) -> f64 {
         match self.surrogate {
             Surrogate::Sqrt => amplitude.sqrt(),
+            Surrogate::Evidence => amplitude,
             // Where the first round found nothing there is no unit to take a logarithm in.
             Surrogate::Log if self.eps == 0.0 => 0.0,
             Surrogate::Log => (amplitude + self.eps).ln(),
@@ -49,6 +55,7 @@ impl Concave {
     pub fn weight(self, amplitude: f64) -> f64 {
         match self.surrogate {
             Surrogate::Sqrt => 0.5 / amplitude.sqrt(),
+            Surrogate::Evidence => 1.0,
             Surrogate::Log => 1.0 / (amplitude + self.eps),
         }
     }

@@ -28,7 +28,7 @@ impl Setup<'_> {
         &mut self,
         descent: &mut Descent,
         gain: &Gain,
-        penalty: &Penalty,
+        penalty: &dyn Penalty,
         start: &mut Iterate,
         goal: Goal,
         watch: &mut Watch,
@@ -79,9 +79,15 @@ impl Setup<'_> {
     ///
     /// The gain is ranked and most epochs are made on a fraction of the columns. The certificates
     /// on the way are not those of the problem, and not recorded.
-    fn approach(&self, gain: &Gain, penalty: &Penalty, watch: &mut Watch) -> Result<Iterate, Halt> {
-        let zero = Iterate::zero(self.data.n_times);
-        if self.options.active_set_size.is_none() || APPROACH_SLACK <= self.options.stopping.tol {
+    fn approach(
+        &self,
+        gain: &Gain,
+        penalty: &dyn Penalty,
+        watch: &mut Watch,
+    ) -> Result<Iterate, Halt> {
+        let zero = Iterate::zero(self.row_length());
+        let is_whole = self.options.active_set_size.is_none() || self.frame.is_some();
+        if is_whole || APPROACH_SLACK <= self.options.stopping.tol {
             return Ok(zero?);
         }
         let (data, rotation) = Rotation::new(self.unrotated, APPROACH_SLACK, self.clock)?;

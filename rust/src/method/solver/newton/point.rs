@@ -8,7 +8,7 @@ use crate::machine::kernels::kernels;
 use crate::machine::memory;
 use crate::machine::panel::Panel;
 use crate::method::quadratic::Quadratic;
-use crate::problem::penalty::Penalty;
+use crate::problem::penalty::{GroupNorm, Penalty};
 
 /// The problem on the support.
 pub(super) struct Smooth {
@@ -46,7 +46,7 @@ impl Smooth {
     pub fn restrict(
         &mut self,
         quadratic: &dyn Quadratic,
-        penalty: &Penalty,
+        penalty: &GroupNorm,
         support: &[usize],
         n_times: usize,
         clock: &Clock,

@@ -35,7 +35,7 @@ impl Epoch for Forced {
     fn epoch(
         &mut self,
         quadratic: &mut dyn Quadratic,
-        penalty: &Penalty,
+        penalty: &dyn Penalty,
         x: &mut Panel,
         clock: &Clock,
     ) -> Result<(), Halt> {
@@ -49,7 +49,7 @@ impl Epoch for Forced {
     fn polish(
         &mut self,
         quadratic: &mut dyn Quadratic,
-        penalty: &Penalty,
+        penalty: &GroupNorm,
         x: &mut Panel,
         aim: Aim,
         clock: &Clock,
@@ -61,7 +61,7 @@ impl Epoch for Forced {
 /// A gain whose columns overlap, the more the smaller `spread` is, data of its sources, a penalty.
 struct Case {
     gram: Gram,
-    penalty: Penalty,
+    penalty: GroupNorm,
     scale: f64,
     rows: usize,
     n_times: usize,
@@ -94,7 +94,7 @@ impl Case {
         let all: Vec<usize> = (0..n_locations).collect();
         gram.extend(&gain, &all, &data, &Clock::endless())?;
         let alpha = part * gram.largest_linear();
-        let penalty = Penalty::new(alpha, weights, n_locations)?;
+        let penalty = GroupNorm::new(alpha, weights, n_locations)?;
         let scale = 0.5 * kernels().energy(data.lanes());
         Ok(Case { gram, penalty, scale, rows: n_locations * n_orient, n_times })
     }
@@ -248,7 +248,7 @@ fn a_singular_matrix_leaves_the_sources_as_they_are() -> Result<(), Halt> {
     let clock = Clock::endless();
     let mut gram = Gram::empty(&gain, &data, 0.0)?;
     gram.extend(&gain, &[0, 1, 2, 3, 4, 5], &data, &clock)?;
-    let penalty = Penalty::new(1e-20, None, 6)?;
+    let penalty = GroupNorm::new(1e-20, None, 6)?;
     let mut x =
         Panel::from_array(Array2::from_shape_fn((6, 3), |(i, t)| (i * t + 1) as f64).view())?;
     let before = x.copy()?;
