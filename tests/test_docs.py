@@ -17,7 +17,7 @@ import pytest
 
 import mxne_rs
 from mxne_rs import mixed_norm
-from mxne_rs.inverse.differences import DIFFERENCES, REMARKS, listed
+from mxne_rs.inverse.differences import DIFFERENCES, OTHERS, REMARKS, listed
 from mxne_rs.inverse.in_mne import TESTED
 from places import ROOT
 
@@ -66,6 +66,17 @@ def test_every_parameter_has_its_row(extension: Any) -> None:
     new = names[names.index("`random_state`") + 1 :]
     assert [row[0] for row in rows if row[3].startswith("New.")] == new
     assert len(extension["tables"].parameters_table().splitlines()) == len(rows) + 5
+
+
+@pytest.mark.parametrize("function", ["tf_mixed_norm", "gamma_map"])
+def test_the_other_functions_have_their_tables(extension: Any, function: str) -> None:
+    """One row for each parameter, with a meaning; differences are of parameters that are there."""
+    parameters = inspect.signature(getattr(mxne_rs, function)).parameters
+    rows = extension["tables"].parameters_of(function)
+    assert [row[0] for row in rows] == [f"`{name}`" for name in parameters]
+    assert all(meaning for _, _, meaning, _ in rows)
+    assert {one.parameter for one in OTHERS[function]} <= set(parameters)
+    assert listed(function) in inspect.getdoc(getattr(mxne_rs, function))
 
 
 def test_what_is_covered_is_there(extension: Any) -> None:

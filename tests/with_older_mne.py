@@ -24,7 +24,7 @@ OLDER_MNE = "1.11.0"
 #: What pytest is asked to run, by version of MNE.
 TESTS = {
     OLDER_MNE: ["tests/inverse/test_inverse.py", "tests/inverse/test_use_in_mne.py"],
-    PINNED_MNE: ["tests/inverse/test_faults.py"],
+    PINNED_MNE: ["tests/inverse/test_faults.py", "tests/inverse/test_other_faults.py"],
 }
 PACKAGES = ["matplotlib", "pytest", "pytest-timeout", "hypothesis", "scikit-learn"]
 

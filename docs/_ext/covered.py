@@ -134,6 +134,33 @@ FAULTS = (
         "They are Python's own warnings",
         "test_16_warnings_do_not_depend_on_the_log_level",
     ),
+    Fault(
+        "`tf_mixed_norm`: the dual norm, and with it alpha_max, is too small where one coefficient "
+        "stands out",
+        "It is exact",
+        "test_one_dominant_coefficient",
+    ),
+    Fault(
+        "`tf_mixed_norm`: the gaps of its reweighted problems leave out the weights, so that they "
+        "are none",
+        "Every round is certified",
+        "test_weights_of_coefficients",
+    ),
+    Fault(
+        "`tf_mixed_norm` and `gamma_map`: no active source is an exception",
+        "An empty estimate and a warning",
+        "test_no_source_is_no_exception",
+    ),
+    Fault(
+        "`tf_mixed_norm`: a missing `alpha` or `l1_ratio` is an error that names neither",
+        "The error says what to give",
+        "test_missing_arguments_are_named",
+    ),
+    Fault(
+        "`tf_mixed_norm` and `gamma_map` take one evoked",
+        "Several, epochs and recordings, too",
+        "test_several_evokeds",
+    ),
 )
 
 #: The tests of each parameter of `mixed_norm`; those of a difference from MNE's among them.

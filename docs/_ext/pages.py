@@ -22,6 +22,8 @@ SUBJECTS = {
         "mixed_norm",
         "mixed_norm_epochs",
         "mixed_norm_raw",
+        "tf_mixed_norm",
+        "gamma_map",
         "make_stc_from_dipoles",
         "use_in_mne",
         "Solver",
@@ -30,6 +32,8 @@ SUBJECTS = {
     "On arrays": [
         "solve_mxne",
         "solve_irmxne",
+        "solve_tf_mxne",
+        "solve_irtf_mxne",
         "solve_path",
         "solve_sure",
         "choose_alpha",
@@ -40,14 +44,30 @@ SUBJECTS = {
     ],
     "Stability over trials": ["stability", "Stability", "StabilityRow"],
     "Live recordings": ["Stream", "Estimate"],
-    "Certificates and building blocks": ["alpha_max", "duality_gap", "group_soft_threshold"],
-    "Answers": ["Solution", "Record", "SureCurve", "AlphaChoice", "Path", "ConvergenceWarning"],
+    "Certificates and building blocks": [
+        "alpha_max",
+        "tf_alpha_max",
+        "duality_gap",
+        "tf_duality_gap",
+        "group_soft_threshold",
+    ],
+    "Answers": [
+        "Solution",
+        "Coefficients",
+        "Record",
+        "SureCurve",
+        "AlphaChoice",
+        "Path",
+        "ConvergenceWarning",
+    ],
 }
 REST = "Others"
 #: Public names of modules that are not imported with the package (they need MNE or scikit-learn).
 MODULES = {
     "Everything about one solve, on MNE objects": [
         "inverse.localize.localize",
+        "inverse.tf_mixed_norm.localize_tf",
+        "inverse.gamma_map.localize_gamma",
         "inverse.paths.localize_path",
         "inverse.localization.Localization",
         "views.localization.draw",
@@ -160,6 +180,10 @@ def write(folder: Path) -> None:
         "differences.md": tables.differences_list(),
         "faults.md": tables.faults_table(),
         "parameters.md": tables.parameters_table(),
+        "parameters_tf.md": tables.parameters_table("tf_mixed_norm"),
+        "parameters_gamma.md": tables.parameters_table("gamma_map"),
+        "differences_tf.md": tables.differences_list("tf_mixed_norm"),
+        "differences_gamma.md": tables.differences_list("gamma_map"),
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in written.items():

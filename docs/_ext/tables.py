@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 import covered
 
 import mxne_rs
-from mxne_rs._arguments.declare import options_of
+from mxne_rs._arguments.declare import HEADING, entries_of, options_of
 from mxne_rs.inverse.differences import beside_mne, listed
 from mxne_rs.inverse.options import LocalizeOptions, MneInputs, ReturnOptions
 
@@ -40,14 +40,32 @@ def parameters() -> list[tuple[str, str, str, str]]:
     return rows
 
 
-def parameters_table() -> str:
-    """Return the table of the parameters of `mixed_norm`."""
-    return table(("Parameter", "Default", "Meaning", "Beside MNE"), parameters(), "wide parameters")
+def parameters_of(function: str) -> list[tuple[str, str, str, str]]:
+    """Return the same for another function whose new parameters follow `verbose`."""
+    verb = getattr(mxne_rs, function)
+    section = HEADING.split(inspect.getdoc(verb) or "")[1]
+    entries = entries_of(section.split("----------\n", 1)[1])
+    signature = inspect.signature(verb).parameters
+    names = list(signature)
+    new = names[names.index("verbose") + 1 :]
+    rows = []
+    for name, one in signature.items():
+        default = "required" if one.default is one.empty else f"`{one.default!r}`"
+        meaning = entries[name].split("\n", 1)[1]
+        said = " ".join(filter(None, ["New." if name in new else "", beside_mne(name, function)]))
+        rows.append((f"`{name}`", default, plain_code(meaning), plain_code(said)))
+    return rows
 
 
-def differences_list() -> str:
-    """Return the list of the differences between `mixed_norm` and MNE's function."""
-    return listed().replace("``", "`") + "\n"
+def parameters_table(function: str = "mixed_norm") -> str:
+    """Return the table of the parameters of a function."""
+    rows = parameters() if function == "mixed_norm" else parameters_of(function)
+    return table(("Parameter", "Default", "Meaning", "Beside MNE"), rows, "wide parameters")
+
+
+def differences_list(function: str = "mixed_norm") -> str:
+    """Return the list of the differences between a function and MNE's."""
+    return listed(function).replace("``", "`") + "\n"
 
 
 def faults_table() -> str:

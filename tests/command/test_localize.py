@@ -331,3 +331,54 @@ def test_picture_says_not_settled(files: dict[str, str]) -> None:
         assert "alpha 16.67 %" in line.get_text()
         figure.draw_without_rendering()
         assert line.get_window_extent().x1 < figure.bbox.x1
+
+
+@pytest.mark.parametrize(
+    ("flags", "head"),
+    [
+        (
+            {"--method": "tf-mxne", "--wsize": "16", "--alpha": "30", "--reweights": "1"},
+            "TF-MxNE, alpha 30 %",
+        ),
+        (
+            {"--method": "tf-mxne", "--wsize": "16", "--alpha": "30", "--reweights": "3"},
+            "irTF-MxNE, 3 rounds, alpha 30 %",
+        ),
+        ({"--method": "gamma-map"}, " rounds, noise variance 0.5"),
+    ],
+    ids=["tf-mxne", "irtf-mxne", "gamma-map"],
+)
+def test_other_methods(
+    files: dict[str, str], tmp_path: Path, capsys: Capture, flags: dict[str, str], head: str
+) -> None:
+    """Both sources are found; picture and report show the coefficients of those that have any."""
+    report = tmp_path / "all.html"
+    given = {**files, "--out": str(tmp_path / "out"), "--report": str(report), **flags}
+    assert run(given) == 0
+    assert head in capsys.readouterr().out.splitlines()[0]
+    stc = mne.read_source_estimate(tmp_path / "out" / "sources-vl.stc")
+    assert len(stc.data) == 2
+    assert ("Time and frequency" in report.read_text()) == (flags["--method"] == "tf-mxne")
+    pixels = (tmp_path / "out" / "localization.png").read_bytes()
+    assert len(pixels) > 50_000
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"--l1-ratio": "0.1"}, "--l1-ratio goes with --method tf-mxne, but --method is mxne"),
+        ({"--noise-variance": "1"}, "--noise-variance goes with --method gamma-map"),
+        (
+            {"--method": "gamma-map", "--alpha": "sure"},
+            "--alpha sure goes with --method mxne, but --method is gamma-map",
+        ),
+        ({"--method": "tf-mxne", "--wsize": "10"}, "wsize is 10"),
+        ({"--method": "tf-mxne", "--l1-ratio": "2"}, "l1_ratio is 2"),
+    ],
+)
+def test_options_of_other_methods_are_refused(
+    files: dict[str, str], capsys: Capture, flags: dict[str, str], message: str
+) -> None:
+    """With the option that they belong to, or the range."""
+    assert run({**files, **flags}) == 2
+    assert message in capsys.readouterr().err

@@ -16,6 +16,7 @@ from ..solve.gain import Gain
 from ..solve.single import solve_irmxne
 from ..solve.solution import Solution
 from .data import as_evokeds
+from .differences import lists_differences
 from .localization import Localization
 from .localize import check_units, localization_of
 from .mixed_norm import OutputChoice
@@ -30,6 +31,7 @@ TOL, EPOCHS = 1e-6, 100
 CHANGE = 100
 
 
+@lists_differences
 @documents(MneInputs, LocalizeGammaOptions, ReturnOptions)
 def gamma_map(
     evoked: Any,
@@ -57,7 +59,8 @@ def gamma_map(
     """Localise few sources by maximising the evidence of a variance for each location.
 
     A drop-in for `mne.inverse_sparse.gamma_map` (MNE 1.13): the same arguments in the same order,
-    the same whitening, weighting and outputs. The arguments after `verbose` are new.
+    the same whitening, weighting and outputs. The arguments after `verbose` are new; the Notes list
+    the differences.
 
     Parameters
     ----------
@@ -91,10 +94,8 @@ def gamma_map(
 
     Notes
     -----
-    Differences from `mne.inverse_sparse.gamma_map`: the evidence is raised by certified convex
-    problems (Wipf & Nagarajan 2010), so that it never falls; no active source is an empty estimate
-    with a warning, not an exception; with three orientations the fixed point is that of the
-    evidence of a pooled variance, from which MNE's update differs by a factor of three.
+    The evidence is raised by certified convex problems (Wipf & Nagarajan 2010). Inputs are never
+    modified.
 
     Examples
     --------

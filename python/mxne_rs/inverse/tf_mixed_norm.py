@@ -12,6 +12,7 @@ from .._arguments.extras import import_mne
 from ..solve.options import FrameOptions, TfInputs
 from ..solve.time_frequency import solve_irtf_mxne, solve_tf_mxne, tf_alpha_max
 from .data import as_evokeds
+from .differences import lists_differences
 from .localization import Localization
 from .localize import check_units, localization_of, model_of
 from .mixed_norm import OutputChoice
@@ -21,6 +22,7 @@ from .options import LocalizeTfOptions, MneInputs, ReturnOptions
 from .settings import TfSettings, make_tf_settings
 
 
+@lists_differences
 @documents(MneInputs, TfInputs, FrameOptions, LocalizeTfOptions, ReturnOptions)
 def tf_mixed_norm(
     evoked: Any,
@@ -96,11 +98,6 @@ def tf_mixed_norm(
 
     Notes
     -----
-    Differences from `mne.inverse_sparse.tf_mixed_norm`: no active source is an empty estimate with
-    a warning, not an exception; `alpha` 0, and below 1 without `allow_small_alpha`, is an error;
-    `tol` is in units of half the squared norm of the whitened data, and holds for every convex
-    problem of irTF-MxNE, whose gaps MNE computes without the weights.
-
     Gramfort, Strohmeier, Haueisen, Hämäläinen & Kowalski 2013 (TF-MxNE); Strohmeier, Gramfort &
     Haueisen 2015 (irTF-MxNE). Inputs are never modified.
 
