@@ -15,6 +15,8 @@ pub enum Verb {
     Batch,
     Paths,
     Gap,
+    TimeFrequency,
+    Evidence,
 }
 
 /// Where a solve starts.
@@ -126,13 +128,15 @@ impl Draw<'_> {
     fn case(&mut self) -> Result<Case> {
         let seed: u64 = self.u.arbitrary()?;
         let mut rng = fastrand::Rng::with_seed(seed);
-        let verb = match self.below(12)? {
+        let verb = match self.below(15)? {
             0..5 => Verb::Mxne,
             5..8 => Verb::Irmxne,
             8 => Verb::Path,
             9 => Verb::Batch,
             10 => Verb::Paths,
-            _ => Verb::Gap,
+            11 => Verb::Gap,
+            12 | 13 => Verb::TimeFrequency,
+            _ => Verb::Evidence,
         };
         let n_sensors = self.between(1, 12)?;
         // Beyond 768 locations the solver nests another working set.

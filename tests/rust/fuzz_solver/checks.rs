@@ -2,6 +2,7 @@
 
 use crate::case::{Case, Fault, Range, Start, Verb, ldexp, normals};
 use crate::certificate::{Independent, Problem, largest_exponent};
+use crate::others;
 use mxne_rs::{
     Error, Gain, Options, Path, Reweight, Solution, Sources, Status, Stopping, Threads, alpha_max,
     duality_gap, solve_batch, solve_irmxne, solve_mxne, solve_path, solve_paths,
@@ -27,6 +28,8 @@ macro_rules! ensure {
         }
     }};
 }
+
+pub(crate) use ensure;
 
 /// A gap beyond both is no stall by rounding: so many bounds on rounding, and a gap below which
 /// slow is stalled.
@@ -191,6 +194,7 @@ impl Run<'_> {
 
     /// An error of the library is handed out, a finding is inside.
     fn solve(&self) -> Result<Result<Outcome, Finding>, Error> {
+        let options = |threads| self.options(None, threads);
         match self.case.verb {
             Verb::Mxne => self.mxne(),
             Verb::Irmxne => self.irmxne(),
@@ -198,6 +202,8 @@ impl Run<'_> {
             Verb::Batch => self.batch(),
             Verb::Paths => self.paths(),
             Verb::Gap => self.gap(),
+            Verb::TimeFrequency => others::time_frequency(self.case, self.gain, &options),
+            Verb::Evidence => others::evidence(self.case, self.gain, &options),
         }
     }
 
@@ -378,9 +384,7 @@ impl Run<'_> {
         let Some(rounds) = &solution.reweighting else {
             return Err(Finding { kind: "reweighting", detail: "none".into() });
         };
-        let objectives = &rounds.objectives;
-        let falls = objectives.is_sorted_by(|a, b| b <= &(a + 1e-12 * a.abs()) || a.is_infinite());
-        ensure!(falls && !objectives.is_empty(), "reweighting", "objectives {objectives:?}");
+        ensure!(others::falls(solution), "reweighting", "objectives {:?}", rounds.objectives);
         ensure!(
             (1..=reweight.n_reweights).contains(&rounds.n_reweights),
             "reweighting",

@@ -12,6 +12,7 @@
 mod case;
 mod certificate;
 mod checks;
+mod others;
 
 use case::Case;
 use checks::{Finding, Outcome};

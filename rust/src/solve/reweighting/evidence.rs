@@ -76,7 +76,7 @@ impl<'a> Evidence<'a> {
         let root = (n_times as f64).sqrt();
         let entry = |i: usize| self.data.values()[i % n * stride + i / n] / root;
         let columns = memory::gathered(WHAT, (0..n_times * n).map(entry))?;
-        self.weights_for(&self.covariance(columns)?, gain)
+        self.weights_for(&self.covariance(columns, self.clock)?, gain)
     }
 
     /// Makes the penalty with these weights.
@@ -98,26 +98,27 @@ impl<'a> Evidence<'a> {
         gain: &Gain,
         locations: &[usize],
         variances: &[f64],
+        clock: &Clock,
     ) -> Result<Covariance, Halt> {
         let size = gain.n_sensors() * gain.n_orient();
         let mut columns = memory::room(WHAT, locations.len() * size)?;
         for (&s, variance) in locations.iter().zip(variances) {
-            self.clock.spend(size)?;
+            clock.spend(size)?;
             let root = variance.sqrt();
             columns.extend(gain.block(s).iter().map(|value| root * value));
         }
-        self.covariance(columns)
+        self.covariance(columns, clock)
     }
 
     /// Factorises C for columns A, one after the other.
-    fn covariance(&self, columns: Vec<f64>) -> Result<Covariance, Halt> {
+    fn covariance(&self, columns: Vec<f64>, clock: &Clock) -> Result<Covariance, Halt> {
         let n = self.data.rows;
         let count = columns.len() / n;
         let column = |i: usize| &columns[i * n..(i + 1) * n];
         let mut system = Definite::new()?;
         system.begin(count, 1)?;
         for i in 0..count {
-            self.clock.spend((i + 1) * n)?;
+            clock.spend((i + 1) * n)?;
             for j in 0..=i {
                 let product = kernels().dot_slices(column(i), column(j));
                 system.matrix_mut(i)[j] = product;
@@ -125,7 +126,7 @@ impl<'a> Evidence<'a> {
             }
             system.matrix_mut(i)[i] += self.noise;
         }
-        if !system.solve(self.clock)? {
+        if !system.solve(clock)? {
             let remedy = "it is too small beside the data: give a larger variance of the noise";
             let alpha = self.noise * (self.data.n_times as f64).sqrt();
             let value = times_power(alpha, 2 * self.units.data);
@@ -133,9 +134,9 @@ impl<'a> Evidence<'a> {
         }
         let rest = (n as f64 - count as f64) * self.noise.ln();
         let log_determinant = rest + system.log_determinant();
-        let lower = system.factor_of_inverse(self.clock)?;
+        let lower = system.factor_of_inverse(clock)?;
         let mut root = memory::zeros(WHAT, count * n)?;
-        self.clock.spend(count * count * n)?;
+        clock.spend(count * count * n)?;
         let factor = View::new(lower.values(), count, count, lower.stride());
         let target = Target { data: &mut root, stride: n, keep: 0.0 };
         gemm(target, 1.0, factor, View::new(&columns, count, n, n));
@@ -170,7 +171,7 @@ impl<'a> Evidence<'a> {
 impl Majorant for Evidence<'_> {
     fn weights(&self, part: &Gain, answer: &Iterate, weights: &[f64]) -> Result<Vec<f64>, Halt> {
         let variances = self.variances(part, answer, weights);
-        let covariance = self.covariance_of(part, &answer.locations, &variances)?;
+        let covariance = self.covariance_of(part, &answer.locations, &variances, self.clock)?;
         let mut weights = self.weights_for(&covariance, part)?;
         // Where a source is strong, little is left of its energy: it follows from the shares
         // without a difference of large numbers.
@@ -193,7 +194,8 @@ impl Majorant for Evidence<'_> {
         self.penalty_of(weights)
     }
 
-    /// Computes L of the variances that follow from an answer.
+    /// Computes L of the variances that follow from an answer, also where the time is over: of an
+    /// answer that is there it has to be known.
     fn objective(
         &self,
         part: &Gain,
@@ -201,12 +203,13 @@ impl Majorant for Evidence<'_> {
         weights: &[f64],
         _smooth: f64,
     ) -> Result<f64, Halt> {
+        let clock = Clock::endless();
         let variances = self.variances(part, &answer.iterate, weights);
-        let covariance = self.covariance_of(part, &answer.iterate.locations, &variances)?;
-        let count = covariance.root.len() / self.data.rows;
-        let mut explained = Panel::zeros(count, self.data.n_times)?;
+        let locations = &answer.iterate.locations;
+        let covariance = self.covariance_of(part, locations, &variances, &clock)?;
         let data = &self.data;
-        products::correlations(&covariance.root, data, &mut explained, self.threads, self.clock)?;
+        let mut explained = Panel::zeros(covariance.root.len() / data.rows, data.n_times)?;
+        products::correlations(&covariance.root, data, &mut explained, self.threads, &clock)?;
         let energy = kernels().energy(data.lanes()) - kernels().energy(explained.lanes());
         Ok(covariance.log_determinant + energy / (self.noise * data.n_times as f64))
     }
