@@ -92,7 +92,10 @@ MODULES = {
 }
 
 #: The how-tos in the order in which one needs them.
-ORDER = ("start", "alpha", "orientation", "epochs", "stability", "report", "numpy", "mne", "live")
+ORDER = (
+    "start", "alpha", "orientation", "epochs", "time_frequency", "stability", "report", "numpy",
+    "mne", "live",
+)  # fmt: skip
 
 
 def api() -> dict[str, list[str]]:
