@@ -66,7 +66,7 @@ impl EpochProblem<'_> {
                 clock.spend(self.quadratic.work())?;
                 let block = scratch.block_mut(0, o);
                 self.quadratic.correlation(s, x.block(s, o), block);
-                largest = self.penalty.dual_norm(s, block).max(largest);
+                largest = self.penalty.dual_norm(s, block, largest);
             }
         }
         Ok(largest)

@@ -1,5 +1,6 @@
 //! Nested working sets: rank all locations, solve a few, let the certificate on all of them decide.
 
+mod band;
 mod candidates;
 mod descend;
 mod grown;
@@ -30,9 +31,6 @@ pub(crate) struct Strategy {
     pub solver: Solver,
     /// locations that the working set grows by at least; none solves on all locations
     pub active_set_size: Option<usize>,
-    /// whether the working set is chosen from candidates that were chosen from all: that pays where
-    /// a product with the whole gain takes longer than many epochs
-    pub is_nested: bool,
 }
 
 /// A strategy at work on one gain; the candidates that it copied and the correlations that it saw
@@ -49,7 +47,7 @@ impl Strategy {
     /// Chooses nested subsets for the size of the gain.
     pub fn start(self, gain: &Gain) -> Descent {
         let subset = self.active_set_size.map(|size| -> Box<dyn Subset> {
-            if self.is_nested && gain.n_locations() > 4 * MIN_CANDIDATES.max(size) {
+            if gain.n_locations() > 4 * MIN_CANDIDATES.max(size) {
                 Box::new(Candidates { size: 0, strategy: self, last: Vec::new() })
             } else {
                 Box::new(WorkingSet::new(size, self.solver))

@@ -1,6 +1,7 @@
 //! A tight frame of windowed Fourier transforms: time courses as coefficients over time and
 //! frequency.
 
+mod band;
 #[cfg(test)]
 mod tests;
 mod usual;
@@ -43,7 +44,9 @@ struct Transform {
     n_windows: usize,
     /// the coefficient of its first window and frequency
     first: usize,
-    window: Vec<f64>,
+    /// frequencies in use, rising: all of them, but in a band
+    kept: Vec<usize>,
+    window: Arc<Vec<f64>>,
     /// the factor of each sample, padding included: it makes the frame tight
     factors: Vec<f64>,
     forward: Arc<dyn RealToComplex<f64>>,
@@ -104,20 +107,21 @@ impl Transform {
         let Stft { wsize, tstep } = stft;
         let n_windows = stft.n_windows(n_times);
         let angle = |n: usize| std::f64::consts::PI * (n as f64 + 0.5) / wsize as f64;
-        let window = memory::gathered(WHAT, (0..wsize).map(|n| angle(n).sin()))?;
+        let window = Arc::new(memory::gathered(WHAT, (0..wsize).map(|n| angle(n).sin()))?);
         let mut factors: Vec<f64> = memory::zeros(WHAT, (n_windows - 1) * tstep + wsize)?;
         for shift in (0..n_windows).map(|i| i * tstep) {
-            factors[shift..].iter_mut().zip(&window).for_each(|(sum, w)| *sum += w * w);
+            factors[shift..].iter_mut().zip(window.iter()).for_each(|(sum, w)| *sum += w * w);
         }
         factors.iter_mut().for_each(|sum| *sum = 1.0 / (wsize as f64 * *sum).sqrt());
         let (forward, inverse) = (planner.plan_fft_forward(wsize), planner.plan_fft_inverse(wsize));
-        Ok(Transform { stft, n_windows, first, window, factors, forward, inverse })
+        let kept = memory::gathered(WHAT, 0..stft.n_freqs())?;
+        Ok(Transform { stft, n_windows, first, kept, window, factors, forward, inverse })
     }
 
     /// Returns the samples of the padded time course that window `i` covers, their factors, and
     /// the range of its coefficients.
     fn window(&self, i: usize) -> (usize, &[f64], std::ops::Range<usize>) {
-        let (start, n_freqs) = (i * self.stft.tstep, self.stft.n_freqs());
+        let (start, n_freqs) = (i * self.stft.tstep, self.kept.len());
         let first = self.first + i * n_freqs;
         (start, &self.factors[start..start + self.stft.wsize], first..first + n_freqs)
     }
@@ -189,7 +193,7 @@ impl Frame {
     /// Lists the square root of the multiplicity of every coefficient.
     pub fn roots_of_multiplicities(&self) -> impl Iterator<Item = f64> {
         self.transforms.iter().flat_map(|t| {
-            let roots = move |_| (0..t.stft.n_freqs()).map(|f| t.root_of_multiplicity(f));
+            let roots = move |_| t.kept.iter().map(|&f| t.root_of_multiplicity(f));
             (0..t.n_windows).flat_map(roots)
         })
     }
@@ -233,8 +237,8 @@ impl Frame {
                 // The lengths are those that the plan was made for: it cannot refuse them.
                 let _ = transform.forward.process_with_scratch(samples, spectrum, room);
                 let parts = re[coefs.clone()].iter_mut().zip(&mut im[coefs]);
-                for (f, ((re, im), z)) in parts.zip(spectrum).enumerate() {
-                    let root = transform.root_of_multiplicity(f);
+                for ((re, im), &f) in parts.zip(&transform.kept) {
+                    let (z, root) = (spectrum[f], transform.root_of_multiplicity(f));
                     (*re, *im) = (root * z.re, root * z.im);
                 }
             }
@@ -263,9 +267,11 @@ impl Frame {
                     continue;
                 }
                 let spectrum = &mut scratch.spectrum[..transform.stft.n_freqs()];
-                for (f, (z, (&re, &im))) in spectrum.iter_mut().zip(re.iter().zip(im)).enumerate() {
+                spectrum.fill(Complex::default());
+                for ((&re, &im), &f) in re.iter().zip(im).zip(&transform.kept) {
                     let root = transform.root_of_multiplicity(f);
-                    *z = Complex { re: re / root, im: if root == 1.0 { 0.0 } else { im / root } };
+                    let im = if root == 1.0 { 0.0 } else { im / root };
+                    spectrum[f] = Complex { re: re / root, im };
                 }
                 let samples = &mut scratch.samples[..n];
                 let room = &mut scratch.fft[..transform.inverse.get_scratch_len()];

@@ -43,10 +43,10 @@ pub(crate) trait Penalty: std::fmt::Debug + Sync {
     /// most this norm leave location `s` at zero.
     fn threshold(&self, s: usize) -> f64;
 
-    /// Computes the dual norm of the correlations of location `s`, which it may overwrite: above 1,
-    /// the dual constraint is violated.
-    fn dual_norm(&self, s: usize, correlations: &mut [Lane]) -> f64 {
-        self.bound(s, kernels().energy(correlations).sqrt())
+    /// Computes the dual norm of the correlations of location `s`, which it may overwrite, or
+    /// `floor` where that is larger: above 1, the dual constraint is violated.
+    fn dual_norm(&self, s: usize, correlations: &mut [Lane], floor: f64) -> f64 {
+        self.bound(s, kernels().energy(correlations).sqrt()).max(floor)
     }
 
     /// Tells whether the dual norm is the bound.
@@ -101,6 +101,15 @@ pub(crate) trait Penalty: std::fmt::Debug + Sync {
     /// themselves: then X stands for these coefficients.
     fn frame(&self) -> Option<&Frame> {
         None
+    }
+
+    /// Marks the frequencies of the frame at which correlations of location `s` come close to
+    /// moving a coefficient from zero.
+    fn mark_open(&self, _s: usize, _correlations: &[Lane], _open: &mut [bool]) {}
+
+    /// Makes the penalty for coefficients of some frequencies alone; none where there is no frame.
+    fn on_band(&self, _open: &[bool]) -> Result<Option<Box<dyn Penalty>>, Error> {
+        Ok(None)
     }
 
     /// Returns the penalty of MxNE, where it is that: Newton's steps know no other.

@@ -35,10 +35,6 @@ const SLACK_FRACTION: f64 = 0.1;
 /// those that this one finds, and only they need all of time.
 const LEAST_FIRST_SLACK: f64 = 1e-7;
 
-/// Rows by which the working set of TF-MxNE grows at least: epochs look at those that stay at zero
-/// without a transform.
-const FRAMED_ROWS: usize = 400;
-
 /// A gain, data and options, checked, scaled and rotated.
 pub(crate) struct Setup<'a> {
     options: &'a Options,
@@ -136,11 +132,7 @@ impl<'a> Setup<'a> {
     /// Returns how the options ask to solve.
     pub fn strategy(&self) -> Strategy {
         let Options { solver, active_set_size, .. } = *self.options;
-        // Epochs through a frame take long, and products on few cosines do not.
-        let is_nested = self.frame.is_none();
-        let grown =
-            |size: usize| if is_nested { size } else { size.max(FRAMED_ROWS / self.n_orient) };
-        Strategy { solver, active_set_size: active_set_size.map(grown), is_nested }
+        Strategy { solver, active_set_size }
     }
 
     /// Returns the gap that the options ask for.

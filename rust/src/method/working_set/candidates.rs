@@ -46,7 +46,10 @@ impl Subset for Candidates {
     ) -> Result<Step, Halt> {
         let (n, least) = (problem.gain.n_locations(), 3 * iterate.locations.len());
         let doubled = (2 * self.size).min(n / MOST_DOUBLED);
-        self.size = doubled.max(MIN_CANDIDATES).max(least).min(n);
+        // Where the ratios are bounds mostly, the first ranking is a rough one.
+        let is_rough = !problem.penalty.is_bound_exact();
+        let first = if is_rough { n / MOST_DOUBLED } else { MIN_CANDIDATES };
+        self.size = doubled.max(first).max(MIN_CANDIDATES).max(least).min(n);
         let is_new = |s: &usize| iterate.locations.binary_search(s).is_err();
         let ranked = largest(ratios, self.size, 0.0)?;
         let mut chosen = memory::room("the locations", iterate.locations.len() + ranked.len())?;

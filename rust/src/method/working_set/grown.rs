@@ -1,6 +1,7 @@
 //! The working set proper: the locations being solved, in the form of a Gram matrix that grows by
 //! blocks.
 
+use super::band::Band;
 use super::{Step, Subset, in_order, largest};
 use crate::machine::clock::Halt;
 use crate::machine::panel::Panel;
@@ -9,6 +10,8 @@ use crate::method::gram::Gram;
 use crate::method::solver::{Epoch, Solver};
 use crate::method::stopping::{Goal, Watch};
 use crate::problem::convex::{Iterate, Problem};
+use crate::problem::penalty::Penalty;
+use crate::problem::solution::Status;
 
 /// The part of the gap of the problem around it to which a working set is solved.
 const GAP_FRACTION: f64 = 0.1;
@@ -16,16 +19,39 @@ const GAP_FRACTION: f64 = 0.1;
 /// The locations being solved, as a Gram matrix that grows by blocks.
 pub(super) struct WorkingSet {
     size: usize,
-    solver: Box<dyn Epoch>,
+    kind: Solver,
+    /// at work on rows of some length, and its arrays
+    solver: Option<(usize, Box<dyn Epoch>, Workspace)>,
     gram: Option<Gram>,
-    workspace: Option<Workspace>,
     locations: Vec<usize>,
 }
 
 impl WorkingSet {
     pub fn new(size: usize, solver: Solver) -> Self {
-        let (solver, locations) = (solver.start(), Vec::new());
-        WorkingSet { size, solver, gram: None, workspace: None, locations }
+        WorkingSet { size, kind: solver, solver: None, gram: None, locations: Vec::new() }
+    }
+
+    /// Runs epochs on the locations, with the arrays of the time before where rows are as long.
+    fn drive(
+        &mut self,
+        gram: &mut Gram,
+        penalty: &dyn Penalty,
+        x: &mut Panel,
+        scale: f64,
+        goal: Goal,
+        watch: &mut Watch,
+    ) -> Result<Status, Halt> {
+        let problem = EpochProblem { quadratic: gram, penalty, scale };
+        let (_, solver, workspace) = match &mut self.solver {
+            Some(solver) if solver.0 == x.n_times => solver,
+            other => {
+                let workspace = Workspace::new(x.n_times)?;
+                other.insert((x.n_times, self.kind.start(), workspace))
+            }
+        };
+        let solver = solver.as_mut();
+        let (_, status) = drive(problem, solver, x, goal, watch, workspace, |_, _, _| {})?;
+        Ok(status)
     }
 }
 
@@ -74,14 +100,16 @@ impl Subset for WorkingSet {
             }
         }
         let penalty = problem.penalty.select(&self.locations)?;
-        let (penalty, scale) = (penalty.as_ref(), problem.scale);
-        let grown = EpochProblem { quadratic: &mut gram, penalty, scale };
-        let workspace = match &mut self.workspace {
-            Some(workspace) => workspace,
-            none => none.insert(Workspace::new(x.n_times)?),
+        let status = match Band::choose(&mut gram, penalty.as_ref(), &x, problem.clock)? {
+            None => self.drive(&mut gram, penalty.as_ref(), &mut x, problem.scale, goal, watch)?,
+            Some(band) => {
+                let (mut narrow, penalty) = (band.narrowed(&x)?, band.penalty.as_ref());
+                let scale = problem.scale;
+                let status = self.drive(&mut gram, penalty, &mut narrow, scale, goal, watch)?;
+                band.widened(&narrow, &mut x);
+                status
+            }
         };
-        let solver = self.solver.as_mut();
-        let (_, status) = drive(grown, solver, &mut x, goal, watch, workspace, |_, _, _| {})?;
         self.gram = Some(gram);
         let iterate = in_order(&self.locations, &x, o)?;
         Ok(Step { iterate, status, nothing_new })

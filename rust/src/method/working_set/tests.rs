@@ -43,11 +43,11 @@ impl Penalty for Absolute {
         self.alpha
     }
 
-    fn dual_norm(&self, _s: usize, correlations: &mut [Lane]) -> f64 {
+    fn dual_norm(&self, _s: usize, correlations: &mut [Lane], floor: f64) -> f64 {
         let largest = bytemuck::cast_slice_mut(correlations)
             .iter()
             .fold(0.0, |a: f64, b: &f64| a.max(b.abs()));
-        largest / self.alpha
+        (largest / self.alpha).max(floor)
     }
 
     fn is_bound_exact(&self) -> bool {
@@ -84,7 +84,7 @@ fn a_third_penalty_is_solved() -> Result<(), Halt> {
         for active_set_size in [Some(2), None] {
             let mut watch = Watch::start(&clock, 1000);
             let goal = Goal { gap: 1e-12 * scale, work_first: false };
-            let mut descent = Strategy { solver, active_set_size, is_nested: true }.start(&gain);
+            let mut descent = Strategy { solver, active_set_size }.start(&gain);
             let end = descent.solve(&problem, &Iterate::zero(n_times)?, goal, &mut watch)?;
             assert!(end.certificate.gap() <= goal.gap);
             for (i, &s) in end.iterate.locations.iter().enumerate() {

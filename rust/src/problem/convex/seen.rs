@@ -130,8 +130,8 @@ impl Problem<'_> {
         Ok(values.into_iter().fold(0.0, f64::max))
     }
 
-    /// Replaces bounds above `floor` by the dual norms themselves, the largest first: at least so
-    /// many, and until no bound exceeds the largest dual norm.
+    /// Replaces bounds above `floor` by the dual norms themselves, or the floor, the largest first:
+    /// at least so many, and until no bound exceeds the largest dual norm.
     fn sharpen(
         &self,
         residual: &Panel,
@@ -161,9 +161,9 @@ impl Problem<'_> {
                     (Some(frame), Some(scratch)) => {
                         self.clock.spend(o * frame.work())?;
                         frame.analyse(block, coefs.lanes_mut(), scratch);
-                        self.penalty.dual_norm(s, coefs.lanes_mut())
+                        self.penalty.dual_norm(s, coefs.lanes_mut(), floor)
                     }
-                    _ => self.penalty.dual_norm(s, block),
+                    _ => self.penalty.dual_norm(s, block, floor),
                 };
                 bounds[s] = bounds[s].min(exact);
                 largest = largest.max(bounds[s]);

@@ -48,3 +48,36 @@ fn windows_that_make_no_frame_are_refused() {
         assert!(Frame::new(20, &[Stft { wsize, tstep }]).is_err());
     }
 }
+
+/// In a band the coefficients are those of the whole frame, and its transpose is the transpose.
+#[test]
+fn bands_are_parts_of_the_frame() -> Result<(), Error> {
+    let wave = |(i, j): (usize, usize)| ((i * 31 + j * j * 17) as f64 * 0.37).sin();
+    let courses = Panel::from_array(Array2::from_shape_fn((2, 61), wave).view())?;
+    for stfts in STFTS {
+        let whole = Frame::new(61, stfts)?;
+        let all = whole.analysed(&courses)?;
+        for skipped in [1, 2, 3] {
+            let open: Vec<bool> = (0..whole.n_frequencies()).map(|f| f % 3 != skipped).collect();
+            let (band, places) = (whole.on_band(&open)?, whole.open_places(&open));
+            assert_eq!(places.len(), band.n_coefs());
+            let narrow = band.analysed(&courses)?;
+            let mut kept = Panel::zeros(2, whole.row_length())?;
+            for i in 0..2 {
+                let (from, row) = (i * narrow.stride(), i * all.stride());
+                for part in 0..2 {
+                    for (k, &place) in places.iter().enumerate() {
+                        let at = row + part * 8 * whole.half_width() + place;
+                        let value = narrow.values()[from + part * 8 * band.half_width() + k];
+                        assert_eq!(value, all.values()[at]);
+                        kept.values_mut()[at] = value;
+                    }
+                }
+            }
+            let (one, other) = (band.synthesised(&narrow)?, whole.synthesised(&kept)?);
+            let pairs = one.values().iter().zip(other.values());
+            assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-13));
+        }
+    }
+    Ok(())
+}

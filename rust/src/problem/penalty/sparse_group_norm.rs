@@ -11,6 +11,8 @@ const WHAT: &str = "the weights";
 /// Newton's steps for a dual norm end where they move it by less than this part of itself.
 const ROUNDING: f64 = 1e-15;
 const MAX_STEPS: usize = 100;
+/// Correlations come close to moving a coefficient from zero at this part of its threshold.
+const CLOSE: f64 = 0.8;
 /// The weight of a coefficient that is kept at zero, and of padding: beyond any correlation, and no
 /// infinity, which times zero would be NaN.
 pub(crate) const EXCLUDED: f64 = 1e200;
@@ -196,33 +198,35 @@ impl Penalty for SparseGroupNorm {
     /// norm of Burdakov; Ndiaye, Fercoq, Gramfort and Salmon, NIPS 2016, proposition 9).
     ///
     /// The left side minus the right side is convex and falling, so Newton's steps from below
-    /// never overshoot.
-    fn dual_norm(&self, s: usize, correlations: &mut [Lane]) -> f64 {
+    /// never overshoot, and one look tells whether nu is below the floor.
+    fn dual_norm(&self, s: usize, correlations: &mut [Lane], floor: f64) -> f64 {
         let a = self.of_norm(s);
         let v = self.of_coefs(s);
         for lane in 0..v.len() {
-            correlations[lane] = Lane(self.energy(correlations, lane).0.map(f64::sqrt));
+            correlations[lane] = self.energy(correlations, lane);
         }
-        let correlations = &correlations[..v.len()];
-        // From below: one coefficient alone.
-        let mut nu: f64 = 0.0;
-        for (y, v) in correlations.iter().zip(v) {
-            for (y, v) in y.0.into_iter().zip(v.0) {
-                nu = nu.max(y / (a + self.l1_ratio * v));
-            }
+        let energies = &correlations[..v.len()];
+        let mut nu = floor * self.alpha;
+        if floor == 0.0 {
+            // From below: one coefficient alone.
+            let pairs = energies.iter().zip(v).flat_map(|(e, v)| e.0.into_iter().zip(v.0));
+            let alone = pairs.map(|(energy, v)| energy.sqrt() / (a + self.l1_ratio * v));
+            nu = alone.fold(0.0, f64::max);
         }
         for _ in 0..MAX_STEPS {
-            let (mut square, mut slope) = ([0.0; 8], [0.0; 8]);
-            for (y, v) in correlations.iter().zip(v) {
-                for i in 0..8 {
-                    let c = self.l1_ratio * v.0[i];
-                    let left = (y.0[i] - c * nu).max(0.0);
-                    square[i] += left * left;
-                    slope[i] += c * left;
+            let (mut square, mut slope) = (0.0, 0.0);
+            for (energy, v) in energies.iter().zip(v) {
+                let c = v.0.map(|v| self.l1_ratio * v);
+                if (0..8).all(|i| energy.0[i] <= (c[i] * nu) * (c[i] * nu)) {
+                    continue;
+                }
+                for (energy, c) in energy.0.into_iter().zip(c) {
+                    let left = (energy.sqrt() - c * nu).max(0.0);
+                    square += left * left;
+                    slope += c * left;
                 }
             }
-            let norm = square.iter().sum::<f64>().sqrt();
-            let slope = slope.iter().sum::<f64>();
+            let norm = square.sqrt();
             let step = if norm > 0.0 { (norm - a * nu) / (slope / norm + a) } else { 0.0 };
             nu += step.max(0.0);
             if step <= ROUNDING * nu {
@@ -234,6 +238,41 @@ impl Penalty for SparseGroupNorm {
 
     fn is_bound_exact(&self) -> bool {
         false
+    }
+
+    fn mark_open(&self, s: usize, correlations: &[Lane], open: &mut [bool]) {
+        let mut frequencies = self.frame.frequencies();
+        for (lane, v) in self.of_coefs(s).iter().enumerate() {
+            for (energy, v) in self.energy(correlations, lane).0.into_iter().zip(v.0) {
+                let Some(frequency) = frequencies.next() else { return };
+                open[frequency] |= energy.sqrt() > CLOSE * self.alpha * self.l1_ratio * v;
+            }
+        }
+    }
+
+    fn on_band(&self, open: &[bool]) -> Result<Option<Box<dyn Penalty>>, Error> {
+        let (frame, places) = (Arc::new(self.frame.on_band(open)?), self.frame.open_places(open));
+        let gathered = |row: &[Lane], out: &mut Vec<Lane>| {
+            let values: &[f64] = bytemuck::cast_slice(row);
+            out.extend(places.chunks(8).map(|places| {
+                Lane(std::array::from_fn(|i| places.get(i).map_or(EXCLUDED, |&k| values[k])))
+            }));
+        };
+        let coef_weights = match &self.coef_weights {
+            CoefWeights::Same(row) => {
+                let mut out = memory::room(WHAT, frame.half_width())?;
+                gathered(row, &mut out);
+                CoefWeights::Same(Arc::new(out))
+            }
+            CoefWeights::Own(rows) => {
+                let mut out = memory::room(WHAT, self.weights.len() * frame.half_width())?;
+                rows.chunks(self.frame.half_width()).for_each(|row| gathered(row, &mut out));
+                CoefWeights::Own(out)
+            }
+        };
+        let weights = memory::copied(WHAT, &self.weights)?;
+        let scale = (self.alpha, self.l1_ratio);
+        Ok(Some(Box::new(SparseGroupNorm::with(frame, scale, weights, coef_weights)?)))
     }
 
     fn frame(&self) -> Option<&Frame> {

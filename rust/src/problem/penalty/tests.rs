@@ -97,7 +97,12 @@ fn dual_norms_are_dual() -> Result<(), Error> {
             let correlations = block(penalty.as_ref(), length, a)?;
             let bound = penalty.bound(s, kernels().norm(correlations.lanes()));
             let mut work = correlations.copy()?;
-            let exact = penalty.dual_norm(s, work.lanes_mut());
+            let exact = penalty.dual_norm(s, work.lanes_mut(), 0.0);
+            for (floor, expected) in [(0.5 * exact, exact), (1.5 * exact, 1.5 * exact)] {
+                let mut work = correlations.copy()?;
+                let found = penalty.dual_norm(s, work.lanes_mut(), floor);
+                assert!((found - expected).abs() <= 1e-13 * expected, "{found} {expected}");
+            }
             assert!(exact <= bound * (1.0 + 1e-12) && exact > 0.0, "{exact} {bound}");
             for (factor, is_zero) in [(1.0 + 1e-12, true), (1.0 - 1e-6, false)] {
                 let mut shrunk = correlations.copy()?;
