@@ -24,12 +24,14 @@ import scaling
 import stream
 import sure
 import targets
+import time_frequency
 
 PARTS = {
     "compare": compare.measure,
     "cores": cores.measure,
     "stream": stream.measure,
     "sure": sure.measure,
+    "time_frequency": time_frequency.measure,
     "scaling": scaling.measure,
     "counts": counts.measure,
 }

@@ -27,7 +27,18 @@ the gap asked for. "All cores" on a shared machine is hard on peers whose thread
 other busily (adelie, OpenBLAS): look at one thread first.
 """
 #: The blocks of the page, in its order; the marks of a block have its name.
-ORDER = ("targets", "compare", "cores", "stream", "sure", "scaling", "counts", "live", "reproduce")
+ORDER = (
+    "targets",
+    "compare",
+    "cores",
+    "stream",
+    "sure",
+    "time_frequency",
+    "scaling",
+    "counts",
+    "live",
+    "reproduce",
+)
 OURS = "mxne_rs"
 #: Our solver again, to a gap at which rounding is near.
 TIGHT, TIGHT_TOL = "mxne_rs, gap 1e-10", 1e-10

@@ -116,7 +116,13 @@ class Gain:
         return self._prepared.columns(np.flatnonzero(active_set))
 
     def by_orientation(self) -> Gain:
-        """Return a copy in which every orientation is a location of its own."""
+        """Make every orientation a location of its own.
+
+        Returns
+        -------
+        gain : Gain
+            A copy, with one orientation.
+        """
         gain = Gain.__new__(Gain)
         columns = self.columns(np.arange(self.n_locations))
         gain._prepared = _core.Gain(np.ascontiguousarray(columns), 1)
