@@ -124,12 +124,13 @@ def _setting_text(value: Any) -> str:
 def _summary(localization: Localization) -> list[tuple[str, str]]:
     times = localization.evokeds[0].times
     chosen = "" if localization.solution.sure is None else ", chosen by SURE"
-    in_percent = localization.regularisation.endswith("%")
-    of_largest = " of the value that leaves no source" if in_percent else ""
+    alpha = ("alpha", f"{localization.alpha:.4g} % of the value that leaves no source{chosen}")
+    if localization.solution.method == "gamma-MAP":
+        alpha = ("noise variance", f"{localization.alpha:.4g} in the whitened data")
     return [
         ("times", f"{1000 * times[0]:.0f} to {1000 * times[-1]:.0f} ms ({len(times)} samples)"),
         ("method", localization.method),
-        ("regularisation", f"{localization.regularisation}{of_largest}{chosen}"),
+        alpha,
         ("sources", f"{int(localization.active.sum())} of {localization.active.size} locations"),
         (
             "explained",
