@@ -250,3 +250,53 @@ def test_sure_finds_the_number_of_sources(
         )  # fmt: skip
     assert active.sum() == len(x) == n_orient * n_sources
     assert alpha in grid
+
+
+# --- the time-frequency solvers ------------------------------------------------------------------
+
+FRAME: dict[str, Any] = {"wsize": 4, "tstep": 2, "maxit": 10_000, "tol": GAP}
+#: The penalties of locations and of coefficients.
+SPACE, TIME = 0.9, 0.1
+
+
+@by_orientation
+def test_time_frequency_support_and_gap(arrays: Any, n_orient: int, rows: list[int]) -> None:
+    """MNE's solver on this one: exactly the two sources, to a gap below 1e-8, never negative."""
+    gain, data = arrays
+    with use_in_mne():
+        x, active, values, gap = mxne_optim.tf_mixed_norm_solver(
+            data, gain, SPACE, TIME, n_orient=n_orient, return_gap=True, debias=False, **FRAME
+        )
+    np.testing.assert_array_equal(np.flatnonzero(active), rows)
+    assert x.shape == (len(rows), data.shape[1])
+    assert -1e-10 <= gap < GAP
+    assert np.all(np.isfinite(values))
+
+
+def test_time_frequency_without_a_penalty_of_coefficients(arrays: Any) -> None:
+    """It is the mixed norm."""
+    gain, data = arrays
+    with use_in_mne():
+        x, active, _ = mxne_optim.tf_mixed_norm_solver(data, gain, ALPHA, 0.0, **FRAME)
+        other, same, _ = mxne_optim.mixed_norm_solver(data, gain, ALPHA, tol=GAP, maxit=10_000)
+    np.testing.assert_array_equal(active, same)
+    np.testing.assert_allclose(x, other, rtol=1e-6)
+
+
+@by_orientation
+def test_reweighted_time_frequency(arrays: Any, n_orient: int, rows: list[int]) -> None:
+    """One round is TF-MxNE; more keep the support; two transforms do."""
+    gain, data = arrays
+    penalties = (data, gain, SPACE, TIME)
+    with use_in_mne():
+        once, active, _ = mxne_optim.iterative_tf_mixed_norm_solver(
+            *penalties, 1, n_orient=n_orient, **FRAME
+        )
+        plain, same, _ = mxne_optim.tf_mixed_norm_solver(*penalties, n_orient=n_orient, **FRAME)
+        np.testing.assert_array_equal(active, same)
+        np.testing.assert_allclose(once, plain, rtol=1e-3)
+        for frame in (FRAME, {**FRAME, "wsize": [2 * 4, 4], "tstep": [4, 2]}):
+            _, active, _ = mxne_optim.iterative_tf_mixed_norm_solver(
+                *penalties, 5, n_orient=n_orient, **frame
+            )
+            np.testing.assert_array_equal(np.flatnonzero(active), rows)
