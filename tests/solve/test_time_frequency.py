@@ -233,6 +233,14 @@ def test_what_is_no_frame_is_refused(options, message):
         mxne_rs.solve_tf_mxne(gain, data, 1.0, **{"l1_ratio": 0.1, **options})
 
 
+@pytest.mark.parametrize("l1_ratio", [-0.1, 1.5, float("nan")])
+def test_ratios_out_of_range_have_no_alpha_max(l1_ratio):
+    """They are refused where nothing is solved, too."""
+    gain, data = simulated(7)
+    with pytest.raises(ValueError, match="l1_ratio"):
+        mxne_rs.tf_alpha_max(gain, data, l1_ratio, wsize=16)
+
+
 def test_what_does_not_go_together_is_refused():
     """A ridge, another surrogate, coefficients of another frame or gain."""
     gain, data = simulated(8)

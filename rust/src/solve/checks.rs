@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::machine::units::times_power;
 use crate::problem::gain::{Gain, check_finite};
 use crate::problem::solution::{Coefficients, Sources};
-use crate::solve::options::Options;
+use crate::solve::options::{Options, TimeFrequency};
 use ndarray::ArrayView2;
 
 /// The largest ridge for a gain near one: beyond it sources are too small to hold all digits.
@@ -29,13 +29,18 @@ pub(crate) fn check_problem(
                       by more than 1e105 in norm: leave it zero, or rescale the gain";
         return Err(Error::Parameter { name: "ridge", value: options.ridge, remedy });
     }
-    if let Some(time_frequency) = &options.time_frequency {
-        time_frequency.check()?;
-        if options.ridge > 0.0 && time_frequency.l1_ratio > 0.0 {
-            let remedy = "TF-MxNE has no ridge: leave it zero";
-            return Err(Error::Parameter { name: "ridge", value: options.ridge, remedy });
-        }
+    check_penalty(gain, options)?;
+    let l1_ratio = options.time_frequency.as_ref().map_or(0.0, |penalty| penalty.l1_ratio);
+    if options.ridge > 0.0 && l1_ratio > 0.0 {
+        let remedy = "TF-MxNE has no ridge: leave it zero";
+        return Err(Error::Parameter { name: "ridge", value: options.ridge, remedy });
     }
+    Ok(())
+}
+
+/// Refuses a penalty that is none: the frame, its ratio, the weights.
+pub(crate) fn check_penalty(gain: &Gain, options: &Options) -> Result<(), Error> {
+    options.time_frequency.as_ref().map_or(Ok(()), TimeFrequency::check)?;
     check_weights(gain, options.weights.as_deref())
 }
 
@@ -80,7 +85,7 @@ pub(crate) fn check_data(gain: &Gain, data: ArrayView2<f64>) -> Result<(), Error
 }
 
 /// Refuses weights that do not fit the gain or are not positive.
-pub(crate) fn check_weights(gain: &Gain, weights: Option<&[f64]>) -> Result<(), Error> {
+fn check_weights(gain: &Gain, weights: Option<&[f64]>) -> Result<(), Error> {
     let Some(weights) = weights else { return Ok(()) };
     let (got, expected) = (weights.len(), gain.n_locations());
     if got != expected {

@@ -15,7 +15,7 @@ use crate::problem::gain::Gain;
 use crate::problem::penalty::Penalty;
 use crate::problem::scaled::Scaled;
 use crate::problem::solution::{Certificate, Record, Solution, Sources};
-use crate::solve::checks::{check_data, check_problem, check_sources, check_weights};
+use crate::solve::checks::{check_data, check_penalty, check_problem, check_sources};
 use crate::solve::options::Run;
 use crate::solve::setup::{Setup, frame_of, largest_correlation, penalty_of};
 use ndarray::ArrayView2;
@@ -139,7 +139,7 @@ pub fn alpha_max<'a>(
 ) -> Result<f64, Error> {
     let Run { options, monitor } = options.into();
     check_data(gain, data)?;
-    check_weights(gain, options.weights.as_deref())?;
+    check_penalty(gain, options)?;
     prepare_this_thread()?;
     let clock = Clock::start(None, monitor);
     let data = Scaled::new(gain, data)?;
