@@ -13,8 +13,8 @@ from .._arguments.convert import Floats, as_count, as_flag, quoted
 from .._arguments.declare import Option, Unpack, takes
 from .._arguments.warn import warn
 from ..solve.debias import fitted
-from ..solve.gain import Gain, prepared
-from ..solve.inputs import noise_levels, sensor_data
+from ..solve.gain import Gain
+from ..solve.inputs import noise_levels
 from ..solve.many import Path, alpha_grid, path_of, solve_paths
 from ..solve.options import (
     N_REWEIGHTS,
@@ -23,7 +23,7 @@ from ..solve.options import (
     Inputs,
     PenaltyOptions,
     ReweightOptions,
-    make_request,
+    asked,
     make_rounds,
 )
 from ..solve.single import largest_alpha
@@ -107,9 +107,8 @@ def solve_sure(
     >>> np.flatnonzero(solution.active_set), solution.sure.at_edge
     (array([20, 60]), False)
     """
-    gain = prepared(gain, options["n_orient"])
-    array = sensor_data(gain, data)
-    request, rounds = make_request(gain, array, 1.0, options), make_rounds(options)
+    gain, array, request = asked(gain, data, 1.0, options)
+    rounds = make_rounds(options)
     grid = alpha_grid(gain, array, alphas, options, request)
     debias = as_flag("debias", options["debias"])
     levels = noise_levels(sigma, array)

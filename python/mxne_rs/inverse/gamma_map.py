@@ -19,7 +19,7 @@ from .data import as_evokeds
 from .differences import lists_differences
 from .localization import Localization
 from .localize import check_units, localization_of
-from .mixed_norm import OutputChoice
+from .mixed_norm import outputs
 from .mne_calls import log_level
 from .model import Model, prepare_model
 from .options import GammaOptions, LocalizeGammaOptions, MneInputs, ReturnOptions
@@ -106,14 +106,7 @@ def gamma_map(
     >>> len(stc.data)
     2
     """
-    given = locals()
-    choice = OutputChoice(pick_ori, return_residual, return_as_dipoles, return_solution)
-    localization = localize_gamma(
-        evoked, forward, noise_cov, alpha,
-        **{name: given[name] for name in LocalizeGammaOptions.__annotations__},
-    )  # fmt: skip
-    with log_level(verbose):
-        return choice.of(localization)
+    return outputs(localize_gamma, LocalizeGammaOptions, locals(), alpha)
 
 
 @takes(LocalizeGammaOptions, MneInputs)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from .._arguments.declare import Unpack, documents, takes
@@ -108,14 +108,7 @@ def mixed_norm(
     >>> len(stc.data), f"{1e3 * stc.times[abs(stc.data).max(axis=0).argmax()]:.0f} ms"
     (2, '100 ms')
     """
-    given = locals()
-    choice = OutputChoice(pick_ori, return_residual, return_as_dipoles, return_solution)
-    localization = localize(
-        evoked, forward, noise_cov, alpha,
-        **{name: given[name] for name in LocalizeOptions.__annotations__},
-    )  # fmt: skip
-    with log_level(verbose):
-        return choice.of(localization)
+    return outputs(localize, LocalizeOptions, locals(), alpha)
 
 
 @takes(EpochsOptions, MneInputs)
@@ -243,6 +236,18 @@ def mixed_norm_raw(
     if not isinstance(raw, mne.io.BaseRaw):
         raise TypeError(f"raw is a {type(raw).__name__}, not mne.io.Raw; see mixed_norm")
     return mixed_norm(evoked_of_raw(raw, tmin, tmax), forward, noise_cov, alpha, **options)
+
+
+def outputs(
+    localize: Callable[..., Localization], table: type, given: Mapping[str, Any], *penalty: Any
+) -> Any:
+    """Localize with the arguments of a call that `table` lists; return the outputs asked for."""
+    choice = OutputChoice(*(given[name] for name in OutputChoice._fields))
+    inputs = (given[name] for name in ("evoked", "forward", "noise_cov"))
+    options = {name: given[name] for name in table.__annotations__}
+    localization = localize(*inputs, *penalty, **options)
+    with log_level(given["verbose"]):
+        return choice.of(localization)
 
 
 class OutputChoice(NamedTuple):

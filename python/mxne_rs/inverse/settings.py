@@ -78,15 +78,20 @@ def make_settings(alpha: Any, options: Any) -> Settings:
             surrogate=options["surrogate"],
             amplitude_unit=number_or_name("amplitude_unit", options["amplitude_unit"]),
         ),
-        engine=EngineOptions(
-            tol=as_number("tol", options["tol"], "give a relative duality gap such as 1e-4"),
-            # MNE limits each convex problem, the array functions limit all of them together.
-            max_iter=maxit * rounds,
-            verbose=wants_line(options["verbose"]),
-            solver=solver,
-            **checked(options, ("active_set_size", "n_threads", "time_limit")),  # type: ignore[typeddict-item]
-        ),
+        engine=_engine(options, solver, maxit * rounds),
     )
+
+
+def _engine(options: Any, solver: str, max_iter: int) -> EngineOptions:
+    """Check the options of the solver; MNE's `maxit` is for each convex problem, ours for all."""
+    engine: EngineOptions = EngineOptions(
+        tol=as_number("tol", options["tol"], "give a relative duality gap such as 1e-4"),
+        max_iter=max_iter,
+        verbose=wants_line(options["verbose"]),
+        solver=solver,
+        **checked(options, ("active_set_size", "n_threads", "time_limit")),  # type: ignore[typeddict-item]
+    )
+    return engine
 
 
 def warn_of_free_cd(solver: Any, fixed: bool) -> None:
@@ -166,13 +171,7 @@ def make_tf_settings(alpha: Any, l1_ratio: Any, options: Any) -> TfSettings:
             n_reweights=rounds,
             amplitude_unit=number_or_name("amplitude_unit", options["amplitude_unit"]),
         ),
-        engine=EngineOptions(
-            tol=as_number("tol", options["tol"], "give a relative duality gap such as 1e-4"),
-            max_iter=maxit * rounds,
-            verbose=wants_line(options["verbose"]),
-            solver=array_solver(options["solver"]),
-            **checked(options, ("active_set_size", "n_threads", "time_limit")),  # type: ignore[typeddict-item]
-        ),
+        engine=_engine(options, array_solver(options["solver"]), maxit * rounds),
     )
 
 

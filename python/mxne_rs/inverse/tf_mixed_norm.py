@@ -15,7 +15,7 @@ from .data import as_evokeds
 from .differences import lists_differences
 from .localization import Localization
 from .localize import check_units, localization_of, model_of
-from .mixed_norm import OutputChoice
+from .mixed_norm import outputs
 from .mne_calls import log_level, one_at_a_time
 from .model import Model
 from .options import LocalizeTfOptions, MneInputs, ReturnOptions
@@ -110,14 +110,7 @@ def tf_mixed_norm(
     >>> len(stc.data)
     2
     """
-    given = locals()
-    choice = OutputChoice(pick_ori, return_residual, return_as_dipoles, return_solution)
-    localization = localize_tf(
-        evoked, forward, noise_cov, alpha, l1_ratio,
-        **{name: given[name] for name in LocalizeTfOptions.__annotations__},
-    )  # fmt: skip
-    with log_level(verbose):
-        return choice.of(localization)
+    return outputs(localize_tf, LocalizeTfOptions, locals(), alpha, l1_ratio)
 
 
 @takes(LocalizeTfOptions, MneInputs, TfInputs)

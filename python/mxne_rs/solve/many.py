@@ -22,6 +22,7 @@ from .options import (
     PathOptions,
     Request,
     Rounds,
+    asked,
     make_request,
     make_rounds,
 )
@@ -132,9 +133,8 @@ def solve_path(
     >>> len(path), int(path.n_active[0])
     (5, 0)
     """
-    gain = prepared(gain, options["n_orient"])
-    array = sensor_data(gain, data)
-    request, rounds = make_request(gain, array, 1.0, options), make_rounds(options)
+    gain, array, request = asked(gain, data, 1.0, options)
+    rounds = make_rounds(options)
     grid = alpha_grid(gain, array, alphas, options, request)
     with Progress("path", request.tol, options["verbose"]) as progress:
         watched = request._replace(progress=progress)

@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from .._arguments.convert import Floats, as_weights, integer, name_of, number, number_or_name
 from .._arguments.declare import REQUIRED, Option, options_of
 from .coefficients import Stft, as_stfts
-from .gain import Gain
-from .inputs import start_rows
+from .gain import Gain, prepared
+from .inputs import sensor_data, start_rows
 from .solution import Solution
 
 #: Largest number of convex problems of `solve_irmxne`: on real data half of the answers settle
@@ -303,6 +303,13 @@ def make_request(gain: Gain, data: Floats, alpha: Any, options: Any) -> Request:
             ("ridge", "tol", "max_iter", "time_limit", "solver", "active_set_size", "n_threads"),
         ),
     )
+
+
+def asked(gain: Any, data: Any, alpha: Any, options: Any) -> tuple[Gain, Floats, Request]:
+    """Check gain, data and options of a solve; return them as the compiled module takes them."""
+    gain = prepared(gain, options["n_orient"])
+    array = sensor_data(gain, data)
+    return gain, array, make_request(gain, array, alpha, options)
 
 
 def _time_frequency(options: Any) -> tuple[float, list[int], list[int]] | None:

@@ -9,12 +9,12 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from .. import _core
-from .._arguments.convert import Floats, as_matrix, as_number, as_weights
+from .._arguments.convert import Floats, as_matrix, as_number
 from .._arguments.declare import Unpack, takes
 from .._arguments.warn import warn
 from .._progress import Progress
-from .gain import Gain, prepared
-from .inputs import sensor_data, source_rows
+from .gain import Gain
+from .inputs import source_rows
 from .options import (
     N_REWEIGHTS,
     Inputs,
@@ -24,7 +24,7 @@ from .options import (
     RidgeOptions,
     Rounds,
     SolveOptions,
-    make_request,
+    asked,
     make_rounds,
 )
 from .solution import Solution, solution_of, warn_if_short
@@ -77,9 +77,7 @@ def solve_mxne(
     >>> bool(solution.active_set[20]), solution.converged, solution.gap <= 1e-6
     (True, True, True)
     """
-    gain = prepared(gain, options["n_orient"])
-    array = sensor_data(gain, data)
-    request = make_request(gain, array, alpha, options)
+    gain, array, request = asked(gain, data, alpha, options)
     return solved("MxNE", gain, array, request, None, options["verbose"])
 
 
@@ -128,10 +126,8 @@ def solve_irmxne(
     >>> np.flatnonzero(solution.active_set)
     array([20, 60])
     """
-    gain = prepared(gain, options["n_orient"])
-    array = sensor_data(gain, data)
-    request, rounds = make_request(gain, array, alpha, options), make_rounds(options)
-    return solved("irMxNE", gain, array, request, rounds, options["verbose"])
+    gain, array, request = asked(gain, data, alpha, options)
+    return solved("irMxNE", gain, array, request, make_rounds(options), options["verbose"])
 
 
 @takes(PenaltyOptions, Inputs)
@@ -149,10 +145,7 @@ def alpha_max(gain: Gain | ArrayLike, data: ArrayLike, **options: Unpack[Penalty
     >>> mxne_rs.alpha_max(np.eye(2), [[3.0, 4.0], [1.0, 0.0]])
     5.0
     """
-    gain = prepared(gain, options["n_orient"])
-    array = sensor_data(gain, data)
-    weights = as_weights(options["weights"], gain.n_locations)
-    return _core.alpha_max(gain._prepared, array, weights, 0, None)
+    return exact_alpha_max(*asked(gain, data, 1.0, options))
 
 
 @takes(RidgeOptions, Inputs)
@@ -190,9 +183,7 @@ def duality_gap(
     >>> mxne_rs.duality_gap(np.eye(2), [[3.0], [1.0]], np.zeros((2, 1)), alpha=3.0)
     (0.0, 5.0, 5.0)
     """
-    gain = prepared(gain, options["n_orient"])
-    array = sensor_data(gain, data)
-    request = make_request(gain, array, alpha, options)
+    gain, array, request = asked(gain, data, alpha, options)
     return _core.duality_gap(gain._prepared, array, source_rows(gain, array, x, "x"), request)
 
 
@@ -282,10 +273,15 @@ def hint_of_small_alpha(
     )
 
 
+def exact_alpha_max(gain: Gain, data: Floats, request: Request | None) -> float:
+    """Compute alpha_max for the penalty of a request; for plain MxNE without one."""
+    given = (request.weights, request.n_threads, request.time_frequency) if request else None
+    return _core.alpha_max(gain._prepared, data, *(given or (None, 0, None)))
+
+
 def largest_alpha(gain: Gain, data: Floats, request: Request | None = None) -> float:
     """Return alpha_max of checked data; NaN where another thread changed them since."""
-    given = (request.weights, request.n_threads, request.time_frequency) if request else None
     try:
-        return _core.alpha_max(gain._prepared, data, *(given or (None, 0, None)))
+        return exact_alpha_max(gain, data, request)
     except (ValueError, MemoryError):
         return float("nan")

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
-from .._arguments.convert import as_array, as_weights
+from .._arguments.convert import as_array
 from .._arguments.declare import Unpack, takes
-from .gain import Gain, prepared
-from .inputs import sensor_data
+from .gain import Gain
 from .options import (
     N_REWEIGHTS,
     Inputs,
@@ -19,10 +18,10 @@ from .options import (
     TfInputs,
     TfOptions,
     TfPenaltyOptions,
-    make_request,
+    asked,
     make_rounds,
 )
-from .single import solved
+from .single import exact_alpha_max, solved
 from .solution import Solution
 
 
@@ -74,9 +73,7 @@ def solve_tf_mxne(
     >>> np.flatnonzero(solution.active_set), solution.gap <= 1e-6
     (array([20]), True)
     """
-    gain = prepared(gain, options["n_orient"])
-    array = sensor_data(gain, data)
-    request = make_request(gain, array, alpha, {**options, "l1_ratio": l1_ratio})
+    gain, array, request = asked(gain, data, alpha, {**options, "l1_ratio": l1_ratio})
     return solved("TF-MxNE", gain, array, request, None, options["verbose"])
 
 
@@ -130,11 +127,8 @@ def solve_irtf_mxne(
     >>> np.flatnonzero(solution.active_set)
     array([20])
     """
-    gain = prepared(gain, options["n_orient"])
-    array = sensor_data(gain, data)
-    request = make_request(gain, array, alpha, {**options, "l1_ratio": l1_ratio})
-    rounds = make_rounds(options)
-    return solved("irTF-MxNE", gain, array, request, rounds, options["verbose"])
+    gain, array, request = asked(gain, data, alpha, {**options, "l1_ratio": l1_ratio})
+    return solved("irTF-MxNE", gain, array, request, make_rounds(options), options["verbose"])
 
 
 @takes(TfPenaltyOptions, Inputs, TfInputs)
@@ -159,11 +153,7 @@ def tf_alpha_max(
     >>> at[0] > at[1] > at[2], round(at[0] - mxne_rs.alpha_max(np.eye(2), data), 12)
     (True, 0.0)
     """
-    gain = prepared(gain, options["n_orient"])
-    array = sensor_data(gain, data)
-    request = make_request(gain, array, 1.0, {**options, "l1_ratio": l1_ratio})
-    weights = as_weights(options["weights"], gain.n_locations)
-    return _core.alpha_max(gain._prepared, array, weights, 0, request.time_frequency)
+    return exact_alpha_max(*asked(gain, data, 1.0, {**options, "l1_ratio": l1_ratio}))
 
 
 @takes(TfPenaltyOptions, Inputs, TfInputs)
@@ -198,9 +188,7 @@ def tf_duality_gap(
     >>> gap, primal == dual
     (0.0, True)
     """
-    gain = prepared(gain, options["n_orient"])
-    array = sensor_data(gain, data)
-    request = make_request(gain, array, alpha, {**options, "l1_ratio": l1_ratio})
+    gain, array, request = asked(gain, data, alpha, {**options, "l1_ratio": l1_ratio})
     locations, given = _rows_of(gain, z)
     return _core.tf_duality_gap(gain._prepared, array, locations, given, request)
 

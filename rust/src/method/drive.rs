@@ -49,9 +49,7 @@ impl EpochProblem<'_> {
         };
         Ok(self.quadratic.energies(x).certificate(self.penalty.value(x), largest, self.scale))
     }
-}
 
-impl EpochProblem<'_> {
     /// Computes the largest dual norm, with correlations only where the bound exceeds it so far.
     fn largest_dual_norm(
         &mut self,

@@ -11,6 +11,7 @@ use crate::machine::memory;
 use crate::machine::panel::{Lane, Panel};
 use realfft::num_complex::Complex;
 use realfft::{ComplexToReal, RealFftPlanner, RealToComplex};
+use std::ops::Range;
 use std::sync::Arc;
 
 const WHAT: &str = "the time-frequency coefficients";
@@ -118,17 +119,26 @@ impl Transform {
         Ok(Transform { stft, n_windows, first, kept, window, factors, forward, inverse })
     }
 
-    /// Returns the samples of the padded time course that window `i` covers, their factors, and
-    /// the range of its coefficients.
-    fn window(&self, i: usize) -> (usize, &[f64], std::ops::Range<usize>) {
-        let (start, n_freqs) = (i * self.stft.tstep, self.kept.len());
-        let first = self.first + i * n_freqs;
-        (start, &self.factors[start..start + self.stft.wsize], first..first + n_freqs)
+    /// Returns the range of the coefficients of window `i`.
+    fn coefs(&self, i: usize) -> Range<usize> {
+        let first = self.first + i * self.kept.len();
+        first..first + self.kept.len()
     }
 
-    /// Returns the zeros before the first sample.
-    fn padding(&self) -> usize {
-        (self.stft.wsize - self.stft.tstep) / 2
+    /// Returns the part of window `i` that is not padding, the first of `n_times` samples that it
+    /// covers, and the factors of these.
+    fn covered(
+        &self,
+        i: usize,
+        n_times: usize,
+    ) -> (Range<usize>, usize, impl Iterator<Item = f64>) {
+        let Stft { wsize, tstep } = self.stft;
+        let (start, padding) = (i * tstep, (wsize - tstep) / 2);
+        let from = padding.saturating_sub(start);
+        let part = from..(n_times + padding).saturating_sub(start).min(wsize);
+        let factors = &self.factors[start + part.start..start + part.end];
+        let tapers = self.window[part.clone()].iter().zip(factors).map(|(w, f)| w * f);
+        (part, start + from - padding, tapers)
     }
 
     /// Returns the square root of how often a frequency stands for itself and its mirror image.
@@ -219,19 +229,13 @@ impl Frame {
     fn analyse_row(&self, course: &[f64], row: &mut [f64], scratch: &mut Scratch) {
         let (re, im) = row.split_at_mut(8 * self.half_width());
         for transform in &self.transforms {
-            let (n, padding) = (transform.stft.wsize, transform.padding());
             for i in 0..transform.n_windows {
-                let (start, factors, coefs) = transform.window(i);
-                let samples = &mut scratch.samples[..n];
+                let coefs = transform.coefs(i);
+                let (part, first, tapers) = transform.covered(i, self.n_times);
+                let samples = &mut scratch.samples[..transform.stft.wsize];
                 samples.fill(0.0);
-                // The part of the window that is not padding.
-                let from = padding.saturating_sub(start);
-                let to = (self.n_times + padding).saturating_sub(start).min(n);
-                let course = &course[start + from - padding..];
-                let weights = transform.window[from..to].iter().zip(&factors[from..to]);
-                for ((sample, x), (w, f)) in samples[from..to].iter_mut().zip(course).zip(weights) {
-                    *sample = x * w * f;
-                }
+                let pairs = samples[part].iter_mut().zip(&course[first..]);
+                pairs.zip(tapers).for_each(|((sample, x), taper)| *sample = x * taper);
                 let spectrum = &mut scratch.spectrum[..transform.stft.n_freqs()];
                 let room = &mut scratch.fft[..transform.forward.get_scratch_len()];
                 // The lengths are those that the plan was made for: it cannot refuse them.
@@ -259,9 +263,8 @@ impl Frame {
     fn add_row(&self, row: &[f64], course: &mut [f64], scratch: &mut Scratch) {
         let (re, im) = row.split_at(8 * self.half_width());
         for transform in &self.transforms {
-            let (n, padding) = (transform.stft.wsize, transform.padding());
             for i in 0..transform.n_windows {
-                let (start, factors, coefs) = transform.window(i);
+                let coefs = transform.coefs(i);
                 let (re, im) = (&re[coefs.clone()], &im[coefs]);
                 if re.iter().chain(im).all(|&value| value == 0.0) {
                     continue;
@@ -273,17 +276,12 @@ impl Frame {
                     let im = if root == 1.0 { 0.0 } else { im / root };
                     spectrum[f] = Complex { re: re / root, im };
                 }
-                let samples = &mut scratch.samples[..n];
+                let samples = &mut scratch.samples[..transform.stft.wsize];
                 let room = &mut scratch.fft[..transform.inverse.get_scratch_len()];
                 let _ = transform.inverse.process_with_scratch(spectrum, samples, room);
-                let from = padding.saturating_sub(start);
-                let to = (self.n_times + padding).saturating_sub(start).min(n);
-                let course = &mut course[start + from - padding..];
-                let weights = transform.window[from..to].iter().zip(&factors[from..to]);
-                for ((x, sample), (w, f)) in course.iter_mut().zip(&samples[from..to]).zip(weights)
-                {
-                    *x += sample * w * f;
-                }
+                let (part, first, tapers) = transform.covered(i, self.n_times);
+                let pairs = course[first..].iter_mut().zip(&samples[part]);
+                pairs.zip(tapers).for_each(|((x, sample), taper)| *x += sample * taper);
             }
         }
     }

@@ -196,14 +196,24 @@ impl Gain {
         Ok(self.screen.get_or_init(|| made))
     }
 
-    /// Makes the gain of some locations, in the order given.
-    pub(crate) fn select(&self, locations: &[usize], clock: &Clock) -> Result<Gain, Halt> {
+    /// Copies the columns of some locations, one after the other.
+    pub(crate) fn side_by_side(
+        &self,
+        locations: &[usize],
+        clock: &Clock,
+    ) -> Result<Vec<f64>, Halt> {
         let size = self.n_orient * self.n_sensors;
         let mut columns = memory::room(WHAT, locations.len() * size)?;
         for &s in locations {
             clock.spend(size)?;
             columns.extend_from_slice(self.block(s));
         }
+        Ok(columns)
+    }
+
+    /// Makes the gain of some locations, in the order given.
+    pub(crate) fn select(&self, locations: &[usize], clock: &Clock) -> Result<Gain, Halt> {
+        let columns = self.side_by_side(locations, clock)?;
         let curvature = self.curvature.select(locations)?;
         let renamed = |(location, s): (usize, &usize)| {
             let faint = self.faint.iter().find(|faint| faint.location == *s);

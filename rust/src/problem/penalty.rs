@@ -11,7 +11,7 @@ mod tests;
 
 use crate::error::Error;
 use crate::machine::kernels::kernels;
-use crate::machine::panel::{Lane, Panel};
+use crate::machine::panel::{Lane, Panel, is_zero};
 use crate::problem::curvature::Eigen;
 use crate::problem::frame::Frame;
 use crate::problem::gain::FAINT_LIPSCHITZ;
@@ -94,7 +94,7 @@ pub(crate) trait Penalty: std::fmt::Debug + Sync {
             }
         }
         self.prox(s, block, lipschitz);
-        block.iter().any(|lane| lane.0.iter().any(|&value| value != 0.0))
+        !is_zero(block)
     }
 
     /// Returns the frame of time whose coefficients are penalised, where it is not the time courses

@@ -174,10 +174,8 @@ impl Problem<'_> {
 
     /// Computes G_s'R of some locations by one product.
     fn correlated_together(&self, chosen: &[usize], residual: &Panel) -> Result<Panel, Halt> {
-        let o = self.gain.n_orient();
-        let mut columns = memory::room(WHAT, chosen.len() * o * self.gain.n_sensors())?;
-        chosen.iter().for_each(|&s| columns.extend_from_slice(self.gain.block(s)));
-        let mut courses = Panel::zeros(chosen.len() * o, residual.n_times)?;
+        let columns = self.gain.side_by_side(chosen, self.clock)?;
+        let mut courses = Panel::zeros(chosen.len() * self.gain.n_orient(), residual.n_times)?;
         products::correlations(&columns, residual, &mut courses, self.threads, self.clock)?;
         Ok(courses)
     }

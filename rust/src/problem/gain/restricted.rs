@@ -1,10 +1,9 @@
 //! G'G and G'M of some locations, written into arrays at hand.
 
-use super::{Gain, WHAT};
+use super::Gain;
 use crate::machine::clock::{Clock, Halt};
 use crate::machine::dense::{Target, View, gemm};
 use crate::machine::kernels::kernels;
-use crate::machine::memory;
 use crate::machine::panel::Panel;
 
 /// Rows of G'G from which one product is faster than all pairs of columns.
@@ -47,8 +46,7 @@ impl Gain {
         clock: &Clock,
     ) -> Result<(), Halt> {
         let (n, rows) = (self.n_sensors, locations.len() * self.n_orient);
-        let mut columns = memory::room(WHAT, rows * n)?;
-        locations.iter().for_each(|&s| columns.extend_from_slice(self.block(s)));
+        let columns = self.side_by_side(locations, clock)?;
         let all = View::new(&columns, rows, n, n).transpose();
         for start in (first..rows).step_by(MANY_ROWS) {
             let end = rows.min(start + MANY_ROWS);

@@ -34,8 +34,8 @@ pub(crate) struct SparseGroupNorm {
 }
 
 /// `v_sk`, in the order of a row of coefficients, padding [`EXCLUDED`].
-#[derive(Debug, Clone)]
-pub(crate) enum CoefWeights {
+#[derive(Debug)]
+enum CoefWeights {
     /// one row for all locations
     Same(Arc<Vec<Lane>>),
     /// a row for each location
