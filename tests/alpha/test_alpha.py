@@ -231,6 +231,7 @@ def test_diagonal_gains(heights, scales, level, unit):
     g = np.array(scales[: len(heights)])
     gain, data = np.diag(g), heights[:, None]
     alphas = unit * np.geomspace(22.0, 0.05, 9)
+    assume((abs(heights * g / alphas[:, None] - 1) > 1e-5).all())
     active = heights * g > alphas[:, None]
     residuals = np.where(active, alphas[:, None] / g, heights) / unit
     powers = np.sum(residuals**2, axis=1)
@@ -255,7 +256,6 @@ def test_diagonal_gains(heights, scales, level, unit):
 
     counts = active.sum(axis=1)
     choice = quietly(gain, data, alphas, method="n_sources", n_sources=2, tol=1e-12)
-    assume((abs(heights * g / alphas[:, None] - 1) > 1e-5).all())
     np.testing.assert_array_equal(choice.values, counts)
     assert choice.index == np.flatnonzero(counts <= 2)[-1]
 
@@ -301,7 +301,7 @@ def test_the_answer_is_certified_and_of_all_the_data(method, n_reweights):
         gap, _, _ = reference.duality_gap(gain, data, solution.x, choice.alpha, 1, weights)
         assert gap <= 1e-6 + reference.ROUNDING
     explained = 1 - np.sum((data - gain @ solution.x) ** 2) / np.sum(data**2)
-    if n_reweights == 1 or method != "map":
+    if n_reweights == 1 or method not in ("map", "sqrt"):
         assert choice.explained_variance[choice.index] == pytest.approx(explained)
     again = quietly(
         mxne_rs.Gain(gain), trials.tolist(), n_reweights=n_reweights, n_alphas=8, eps=0.05,
@@ -349,7 +349,7 @@ def test_warns_at_the_ends_of_the_grid(method, options, advice, index):
     assert method == "sure" or caught[0].filename == __file__
 
 
-@pytest.mark.parametrize("method", sorted(set(LABELS) - {"map"}))
+@pytest.mark.parametrize("method", sorted(set(LABELS) - {"map", "noise", "sqrt"}))
 def test_one_alpha_has_no_end(method):
     """As long as it meets the target."""
     gain, trials = planted(n_trials=5)

@@ -1,1 +1,1 @@
-"""Choose alpha: seven methods on warm-started paths."""
+"""Choose alpha: nine methods."""

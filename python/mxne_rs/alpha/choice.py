@@ -18,6 +18,8 @@ from ..solve.solution import Solution, warn_if_short
 
 #: Label of the values of each method.
 LABELS = {
+    "noise": "probability that noise has a source",
+    "sqrt": "alpha after the next step",
     "sure": "estimated risk",
     "cv": "error on held-out sensors",
     "stability": "bound on false locations",
@@ -34,8 +36,8 @@ CHOICE_COLOUR = "#D55E00"
 class AlphaChoice:
     """The result of :func:`choose_alpha`.
 
-    The curves are of all the data and have a value for each alpha. For the method "map" the alphas
-    are the iterates of its fixed point, and the curves are of MxNE.
+    The curves are of all the data and have a value for each alpha. For the methods "map" and "sqrt"
+    the alphas are the iterates of their fixed points, and the curves are of MxNE.
 
     Attributes
     ----------
@@ -50,18 +52,20 @@ class AlphaChoice:
     values : array, shape (n_alphas,)
         The quantity that the method decides by:
 
+        - "noise": the probability that noise alone has a source
+        - "sqrt", "map": the next iterate of the fixed point
         - "sure": the estimate of ``|G X - G X_true|^2``
         - "cv": ``|M - G X|^2`` on the sensors left out, in units of ``|M|^2``
         - "stability": the bound on the expected number of false locations
-        - "map": the next iterate of the fixed point
         - "discrepancy": ``|M - G X|^2`` in units of the power of the noise
         - "gof": ``1 - |M - G X|^2 / |M|^2``
         - "n_sources": active locations
 
         NaN where a solve that the value needs stopped before its gap was reached.
     target : float | None
-        The number that values are compared with: ``max_false``, 1 (discrepancy), ``gof``,
-        ``n_sources``; None where the smallest value, or the fixed point, is the choice.
+        The number that values are compared with: ``level`` (noise), ``max_false``, 1
+        (discrepancy), ``gof``, ``n_sources``; None where the smallest value, or the fixed point, is
+        the choice.
     n_active : array of int, shape (n_alphas,)
         Number of active locations.
     gaps : array, shape (n_alphas,)
@@ -79,6 +83,8 @@ class AlphaChoice:
     stable : array of bool, shape (n_locations,) | None
         For "stability": locations whose frequency reaches the threshold at the choice or at a
         larger alpha. The bound holds for these, not for the support of ``solution``.
+    sqrt_gap : float | None
+        For "sqrt": duality gap of square-root MxNE at the choice, as a part of ``|M|``.
 
     Examples
     --------
@@ -106,6 +112,7 @@ class AlphaChoice:
     at_edge: bool
     frequencies: Floats | None = None
     stable: NDArray[np.bool_] | None = None
+    sqrt_gap: float | None = None
 
     def plot(self, axes: Axes | None = None) -> Axes:
         """Draw the values against alpha, with the choice and the target.
@@ -131,7 +138,7 @@ class AlphaChoice:
             _, axes = plt.subplots(layout="constrained")
         axes.plot(self.alphas, self.values, "o-", color=CURVE_COLOUR, markersize=4, linewidth=1.2)
         dashed: dict[str, Any] = {"color": "0.6", "linewidth": 1.0, "linestyle": "--", "zorder": 0}
-        if self.method == "map":
+        if self.method in ("map", "sqrt"):
             axes.plot(self.alphas, self.alphas, label="no change", **dashed)
         elif self.target is not None:
             axes.axhline(self.target, label=f"target {self.target:.4g}", **dashed)

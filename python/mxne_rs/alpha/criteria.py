@@ -38,6 +38,13 @@ class Problem(NamedTuple):
         """Solve along a grid."""
         return solve_path(gain, data, grid, **self.rounds._asdict(), **self.options())
 
+    def at(self, alpha: float, rounds: Rounds) -> Path:
+        """Solve at an alpha from which on there may be no source, without a warning of that."""
+        grid, data = np.array([alpha]), [self.data]
+        request = self.request._replace(time_limit=self.seconds_left())
+        outcomes = solve_paths(self.gain, data, grid, request, rounds, "alpha", self.verbose)
+        return path_of(self.gain, outcomes[0], grid, request.tol)
+
 
 class Selection(NamedTuple):
     """Selection frequencies and bounds over resamples of the trials."""

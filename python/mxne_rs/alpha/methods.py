@@ -10,22 +10,29 @@ import numpy as np
 from .._arguments.convert import Floats, as_count, as_number, quoted
 from .._arguments.warn import warn
 from ..solve.many import Path
-from ..solve.single import alpha_max, solve_irmxne, solve_mxne
+from ..solve.single import solve_irmxne
 from ..solve.solution import Solution
 from .choice import AlphaChoice, choice_on_grid
 from .criteria import (
     Problem,
     false_bounds,
     held_out_errors,
-    largest_magnitude,
     residual_shares,
     unconverged_statuses,
     where_converged,
 )
+from .fixed_point import SETTLED_CHANGE, Step, map_steps, sqrt_gap, sqrt_steps
+from .noise import noise_quantile
 from .sure import random_stream
 
 #: The remedy where a part is none.
 PART = "give a number between 0 and 1, such as 0.8"
+LEVEL_REMEDY = "give a probability between 0 and 1, such as 0.05"
+#: The advice where the rules of noise find no source.
+NOTHING = (
+    "no source stands out of the noise: check that gain and data are whitened and the noise level "
+    "(sigma), or raise level"
+)
 
 
 def by_sure(solution: Solution) -> AlphaChoice:
@@ -38,33 +45,71 @@ def by_sure(solution: Solution) -> AlphaChoice:
     )  # fmt: skip
 
 
+def by_noise(problem: Problem, levels: Floats, level: Any, rng: Any) -> AlphaChoice:
+    """Choose the alpha at which noise alone has a source with a given probability."""
+    share = as_number("level", level, LEVEL_REMEDY, below=1)
+    alpha = noise_quantile(problem, levels, share, random_stream(rng))
+    if not alpha > 0:
+        raise ValueError(
+            "alpha cannot be chosen: trials are zero or orthogonal to the gain; give other data"
+        )
+    path = problem.at(alpha, problem.rounds)
+    if path[0].converged and not path.n_active.any() and not path[0].emptied:
+        warn(NOTHING)
+    return AlphaChoice(
+        "noise", alpha, 0, path.alphas, where_converged(path, [share]), share,
+        path.n_active, path.gaps, path.explained_variance, path[0], False,
+    )  # fmt: skip
+
+
 def by_map(problem: Problem, levels: Floats) -> AlphaChoice:
     """Choose the fixed point of the hierarchical model, and solve there."""
     scale = float(levels.max())
-    steps = fixed_point(problem, scale * float(np.sqrt(np.mean((levels / scale) ** 2))))
-    solution, following = steps[-1]
-    settled = is_settled(solution, following)
+    return choice_of_steps(
+        "map", problem, map_steps(problem, scale * float(np.sqrt(np.mean((levels / scale) ** 2))))
+    )
+
+
+def by_sqrt(problem: Problem, level: Any, rng: Any) -> AlphaChoice:
+    """Choose the alpha of square-root MxNE, whose parameter noise of any strength decides."""
+    share = as_number("level", level, LEVEL_REMEDY, below=1)
+    ones = np.ones(problem.data.shape[1])
+    ratio = noise_quantile(problem, ones, share, random_stream(rng), relative=True)
+    if not ratio > 0:
+        raise ValueError(
+            "alpha cannot be chosen: trials are zero or orthogonal to the gain; give other data"
+        )
+    steps = sqrt_steps(problem, ratio)
+    choice = choice_of_steps("sqrt", problem, steps)
+    choice = replace(choice, sqrt_gap=sqrt_gap(problem, steps[-1].solution, ratio))
+    if choice.solution.converged and not choice.n_active[choice.index]:
+        warn(NOTHING)
+    return choice
+
+
+def choice_of_steps(method: str, problem: Problem, steps: list[Step]) -> AlphaChoice:
+    """Make the AlphaChoice of a fixed point; reweight there where that is asked for."""
+    solution, settled = steps[-1].solution, steps[-1].change <= SETTLED_CHANGE[method]
     if solution.converged and not settled:
-        change = 100 * abs(following / solution.alpha - 1)
         warn(
-            f"method 'map' still changed alpha by {change:.2g} % in step {len(steps)}, the last: "
-            "choose another method",
+            f"method {method!r} still changed alpha by {100 * steps[-1].change:.2g} % in step "
+            f"{len(steps)}, the last: choose another method",
         )
     # Alphas are monotonic but for the tolerance of the solves; of equal ones the last is kept.
-    by_alpha = {one.alpha: (one, after) for one, after in steps}
+    by_alpha = {step.solution.alpha: step for step in steps}
     alphas = sorted(by_alpha, reverse=True)
     index = alphas.index(solution.alpha)
-    solutions = tuple(by_alpha[alpha][0] for alpha in alphas)
+    solutions = tuple(by_alpha[alpha].solution for alpha in alphas)
     path = Path(np.array(alphas), solutions, solutions)
-    values = where_converged(path, [by_alpha[alpha][1] for alpha in alphas])
-    if problem.rounds.n_reweights > 1 and solution.converged:
+    values = where_converged(path, [by_alpha[alpha].following for alpha in alphas])
+    if problem.rounds.n_reweights > 1 and solution.converged and solution.active_set.any():
         solution = solve_irmxne(
             problem.gain, problem.data, solution.alpha, init=solution,
             **problem.rounds._asdict(), **problem.options(),
         )  # fmt: skip
     return AlphaChoice(
-        "map", solution.alpha, index, path.alphas, values, None,
-        path.n_active, path.gaps, path.explained_variance, solution, not settled,
+        method, solution.alpha, index, path.alphas, values, None, path.n_active,
+        path.gaps, path.explained_variance, solution, not settled,
     )  # fmt: skip
 
 
@@ -141,58 +186,3 @@ def by_n_sources(problem: Problem, grid: Floats, n_sources: Any) -> AlphaChoice:
     path = problem.path(problem.gain, problem.data, grid)
     values = where_converged(path, path.n_active)
     return choice_on_grid("n_sources", path, values, float(count), unconverged_statuses(path))
-
-
-#: Data sets that the hyperprior counts as, as in a stream whose alpha is tracked.
-PRIOR_DATA_SETS = 10.0
-#: Relative change of alpha below which the fixed point is reached.
-SETTLED_CHANGE = 1e-3
-MAX_STEPS = 100
-
-
-def fixed_point(problem: Problem, level: float) -> list[tuple[Solution, float]]:
-    """Iterate to the fixed point; return each solution with the alpha that follows it.
-
-    ``level`` is the std of the noise. Alphas are monotonic, because ``sum_s w_s |X_s|`` does not
-    grow with alpha, up to the tolerance of the solves.
-    """
-    gain, data, weights = problem.gain, problem.data, problem.request.weights
-    top = alpha_max(gain, data, weights=weights)
-    if top == 0:
-        raise ValueError(
-            "alpha cannot be chosen: data are zero or orthogonal to the gain; give other data"
-        )
-    alpha, solution = 0.5 * top, None
-    steps: list[tuple[Solution, float]] = []
-    while len(steps) < MAX_STEPS:
-        solution = solve_mxne(gain, data, alpha, init=solution, **problem.options())
-        following = next_alpha(solution, data.size, level, top, weights)
-        steps.append((solution, following))
-        if is_settled(solution, following) or not solution.converged:
-            break
-        alpha = following
-    return steps
-
-
-def is_settled(solution: Solution, following: float) -> bool:
-    """Return whether the next step would change alpha by a negligible part."""
-    return abs(following - solution.alpha) <= SETTLED_CHANGE * solution.alpha
-
-
-def next_alpha(
-    solution: Solution, n: int, level: float, top: float, weights: Floats | None
-) -> float:
-    """Compute ``level^2 (n + a - 1) / (sum_s w_s |X_s| + b)`` for n numbers of data.
-
-    ``a - 1`` is ``PRIOR_DATA_SETS n``, and b is such that the mode of the hyperprior,
-    ``level^2 (a - 1) / b``, is half of ``top``.
-    """
-    shape = int(solution.active_set.sum()), solution.n_orient * solution.sources.shape[1]
-    blocks = solution.sources.reshape(shape)
-    scale = largest_magnitude(blocks)
-    norms = np.linalg.norm(blocks / scale, axis=1)
-    if weights is not None:
-        norms = norms * weights[solution.active_set]
-    # Numerator and denominator are divided by the level, whose square could underflow.
-    norm = float(norms.sum()) * (scale / level)
-    return level * ((1 + PRIOR_DATA_SETS) * n / (norm + 2 * PRIOR_DATA_SETS * n / (top / level)))
