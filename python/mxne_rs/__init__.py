@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ._core import __version__
 from .alpha.choice import AlphaChoice
-from .alpha.choose import choose_alpha
 from .alpha.sure import solve_sure
+from .inverse.choose import choose_alpha
 from .inverse.dipoles import make_stc_from_dipoles
 from .inverse.gamma_map import gamma_map
 from .inverse.in_mne import use_in_mne

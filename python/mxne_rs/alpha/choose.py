@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,7 +18,7 @@ from .._arguments.convert import (
     quoted,
     require_finite,
 )
-from .._arguments.declare import Unpack, takes
+from .._arguments.declare import Option, Unpack, takes
 from ..solve.gain import Gain, prepared
 from ..solve.inputs import noise_levels, sensor_data
 from ..solve.many import alpha_grid
@@ -40,24 +40,55 @@ from .methods import (
 from .noise import LEVEL
 from .sure import SureOptions, solve_sure
 
+RULE = """
+method : {'noise', 'sqrt', 'sure', 'cv', 'stability', 'map', 'discrepancy', 'gof', 'n_sources'}
+    Method of choice (see Notes). Parameters that end in names of methods are used by these methods
+    only; "noise", "sqrt" and "map" have no grid of alphas.
+level : float
+    Probability that noise alone has a source. "noise", "sqrt".
+n_folds : int
+    Parts into which the sensors are divided. "cv".
+n_resamples : int
+    Number of resamples of the trials. "stability".
+subsample : float
+    Part of the trials that is drawn each time, without replacement. "stability".
+threshold : float
+    Smallest frequency of a stable location, above 0.5. "stability".
+max_false : float
+    Largest allowed bound on the expected number of false stable locations. "stability".
+gof : float
+    Part of the variance to be explained, between 0 and 1. "gof".
+n_sources : int or None
+    Largest number of locations; required by "n_sources".
+"""
 
-@takes(SureOptions, Inputs)
+
+class RuleOptions(TypedDict, total=False):
+    """A method of choosing alpha, and the parameters of all methods."""
+
+    method: Annotated[str, Option("sure", RULE)]
+    level: Annotated[float, Option(LEVEL, RULE)]
+    n_folds: Annotated[int, Option(5, RULE)]
+    n_resamples: Annotated[int, Option(100, RULE)]
+    subsample: Annotated[float, Option(SUBSAMPLE, RULE)]
+    threshold: Annotated[float, Option(THRESHOLD, RULE)]
+    max_false: Annotated[float, Option(1.0, RULE)]
+    gof: Annotated[float, Option(0.8, RULE)]
+    n_sources: Annotated[int | None, Option(None, RULE)]
+
+
+class ChooseOptions(RuleOptions, SureOptions, total=False):
+    """Options of `choose_alpha`."""
+
+
+@takes(ChooseOptions, Inputs)
 def choose_alpha(
     gain: Gain | ArrayLike,
     data: ArrayLike,
     alphas: ArrayLike | None = None,
     *,
-    method: str = "sure",
     sigma: float | ArrayLike | None = None,
-    level: float = LEVEL,
-    n_folds: int = 5,
-    n_resamples: int = 100,
-    subsample: float = SUBSAMPLE,
-    threshold: float = THRESHOLD,
-    max_false: float = 1.0,
-    gof: float = 0.8,
-    n_sources: int | None = None,
-    **options: Unpack[SureOptions],
+    **options: Unpack[ChooseOptions],
 ) -> AlphaChoice:
     """Choose alpha by one of nine methods.
 
@@ -65,29 +96,10 @@ def choose_alpha(
     ----------
     data : array_like, shape (n_sensors, n_times) or (n_trials, n_sensors, n_times)
         Whitened data; where they are trials, their average is solved.
-    method : {'noise', 'sqrt', 'sure', 'cv', 'stability', 'map', 'discrepancy', 'gof', 'n_sources'}
-        Method of choice (see Notes). Parameters that end in names of methods are used by these
-        methods only; "noise", "sqrt" and "map" take no ``alphas``.
     sigma : float or array_like, shape (n_times,), or None, default None
         Standard deviation of the noise in the data that are solved, one number or one per sample.
         None is 1, or ``n_trials ** -0.5`` where trials are given. "sure", "map", "discrepancy",
         "noise" without trials.
-    level : float, default 0.05
-        Probability that noise alone has a source. "noise", "sqrt".
-    n_folds : int, default 5
-        Parts into which the sensors are divided. "cv".
-    n_resamples : int, default 100
-        Number of resamples of the trials. "stability".
-    subsample : float, default 0.5
-        Part of the trials that is drawn each time, without replacement. "stability".
-    threshold : float, default 0.9
-        Smallest frequency of a stable location, above 0.5. "stability".
-    max_false : float, default 1.0
-        Largest allowed bound on the expected number of false stable locations. "stability".
-    gof : float, default 0.8
-        Part of the variance to be explained, between 0 and 1. "gof".
-    n_sources : int or None, default None
-        Largest number of locations; required by "n_sources".
 
     Returns
     -------
@@ -166,17 +178,18 @@ def choose_alpha(
     """
     gain = prepared(gain, options["n_orient"])
     trials, array = _trials_and_average(gain, data)
-    method = as_choice("method", method, tuple(LABELS))
+    method = as_choice("method", options["method"], tuple(LABELS))
     request, rounds = make_request(gain, array, 1.0, options), make_rounds(options)
     debias = as_flag("debias", options["debias"])
     seconds_left = _countdown(request.time_limit)
     problem = Problem(gain, array, trials, request, rounds, seconds_left, options["verbose"])
     if sigma is None:
         sigma = 1.0 if trials is None else len(trials) ** -0.5
+    rng = options["rng"]
     with one_warning():
         if method == "sure":
-            solution = solve_sure(gain, array, alphas, sigma=sigma, **options)
-            return by_sure(solution)
+            sure = {name: options[name] for name in SureOptions.__annotations__}  # type: ignore[literal-required]
+            return by_sure(solve_sure(gain, array, alphas, sigma=sigma, **sure))
         if method in ("map", "noise", "sqrt"):
             if alphas is not None:
                 raise ValueError(
@@ -184,23 +197,24 @@ def choose_alpha(
                     "alphas out"
                 )
             if method == "sqrt":
-                return by_sqrt(problem, level, options["rng"])
+                return by_sqrt(problem, options["level"], rng)
             levels = noise_levels(sigma, array)
             if method == "map":
                 return by_map(problem, levels)
-            return by_noise(problem, levels, level, options["rng"])
+            return by_noise(problem, levels, options["level"], rng)
         grid = alpha_grid(gain, array, alphas, options, request)
         if method == "cv":
-            return by_cv(problem, grid, n_folds, debias, options["rng"])
+            return by_cv(problem, grid, options["n_folds"], debias, rng)
         if method == "stability":
             return by_stability(
-                problem, grid, n_resamples, subsample, threshold, max_false, options["rng"]
-            )
+                problem, grid, options["n_resamples"], options["subsample"], options["threshold"],
+                options["max_false"], rng,
+            )  # fmt: skip
         if method == "discrepancy":
             return by_discrepancy(problem, grid, noise_levels(sigma, array), debias)
         if method == "gof":
-            return by_gof(problem, grid, gof, debias)
-        return by_n_sources(problem, grid, n_sources)
+            return by_gof(problem, grid, options["gof"], debias)
+        return by_n_sources(problem, grid, options["n_sources"])
 
 
 def _trials_and_average(gain: Gain, data: Any) -> tuple[Floats | None, Floats]:

@@ -12,12 +12,14 @@ from .._arguments.convert import Floats
 from .._arguments.declare import Unpack, takes
 from .._arguments.extras import import_mne
 from .._arguments.warn import warn
-from ..alpha.sure import solve_sure
+from ..alpha.choice import AlphaChoice
+from ..alpha.choose import RuleOptions, choose_alpha
 from ..solve.debias import debias as find_factors
 from ..solve.many import solve_batch
+from ..solve.options import ReweightOptions
 from ..solve.single import largest_alpha, solve_irmxne, solve_mxne
 from ..solve.solution import Solution
-from .data import as_evokeds, noise_level
+from .data import as_evokeds, evokeds_of_epochs, noise_level
 from .localization import Localization
 from .mne_calls import log_level
 from .model import Model, prepare_model, will_be_fixed
@@ -66,7 +68,8 @@ def localize(
     evokeds = as_evokeds(evoked)
     with log_level(options["verbose"]):
         model = model_of(evokeds[0].info, forward, noise_cov, options)
-        localization = solve_jointly(model, evokeds, settings)
+        trials = trials_of(model, evoked, settings.rule)
+        localization = solve_jointly(model, evokeds, settings, trials)
         solution = localization.solution
         mne.utils.logger.info(
             f"{int(localization.active.sum())} sources explain "
@@ -84,28 +87,64 @@ def model_of(info: Any, forward: Any, noise_cov: Any, options: Any) -> Model:
     return model
 
 
-def solve_jointly(model: Model, evokeds: Sequence[Any], settings: Settings) -> Localization:
-    """Solve one problem of all the data, concatenated in time."""
+def solve_jointly(
+    model: Model, evokeds: Sequence[Any], settings: Settings, trials: Floats | None = None
+) -> Localization:
+    """Solve one problem of all the data, concatenated in time; trials are for rules only."""
     data = np.hstack([model.whiten(one) for one in evokeds])
     check_units(data)
     reduced, basis = truncate(data, settings.n_components)
     percent = one_percent(model, reduced)
-    reweight = settings.reweight.copy()
-    if reweight["amplitude_unit"] == "mne":
-        reweight["amplitude_unit"] = 1 / percent
+    reweight = reweighting_of(settings, percent)
     alpha = percent * (settings.percent or 100.0)
     if settings.percent is None and data.any():
-        levels = _noise_levels(data, evokeds, basis, settings.sigma)
-        solution = solve_sure(
-            model.gain, reduced, percent * settings.grid, sigma=levels, rng=settings.rng,
-            n_directions=settings.n_directions, debias=settings.debias, **reweight,
-            **settings.engine,
+        levels = noise_levels_of(data, evokeds, basis, settings.sigma)
+        if trials is not None and basis is not None:
+            trials = trials @ basis.T
+        choice = choose_by_rule(
+            model, reduced if trials is None else trials, percent, levels, settings,
+            {"method": settings.rule},
         )  # fmt: skip
+        solution = choice.solution
     elif reweight["n_reweights"] == 1:
         solution = solve_mxne(model.gain, reduced, alpha, **settings.engine)
     else:
         solution = solve_irmxne(model.gain, reduced, alpha, **reweight, **settings.engine)
     return localization_of(model, evokeds, (reduced, basis), solution, percent, settings.debias)
+
+
+def choose_by_rule(
+    model: Model,
+    data: Floats,
+    percent: float,
+    levels: Floats,
+    settings: Settings,
+    rule: RuleOptions,
+) -> AlphaChoice:
+    """Choose alpha for whitened data, or trials of them, by a rule with its parameters."""
+    has_grid = rule["method"] not in ("noise", "sqrt", "map")
+    return choose_alpha(
+        model.gain, data, percent * settings.grid if has_grid else None, sigma=levels,
+        rng=settings.rng, n_directions=settings.n_directions, debias=settings.debias,
+        **rule, **reweighting_of(settings, percent), **settings.engine,
+    )  # fmt: skip
+
+
+def reweighting_of(settings: Settings, percent: float) -> ReweightOptions:
+    """Return the options of reweighting, with MNE's unit as a number."""
+    reweight = settings.reweight.copy()
+    if reweight["amplitude_unit"] == "mne":
+        reweight["amplitude_unit"] = 1 / percent
+    return reweight
+
+
+def trials_of(model: Model, measured: Any, rule: str) -> Floats | None:
+    """Return whitened trials, (n_trials, rank, n_times), where a rule can use them."""
+    epochs = import_mne().BaseEpochs
+    if rule not in ("noise", "sqrt", "stability") or not isinstance(measured, epochs):
+        return None
+    trials = [model.whiten(one) for one in evokeds_of_epochs(measured)]
+    return np.stack(trials) if len(trials) > 1 else None
 
 
 def solve_each(model: Model, evokeds: Sequence[Any], settings: Settings) -> list[Localization]:
@@ -133,10 +172,10 @@ def one_percent(model: Model, data: Floats) -> float:
     return 0.01 * largest_alpha(model.gain, data) or 1.0
 
 
-def _noise_levels(
+def noise_levels_of(
     data: Floats, evokeds: Sequence[Any], basis: Floats | None, sigma: float | str | None
 ) -> Floats:
-    """Return the noise std that SURE assumes in each column that is solved.
+    """Return the noise std that rules assume in each column that is solved.
 
     None takes the root mean square of each evoked's whitened data, signal included, which is an
     upper bound of the noise. On simulated brain noise this finds the right sources more often than

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -22,6 +23,8 @@ from ..solve.coefficients import as_stfts
 from ..solve.options import EngineOptions, ReweightOptions, checked
 from .options import SEED
 
+#: Rules that `alpha` can name: those of `choose_alpha` that need no number and no trials.
+RULES = ("noise", "sqrt", "sure", "cv", "map", "discrepancy", "gof")
 #: The grid of `sure_alpha_grid="auto"`, in percent: that of MNE 1.13.
 AUTO_GRID = (100.0, 10.0, 15)
 
@@ -36,7 +39,9 @@ class Settings:
     """Checked options of a solve, before gain and data are known."""
 
     percent: float | None
-    """alpha, or None for SURE."""
+    """alpha, or None where a rule chooses it."""
+    rule: str
+    """The method of `choose_alpha` where it does."""
     grid: Floats
     """Percentages that SURE chooses from."""
     sigma: float | str | None
@@ -53,7 +58,7 @@ class Settings:
 def make_settings(alpha: Any, options: Any) -> Settings:
     """Check all options but those of data and model, in MNE's order."""
     small = as_flag("allow_small_alpha", options["allow_small_alpha"])
-    percent = _percent(alpha)
+    percent = _percent(alpha, RULES)
     if percent is not None:
         refuse_fractions("alpha", np.array([percent]), small)
     rounds = as_count("n_mxne_iter", options["n_mxne_iter"], 1)
@@ -67,6 +72,7 @@ def make_settings(alpha: Any, options: Any) -> Settings:
     solver = array_solver(options["solver"])
     return Settings(
         percent=percent,
+        rule=alpha if percent is None else "",
         grid=grid,
         sigma=_sigma(options["sure_sigma"]),
         n_directions=as_count("sure_directions", options["sure_directions"], 1),
@@ -188,10 +194,12 @@ def _window(window: Any) -> tuple[float, float]:
     return start, end
 
 
-def _percent(alpha: Any) -> float | None:
-    remedy = "give a percentage of alpha_max above 0 and below 100, or 'sure'"
+def _percent(alpha: Any, rules: Sequence[str]) -> float | None:
+    remedy = "give a percentage of alpha_max above 0 and below 100, or one of " + ", ".join(
+        map(repr, rules)
+    )
     if isinstance(alpha, str):
-        if alpha != "sure":
+        if alpha not in rules:
             raise ValueError(f"alpha is {alpha!r}; {remedy}")
         return None
     return _as_percent(alpha, remedy)
@@ -223,7 +231,8 @@ def _grid(sure_alpha_grid: Any, percent: float | None) -> Floats:
         return auto_percents()
     if percent is not None:
         raise ValueError(
-            f"sure_alpha_grid is given, but alpha is {percent:g}: the grid needs alpha='sure'"
+            f"sure_alpha_grid is given, but alpha is {percent:g}: the grid is for a rule that "
+            "chooses from it, such as alpha='sure'"
         )
     try:
         grid = as_floats("sure_alpha_grid", sure_alpha_grid, 1)
