@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -105,20 +106,30 @@ def sweep(patient: Patient, depths: Sequence[float], n_draws: int, seed: int) ->
 
 
 def _prepare(arrays: Mapping[str, NDArray[Any]], settings: Mapping[str, Any]) -> Any:
+    """Prepare gains by depth, and alphas above noise by depth and number of samples."""
+    n_draws, seed = settings["n_draws"], settings["seed"]
     gains = {name: Gain(array) for name, array in arrays.items() if name.startswith("gain")}
-    return arrays, gains, int(settings["n_draws"]), int(settings["seed"])
+    lengths = {array.shape[1] for name, array in arrays.items() if name.startswith("data")}
+    above = {
+        (name, length): noise_alpha(gain, length, SIGMA, n_draws, seed)
+        for name, gain in gains.items()
+        for length in lengths
+    }
+    return arrays, gains, above, seed
 
 
 def _solve(prepared: Any, key: str) -> Part:
     """Apply all rules to a data set, depth and method."""
-    arrays, gains, n_draws, seed = prepared
+    arrays, gains, above, seed = prepared
     name, depth, m = key.split("-")
     gain, data = gains[f"gain-{depth}"], arrays[f"data-{name}"]
     method = [*METHODS, EVIDENCE][int(m)]
     top = alpha_max(gain, data)
+    alphas = {rule: part * top for rule, part in PARTS.items()}
+    alphas["noise"] = above[f"gain-{depth}", data.shape[1]]
     strengths, numbers = [], []
     for rule in rules_of(method):
-        solution, at_edge = solve_by(gain, data, method, rule, n_draws, seed)
+        solution, at_edge = solve_by(gain, data, method, rule, alphas.get(rule), seed)
         strength = np.zeros(gain.n_locations)
         rows = amplitudes(gain, data, solution, debiased=True)
         strength[solution.active_set] = np.linalg.norm(rows, axis=1)
@@ -134,21 +145,17 @@ def rules_of(method: str) -> list[str]:
 
 
 def solve_by(
-    gain: Gain, data: Floats, method: str, rule: str, n_draws: int, seed: int
+    gain: Gain, data: Floats, method: str, rule: str, alpha: float | None, seed: int
 ) -> tuple[Solution, bool]:
-    """Solve by a method at the alpha of a rule; tell whether that is at an end of its grid."""
+    """Solve by a method at an alpha, or that of a rule; tell whether it is at an end of a grid."""
     if method == EVIDENCE:
         how = {"maxit": 10_000, "tol": 1e-6, "gammas": None, **ENGINE}
         return maximise_evidence(gain, data, SIGMA**2, **how), False
     how = {**METHODS[method], **ENGINE}
-    if rule in RULES:
-        choice = choose_alpha(gain, data, method=rule, rng=seed, **RULES[rule], **how)
-        return choice.solution, choice.at_edge
-    if rule == "noise":
-        alpha = noise_alpha(gain, data.shape[1], SIGMA, n_draws, seed)
-    else:
-        alpha = PARTS[rule] * alpha_max(gain, data)
-    return solve_irmxne(gain, data, alpha, **how), False
+    if alpha is not None:
+        return solve_irmxne(gain, data, alpha, **how), False
+    choice = choose_alpha(gain, data, method=rule, rng=seed, **RULES[rule], **how)
+    return choice.solution, choice.at_edge
 
 
 def noise_alpha(gain: Gain, n_times: int, sigma: float, n_draws: int, seed: int) -> float:
@@ -173,8 +180,12 @@ def sparse_answers(
 ) -> list[Answer]:
     """Solve all combinations, as `mxne_rs.study.run_study` does with its arguments."""
     study = sweep(patient, depths, n_draws, seed)
+    with warnings.catch_warnings():
+        # Ends of grids and answers without a source stand in the table.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        parts = run_study(study, **how)
     answers = []
-    for key, part in zip(study.keys, run_study(study, **how), strict=True):
+    for key, part in zip(study.keys, parts, strict=True):
         data, depth, m = key.split("-")
         method = [*METHODS, EVIDENCE][int(m)]
         about = (patient.name, data, depths[int(depth)], method)

@@ -21,7 +21,6 @@ from .answers import (
     ABOVE_NOISE,
     DENSE,
     DEPTHS,
-    EVIDENCE,
     METHODS,
     PARTS,
     PRIMARY,
@@ -163,7 +162,7 @@ def _is(answer: Answer, *wanted: Any) -> bool:
 
 def _share(rows: Sequence[tuple[Answer, Score]]) -> str:
     """Tell of the primary answer, and of all of all epochs."""
-    (primary,) = [one for answer, one in rows if _is(answer, *PRIMARY)] or [None]
+    primary = next((one for answer, one in rows if _is(answer, *PRIMARY)), None)
     every = [one for answer, one in rows if answer.data == "all" and answer.method in METHODS]
     inside = sum(one.distance == 0 for one in every)
     text = f"of {len(every)} sparse answers to all epochs {inside} have their strongest region in "
@@ -252,7 +251,7 @@ def _distances(patient: Patient, rows: Sequence[tuple[Answer, Score]]) -> Pictur
     figure = blank_figure(9.0, 4.8)
     axes = figure.subplots()
     low, middle, high = np.quantile(patient.distances, (0.25, 0.5, 0.75))
-    axes.axvspan(low, high, color="0.92", label="half of all regions")
+    axes.axvspan(low, high, color="0.88", linewidth=0, label="half of all regions")
     axes.axvline(middle, color="0.6", linewidth=1, label="median region")
     ours = [(answer, one) for answer, one in rows if answer.data == "all"]
     names = list(dict.fromkeys(answer.method for answer, _ in ours))
@@ -268,7 +267,7 @@ def _distances(patient: Patient, rows: Sequence[tuple[Answer, Score]]) -> Pictur
     axes.plot(*np.transpose(dipoles), "o", color="0.3")
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
-    legend(axes, loc="lower right")
+    legend(axes, loc="center left", bbox_to_anchor=(1.01, 0.5))
     label(axes, "", xlabel="strongest region to the resection (mm)")
     caption = "Each point is an answer to all epochs, a rule for alpha; 0 mm is in the resection."
     title = f"Patient {patient.name}: distances"
@@ -278,29 +277,33 @@ def _distances(patient: Patient, rows: Sequence[tuple[Answer, Score]]) -> Pictur
 def _map(patient: Patient, answers: Sequence[Answer]) -> Picture:
     """Draw the regions that the primary answer and those beside it find."""
     figure = blank_figure(10.5, 4.6)
-    shown = {"irMxNE (primary)": PRIMARY}
-    shown |= {method: ("all", PRIMARY[1], method) for method in DENSE}
-    picked = {n: [one for one in answers if _is(one, *wanted)] for n, wanted in shown.items()}
+    wanted: dict[str, tuple[Any, ...]]
+    wanted = {method: ("all", PRIMARY[1], method) for method in DENSE}
+    wanted |= {"irMxNE (primary)": PRIMARY}
+    picked = {name: [one for one in answers if _is(one, *key)] for name, key in wanted.items()}
     picked["dipole"] = [one for one in answers if (one.data, one.method) == ("all", "dipole")]
+    colours = {name: COLOURS[k] for k, name in enumerate(("irMxNE (primary)", "dipole", *DENSE))}
     panels = figure.subplots(1, 3)
     for axes, (title, x, y, ends) in zip(panels, VIEWS, strict=True):
         axes.scatter(*patient.centroids[:, [x, y]].T, s=4, color="0.8", linewidths=0)
         resected = patient.centroids[patient.resected]
         axes.scatter(*resected[:, [x, y]].T, s=45, color="0.55", linewidths=0, label="resected")
-        for k, (name, those) in enumerate(picked.items()):
+        for name, those in picked.items():
             for one in those:
-                part = one.strength / (one.strength.max() or 1.0)
-                found = part > FOUND
-                place = patient.centroids[found][:, [x, y]].T
+                found = one.strength > FOUND * one.strength.max()
+                x_found, y_found = patient.centroids[found][:, [x, y]].T
+                dense = name in DENSE
                 axes.scatter(
-                    *place, s=90 * part[found], facecolors="none", edgecolors=COLOURS[k],
-                    linewidths=1.3, label=name,
+                    x_found, y_found, s=40 if dense else 110, marker="o" if dense else "x",
+                    color=None if dense else colours[name], linewidths=0.8 if dense else 2,
+                    facecolors="none" if dense else None, label=name,
+                    edgecolors=colours[name] if dense else None,
                 )  # fmt: skip
         axes.set_aspect("equal")
         label(axes, "mm", title, f"{ends[0]} to {ends[1]} (mm)")
     handles = panels[0].get_legend_handles_labels()
     figure.legend(*handles, loc="outside lower center", ncol=5, frameon=False, fontsize=8.5)
-    caption = "Circles: regions above half of the strongest, area by strength. Dots: all regions."
+    caption = "Circles and crosses: regions above half of the strongest. Small dots: all regions."
     return Picture(f"{patient.name}-map", f"Patient {patient.name}: regions", caption, figure)
 
 
