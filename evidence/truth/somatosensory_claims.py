@@ -123,6 +123,13 @@ class Responses:
         return {one: float(tops[np.abs(tops - one).argmin()]) for one in EXPECTED}
 
     @property
+    def chance(self) -> float:
+        """Part of the samples that have a local maximum as near as the narrowest expected one."""
+        tops = np.concatenate([*self.primary.peaks, [np.inf]])
+        apart = np.abs(self.primary.times[:, np.newaxis] - tops).min(axis=1)
+        return float(np.mean(apart <= min(EXPECTED.values())))
+
+    @property
     def one_sided(self) -> dict[float, tuple[float, float]]:
         """Parts of the amplitude on the left and right at each expected latency."""
         return {one: self.primary.shares(one) for one in EXPECTED}
@@ -219,7 +226,9 @@ def _four(r: Responses) -> str:
 EXPECTATIONS = rows_at("expected of a median nerve (reference text, section 3)", "responses",
     ("The response has peaks near 20, 35 and 60 ms.",
      lambda r: [abs(r.near_peaks[one] - one) <= near for one, near in EXPECTED.items()],
-     lambda r: f"Nearest local maxima of a source: {_mm(r.near_peaks.values())} ms."),
+     lambda r: f"Nearest local maxima of a source: {_mm(r.near_peaks.values())} ms. Of all samples "
+     f"{r.chance:.0%} have one within {1000 * min(EXPECTED.values()):g} ms, so that this says "
+     f"{'little' if r.chance > 0.5 else 'something'}."),
     ("It comes from one hemisphere.", _is_one_sided, _shares),
 )  # fmt: skip
 #: How to judge the sentences of the paper, in its order: numbers, truth, words.
