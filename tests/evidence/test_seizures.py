@@ -167,6 +167,22 @@ def test_rules_do_what_they_say(patient):
     assert 1 <= few.active_set.sum() <= 5 and at_edge
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_strengths_are_in_the_unit_of_the_gain(patient, small):
+    """Debiased, one region by itself is its least squares fit: no trace of depth and alpha."""
+    study = answers.sweep(patient, (0.8,), 2, seed=0)
+    assert study.keys[0] == "all-0-0"
+    part = study.solve(study.prepare(study.arrays, study.settings), "all-0-0")
+    column, data = (patient.whitener @ patient.gain)[:, TRUE], np.hstack(list(patient.epochs))
+    wanted = np.linalg.norm(column @ data) / np.sum(column**2)
+    for rule, share in answers.PARTS.items():
+        k = answers.rules_of("MxNE").index(rule)
+        assert part["numbers"][k, 0] == pytest.approx(share)
+        strength = part["strength"][k]
+        assert np.flatnonzero(strength).tolist() == [TRUE]
+        assert strength[TRUE] == pytest.approx(wanted)
+
+
 def test_a_resected_source_is_found(folder, small, tmp_path, monkeypatch):
     how = {"depths": (0.8,), "verbose": False, "n_jobs": 1}
     findings = reproduce_seizures(data=folder, store=tmp_path / "parts", **how)

@@ -129,6 +129,9 @@ def test_a_known_source_is_found(recording, field, monkeypatch, tmp_path):
         assert all(np.abs(peaks - one).min() < 0.003 for one in PEAKS)
     # 30 nAm, debiased.
     assert float(tables["sources"].rows[0][5]) == pytest.approx(30, rel=0.1)
+    # MNE's dipole is where the source is.
+    for row in tables["dipoles"].rows:
+        assert np.abs(np.array(row[1:4]) - place).max() <= 3 and row[4] > 90
     verdicts = [claim.verdict for claim in findings.claims]
     assert verdicts[:2] == ["holds", "holds"]
     assert len(verdicts) == 2 + len(JUDGED)
