@@ -1,4 +1,4 @@
-"""What a paper's protocol gave: numbers, pictures, its claims beside them; written as a report."""
+"""What a protocol gave: numbers, pictures, claims beside them; written as a report."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .claims import FEWEST, Claim, Verdict
 
 Writer = Callable[[Path], Any]
 #: Headings of the claims.
-HEADINGS = ("the paper says", "where", "verdict", "found here")
+HEADINGS = ("claim", "where", "verdict", "found here")
 #: What the third verdict means, for the report.
 THIRD_VERDICT = (
     "Undecided: a difference is within its standard error over the draws (jackknife), or there "
@@ -128,7 +128,7 @@ def _write_report(findings: Findings, folder: Path) -> None:
         page = page.replace(
             f">{verdict}<", f' style="color:{colour};white-space:nowrap">{verdict}<'
         )
-    report.add_html(page, "Claims of the paper", tags=("claims",))
+    report.add_html(page, "Claims", tags=("claims",))
     for picture in findings.pictures:
         report.add_figure(picture.figure, picture.title, caption=picture.caption, tags=("figures",))
     for table in findings.tables:

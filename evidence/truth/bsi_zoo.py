@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mxne_rs import Gain, choose_alpha
 from mxne_rs._arguments.convert import Floats
 from mxne_rs.inverse.gamma_map import maximise_evidence
+from mxne_rs.solve.options import N_REWEIGHTS
 from mxne_rs.study import Part, Study
 
 from .limits import alternating_projections, matching_pursuit
@@ -22,8 +23,6 @@ LEVELS = (0.01, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.99)
 COMPARED = (0.01, 0.1, 0.3, 0.5, 0.7)
 N_TIMES = 10
 COVARIANCES = ("diagonal", "full")
-#: Convex problems at most.
-N_REWEIGHTS = 20
 #: Rules for alpha: "n_sources" is told the truth, "stability" needs trials, which there are none
 #: of; "gof" knows how much of the data is signal no better than its default, 0.8.
 RULES = ("noise", "sqrt", "sure", "discrepancy", "map", "cv", "gof", "n_sources")
@@ -31,7 +30,6 @@ RULES = ("noise", "sqrt", "sure", "discrepancy", "map", "cv", "gof", "n_sources"
 METHODS: dict[str, dict[str, Any]] = {
     "MxNE": {"n_reweights": 1},
     "irMxNE": {"n_reweights": N_REWEIGHTS},
-    "irMxNE, largest": {"n_reweights": N_REWEIGHTS, "amplitude_unit": "largest"},
     "irMxNE, MNE's unit": {"n_reweights": N_REWEIGHTS, "amplitude_unit": "mne"},
     "irMxNE, log": {"n_reweights": N_REWEIGHTS, "surrogate": "log"},
 }

@@ -215,7 +215,7 @@ def test_the_command_writes_a_report_and_goes_on(tmp_path, capsys, monkeypatch):
         (["tmi2016", "--epochs", "a.fif"], "--epochs needs --forward"),
         (["tmi2016", "--forward", "a.fif"], "--forward needs --epochs"),
         (["prni2014", "--repetitions", "1"], "--repetitions"),
-        (["neuroimage2008"], "paper"),
+        (["neuroimage2008"], "protocol"),
         (["prni2014", "--data", "nowhere"], "there is no auditory-ave.fif in nowhere"),
     ],
 )

@@ -1,4 +1,4 @@
-"""`mxne-rs reproduce`: the protocols of the two papers on irMxNE, in a clone of the project."""
+"""`mxne-rs reproduce`: papers and benchmarks with a known answer, in a clone of the project."""
 
 from __future__ import annotations
 
@@ -16,44 +16,52 @@ from .reading import File
 from .values import count
 from .wording import WrongInput, one_line
 
-#: Folder of the papers' protocols in a clone of the project; an installed package has none.
+#: Folder of the protocols in a clone of the project; an installed package has none.
 EVIDENCE = Path(__file__).resolve().parents[3] / "evidence"
 
 ABOUT = (
-    "repeat the experiments of the two papers on irMxNE",
-    "Run the protocol of a paper and write a report: every claim of the paper beside the\n"
-    "result.\n\n"
-    "prni2014  Strohmeier, Haueisen, Gramfort: Improved MEG/EEG source localization with\n"
-    "          reweighted mixed-norms\n"
-    "tmi2016   Strohmeier, Bekhti, Haueisen, Gramfort: The iterative reweighted mixed-norm\n"
-    "          estimate for spatio-temporal MEG/EEG source reconstruction",
+    "repeat the papers on irMxNE, or measure against known answers",
+    "Run a protocol and write a report: every claim or goal beside the result.\n\n"
+    "prni2014       Strohmeier, Haueisen, Gramfort: Improved MEG/EEG source localization\n"
+    "               with reweighted mixed-norms\n"
+    "tmi2016        Strohmeier, Bekhti, Haueisen, Gramfort: The iterative reweighted mixed-norm\n"
+    "               estimate for spatio-temporal MEG/EEG source reconstruction\n"
+    "bsi-zoo        sources on a real lead field, noise of known covariance\n"
+    "brain-noise    simulated sources in noise that is not white\n"
+    "seizures       seizures of patients whose resected regions are known\n"
+    "somatosensory  a somatosensory field, and claims of tmi2016 on such fields\n"
+    "phantom        recordings of a phantom whose dipoles are known",
     """\
 examples:
   mxne-rs reproduce prni2014 --out prni2014
   mxne-rs reproduce tmi2016 --out tmi2016 --jobs 8
+  mxne-rs reproduce bsi-zoo --data data --out bsi-zoo
 
 written to DIR:
-  report.html        every claim of the paper beside the result, and the figures
+  report.html        every claim beside the result, tables and figures
   *.png, *.csv       the figures, and their numbers
   parts/             finished parts: a run with the same options continues from these
 
 exit code: see 'mxne-rs --help'
 """,
 )
+PROTOCOLS = [
+    "prni2014", "tmi2016", "bsi-zoo", "brain-noise", "seizures", "somatosensory", "phantom",
+]  # fmt: skip
 OPTIONS = (
-    Option("paper", "the paper to reproduce", choices=["prni2014", "tmi2016"]),
+    Option("protocol", "the protocol to run", choices=PROTOCOLS),
     *shared("--out"),
     Option(
         "--repetitions N",
-        "draws of the simulation (default: 100 for prni2014, 20 for tmi2016)",
+        "draws of the simulation (default: that of the protocol, such as 100 for prni2014)",
         count(2),
     ),
     *shared("--rng"),
     Option(
         "--data DIR",
-        "folder with auditory-ave.fif, noise-cov.fif and cortex-7498-meg-fwd.fif (default: the "
-        "environment variable MXNE_RS_DATA; without a folder a head is made with MNE, and claims "
-        "about recorded data are not checked)",
+        "folder of the protocol's files (default: the environment variable MXNE_RS_DATA); without "
+        "a folder the papers' heads are made with MNE, and claims about recorded data are not "
+        "checked, while the other protocols name the files that they need",
     ),
     Option(
         "--epochs FILE",
@@ -80,13 +88,13 @@ def run(options: argparse.Namespace) -> Answer:
     for name, other in (("epochs", "forward"), ("forward", "epochs")):
         if getattr(options, name) is None:
             continue
-        if options.paper != "tmi2016":
+        if options.protocol != "tmi2016":
             raise WrongInput(f"--{name} is for tmi2016 only; leave it out")
         if getattr(options, other) is None:
             raise WrongInput(f"--{name} needs --{other}")
     out = Path(options.out)
     with quiet("reproduce"):
-        papers, writers_of = _import_papers()
+        protocols, writers_of = _import_protocols()
         make_folder(out, "--out")
         arguments: dict[str, Any] = {
             "seed": options.rng,
@@ -103,10 +111,10 @@ def run(options: argparse.Namespace) -> Answer:
         n_parts = len(list((out / "parts").rglob("*.npz")))
         if n_parts:
             say(f"{n_parts} finished parts in {out / 'parts'} are not solved again")
-        findings = papers[options.paper]()(
+        findings = protocols[options.protocol]()(
             store=out / "parts", announce=lambda cost: say(str(cost)), **arguments
         )
-        results = Results(out, f"reproduce-{options.paper}")
+        results = Results(out, f"reproduce-{options.protocol}")
         tables, others = writers_of(findings)
         results.write(tables)
         results.write(others, may_fail=True)
@@ -125,18 +133,19 @@ def run(options: argparse.Namespace) -> Answer:
     return Answer(lines, results.problems)
 
 
-def _import_papers() -> tuple[Any, Any]:
-    """Import the function of each paper, and the writer of its findings."""
+def _import_protocols() -> tuple[dict[str, Any], Any]:
+    """Import the function of each protocol, and the writer of findings."""
     if str(EVIDENCE) not in sys.path:
         sys.path.append(str(EVIDENCE))
     try:
         from papers import PAPERS
         from papers.findings import writers_of
+        from truth import STUDIES
     except ModuleNotFoundError as error:
-        if error.name != "papers":
+        if error.name not in ("papers", "truth"):
             raise
         raise WrongInput(
-            "reproduce needs the papers' protocols, which an installed package does not contain: "
-            "run it in a clone of the project"
+            "reproduce needs the protocols, which an installed package does not contain: run it in "
+            "a clone of the project"
         ) from error
-    return PAPERS, writers_of
+    return {**PAPERS, **STUDIES}, writers_of
