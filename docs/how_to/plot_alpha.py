@@ -3,9 +3,9 @@ Choose alpha
 ============
 
 ``alpha`` decides how many sources there are. It can be chosen by hand, from the answers along a
-path of values, or by Stein's unbiased risk estimate (SURE). The last one is the default of
-``mixed_norm``. It can be trusted with irMxNE, not with plain MxNE. On arrays
-:func:`~mxne_rs.choose_alpha` knows six ways more.
+path of values, by what noise alone would need, or by Stein's unbiased risk estimate (SURE). The
+last one is the default of ``mixed_norm``, as it is MNE's; the noise is recommended
+(:doc:`plot_settings` has the measurements). :func:`~mxne_rs.choose_alpha` knows nine rules.
 """
 
 # %%
@@ -59,6 +59,20 @@ plt.show()
 # %%
 # On the command line ``mxne-rs path`` makes a table and a picture of it.
 #
+# What noise alone would need
+# ---------------------------
+#
+# ``alpha="noise"`` takes the value above which noise alone has no source, but for a probability of
+# 5 %. It costs one solve. The noise is white and as strong as the whitened data, an upper bound;
+# of epochs it is their average with random signs, which has the correlations that the noise has.
+
+stc, solution = mixed_norm(
+    evoked, forward, noise_cov, alpha="noise", depth=1.0, n_mxne_iter=100,
+    amplitude_unit="relative", return_solution=True,
+)  # fmt: skip
+print(f"{len(stc.data)} sources at alpha {solution.alpha:.1f} %")
+
+# %%
 # SURE
 # ----
 #
@@ -186,23 +200,18 @@ plt.show()
 # Other ways
 # ----------
 #
-# :func:`~mxne_rs.choose_alpha` works on whitened arrays. The model that ``mixed_norm`` solves is
-# made by ``prepare_model``; scaled like this, alpha is in percent as above.
+# :func:`~mxne_rs.choose_alpha` takes MNE objects as ``mixed_norm`` does, with alphas in percent, or
+# whitened arrays.
 
 import mxne_rs
-from mxne_rs.inverse.model import prepare_model
 
-model = prepare_model(evoked.info, forward, noise_cov)
-data = model.whiten(evoked)
-columns = model.gain.columns(np.arange(model.gain.n_locations))
-gain = mxne_rs.Gain(100 / mxne_rs.alpha_max(model.gain, data) * columns, model.n_orient)
 wider = np.geomspace(100, 2, 13)
 
 fig, axes = plt.subplots(2, 2, figsize=(8.5, 6.5), layout="constrained")
 for ax, method in zip(axes.flat, ("sure", "cv", "discrepancy", "n_sources"), strict=True):
     choice = mxne_rs.choose_alpha(
-        gain, data, wider, method=method, n_reweights=100, debias=True, n_sources=2,
-        sigma=evoked.nave**-0.5,
+        evoked, forward, noise_cov, method=method, sure_alpha_grid=wider, n_sources=2,
+        sure_sigma="nave", verbose=False,
     )  # fmt: skip
     print(choice)
     choice.plot(ax)
@@ -211,10 +220,11 @@ plt.show()
 # %%
 # - **cv** predicts each sensor from the others and needs no noise level; **gof** and
 #   **n_sources** take what you want to see: a part of the variance, a number of locations.
+# - **noise** and **sqrt** ask what noise alone would need, **sqrt** without knowing its strength.
 # - **sure**, **discrepancy** and **map** reckon with the noise level. With plain MxNE SURE picks
 #   alphas that are too small, with irMxNE one near the best; discrepancy and cv see shrinkage as
 #   a bad fit in the same way.
-# - **stability** needs trials, as an array (n_trials, n_sensors, n_times): it solves averages of
+# - **stability** needs trials, as epochs or an array (n_trials, n_sensors, n_times): it solves averages of
 #   parts of them, and bounds the number of false locations. ``choice.stable`` are the locations
 #   that nearly all parts agree on, ``choice.frequencies`` how often each was found
 #   (:func:`~mxne_rs.stability` makes a map of that from epochs).

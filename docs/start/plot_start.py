@@ -40,7 +40,7 @@ plt.show()
 # %%
 # How good is the answer? ``return_solution`` adds a :class:`~mxne_rs.Solution`, whose duality
 # gap is a bound on how far the answer can be from the optimum, computed on the full problem.
-# Instead of choosing ``alpha``, let :doc:`SURE choose it <../how_to/plot_alpha>`.
+# Instead of choosing ``alpha``, let :doc:`a rule choose it <../how_to/plot_alpha>`.
 
 stc, residual, solution = mixed_norm(
     evoked,

@@ -66,7 +66,7 @@ n_sources : int or None
 class RuleOptions(TypedDict, total=False):
     """A method of choosing alpha, and the parameters of all methods."""
 
-    method: Annotated[str, Option("sure", RULE)]
+    method: Annotated[str, Option("noise", RULE)]
     level: Annotated[float, Option(LEVEL, RULE)]
     n_folds: Annotated[int, Option(5, RULE)]
     n_resamples: Annotated[int, Option(100, RULE)]

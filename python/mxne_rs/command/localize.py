@@ -12,9 +12,9 @@ from .._arguments.extras import mne
 from ..inverse.gamma_map import localize_gamma
 from ..inverse.localization import Localization
 from ..inverse.localize import localize
-from ..inverse.options import SEED
+from ..inverse.options import RULE, SEED
 from ..inverse.paths import localize_path
-from ..inverse.settings import AUTO_GRID
+from ..inverse.settings import AUTO_GRID, RULES
 from ..inverse.tf_mixed_norm import localize_tf
 from ..solve.single import solve_irmxne
 from . import values
@@ -126,10 +126,8 @@ GRID = "{}: N of them, evenly spaced in their logarithm (default: {:g} {:g} {})"
 ALPHA = Option(
     "--alpha PERCENT",
     "regularisation in percent of the smallest value without a source: smaller gives more sources; "
-    "'sure' chooses alpha by Stein's unbiased risk estimate",
-    values.percent("sure"),
-    # Few sources in one solve; SURE, the default of `localize`, takes tens of solves.
-    60.0,
+    f"or a rule that chooses it: {', '.join(RULES)} (default: {RULE}; 60 with --method tf-mxne)",
+    values.percent(*RULES),
 )
 METHOD = (
     Option(
@@ -167,8 +165,10 @@ OWN: dict[str, dict[str, float]] = {
     "tf-mxne": {"l1_ratio": 0.03, "wsize": 64, "tstep": 4},
     "gamma-map": {"noise_variance": 0.5},
 }
+#: The alpha of the method that no rule chooses for, in percent.
+TF_ALPHA = 60.0
 #: Options without defaults, so that one given together with an alpha can be refused.
-SURE = (
+OF_RULES = (
     Option(
         "--alphas FROM TO N",
         GRID.format("percentages to choose from", *AUTO_GRID),
@@ -181,7 +181,7 @@ SURE = (
         "the whitened data themselves, an upper bound of the noise)",
         values.positive_or_nave,
     ),
-    *shared("--rng", text=f"seed of the random directions (default: {SEED})", default=None),
+    *shared("--rng", text=f"seed of the random numbers of rules (default: {SEED})", default=None),
 )
 PATH_ALPHAS = Option(
     "--alphas FROM TO N",
@@ -201,7 +201,7 @@ def add_options(commands: Any) -> None:
     with_report = data | {"other files": (*FILES, REPORT)}
     model = {
         "model": (*METHOD, ALPHA, *MODEL),
-        "with --alpha sure": SURE,
+        "where a rule chooses alpha": OF_RULES,
         "with --method tf-mxne": TIME_FREQUENCY,
         "with --method gamma-map": GAMMA,
     }
@@ -214,8 +214,8 @@ def add_options(commands: Any) -> None:
 
 def run_localize(options: argparse.Namespace) -> Answer:
     """Localize at one alpha; write sources, residual, picture and report."""
-    _fill_sure(options)
     _fill_method(options)
+    _fill_rule(options)
     refuse_small(options)
     out, data = Path(options.out), _data(options)
     report = _report_path(options.report, out)
@@ -256,7 +256,7 @@ def _localize(
     if options.method == "gamma-map":
         shared = {name: keywords[name] for name in ("loose", "depth", "time_limit", "verbose")}
         return localize_gamma(*inputs, options.noise_variance, **shared)
-    if options.alpha == "sure":
+    if isinstance(options.alpha, str):
         keywords["sure_alpha_grid"] = np.geomspace(*options.alphas)
         keywords |= {"sure_sigma": options.sure_sigma, "rng": options.rng}
     return localize(*inputs, options.alpha, **keywords)
@@ -281,24 +281,28 @@ def run_path(options: argparse.Namespace) -> Answer:
     return answer._replace(code=NOT_CONVERGED if short else DONE)
 
 
-def _fill_sure(options: argparse.Namespace) -> None:
-    """Fill in the defaults of the SURE options; refuse them without ``--alpha sure``."""
-    if options.alpha == "sure":
+def _fill_rule(options: argparse.Namespace) -> None:
+    """Fill in the defaults of the options of rules; refuse them where alpha is given."""
+    if isinstance(options.alpha, str):
         options.alphas = options.alphas or AUTO_GRID
         options.rng = options.rng or int(SEED)
         return
     for name in ("alphas", "sure_sigma", "rng"):
         if getattr(options, name) is not None:
             raise WrongInput(
-                f"--{name.replace('_', '-')} goes with --alpha sure, "
+                f"--{name.replace('_', '-')} goes with a rule, such as --alpha sure, "
                 f"but --alpha is {options.alpha:g}"
             )
 
 
 def _fill_method(options: argparse.Namespace) -> None:
     """Fill in the defaults of the method's options; refuse those of another method."""
-    if options.alpha == "sure" and options.method != "mxne":
-        raise WrongInput(f"--alpha sure goes with --method mxne, but --method is {options.method}")
+    if isinstance(options.alpha, str) and options.method != "mxne":
+        raise WrongInput(
+            f"--alpha {options.alpha} goes with --method mxne, but --method is {options.method}"
+        )
+    if options.alpha is None:
+        options.alpha = RULE if options.method == "mxne" else TF_ALPHA
     for method, defaults in OWN.items():
         for name, default in defaults.items():
             given = getattr(options, name)

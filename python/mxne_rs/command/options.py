@@ -9,7 +9,6 @@ from typing import Any, NamedTuple, NoReturn
 
 from ..inverse.localize import localize
 from ..inverse.settings import look_like_fractions
-from ..solve.single import solve_irmxne
 from . import values
 from .console import Answer
 from .wording import WrongInput
@@ -84,14 +83,14 @@ SHARED = (
         "maximum convex problems: 1 is MxNE, more is irMxNE, which finds fewer and stronger "
         "sources",
         values.count(1),
-        default_of(solve_irmxne, "n_reweights"),
+        default_of(localize, "n_mxne_iter"),
     ),
     Option(
         "--amplitude-unit UNIT",
         "unit in which irMxNE weighs amplitudes: 'relative' to the largest, 'mne' as "
         "MNE-Python, 'gain', 'largest', or a number; a larger unit gives fewer sources",
         values.unit_of_amplitudes,
-        default_of(solve_irmxne, "amplitude_unit"),
+        default_of(localize, "amplitude_unit"),
     ),
     Option(
         "--loose NUMBER",
@@ -102,7 +101,8 @@ SHARED = (
     ),
     Option(
         "--depth NUMBER",
-        "depth weighting, which favours deep sources, from 0 (none) to 1",
+        "depth weighting, from 0 (none: shallow sources are favoured) to 1 (all columns of the "
+        "gain count alike)",
         values.exponent,
         default_of(localize, "depth"),
     ),

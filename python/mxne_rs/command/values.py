@@ -66,17 +66,17 @@ def positive(remedy: str, *words: str) -> Callable[[str], Any]:
     return _number(remedy, lambda number: number > 0, words)
 
 
-def percent(word: str) -> Callable[[str], Any]:
-    """Make a converter to a percentage of the largest alpha, or ``word``, which has it chosen.
+def percent(*rules: str) -> Callable[[str], Any]:
+    """Make a converter to a percentage of the largest alpha, or the name of a rule for it.
 
     Examples
     --------
     >>> from mxne_rs.command.values import percent
-    >>> percent("sure")("60"), percent("sure")("sure")
+    >>> percent("noise", "sure")("60"), percent("noise", "sure")("sure")
     (60.0, 'sure')
     """
-    remedy = f"a percentage above 0 and below 100, or {word!r}"
-    return _number(remedy, lambda number: 0 < number < 100, [word])
+    remedy = f"a percentage above 0 and below 100, or one of {', '.join(rules)}"
+    return _number(remedy, lambda number: 0 < number < 100, rules)
 
 
 def count(least: int) -> Callable[[str], int]:

@@ -24,7 +24,7 @@ from .localize import (
     truncate,
 )
 from .mne_calls import log_level
-from .options import LocalizeOptions, MneInputs
+from .options import RECOMMENDED, LocalizeOptions, MneInputs
 from .settings import make_settings
 
 #: Methods whose values are alphas.
@@ -35,7 +35,7 @@ class ChooseOptions(RuleOptions, LocalizeOptions, total=False):
     """Options of `choose_alpha` on MNE objects."""
 
 
-@takes(ChooseOptions, MneInputs)
+@takes(ChooseOptions, MneInputs, **RECOMMENDED)
 def choose_on_evoked(
     evoked: Any, forward: Any, noise_cov: Any, **options: Unpack[ChooseOptions]
 ) -> AlphaChoice:

@@ -23,7 +23,14 @@ from .data import as_evokeds, evokeds_of_epochs, noise_level
 from .localization import Localization
 from .mne_calls import log_level
 from .model import Model, prepare_model, will_be_fixed
-from .options import LocalizeOptions, MneInputs, ModelOptions, OrientationOptions
+from .options import (
+    RECOMMENDED,
+    RULE,
+    LocalizeOptions,
+    MneInputs,
+    ModelOptions,
+    OrientationOptions,
+)
 from .settings import Settings, make_settings, warn_of_free_cd
 
 #: Names of the options of `prepare_model`.
@@ -35,12 +42,12 @@ MAX_WHITENED = 1e6
 MIN_WHITENED = 1e-3
 
 
-@takes(LocalizeOptions, MneInputs)
+@takes(LocalizeOptions, MneInputs, **RECOMMENDED)
 def localize(
     evoked: Any,
     forward: Any,
     noise_cov: Any,
-    alpha: float | str = "sure",
+    alpha: float | str = RULE,
     **options: Unpack[LocalizeOptions],
 ) -> Localization:
     """Solve once; return all that estimates, dipoles, residuals and pictures are made from.

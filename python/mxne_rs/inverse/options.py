@@ -3,7 +3,14 @@
 from typing import Annotated, Any, TypedDict
 
 from .._arguments.declare import REQUIRED, Option
-from ..solve.options import FrameOptions
+from ..solve.options import N_REWEIGHTS, FrameOptions
+
+#: The recommended setting, which `localize` and the command line have where MNE's need not be kept:
+#: the rule for alpha and the options that decide most (measured in ``evidence/truth``).
+RULE = "noise"
+RECOMMENDED: dict[str, Any] = {
+    "depth": 1.0, "n_mxne_iter": N_REWEIGHTS, "amplitude_unit": "relative",
+}  # fmt: skip
 
 
 class Seed(int):
@@ -23,9 +30,10 @@ forward : mne.Forward
     The forward solution.
 noise_cov : mne.Covariance
     The noise covariance of a single trial, for the whitener.
-alpha : float or 'sure'
+alpha : float or str
     Regularisation in percent of the smallest value with no source, from 1 to below 100 (see
-    `allow_small_alpha`); 'sure' chooses alpha by Stein's unbiased risk estimate (see `solve_sure`).
+    `allow_small_alpha`), or the rule that chooses it: 'noise', 'sqrt', 'sure', 'cv', 'map',
+    'discrepancy' or 'gof' (see `choose_alpha`). 'noise' is recommended; 'sure' is MNE's.
 percents : array_like, shape (n_alphas,) or None
     Alphas in percent of the smallest value with no source. None is 15 from 100 to 10, evenly spaced
     in their logarithm.
@@ -121,11 +129,11 @@ dgap_freq : float
     Checked as in MNE, but without effect: the solver computes the gap every five epochs, which
     costs little.
 sure_alpha_grid : array_like or 'auto'
-    Percentages, above 0 and at most 100, that SURE chooses from. 'auto' is 15 values from 100 to
-    10, evenly spaced in their logarithm.
+    Percentages, above 0 and at most 100, that 'sure', 'cv', 'discrepancy' and 'gof' choose from.
+    'auto' is 15 values from 100 to 10, evenly spaced in their logarithm.
 rng : None, int, numpy.random.Generator or numpy.random.RandomState
-    Source of the random directions of SURE; an integer seeds `numpy.random.default_rng`, None draws
-    differently in each call.
+    Source of the random numbers of rules: directions, noise, folds. An integer seeds
+    `numpy.random.default_rng`, None draws differently in each call.
 random_state : None, int or numpy.random.RandomState
     As `rng`, but an integer seeds NumPy's legacy stream. Give one of the two.
 surrogate : {'sqrt', 'log'}
@@ -141,9 +149,9 @@ time_limit : float or None
     answer. The limit is for each group of epochs that are solved together (with SURE for each
     epoch), and for a whole path.
 sure_sigma : float, 'nave' or None
-    Standard deviation of the noise in the whitened data that SURE assumes. None is the root mean
+    Standard deviation of the noise in the whitened data that rules assume. None is the root mean
     square of the whitened data of each evoked, an upper bound of the noise. 'nave' is that of white
-    noise, ``nave ** -0.5``.
+    noise, ``nave ** -0.5``. 'noise' of epochs draws its noise from these instead.
 sure_directions : int
     Random directions that SURE averages over.
 allow_small_alpha : bool

@@ -17,11 +17,11 @@ from .data import as_evokeds
 from .localization import Localization
 from .localize import check_units, localization_of, model_of, one_percent, truncate
 from .mne_calls import log_level
-from .options import LocalizeOptions, MneInputs
+from .options import RECOMMENDED, LocalizeOptions, MneInputs
 from .settings import auto_percents, make_settings, refuse_fractions
 
 
-@takes(LocalizeOptions, MneInputs)
+@takes(LocalizeOptions, MneInputs, **RECOMMENDED)
 def localize_path(
     evoked: Any,
     forward: Any,
