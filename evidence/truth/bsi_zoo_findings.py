@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -113,7 +114,10 @@ def reproduce_bsi_zoo(
         study = study_of(
             lead, positions, settings, levels, covs, repetitions=n, seed=seed, limits=limits
         )
-        parts = run_study(study, store=None if store is None else Path(store) / name, **how)
+        with warnings.catch_warnings():
+            # What a rule warns of, such as nothing found, is scored.
+            warnings.simplefilter("ignore", RuntimeWarning)
+            parts = run_study(study, store=None if store is None else Path(store) / name, **how)
         names = names_of(settings) + (LIMITS if limits else [])
         return Scored(np.array([part["scores"] for part in parts]), levels, names)
 
