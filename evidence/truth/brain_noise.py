@@ -26,9 +26,9 @@ from .brain_solves import ESTIMATORS, N_REWEIGHTS, TOL, answers_of
 #: Sources, and power of the whitened signal over that of the nominal noise, from poor to good.
 COUNTS, SNRS = (1, 2, 3, 5), (0.1, 0.3, 1.0)
 #: Locations of the cortex that are used: every so many; within so many m a source is found.
-EVERY, NEAR = 8, 0.01
+EVERY, NEAR = 10, 0.01
 #: Alphas of a grid; its end, as a part of the alpha of the rule "noise".
-N_ALPHAS, FLOOR = 8, 0.7
+N_ALPHAS, FLOOR = 6, 0.7
 #: Of the recorded responses: their averages, and a grid down to a tenth of alpha_max.
 NAVE = {"Left Auditory": 3, "Right Auditory": 6}
 N_RECORDED_ALPHAS = 15
@@ -42,6 +42,8 @@ def reproduce_brain_noise(
     seed: int = 0,
     data: str | os.PathLike[str] | None = None,
     store: str | os.PathLike[str] | None = None,
+    counts: Sequence[int] = COUNTS,
+    snrs: Sequence[float] = SNRS,
     **how: Any,
 ) -> Findings:
     """Score every rule for alpha in white, recorded and simulated brain noise.
@@ -54,6 +56,8 @@ def reproduce_brain_noise(
         Seed of the draws.
     data : path or None, default None
         Folder of the recording; None is that of MXNE_RS_DATA.
+    counts, snrs : sequence of int and of float
+        Numbers of true sources, and power of the whitened signal over that of the nominal noise.
     store, **how
         As for `mxne_rs.study.run_study`.
 
@@ -82,7 +86,7 @@ def reproduce_brain_noise(
 
     Examples
     --------
-    ``findings = reproduce_brain_noise(store="parts")``: ten minutes on one core.
+    ``findings = reproduce_brain_noise(store="parts")``: minutes.
     """
     import_mne()
     repetitions = as_count("repetitions", repetitions, 1)
@@ -90,15 +94,17 @@ def reproduce_brain_noise(
     with warnings.catch_warnings():
         # Choices at an end of the grid are counted.
         warnings.simplefilter("ignore", RuntimeWarning)
-        study = brain_noise_study(arrays, repetitions=repetitions, seed=seed)
+        study = brain_noise_study(
+            arrays, repetitions=repetitions, seed=seed, counts=counts, snrs=snrs
+        )
         parts = run_study(study, store=None if store is None else Path(store) / "noise", **how)
         real = responses_study(arrays)
         answers = run_study(real, store=None if store is None else Path(store) / "real", **how)
-    found = Found.of(study.keys, parts, dict(zip(real.keys, answers, strict=True)), COUNTS, SNRS)
+    found = Found.of(study.keys, parts, dict(zip(real.keys, answers, strict=True)), counts, snrs)
     return Findings(
         title="Rules for alpha in noise that is not white",
         about=(
-            f"{', '.join(map(str, COUNTS))} simulated sources on {len(arrays['places'])} "
+            f"{', '.join(map(str, counts))} simulated sources on {len(arrays['places'])} "
             "locations of a real cortex, in white noise, in the baseline of a recording, and in "
             f"the background dipoles of papers/002; {repetitions} draws of each. Then the "
             "recording's responses, where nobody knows the truth."
@@ -106,7 +112,7 @@ def reproduce_brain_noise(
         settings={
             "repetitions": repetitions,
             "seed": seed,
-            "SNR (power, whitened)": ", ".join(f"{snr:g}" for snr in SNRS),
+            "SNR (power, whitened)": ", ".join(f"{snr:g}" for snr in snrs),
             "rounds of irMxNE": N_REWEIGHTS,
             "relative duality gap": TOL,
             "alphas": f"{N_ALPHAS}, to {FLOOR:g} of the alpha of noise, at least 10 %",
