@@ -21,9 +21,8 @@ def write_phantom(folder, numbers, n_trials=8, rng=0, name="sim_200nAm_pp_raw.fi
 
     rng = np.random.default_rng(rng)
     info = mne.channels.read_meg_canonical_info("neuromag", verbose="ERROR")
-    names = [one["ch_name"] for one in info["chs"] if mne.channel_type is not None]
     kinds = info.get_channel_types()
-    meg = mne.create_info(names, SFREQ, kinds, verbose="ERROR")
+    meg = mne.create_info(info["ch_names"], SFREQ, kinds, verbose="ERROR")
     for ours, theirs in zip(meg["chs"], info["chs"], strict=True):
         for key in ("loc", "coil_type", "unit", "coord_frame"):
             ours[key] = theirs[key]
@@ -36,15 +35,18 @@ def write_phantom(folder, numbers, n_trials=8, rng=0, name="sim_200nAm_pp_raw.fi
     course = np.where(times < BURST, np.sin(2 * np.pi * RATE * times), 0.0) * AMPLITUDE
     std = np.array([NOISE[kind] for kind in kinds])[:, np.newaxis]
     n_times = LENGTH * (len(codes) + 1)
-    data = std * rng.standard_normal((len(names), n_times))
+    data = std * rng.standard_normal((len(kinds), n_times))
     trigger = np.zeros((1, n_times))
-    for index, number in enumerate(codes):
+    fields = {}
+    for number in numbers:
         dipole = mne.Dipole(
             [0.0], positions[[number - 1]], [1.0], directions[[number - 1]], [100.0]
         )
         forward, _ = mne.make_forward_dipole(dipole, sphere, meg, verbose="ERROR")
+        fields[number] = forward["sol"]["data"]
+    for index, number in enumerate(codes):
         start = LENGTH * index + BEFORE
-        data[:, start : start + LENGTH] += forward["sol"]["data"] @ course[np.newaxis]
+        data[:, start : start + LENGTH] += fields[number] @ course[np.newaxis]
         trigger[0, start : start + 5] = number
     raw = mne.io.RawArray(data, meg, verbose="ERROR")
     stim = mne.io.RawArray(
