@@ -31,7 +31,7 @@ EVERY, NEAR = 10, 0.01
 N_ALPHAS, FLOOR = 6, 0.7
 #: Of the recorded responses: their averages, and a grid down to a tenth of alpha_max.
 NAVE = {"Left Auditory": 3, "Right Auditory": 6}
-N_RECORDED_ALPHAS = 15
+N_RECORDED_ALPHAS = 8
 #: What `n_sources` is told of them: an auditory source on each side.
 N_AUDITORY = 2
 
@@ -100,7 +100,7 @@ def reproduce_brain_noise(
         parts = run_study(study, store=None if store is None else Path(store) / "noise", **how)
         real = responses_study(arrays)
         answers = run_study(real, store=None if store is None else Path(store) / "real", **how)
-    found = Found.of(study.keys, parts, dict(zip(real.keys, answers, strict=True)), counts, snrs)
+    found = Found.of(study.keys, parts, by_condition(real.keys, answers), counts, snrs)
     return Findings(
         title="Rules for alpha in noise that is not white",
         about=(
@@ -205,30 +205,46 @@ def _states(found: Any) -> Part:
 
 
 def responses_study(arrays: Mapping[str, NDArray[Any]], n_alphas: int = N_RECORDED_ALPHAS) -> Study:
-    """Make the recorded responses a sweep: a part is a condition, by every estimator and rule.
+    """Make the recorded responses a sweep: a part is a condition by one estimator.
 
-    A part has arrays (n_estimators, n_rules): ``n``, ``explained`` (part of the variance) and
-    ``level`` (root mean square of the residual over the nominal noise level).
+    A part has arrays (n_rules,): ``n``, ``explained`` (part of the variance), ``level`` (root mean
+    square of the residual over the nominal noise level), ``edge`` and ``short``.
     """
     names = sorted(name for name in arrays if name.startswith("response "))
-    keys = [name.removeprefix("response ").replace(" ", "-") for name in names]
+    keys = [
+        f"{name.removeprefix('response ').replace(' ', '-')}.{index}"
+        for name in names
+        for index in range(len(ESTIMATORS))
+    ]
     settings = {"n_alphas": n_alphas, "tol": TOL, "depths": list(DEPTHS), "version": 1}
     return Study("recorded responses", keys, _prepare, _solve_response, arrays, settings)
 
 
 def _solve_response(prepared: Any, key: str) -> Part:
     arrays, _, gains, settings = prepared
-    condition = key.replace("-", " ")
+    condition, index = key.replace("-", " ").split(".")
     sigma = NAVE[condition] ** -0.5
     data = arrays[f"response {condition}"] * sigma
-    found = answers_of(
-        gains["recorded"], data,
+    (found,) = answers_of(
+        gains["recorded"], data, [ESTIMATORS[int(index)]],
         sigma=sigma, floor=0.0, n_alphas=settings["n_alphas"], n_sources=N_AUDITORY,
     )  # fmt: skip
-    explained = np.array([[one.solution.explained_variance for one in row] for row in found])
+    explained = np.array([one.solution.explained_variance for one in found])
     return {
-        "n": np.array([[one.solution.active_set.sum() for one in row] for row in found]),
+        "n": np.array([one.solution.active_set.sum() for one in found]),
         "explained": explained,
         "level": np.sqrt((1 - explained) * np.mean(data**2)) / sigma,
-        **_states(found),
+        "edge": np.array([one.at_edge for one in found]),
+        "short": np.array([not one.solution.converged for one in found]),
+    }
+
+
+def by_condition(keys: Sequence[str], parts: Sequence[Part]) -> dict[str, Part]:
+    """Put the parts of a `responses_study` together: arrays (n_estimators, n_rules)."""
+    together: dict[str, list[Part]] = {}
+    for key, part in zip(keys, parts, strict=True):
+        together.setdefault(key.split(".")[0], []).append(part)
+    return {
+        condition: {name: np.stack([one[name] for one in several]) for name in several[0]}
+        for condition, several in together.items()
     }

@@ -36,9 +36,7 @@ def test_windows_are_those_of_the_baseline_with_signs_and_either_way():
     rng = np.random.default_rng(0)
     baseline = rng.standard_normal((3, 20))
     windows = [baseline[:, i : i + 15] for i in range(6)]
-    allowed = [
-        sign * window[:, ::way] for window in windows for sign in (1, -1) for way in (1, -1)
-    ]
+    allowed = [sign * window[:, ::way] for window in windows for sign in (1, -1) for way in (1, -1)]
     drawn = [mixed_windows(rng, (baseline,), 15) for _ in range(200)]
     hits = [[np.allclose(one, window) for window in allowed] for one in drawn]
     # Each draw is one of these, and each of these is drawn.
@@ -58,7 +56,9 @@ def test_background_has_unit_variance_for_any_number_of_trials():
     # Two sensors that see dipoles and have noise of their own: 10 dipoles, one of them in each
     # place with probability 1/4, so that the variance is 10 * mean(field^2) + own^2.
     fields = np.sqrt([[0.05, 0.05, 0.02, 0.08], [0.0, 0.1, 0.1, 0.0]])
-    background = AuditoryField(np.arange(60), np.zeros((2, 60)), fields, np.sqrt(0.5) * np.eye(2), 1)
+    background = AuditoryField(
+        np.arange(60), np.zeros((2, 60)), fields, np.sqrt(0.5) * np.eye(2), 1
+    )
     family = Family(fields, np.arange(60.0), 2, background=background)
     rng = np.random.default_rng(0)
     for kind in KINDS[3:]:
@@ -203,5 +203,5 @@ def test_without_the_recording_it_says_what_is_missing(monkeypatch, tmp_path):
     monkeypatch.delenv("MXNE_RS_DATA", raising=False)
     with pytest.raises(FileNotFoundError, match="MXNE_RS_DATA names no folder with auditory-ave"):
         prepare_arrays(None, 4)
-    with pytest.raises(FileNotFoundError, match="there is no auditory-ave.fif"):
+    with pytest.raises(FileNotFoundError, match=r"there is no auditory-ave.fif"):
         prepare_arrays(tmp_path, 4)

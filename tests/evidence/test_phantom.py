@@ -84,7 +84,7 @@ def test_what_is_missing_is_named(folder, tmp_path):
         read_phantom(path, 32, 7, 0)
     raw = mne.io.read_raw_fif(path, preload=True)
     raw.rename_channels({"STI201": "STI101"}).save(tmp_path / "no_200nAm_raw.fif")
-    with pytest.raises(ValueError, match="no_200nAm_raw.fif has no channel STI201"):
+    with pytest.raises(ValueError, match=r"no_200nAm_raw.fif has no channel STI201"):
         read_phantom(tmp_path / "no_200nAm_raw.fif", 32, 1, 0)
 
 
