@@ -61,7 +61,7 @@ def reproduce_phantom(
     store: str | os.PathLike[str] | None = None,
     kind: str = "vectorview",
     spacing: float = 8.0,
-    depth: float = 0.8,
+    depth: float = 1.0,
     **how: Any,
 ) -> Findings:
     """Localize every dipole of a phantom, and say how far off MxNE, irMxNE and a fit are.
@@ -84,8 +84,8 @@ def reproduce_phantom(
     spacing : float, default 8
         Distance of neighbours in the grid inside the sphere, in mm. Around the strongest source a
         second grid has a quarter of it.
-    depth : float, default 0.8
-        Depth weighting.
+    depth : float, default 1
+        Depth weighting: 1 gives all locations columns of the same norm.
 
     Returns
     -------
@@ -115,6 +115,7 @@ def reproduce_phantom(
     kind = as_choice("kind", kind, KINDS)
     repetitions = as_count("repetitions", repetitions, 1)
     step = as_number("spacing", spacing, "give a distance in mm, such as 8") / 1000
+    weighting = as_number("depth", depth, "give an exponent, such as 1", zero=True)
     positions, directions = mne.dipole.get_phantom_dipoles(kind)
     rows: list[tuple[Any, ...]] = []
     settings: dict[str, Any] = {"phantom": kind, "repetitions": repetitions, "seed": seed}
@@ -126,7 +127,7 @@ def reproduce_phantom(
         with warnings.catch_warnings():
             # Where no source stands out, the table says so.
             warnings.simplefilter("ignore", RuntimeWarning)
-            estimates = localize_dipoles(phantom, step, depth, store=where, **how)
+            estimates = localize_dipoles(phantom, step, weighting, store=where, **how)
         truth = [(positions[n - 1], directions[n - 1]) for n in phantom.numbers]
         for index, number in enumerate(phantom.numbers):
             for method in (*METHODS, FIT):

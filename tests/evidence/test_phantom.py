@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 #: Near the surface, in the planes of x and of y.
-NUMBERS, SPACING = (1, 10), 14.0
+NUMBERS, SPACING = (1, 10), 12.0
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +42,9 @@ def test_dipoles_are_found_where_they_are(findings):
     farthest = FINER * SPACING * 3**0.5 / 2
     for number in NUMBERS:
         distance, angle, ratio, n_sources = errors[number, "irMxNE"]
-        assert distance <= farthest + 1 and angle < 5 and 0.85 < ratio < 1.15 and n_sources <= 3
+        assert distance <= farthest + 1 and angle < 5 and 0.75 < ratio < 1.15 and n_sources <= 3
         distance, angle, ratio, _ = errors[number, FIT]
-        assert distance < 1 and angle < 2 and ratio == pytest.approx(1, abs=0.03)
+        assert distance < 2 and angle < 2 and ratio == pytest.approx(1, abs=0.03)
         # MxNE splits a dipole that is between locations: it is near, and weaker.
         distance, angle, ratio, n_sources = errors[number, "MxNE"]
         assert distance < 2 * farthest and ratio < 1.15 and n_sources >= 1
