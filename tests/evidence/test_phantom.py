@@ -8,7 +8,7 @@ pytest.importorskip("matplotlib")
 
 import mne
 
-from phantom import AMPLITUDE, SFREQ, write_phantom
+from simulated_phantom import AMPLITUDE, SFREQ, write_phantom
 from truth.phantom import FINER, FIT, METHODS, reproduce_phantom
 from truth.phantom_data import current_of, find_files, lattice, read_phantom
 
