@@ -11,6 +11,7 @@ import pytest
 
 import mxne_rs
 from mxne_rs._arguments.declare import Option, options_of, takes
+from mxne_rs.alpha.choose import ChooseOptions
 from mxne_rs.alpha.sure import SureOptions
 from mxne_rs.inverse.options import EpochsOptions, LocalizeOptions, ModelOptions
 from mxne_rs.inverse.paths import localize_path
@@ -25,7 +26,7 @@ ON_ARRAYS = {
     "solve_path": tables.PathOptions,
     "solve_batch": tables.BatchOptions,
     "solve_sure": SureOptions,
-    "choose_alpha": SureOptions,
+    "choose_alpha": ChooseOptions,
     "Stream": WindowOptions,
     "alpha_max": tables.PenaltyOptions,
     "duality_gap": tables.RidgeOptions,

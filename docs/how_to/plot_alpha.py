@@ -4,7 +4,7 @@ Choose alpha
 
 ``alpha`` decides how many sources there are. It can be chosen by hand, from the answers along a
 path of values, by what noise alone would need, or by Stein's unbiased risk estimate (SURE). The
-last one is the default of ``mixed_norm``, as it is MNE's; the noise is recommended
+last one is the default of ``mixed_norm``, as it is MNE's; ``"sqrt"`` is recommended
 (:doc:`plot_settings` has the measurements). :func:`~mxne_rs.choose_alpha` knows nine rules.
 """
 
@@ -65,9 +65,11 @@ plt.show()
 # ``alpha="noise"`` takes the value above which noise alone has no source, but for a probability of
 # 5 %. It costs one solve. The noise is white and as strong as the whitened data, an upper bound;
 # of epochs it is their average with random signs, which has the correlations that the noise has.
+# ``alpha="sqrt"`` takes as noise what the sources leave unexplained, and needs no level: it is the
+# default of ``localize``, of :func:`~mxne_rs.choose_alpha` and of the command line.
 
 stc, solution = mixed_norm(
-    evoked, forward, noise_cov, alpha="noise", depth=1.0, n_mxne_iter=100,
+    evoked, forward, noise_cov, alpha="sqrt", depth=1.0, n_mxne_iter=100,
     amplitude_unit="relative", return_solution=True,
 )  # fmt: skip
 print(f"{len(stc.data)} sources at alpha {solution.alpha:.1f} %")
@@ -224,8 +226,8 @@ plt.show()
 # - **sure**, **discrepancy** and **map** reckon with the noise level. With plain MxNE SURE picks
 #   alphas that are too small, with irMxNE one near the best; discrepancy and cv see shrinkage as
 #   a bad fit in the same way.
-# - **stability** needs trials, as epochs or an array (n_trials, n_sensors, n_times): it solves averages of
-#   parts of them, and bounds the number of false locations. ``choice.stable`` are the locations
-#   that nearly all parts agree on, ``choice.frequencies`` how often each was found
+# - **stability** needs trials, as epochs or an array (n_trials, n_sensors, n_times): it solves
+#   averages of parts of them, and bounds the number of false locations. ``choice.stable`` are the
+#   locations that nearly all parts agree on, ``choice.frequencies`` how often each was found
 #   (:func:`~mxne_rs.stability` makes a map of that from epochs).
 # - A choice at the end of the grid comes with a warning that says what to do.

@@ -35,7 +35,7 @@ METHODS: dict[str, dict[str, Any]] = {
 }
 DEPTHS = (0.0, 0.8, 1.0)
 #: What a setting is called: rule, method, depth.
-RECOMMENDED = ("noise", "irMxNE", 1.0)
+RECOMMENDED = ("sqrt", "irMxNE", 1.0)
 
 
 class Setting(NamedTuple):

@@ -38,7 +38,7 @@ FILE = "benchmarks/bsi-zoo-120166.npz"
 CROSSED = [Setting(r, m, d) for r in RULES for m in METHODS for d in DEPTHS]
 CROSSED += [Setting("told the noise", "gamma-MAP", d) for d in DEPTHS]
 #: What is solved for all draws and noise levels.
-LONG = [Setting(*RECOMMENDED), Setting("sqrt", "irMxNE", 1.0)]
+LONG = [Setting(*RECOMMENDED), Setting("noise", "irMxNE", 1.0)]
 LIMITS = ["alternating projections, told the number", "matching pursuit, told the number"]
 #: Draws of the long study for each of the crossed one, and of the full covariance.
 SHARE = 25

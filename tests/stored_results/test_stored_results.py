@@ -29,6 +29,8 @@ SEEN = "Options that were passed on unseen stand in the signature"
 RNG = "What was `seed` is `rng`"
 REWORDED = "Messages and warnings have other words"
 POLISHED = "Newton's steps on the support"
+NAMED = "the command line names any rule that needs no number"
+RECOMMENDED = "have the recommended setting as defaults"
 #: What that commit did not have.
 NEW = {
     "Coefficients",
@@ -84,6 +86,10 @@ CHANGED: dict[str, str] = {
     "signatures.mxne_rs.solve_batch": "`solve_path` and `solve_batch` take the penalty of TF-MxNE",
     "words.solvers.lines": "`Solver` knows",
     "signatures.mxne_rs.choose_alpha": "`choose_alpha` draws 100 resamples",
+    "signatures.mxne_rs.AlphaChoice": "square-root MxNE, which needs no noise level",
+    "refusals.44": "`choose_alpha` has two rules more",
+    **{f"mixed_norm_refused.{number}": NAMED for number in (0, 1, 2, 3, 13)},
+    "path_command.1": RECOMMENDED,
 }
 
 #: Cases whose digits differ from about the tenth on, though nothing else does, and why.

@@ -66,7 +66,7 @@ n_sources : int or None
 class RuleOptions(TypedDict, total=False):
     """A method of choosing alpha, and the parameters of all methods."""
 
-    method: Annotated[str, Option("noise", RULE)]
+    method: Annotated[str, Option("sqrt", RULE)]
     level: Annotated[float, Option(LEVEL, RULE)]
     n_folds: Annotated[int, Option(5, RULE)]
     n_resamples: Annotated[int, Option(100, RULE)]
@@ -116,17 +116,24 @@ def choose_alpha(
 
     Notes
     -----
+    On MNE objects this is ``choose_alpha(evoked, forward, noise_cov, method=...)``, with the
+    options of :func:`mxne_rs.mixed_norm` (`sure_sigma` for `sigma`, `sure_alpha_grid` for `alphas`)
+    and all alphas in percent. There the defaults are those of ``localize``: columns of one norm
+    (``depth=1``) and irMxNE in the unit "relative". Of epochs, "noise", "sqrt" and "stability" use
+    the trials.
+
     M are the data: N numbers in n_sensors rows.
 
     - "noise": the alpha above which noise alone has no source, but for a probability of ``level``:
       that quantile of :func:`alpha_max` over 20 draws of noise, by a Gumbel distribution. Where
       trials are given the draws are their averages with random signs, half of them negative, which
       have the correlations of the noise in space and time, and ``sigma`` is not used; else they are
-      white noise. It costs 20 products with the gain and one solve, and is the recommended method:
-      see the evidence in the documentation.
+      white noise. It costs 20 products with the gain and one solve.
     - "sqrt": square-root MxNE, ``min |M - G X| + c sum_s w_s |X_s|``, whose parameter c does not
       depend on the strength of the noise [5]_: it is the quantile of ``alpha_max / |E|`` over draws
-      E as above. Its answer is MxNE's at ``alpha = c |M - G X|``, a fixed point.
+      E as above. Its answer is MxNE's at ``alpha = c |M - G X|``, a fixed point that takes some
+      solves. What sources leave unexplained counts as noise, so that it is right, too, where the
+      level is not known or noise is not white: with ``n_reweights=100`` the recommended method.
     - "sure": the smallest estimated risk, as :func:`solve_sure` finds it [1]_. With plain MxNE the
       chosen alphas are too small and the answers have false sources; with irMxNE
       (``n_reweights=100``) the choice is near the best.

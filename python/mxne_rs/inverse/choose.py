@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from .._arguments.declare import Unpack, takes
 from .._arguments.extras import import_mne
 from ..alpha.choice import AlphaChoice
-from ..alpha.choose import RuleOptions
+from ..alpha.choose import ChooseOptions, RuleOptions
 from ..alpha.choose import choose_alpha as choose_on_arrays
+from ..solve.gain import Gain
 from .data import as_evokeds
 from .localize import (
     check_units,
@@ -31,13 +33,13 @@ from .settings import make_settings
 OF_ALPHAS = ("map", "sqrt")
 
 
-class ChooseOptions(RuleOptions, LocalizeOptions, total=False):
+class MneChooseOptions(RuleOptions, LocalizeOptions, total=False):
     """Options of `choose_alpha` on MNE objects."""
 
 
-@takes(ChooseOptions, MneInputs, **RECOMMENDED)
+@takes(MneChooseOptions, MneInputs, **RECOMMENDED)
 def choose_on_evoked(
-    evoked: Any, forward: Any, noise_cov: Any, **options: Unpack[ChooseOptions]
+    evoked: Any, forward: Any, noise_cov: Any, **options: Unpack[MneChooseOptions]
 ) -> AlphaChoice:
     """Choose alpha for MNE objects, as `choose_alpha` does on arrays.
 
@@ -89,6 +91,23 @@ def choose_on_evoked(
             sure=curve and replace(curve, alphas=curve.alphas / percent),
         ),
     )
+
+
+@overload
+def choose_alpha(
+    gain: Gain | ArrayLike,
+    data: ArrayLike,
+    alphas: ArrayLike | None = None,
+    *,
+    sigma: float | ArrayLike | None = None,
+    **options: Unpack[ChooseOptions],
+) -> AlphaChoice: ...
+
+
+@overload
+def choose_alpha(
+    evoked: Any, forward: Any, noise_cov: Any, **options: Unpack[MneChooseOptions]
+) -> AlphaChoice: ...
 
 
 @functools.wraps(choose_on_arrays)

@@ -7,7 +7,7 @@ from ..solve.options import N_REWEIGHTS, FrameOptions
 
 #: The recommended setting, which `localize` and the command line have where MNE's need not be kept:
 #: the rule for alpha and the options that decide most (measured in ``evidence/truth``).
-RULE = "noise"
+RULE = "sqrt"
 RECOMMENDED: dict[str, Any] = {
     "depth": 1.0, "n_mxne_iter": N_REWEIGHTS, "amplitude_unit": "relative",
 }  # fmt: skip
@@ -33,7 +33,7 @@ noise_cov : mne.Covariance
 alpha : float or str
     Regularisation in percent of the smallest value with no source, from 1 to below 100 (see
     `allow_small_alpha`), or the rule that chooses it: 'noise', 'sqrt', 'sure', 'cv', 'map',
-    'discrepancy' or 'gof' (see `choose_alpha`). 'noise' is recommended; 'sure' is MNE's.
+    'discrepancy' or 'gof' (see `choose_alpha`). 'sqrt' is recommended; 'sure' is MNE's.
 percents : array_like, shape (n_alphas,) or None
     Alphas in percent of the smallest value with no source. None is 15 from 100 to 10, evenly spaced
     in their logarithm.
