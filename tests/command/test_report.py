@@ -106,6 +106,7 @@ def test_report(
     assert not page.fetched
     for section in (
         "Result", "Data", "Sources", "Table of sources", "Amplitudes", "Residual",
+        "Other methods",
         "Choice of alpha", "Certificate", "Channels left out", "Settings", "Versions",
     ):  # fmt: skip
         assert section in page.text, section
@@ -115,7 +116,9 @@ def test_report(
 
     table = [line.split("\t") for line in (tmp_path / "sources.tsv").read_text().splitlines()]
     for line in table[1:]:
-        assert line in page.rows
+        # A volume has no normal, and nobody named regions: these columns are in the file only.
+        assert [cell for cell in line if cell] in page.rows
+    assert len(table[0]) > len(table[1]) - table[1].count("") > 10
     status = {row[1].split(",")[0] for row in page.rows if row[0] == "status"}
     assert status == {"converged"}
     assert float(page.value("gap asked for")) == 1e-6
