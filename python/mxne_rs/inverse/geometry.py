@@ -8,6 +8,7 @@ import numpy as np
 
 from .._arguments.convert import Floats
 from .._arguments.extras import mne
+from .mne_calls import one_at_a_time
 
 
 def to_head_coordinates(forward: Any, position: Any, *, move: bool = True) -> Any:
@@ -35,23 +36,24 @@ def axes_in_head(forward: Any, n_orient: int) -> Floats:
     return np.asarray(axes).reshape(-1, n_orient, 3)
 
 
+@one_at_a_time
 def normals_in_head(forward: Any, n_orient: int) -> Floats:
     """Return the cortical normal of each location in head coordinates, NaN in a volume.
 
     Returns
     -------
     normals : array, shape (n_locations, 3)
-        Unit vectors out of the cortex: those that the orientations were made with, which may be
-        means over a patch.
+        Unit vectors out of the cortex: means over the patch of each location where the source space
+        has patches, as MNE takes them for fixed and loose orientation.
     """
-    spaces = forward["src"]
-    on_cortex = np.repeat(
-        [one["type"] == "surf" for one in spaces], [one["nuse"] for one in spaces]
-    )
-    if n_orient == 1 or forward["surf_ori"]:
-        normals = axes_in_head(forward, n_orient)[:, -1].copy()
-    else:
-        listed = [one["nn"][one["vertno"]] for one in spaces]
-        normals = to_head_coordinates(forward, np.concatenate(listed).astype(float), move=False)
+    kinds = [space["type"] for space in forward["src"]]
+    on_cortex = np.repeat([kind == "surf" for kind in kinds], [s["nuse"] for s in forward["src"]])
+    if n_orient == 3 and on_cortex.any() and not forward["surf_ori"]:
+        # One channel is enough, as only the axes are needed.
+        forward = mne.pick_channels_forward(
+            forward, forward["sol"]["row_names"][:1], ordered=False, verbose="ERROR"
+        )
+        forward = mne.convert_forward_solution(forward, surf_ori=True, verbose="ERROR")
+    normals = axes_in_head(forward, n_orient)[:, -1].copy()
     normals[~on_cortex] = np.nan
     return np.asarray(normals)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 from typing import Any
@@ -47,6 +48,8 @@ def region_names(
         length.
     TypeError
         Where `labels` is none of these.
+    ImportError
+        Where a parcellation is to be read and nibabel is not installed.
 
     Examples
     --------
@@ -164,6 +167,10 @@ def _annotation(src: Any, name: str, subjects_dir: Any, subject: str | None) -> 
         raise ValueError(
             f"labels is {name!r}, but there is no file {' and no '.join(missing)}; give the name "
             "of a parcellation of this subject, such as 'aparc'"
+        )
+    if importlib.util.find_spec("nibabel") is None:
+        raise ImportError(
+            f"labels={name!r} needs nibabel, by which MNE reads it: pip install nibabel"
         )
     return list(
         mne.read_labels_from_annot(folder.name, name, subjects_dir=folder.parent, verbose="ERROR")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,7 @@ from .html import html_table
 from .localization import CHANNEL_TYPES, draw, draw_time_courses
 from .other_methods import other_methods
 from .outputs import Outputs
-from .table import columns_for, legend, row_texts
+from .table import SourceRow, columns_for, legend, row_texts
 from .time_frequency import CAPTION as COEFFICIENTS
 from .time_frequency import coefficients_figure
 
@@ -83,9 +85,6 @@ def write_report(
         title=f"{localization.name}: sparse sources", img_max_width=1150, verbose="ERROR"
     )
 
-    columns = columns_for(rows)
-    table = html_table((row_texts(row, columns) for row in rows), [one.heading for one in columns])
-    table += f"<p>{'<br>'.join(legend(columns))}</p>"
     left_out = html_table(_left_out(localization), ["reason", "number", "channels"])
     curve = localization.solution.sure
     given = [(name, _setting_text(value)) for name, value in (settings or {}).items()]
@@ -96,10 +95,11 @@ def write_report(
          f"{len(measured.ch_names)} channels, average of {evoked.nave}; each line a channel, "
          "coloured as its place on the small head"),
         ("Sources", "sources", picture, None),
-        ("Table of sources", "sources", table, None),
+        ("Table of sources", "sources", _table(rows), None),
         ("Other methods", "sources", other_methods(localization, rows, bem), None),
-        ("Amplitudes", "sources", _amplitudes(dipoles, rows),
-         "Time courses of the sources, a dot at each peak; numbers as in the table"),
+        ("Amplitudes", "sources", _amplitudes(localization, dipoles, rows),
+         "Time courses of the sources, a dot at each peak; numbers as in the table. Below: signed, "
+         "refitted along the one orientation of each source"),
         ("Time and frequency", "sources", coefficients_figure(localization, rows), COEFFICIENTS),
         ("Residual", "residual", _butterfly(residual, scale),
          "Data without what the sources explain, to the scale of the data"),
@@ -218,11 +218,35 @@ def _butterfly(evoked: Any, scale: dict[str, list[float]]) -> Figure:
     return figure
 
 
-def _amplitudes(dipoles: Sequence[Any], rows: Any) -> Figure:
-    figure = blank_figure(10.5, 4.0)
-    axes = figure.subplots()
-    draw_time_courses(axes, dipoles, rows)
-    axes.set_title("")
+def _table(rows: Sequence[SourceRow]) -> str:
+    """Make two tables, as one is wider than a page, and the legend of both."""
+    columns = columns_for(rows)
+    names = [one.name for one in columns]
+    first = names.index("vertex") + 1
+    tables = ""
+    for part in (columns[:first], [columns[0], *columns[first:]]):
+        tables += html_table([row_texts(row, part) for row in rows], [one.heading for one in part])
+    return f"{tables}<p>{'<br>'.join(legend(columns))}</p>"
+
+
+def _amplitudes(
+    localization: Localization, dipoles: Sequence[Any], rows: Sequence[SourceRow]
+) -> Figure:
+    figure = blank_figure(10.5, 7.0)
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    draw_time_courses(upper, dipoles, rows)
+    upper.set_title("")
+    upper.set_xlabel("")
+    times = dipoles[0].times
+    # As the dipoles, of the first condition.
+    courses = localization.courses[:, : len(times)]
+    signed = [SimpleNamespace(times=times, amplitude=one) for one in courses]
+    peaks = [
+        replace(row, peak_amplitude=row.course_peak, peak_time=row.course_time) for row in rows
+    ]
+    draw_time_courses(lower, signed, peaks)
+    lower.set_title("")
+    lower.set_ylabel("signed course (nAm)", color=GREY, fontsize=9.5)
     return figure
 
 
