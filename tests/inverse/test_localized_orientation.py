@@ -18,7 +18,7 @@ from mxne_rs.inverse.geometry import to_head_coordinates  # noqa: E402
 from mxne_rs.inverse.localize import localize  # noqa: E402
 from mxne_rs.inverse.other_methods import find_dspm_peaks, fit_dipoles, head_model  # noqa: E402
 from mxne_rs.inverse.regions import region_names  # noqa: E402
-from mxne_rs.simulate import true_locations  # noqa: E402
+from mxne_rs.simulate import TRUE_SOURCES, true_locations  # noqa: E402
 from mxne_rs.views.other_methods import other_methods  # noqa: E402
 from mxne_rs.views.table import COLUMNS, format_table, row_texts, source_table  # noqa: E402
 
@@ -250,6 +250,22 @@ def bilateral(simulated: Any) -> Any:
     return localize(*simulated, alpha=20, n_mxne_iter=10, verbose=False)
 
 
+def test_the_true_orientation_is_found(bilateral: Any) -> None:
+    """But for its radial part, which MEG is blind to in a sphere; with the true sign."""
+    forward = bilateral.forward
+    for truth, location in zip(TRUE_SOURCES, true_locations(forward), strict=True):
+        true = np.array(truth.direction)
+        block = forward["sol"]["data"][:, 3 * location : 3 * location + 3]
+        silent = np.linalg.svd(block)[2][2]
+        seen = true - silent * (silent @ true)
+        nearest = np.linalg.norm(
+            forward["source_rr"][bilateral.active] - forward["source_rr"][location], axis=1
+        ).argmin()
+        found = bilateral.orientations[nearest]
+        assert np.degrees(np.arccos(found @ seen / np.linalg.norm(seen))) < 15
+        assert abs(found @ silent) < 1e-3
+
+
 def test_a_dipole_finds_a_source_where_the_other_is_gone(bilateral: Any) -> None:
     """It is at the true place, and explains without noise all that the other leaves."""
     rows = source_table(bilateral)
@@ -268,8 +284,8 @@ def test_a_dipole_finds_a_source_where_the_other_is_gone(bilateral: Any) -> None
     explained = bilateral.evokeds[0].copy()
     explained.data -= bilateral.residuals()[0].data
     alone, without = fit_dipoles(replace(bilateral, evokeds=[explained]), indices, samples, bem)
-    assert np.all(without.values > 99)
-    assert np.all(alone.values < without.values - 1)
+    assert np.all(without.values > 95)
+    assert np.all(alone.values < 90)
 
 
 def test_dspm_is_that_of_mne(bilateral: Any, simulated: Any) -> None:

@@ -122,7 +122,7 @@ def mni_positions(
     ValueError
         Where the subject is not known, or has no folder.
     """
-    folder = _folder(forward["src"], subjects_dir, subject)
+    folder = subject_folder(forward["src"], subjects_dir, subject)
     if not (folder / TALAIRACH).is_file():
         return None
     return np.asarray(
@@ -142,8 +142,10 @@ def _is_cortex(space: Any) -> bool:
     return bool(space["type"] == "surf")
 
 
-def _folder(src: Any, subjects_dir: Any, subject: str | None) -> Path:
-    """Return the folder of the subject."""
+def subject_folder(
+    src: Any, subjects_dir: str | os.PathLike[str] | None, subject: str | None = None
+) -> Path:
+    """Return the folder of the subject of a source space; raise ValueError where there is none."""
     name = subject_of(src, subject)
     if name is None:
         raise ValueError("the source space does not name its subject; give subject")
@@ -160,7 +162,7 @@ def _folder(src: Any, subjects_dir: Any, subject: str | None) -> Path:
 
 def _annotation(src: Any, name: str, subjects_dir: Any, subject: str | None) -> list[Any]:
     """Read the labels of a parcellation."""
-    folder = _folder(src, subjects_dir, subject)
+    folder = subject_folder(src, subjects_dir, subject)
     files = [folder / "label" / f"{side}.{name}.annot" for side in ("lh", "rh")]
     missing = [str(file) for file in files if not file.is_file()]
     if missing:

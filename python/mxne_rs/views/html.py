@@ -25,4 +25,6 @@ def html_table(
         return ""
     header = "".join(f"<th{side}>{escape(heading)}</th>" for heading in headings)
     head = f"<thead><tr>{header}</tr></thead>" if headings else ""
-    return f'<table class="table table-hover table-sm w-auto">{head}<tbody>{body}</tbody></table>'
+    table = f'<table class="table table-hover table-sm w-auto">{head}<tbody>{body}</tbody></table>'
+    # One that is wider than the page is scrolled, where it would be cut off.
+    return f'<div class="table-responsive">{table}</div>'
