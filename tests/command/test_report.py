@@ -121,6 +121,10 @@ def test_report(
         assert line[:first] in page.rows
         assert [line[0], *known[first:]] in page.rows
     assert "course_peak_nam" in table[0]
+    (headings,) = [row for row in page.rows if "dipole (mm)" in row]
+    assert headings[-3:] == ["dSPM peak (mm)", "dSPM", "away (mm)"]
+    beside = page.rows[page.rows.index(headings) + 1 :][: len(table) - 1]
+    assert [row[:2] for row in beside] == [[line[0], line[6]] for line in table[1:]]
     status = {row[1].split(",")[0] for row in page.rows if row[0] == "status"}
     assert status == {"converged"}
     assert float(page.value("gap asked for")) == 1e-6
