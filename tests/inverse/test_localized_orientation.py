@@ -14,7 +14,7 @@ from places import DATA
 
 mne = pytest.importorskip("mne", minversion="1.12")
 
-from mxne_rs.inverse.geometry import to_head_coordinates  # noqa: E402
+from mxne_rs.inverse.geometry import normals_in_head, to_head_coordinates  # noqa: E402
 from mxne_rs.inverse.localize import localize  # noqa: E402
 from mxne_rs.inverse.other_methods import find_dspm_peaks, fit_dipoles, head_model  # noqa: E402
 from mxne_rs.inverse.regions import region_names  # noqa: E402
@@ -90,6 +90,18 @@ def test_a_volume_has_no_normal(simulated: Any) -> None:
     assert none.orientations.shape == (0, 3)
     assert none.courses.shape == (0, len(empty.times))
     assert source_table(none) == []
+
+
+@pytest.mark.parametrize("loose", ["auto", 1.0])
+def test_a_mixed_source_space_has_normals_on_its_cortex(mixed: Any, loose: Any) -> None:
+    """And none in its volume, whether MNE turns the axes or not."""
+    forward = localize(*mixed, alpha=70, loose=loose, verbose=False).forward
+    assert forward["surf_ori"] == (loose == "auto")
+    on_cortex = np.arange(forward["nsource"]) < sum(one["nuse"] for one in forward["src"][:2])
+    lengths = np.linalg.norm(normals_in_head(forward, 3), axis=1)
+    np.testing.assert_allclose(lengths[on_cortex], 1, rtol=1e-6)
+    assert np.isnan(lengths[~on_cortex]).all()
+    assert not on_cortex.all()
 
 
 def test_directions_are_turned_not_moved() -> None:

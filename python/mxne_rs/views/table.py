@@ -91,9 +91,11 @@ def _orientation(axis: int) -> Callable[[SourceRow], str]:
 _HEAD = "positions in mm, head coordinates (x right, y front, z up)"
 _DROP = "drop: points of explained variance lost if this source is set to zero and the others stay"
 _GOF = "MNE gof: the dipole's share, as MNE splits it, of what all sources explain at its peak"
-_ORIENTATION = "orientation: unit vector in head coordinates, of the refit that the angle is of"
-_ANGLE = "angle: between the cortical normal and the one orientation that fits best over all times"
-_COURSE = "course: largest value along that orientation, unshrunk; positive out of the cortex"
+_ORIENTATION = "orientation: the one that fits best over all times; unit vector, head coordinates"
+_ANGLE = "angle: between the one orientation that fits best over all times and the cortical normal"
+_COURSE = (
+    "course: peak along that orientation, not shrunk; positive out of a cortex, always in a volume"
+)
 _LOSS = "loss: points of explained variance that this source would add if it could turn over time"
 _MNI = "MNI: coordinates in mm, by the subject's Talairach transform"
 #: The columns of the table of sources. Those that are known for no source are left out for people;
