@@ -92,11 +92,11 @@ def test_a_volume_has_no_normal(simulated: Any) -> None:
     assert source_table(none) == []
 
 
-@pytest.mark.parametrize("loose", ["auto", 1.0])
+@pytest.mark.parametrize("loose", [{"surface": 0.2, "discrete": 1.0}, 1.0])
 def test_a_mixed_source_space_has_normals_on_its_cortex(mixed: Any, loose: Any) -> None:
     """And none in its volume, whether MNE turns the axes or not."""
     forward = localize(*mixed, alpha=70, loose=loose, verbose=False).forward
-    assert forward["surf_ori"] == (loose == "auto")
+    assert forward["surf_ori"] == (loose != 1.0)
     on_cortex = np.arange(forward["nsource"]) < sum(one["nuse"] for one in forward["src"][:2])
     lengths = np.linalg.norm(normals_in_head(forward, 3), axis=1)
     np.testing.assert_allclose(lengths[on_cortex], 1, rtol=1e-6)
