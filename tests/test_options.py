@@ -173,7 +173,7 @@ def documented(doc: str) -> dict[str, str]:
 
 def tables_default(option: str) -> Any:
     """Return the default of the table."""
-    for table in (tables.PathOptions, SureOptions, WindowOptions):
+    for table in (tables.PathOptions, ChooseOptions, WindowOptions):
         if option in options_of(table):
             return options_of(table)[option].default
     raise KeyError(option)

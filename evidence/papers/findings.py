@@ -15,7 +15,8 @@ import numpy as np
 
 from mxne_rs._arguments.convert import one_line
 from mxne_rs._axes import Figure
-from mxne_rs.views.report import html_table, versions
+from mxne_rs.views.html import html_table
+from mxne_rs.views.report import versions
 
 from .claims import FEWEST, Claim, Verdict
 

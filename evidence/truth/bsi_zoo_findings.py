@@ -38,7 +38,8 @@ FILE = "benchmarks/bsi-zoo-120166.npz"
 CROSSED = [Setting(r, m, d) for r in RULES for m in METHODS for d in DEPTHS]
 CROSSED += [Setting("told the noise", "gamma-MAP", d) for d in DEPTHS]
 #: What is solved for all draws and noise levels.
-LONG = [Setting(*RECOMMENDED), Setting("noise", "irMxNE", 1.0)]
+LONG = [Setting("noise", "irMxNE", 1.0), Setting(*RECOMMENDED)]
+BEST = LONG.index(Setting(*RECOMMENDED))
 LIMITS = ["alternating projections, told the number", "matching pursuit, told the number"]
 #: Draws of the long study for each of the crossed one, and of the full covariance.
 SHARE = 25
@@ -185,7 +186,7 @@ def _picture(long: Scored) -> Figure:
     figure = blank_figure(10.5, 4.2)
     left, right = figure.subplots(1, 2)
     means = long.scores.mean(axis=(0, 1, 2))
-    shown = [(0, COLOURS[2]), (2, COLOURS[0])]
+    shown = [(BEST, COLOURS[2]), (2, COLOURS[0])]
     for i, colour in shown:
         curve(left, long.levels, means[:, i, 0], colour, long.names[i])
         curve(right, long.levels, 1000 * means[:, i, 1], colour, long.names[i])
@@ -213,19 +214,19 @@ GOALS: list[Row] = [
     *rows_at(
         "goal", "draws",
         ("The recommended setting reaches a mean F1 of .86.",
-         lambda d: float(d.scores[..., 0, 0].mean()) >= 0.86,
-         lambda d: f"{d.scores[..., 0, 0].mean():.3f}; told the number of sources: "
+         lambda d: float(d.scores[..., BEST, 0].mean()) >= 0.86,
+         lambda d: f"{d.scores[..., BEST, 0].mean():.3f}; told the number of sources: "
          f"{d.scores[..., 2, 0].mean():.3f}."),
         ("Its earth mover's distance is at most 5 mm.",
-         lambda d: float(d.scores[..., 0, 1].mean()) <= 0.005,
-         lambda d: f"{1000 * d.scores[..., 0, 1].mean():.1f} mm; told the number: "
+         lambda d: float(d.scores[..., BEST, 1].mean()) <= 0.005,
+         lambda d: f"{1000 * d.scores[..., BEST, 1].mean():.1f} mm; told the number: "
          f"{1000 * d.scores[..., 2, 1].mean():.1f} mm."),
         ("With three sources at a noise of .5 its F1 is at least .65.",
-         lambda d: d.cell(0, 3, 0.5) >= 0.65,
-         lambda d: f"{d.cell(0, 3, 0.5):.3f}; told the number: {d.cell(2, 3, 0.5):.3f}."),
+         lambda d: d.cell(BEST, 3, 0.5) >= 0.65,
+         lambda d: f"{d.cell(BEST, 3, 0.5):.3f}; told the number: {d.cell(2, 3, 0.5):.3f}."),
         ("With five sources at a noise of .5 its F1 is at least .55.",
-         lambda d: d.cell(0, 5, 0.5) >= 0.55,
-         lambda d: f"{d.cell(0, 5, 0.5):.3f}; told the number: {d.cell(2, 5, 0.5):.3f}."),
+         lambda d: d.cell(BEST, 5, 0.5) >= 0.55,
+         lambda d: f"{d.cell(BEST, 5, 0.5):.3f}; told the number: {d.cell(2, 5, 0.5):.3f}."),
     ),
     Row("No rule with any method and depth is better than the recommended setting by .03.",
         "goal", "all",

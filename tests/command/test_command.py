@@ -36,7 +36,7 @@ def test_path(files: dict[str, str], tmp_path: Path, capsys: Capture) -> None:
     assert counts[0] == 0
     assert counts[-1] == 2
     sources = [line.split("\t") for line in (out / "path-sources.tsv").read_text().splitlines()]
-    assert len(sources[0]) == len(sources[-1]) == 11
+    assert len(sources[0]) == len(sources[-1]) == 22
     at_end = [line for line in sources if line[0] == "25"]
     assert [line[2] for line in at_end] == ["left", "right"]
     picture = (out / "path.png").read_bytes()

@@ -382,3 +382,22 @@ def test_options_of_other_methods_are_refused(
     """With the option that they belong to, or the range."""
     assert run({**files, **flags}) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_subjects_dir(files: dict[str, str], tmp_path: Path, capsys: Capture) -> None:
+    """A folder without the subject or the parcellation is refused before anything is computed."""
+    refused(capsys, {**files, "--labels": "aparc"}, "--labels aparc", "--subjects-dir")
+    forward = mne.read_forward_solution(files["--forward"])
+    for space in forward["src"]:
+        space["subject_his_id"] = "someone"
+    named = str(tmp_path / "named-fwd.fif")
+    mne.write_forward_solution(named, forward)
+    given = {**files, "--forward": named, "--subjects-dir": str(tmp_path)}
+    refused(capsys, given, str(tmp_path), "no folder 'someone'")
+    (tmp_path / "someone").mkdir()
+    refused(capsys, {**given, "--labels": "aparc"}, "'aparc'", "lh.aparc.annot")
+    assert run({**given, "--out": str(tmp_path / "out")}) == 0
+    assert "MNI" not in capsys.readouterr().out
+    header = (tmp_path / "out" / "sources.tsv").read_text().splitlines()[0].split("\t")
+    assert header[-4:] == ["region", "x_mni_mm", "y_mni_mm", "z_mni_mm"]

@@ -31,6 +31,7 @@ REWORDED = "Messages and warnings have other words"
 POLISHED = "Newton's steps on the support"
 NAMED = "the command line names any rule that needs no number"
 RECOMMENDED = "have the recommended setting as defaults"
+COLUMNS = "The table of sources has new columns"
 #: What that commit did not have.
 NEW = {
     "Coefficients",
@@ -64,6 +65,17 @@ CHANGED: dict[str, str] = {
         f"refusals.{number}": WORDS
         for number in (0, 2, 3, 4, 5, 17, 18, 19, 20, 23, 30, 31, 32, 33, 60, 61)
     },
+    **dict.fromkeys(
+        (
+            "localize_command.1.out",
+            "localize_command.1.tables.sources",
+            "localize_command.2.tables.sources",
+            "localize_command_with_options.1.out",
+            "localize_command_with_options.1.tables.sources",
+            "path_command.1.tables.path-sources",
+        ),
+        COLUMNS,
+    ),
     "mixed_norm_refused.24": "An argument that `mixed_norm_epochs` does not have",
     "mixed_norm_with_units.sqrt_gain": '`amplitude_unit="gain"` of `mixed_norm`',
     "mixed_norm_with_units.log_gain": '`amplitude_unit="gain"` of `mixed_norm`',

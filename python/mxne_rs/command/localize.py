@@ -21,7 +21,7 @@ from . import values
 from .console import DONE, FAILED, NO_SOURCE, NOT_CONVERGED, Answer, quiet, say, warn
 from .folder import Results, make_folder
 from .options import Option, add_command, default_of, refuse_small, shared
-from .reading import DataSelection, File, Inputs, read_inputs
+from .reading import DataSelection, File, Inputs, read_inputs, read_places
 from .wording import WrongInput, doubt_line, shortfall_line
 from .writing import RESIDUAL, needs_h5io, write_localization, write_path
 
@@ -75,6 +75,16 @@ REPORT = Option(
     "--report [FILE]",
     "also write an HTML report of data, sources, residual, certificate, settings and versions "
     "(default FILE: DIR/report.html)",
+)
+PLACES = (
+    Option(
+        "--labels NAME",
+        "parcellation whose regions the sources are named by, such as aparc; needs --subjects-dir",
+    ),
+    Option(
+        "--subjects-dir DIR",
+        "FreeSurfer's folder of subjects, for --labels and for MNI coordinates of the sources",
+    ),
 )
 PART = (
     Option(
@@ -198,7 +208,7 @@ SAME = "depth", "amplitude_unit", "maxit", "tol", "allow_small_alpha", "time_lim
 def add_options(commands: Any) -> None:
     """Add both commands and their options."""
     data = {"data (one of them)": DATA, "other files": FILES, "part of the data": PART}
-    with_report = data | {"other files": (*FILES, REPORT)}
+    with_report = data | {"other files": (*FILES, *PLACES, REPORT)}
     model = {
         "model": (*METHOD, ALPHA, *MODEL),
         "where a rule chooses alpha": OF_RULES,
@@ -222,6 +232,7 @@ def run_localize(options: argparse.Namespace) -> Answer:
     data.refuse_overwriting(out / RESIDUAL)
     with quiet("localize", options.verbose):
         inputs, keywords = _arguments(options, data)
+        places = read_places(inputs.forward, options.labels, options.subjects_dir)
         make_folder(out, "--out")
         incomplete = needs_h5io(inputs.forward)
         if incomplete:
@@ -229,7 +240,7 @@ def run_localize(options: argparse.Namespace) -> Answer:
                 f"--forward {options.forward} has a mixed source space, whose source estimate "
                 "needs h5io (pip install h5io): all but the estimate is written"
             )
-        localization = _localize(options, inputs, keywords)
+        localization = _localize(options, inputs, keywords).with_regions(*places)
         warn(doubt_line(localization))
         short = shortfall_line([localization], options.maxit, options.time_limit)
         if not localization.active.any():

@@ -12,6 +12,7 @@ from .._arguments.extras import mne
 from ..inverse.covariance import first_few
 from ..inverse.data import as_evokeds, evoked_of_raw
 from ..inverse.mne_calls import private
+from ..inverse.regions import region_names, subject_folder
 from .console import warn
 from .wording import WrongInput, one_line
 
@@ -288,3 +289,21 @@ def _read_problem(name: str, kind: str, error: Exception) -> str:
     is_known = isinstance(error, (ImportError, OSError, RuntimeError, ValueError))
     reason = f" ({one_line(error)})" if is_known else ""
     return f"is not readable{reason}; give a file with {KINDS[kind]} {kinds}"
+
+
+def read_places(
+    forward: Any, labels: str | None, subjects_dir: str | None
+) -> tuple[list[str] | None, str | None]:
+    """Read the names of regions of all locations before anything is computed.
+
+    Returns what `Localization.with_regions` takes.
+    """
+    if subjects_dir is None:
+        if labels is not None:
+            raise WrongInput(
+                f"--labels {labels}: give the folder of FreeSurfer's subjects as --subjects-dir"
+            )
+        return None, None
+    subject_folder(forward["src"], subjects_dir)
+    names = None if labels is None else region_names(forward["src"], labels, subjects_dir)
+    return names, subjects_dir

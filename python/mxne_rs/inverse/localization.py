@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,8 +16,11 @@ from .._arguments.extras import mne
 from .._arguments.warn import warn
 from ..solve.solution import Solution
 from .data import noise_level
+from .geometry import axes_in_head, normals_in_head, to_head_coordinates
 from .mne_calls import one_at_a_time, private
 from .model import Model
+from .orientation import OrientedSources, fit_orientations
+from .regions import mni_positions, region_names
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -50,6 +55,12 @@ class Localization:
     left_out : dict of str to list of str
         Channels that were not used, by reason: "bad", "not in forward", "not in noise_cov", "not
         in the data".
+    noise_cov : mne.Covariance
+        The noise covariance that whitened the data.
+    regions : list of str, length n_active, or None
+        Names of the regions of the sources; None unless `with_regions` was given labels.
+    mni : array, shape (n_active, 3), or None
+        MNI coordinates of the sources in mm; None unless `with_regions` found a transform.
     """
 
     evokeds: list[Any]
@@ -63,6 +74,9 @@ class Localization:
     gain: Floats
     data: Floats
     left_out: dict[str, list[str]]
+    noise_cov: Any
+    regions: list[str] | None = None
+    mni: Floats | None = None
 
     @classmethod
     def of(
@@ -91,6 +105,7 @@ class Localization:
             active=solution.active_set,
             n_orient=model.n_orient,
             left_out=model.left_out,
+            noise_cov=model.noise_cov,
             **pieces,
         )
 
@@ -148,6 +163,98 @@ class Localization:
             field = self.gain[:, rows] @ self.amplitudes[rows]
             drops[s] = float(np.sum((2 * residual + field) * field)) / total
         return drops
+
+    @cached_property
+    def oriented(self) -> OrientedSources:
+        """Refit of the sources with one orientation each, in head coordinates.
+
+        Computed when first used, by `fit_orientations` on whitened data, of all `evokeds` together.
+        `amplitudes` are regularised, then debiased by a factor per source; this fit is plain least
+        squares on the support, and its courses may be larger. On a cortex signs are such that
+        the current flows out of it where the course is positive; in a volume the largest value of
+        a course is positive.
+        """
+        if not self.active.any():
+            courses = np.zeros((0, self.data.shape[1]))
+            return OrientedSources(np.zeros((0, 3)), courses, 0.0, np.zeros(0), settled=True)
+        fit = fit_orientations(self.gain, self.data, self.n_orient)
+        axes = axes_in_head(self.forward, self.n_orient)[self.active]
+        orientations = np.einsum("so,soi->si", fit.orientations, axes)
+        cosines = np.sum(orientations * self._normals, axis=1)
+        signs = np.where(cosines < 0, -1.0, 1.0)[:, np.newaxis]
+        return replace(fit, orientations=signs * orientations, courses=signs * fit.courses)
+
+    @property
+    def orientations(self) -> Floats:
+        """Unit vectors in head coordinates, shape (n_active, 3), signed as `oriented` says."""
+        return self.oriented.orientations
+
+    @property
+    def courses(self) -> Floats:
+        """Signed amplitudes along `orientations` in Am, shape (n_active, n_times), not shrunk."""
+        return self.oriented.courses
+
+    @property
+    def loss_of_fit(self) -> float:
+        """Part of the whitened power that only orientations that turn over time explain.
+
+        The difference in explained variance of two least-squares fits of the sources: orientations
+        free at each time, and fixed to `orientations`.
+        """
+        return self.oriented.loss_of_fit
+
+    @property
+    def angles_to_normal(self) -> Floats:
+        """Angles between `orientations` and the cortical normals in degrees, shape (n_active,).
+
+        From 0 to 90; NaN in a volume.
+        """
+        cosines = np.sum(self.orientations * self._normals, axis=1)
+        return np.asarray(np.degrees(np.arccos(np.clip(cosines, -1, 1))))
+
+    def with_regions(
+        self,
+        labels: Any = None,
+        subjects_dir: str | os.PathLike[str] | None = None,
+        subject: str | None = None,
+    ) -> Localization:
+        """Return the localization with names of regions, and MNI coordinates where possible.
+
+        Parameters
+        ----------
+        labels : list of mne.Label, str, or array of str, shape (n_locations,), optional
+            Labels on the cortex; the name of a parcellation in `subjects_dir`, such as "aparc"; or
+            a name per location of `forward`. By default regions have no names.
+        subjects_dir : path, optional
+            FreeSurfer's folder of subjects. MNI coordinates are known where the subject has a file
+            mri/transforms/talairach.xfm there.
+        subject : str, optional
+            Name of the subject's folder, by default that of the source space.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Where labels, folder and subject do not fit the forward solution.
+
+        Examples
+        --------
+        >>> from mxne_rs.inverse.localize import localize
+        >>> from mxne_rs.simulate import simulate_auditory
+        >>> data = simulate_auditory(spacing=20.0)
+        >>> result = localize(*data, alpha=20, n_mxne_iter=5, verbose=False)
+        >>> x = result.forward["source_rr"][:, 0]
+        >>> result.with_regions(["left" if one < 0 else "right" for one in x]).regions
+        ['left', 'right']
+        """
+        names, mni = self.regions, self.mni
+        if labels is not None:
+            everywhere = region_names(self.forward["src"], labels, subjects_dir, subject)
+            names = [everywhere[location] for location in np.flatnonzero(self.active)]
+        if subjects_dir is not None:
+            rr = self.forward["source_rr"][self.active]
+            positions = np.asarray(to_head_coordinates(self.forward, rr))
+            mni = mni_positions(self.forward, positions, subjects_dir, subject)
+        return replace(self, regions=names, mni=mni)
 
     @property
     def residual_std(self) -> float:
@@ -248,6 +355,10 @@ class Localization:
             f"{self.explained_variance:.1%}, {self.regularisation}, residual "
             f"{self.levels()}, {self.solution.status}, relative gap {self.relative_gap:.1e}>"
         )
+
+    @property
+    def _normals(self) -> Floats:
+        return normals_in_head(self.forward, self.n_orient)[self.active]
 
     @property
     def _columns(self) -> NDArray[np.bool_]:

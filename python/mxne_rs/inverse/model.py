@@ -41,6 +41,8 @@ class Model:
     """Factors that the whitened columns were multiplied with to give `gain`."""
     left_out: dict[str, list[str]]
     """Channels that are not used, by reason."""
+    noise_cov: Any
+    """The noise covariance, channels without plausible noise marked as bad."""
 
     @property
     def n_orient(self) -> int:
@@ -130,6 +132,7 @@ def prepare_model(
         kept=kept,
         weighting=np.asarray(weighting, dtype=np.float64),
         left_out=left_out,
+        noise_cov=noise_cov,
     )
 
 

@@ -16,6 +16,7 @@ from .._arguments.warn import warn
 from .._axes import Figure
 from ..alpha.criteria import SUBSAMPLE, THRESHOLD, expected_false
 from ..inverse.data import load_epochs
+from ..inverse.geometry import to_head_coordinates
 from ..inverse.mne_calls import log_level
 from ..inverse.model import Model, prepare_model
 from ..inverse.options import LogOptions, MneInputs, ModelOptions, SolverOptions
@@ -23,7 +24,7 @@ from ..inverse.paths import as_percents
 from ..solve.options import N_REWEIGHTS
 from ..solve.solution import ConvergenceWarning
 from ..views.stability import draw_stability
-from ..views.table import hemispheres_and_vertices, side_of, to_head_coordinates
+from ..views.table import hemispheres_and_vertices, side_of
 from .resample import Resampled, resample
 
 

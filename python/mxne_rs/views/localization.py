@@ -20,9 +20,10 @@ from .._axes import (
     style_axes,
     without_latex,
 )
+from ..inverse.geometry import to_head_coordinates
 from ..inverse.localization import Localization
 from .outputs import Outputs
-from .table import SourceRow, to_head_coordinates
+from .table import SourceRow
 from .time_frequency import CAPTION as COEFFICIENTS
 from .time_frequency import MOST, draw_coefficients
 

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Mapping, Sequence
-from html import escape
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
-from .._arguments.convert import one_line
 from .._arguments.extras import import_mne, mne
 from .._axes import GREY, PERCENT, Figure, blank_figure, set_alpha_axis, style_axes, without_latex
 from .._core import __version__
 from ..inverse.covariance import first_few
 from ..inverse.localization import Localization
 from ..solve.solution import SureCurve
+from .html import html_table
 from .localization import CHANNEL_TYPES, draw, draw_time_courses
+from .other_methods import other_methods
 from .outputs import Outputs
-from .table import COLUMNS, LEGEND, row_texts
+from .table import SourceRow, columns_for, legend, row_texts
 from .time_frequency import CAPTION as COEFFICIENTS
 from .time_frequency import coefficients_figure
 
@@ -33,6 +35,7 @@ def write_report(
     path: str | os.PathLike[str],
     settings: Mapping[str, Any] | None = None,
     outputs: Outputs | None = None,
+    bem: Any = None,
 ) -> None:
     """Write an `mne.Report` of a localization, for the first of several conditions.
 
@@ -46,6 +49,8 @@ def write_report(
         Options to list, by name.
     outputs : Outputs, optional
         Dipoles, residual and table of the localization, if they have been made already.
+    bem : mne.bem.ConductorModel, optional
+        The head model for single dipoles; by default a sphere fitted to the head shape points.
 
     Raises
     ------
@@ -54,7 +59,8 @@ def write_report(
 
     Notes
     -----
-    Data and residual are drawn to the same scale. No browser is opened.
+    Data and residual are drawn to the same scale. No browser is opened. A single dipole and dSPM
+    stand beside each source; these two take seconds and are computed for the report only.
 
     Examples
     --------
@@ -79,8 +85,6 @@ def write_report(
         title=f"{localization.name}: sparse sources", img_max_width=1150, verbose="ERROR"
     )
 
-    headings = [heading for heading, _ in COLUMNS]
-    table = html_table(map(row_texts, rows), headings) + f"<p>{'<br>'.join(LEGEND)}</p>"
     left_out = html_table(_left_out(localization), ["reason", "number", "channels"])
     curve = localization.solution.sure
     given = [(name, _setting_text(value)) for name, value in (settings or {}).items()]
@@ -91,9 +95,11 @@ def write_report(
          f"{len(measured.ch_names)} channels, average of {evoked.nave}; each line a channel, "
          "coloured as its place on the small head"),
         ("Sources", "sources", picture, None),
-        ("Table of sources", "sources", table, None),
-        ("Amplitudes", "sources", _amplitudes(dipoles, rows),
-         "Time courses of the sources, a dot at each peak; numbers as in the table"),
+        ("Table of sources", "sources", _table(rows), None),
+        ("Other methods", "sources", other_methods(localization, rows, bem), None),
+        ("Amplitudes", "sources", _amplitudes(localization, dipoles, rows),
+         "Time courses of the sources, a dot at each peak; numbers as in the table. Below: signed, "
+         "refitted along the one orientation of each source"),
         ("Time and frequency", "sources", coefficients_figure(localization, rows), COEFFICIENTS),
         ("Residual", "residual", _butterfly(residual, scale),
          "Data without what the sources explain, to the scale of the data"),
@@ -136,12 +142,22 @@ def _summary(localization: Localization) -> list[tuple[str, str]]:
             "explained",
             f"{100 * localization.explained_variance:.1f} % of the whitened data's power",
         ),
+        *_one_orientation(localization),
         (
             "residual",
             f"standard deviation of what is left of the whitened data: {localization.levels()}",
         ),
         ("status", _status(localization)),
     ]
+
+
+def _one_orientation(localization: Localization) -> list[tuple[str, str]]:
+    """Say what one orientation per source costs; nothing where orientations are fixed."""
+    if localization.n_orient == 1:
+        return []
+    limit = "" if localization.oriented.settled else "; the fit had not settled"
+    words = f"{100 * localization.loss_of_fit:.1f} % less explained than by free orientations"
+    return [("one orientation", f"{words}, by least squares{limit}")]
 
 
 def _status(localization: Localization) -> str:
@@ -202,11 +218,35 @@ def _butterfly(evoked: Any, scale: dict[str, list[float]]) -> Figure:
     return figure
 
 
-def _amplitudes(dipoles: Sequence[Any], rows: Any) -> Figure:
-    figure = blank_figure(10.5, 4.0)
-    axes = figure.subplots()
-    draw_time_courses(axes, dipoles, rows)
-    axes.set_title("")
+def _table(rows: Sequence[SourceRow]) -> str:
+    """Make two tables, as one is wider than a page, and the legend of both."""
+    columns = columns_for(rows)
+    names = [one.name for one in columns]
+    first = names.index("vertex") + 1
+    tables = ""
+    for part in (columns[:first], [columns[0], *columns[first:]]):
+        tables += html_table([row_texts(row, part) for row in rows], [one.heading for one in part])
+    return f"{tables}<p>{'<br>'.join(legend(columns))}</p>"
+
+
+def _amplitudes(
+    localization: Localization, dipoles: Sequence[Any], rows: Sequence[SourceRow]
+) -> Figure:
+    figure = blank_figure(10.5, 7.0)
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    draw_time_courses(upper, dipoles, rows)
+    upper.set_title("")
+    upper.set_xlabel("")
+    times = dipoles[0].times
+    # As the dipoles, of the first condition.
+    courses = localization.courses[:, : len(times)]
+    signed = [SimpleNamespace(times=times, amplitude=one) for one in courses]
+    peaks = [
+        replace(row, peak_amplitude=row.course_peak, peak_time=row.course_time) for row in rows
+    ]
+    draw_time_courses(lower, signed, peaks)
+    lower.set_title("")
+    lower.set_ylabel("signed course (nAm)", color=GREY, fontsize=9.5)
     return figure
 
 
@@ -227,26 +267,6 @@ def _alpha_curve(curve: SureCurve) -> Figure:
     upper.plot(chosen, curve.values[curve.index], "o", color="#D55E00", markersize=7)
     upper.set_title(f"chosen: {chosen:.3g} %, {curve.n_active[curve.index]} sources", fontsize=11)
     return figure
-
-
-def html_table(
-    rows: Iterable[Sequence[str]], headings: Sequence[str] = (), *, numbers: bool | None = None
-) -> str:
-    """Make an HTML table in the style of mne.Report; empty where there are no rows.
-
-    ``numbers`` aligns the cells to the right, by default in tables of more than three columns.
-    """
-    numbers = len(headings) > 3 if numbers is None else numbers
-    side = ' class="text-end px-3"' if numbers else ' class="pe-4"'
-    body = "".join(
-        "<tr>" + "".join(f"<td{side}>{escape(one_line(cell))}</td>" for cell in row) + "</tr>"
-        for row in rows
-    )
-    if not body:
-        return ""
-    header = "".join(f"<th{side}>{escape(heading)}</th>" for heading in headings)
-    head = f"<thead><tr>{header}</tr></thead>" if headings else ""
-    return f'<table class="table table-hover table-sm w-auto">{head}<tbody>{body}</tbody></table>'
 
 
 def versions() -> list[tuple[str, str]]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from .._axes import GREY, Figure, blank_figure, set_alpha_axis, style_axes, without_latex
+from ..inverse.geometry import to_head_coordinates
 from .localization import COLOURS, VIEWS, draw_head
-from .table import to_head_coordinates
 
 #: The meaning of marks, colours and lines.
 CAPTION = (

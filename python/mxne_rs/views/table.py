@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._arguments.extras import mne
+from .._arguments.convert import one_line
+from ..inverse.geometry import to_head_coordinates
 from ..inverse.localization import Localization
 
 #: Distance from the midline in mm within which a location of a volume is in the middle.
@@ -40,27 +41,112 @@ class SourceRow:
     power of the whitened data that MNE ascribes to this source."""
     vertex: int
     """Vertex number in the source space."""
+    orientation: tuple[float, float, float] = (np.nan, np.nan, np.nan)
+    """(x, y, z) of the one orientation of the refit (`Localization.oriented`), a unit vector in
+    head coordinates."""
+    angle: float = np.nan
+    """Angle of the orientation to the cortical normal in degrees, from 0 to 90; NaN in a volume."""
+    course_peak: float = np.nan
+    """Signed amplitude in nAm of the course along the orientation where its magnitude is largest.
+    Not shrunk: it may be larger than `peak_amplitude`."""
+    course_time: float = np.nan
+    """Time of the peak of the course in ms."""
+    loss: float = np.nan
+    """Part of the whitened power that this source would explain in addition if its orientation were
+    free to turn over time and the other sources stayed."""
+    region: str = ""
+    """Name of the region; "" where no label holds the source or none is given."""
+    mni: tuple[float, float, float] = (np.nan, np.nan, np.nan)
+    """(x, y, z) in mm, MNI coordinates; NaN where no transform is known."""
 
 
-#: Headings of the columns of the table of sources: for people, and in files.
+class Column(NamedTuple):
+    """A column of the table of sources."""
+
+    heading: str
+    """For people."""
+    name: str
+    """In files."""
+    text: Callable[[SourceRow], str]
+    """Makes the cell of a source, "" where its value is not known."""
+    meaning: str = ""
+    """What the table says of it below; columns may share a sentence."""
+    in_terminal: bool = True
+    """Whether a terminal shows it, where wide tables are hard to read."""
+
+
+def _tenths(value: float) -> str:
+    return _rounded(value, 1)
+
+
+def _rounded(value: float, digits: int) -> str:
+    # Adding 0.0 turns a -0.0 from rounding into 0.0.
+    return "" if np.isnan(value) else f"{round(value, digits) + 0.0:.{digits}f}"
+
+
+def _orientation(axis: int) -> Callable[[SourceRow], str]:
+    return lambda row: _rounded(row.orientation[axis], 3)
+
+
+_HEAD = "positions in mm, head coordinates (x right, y front, z up)"
+_DROP = "drop: points of explained variance lost if this source is set to zero and the others stay"
+_GOF = "MNE gof: the dipole's share, as MNE splits it, of what all sources explain at its peak"
+_ORIENTATION = "orientation: the one that fits best over all times; unit vector, head coordinates"
+_ANGLE = "angle: between the one orientation that fits best over all times and the cortical normal"
+_COURSE = (
+    "course: peak along that orientation, not shrunk; positive out of a cortex, always in a volume"
+)
+_LOSS = "loss: points of explained variance that this source would add if it could turn over time"
+_MNI = "MNI: coordinates in mm, by the subject's Talairach transform"
+#: The columns of the table of sources. Those that are known for no source are left out for people;
+#: files have all of them, so that their header is always the same.
 COLUMNS = (
-    ("source", "source"),
-    ("hemisphere", "hemisphere"),
-    ("x", "x_head_mm"),
-    ("y", "y_head_mm"),
-    ("z", "z_head_mm"),
-    ("peak (nAm)", "peak_amplitude_nam"),
-    ("at (ms)", "peak_time_ms"),
-    ("drop (%)", "explained_variance_drop_if_removed_percent"),
-    ("MNE gof (%)", "mne_gof_at_peak_percent"),
-    ("vertex", "vertex"),
+    Column("source", "source", lambda row: str(row.number)),
+    Column("hemisphere", "hemisphere", lambda row: row.hemisphere),
+    Column("x", "x_head_mm", lambda row: _tenths(row.position[0]), _HEAD),
+    Column("y", "y_head_mm", lambda row: _tenths(row.position[1]), _HEAD),
+    Column("z", "z_head_mm", lambda row: _tenths(row.position[2]), _HEAD),
+    Column("peak (nAm)", "peak_amplitude_nam", lambda row: _tenths(row.peak_amplitude)),
+    Column("at (ms)", "peak_time_ms", lambda row: _tenths(row.peak_time)),
+    Column(
+        "drop (%)",
+        "explained_variance_drop_if_removed_percent",
+        lambda row: _tenths(100 * row.drop),
+        _DROP,
+    ),
+    Column("MNE gof (%)", "mne_gof_at_peak_percent", lambda row: _tenths(row.mne_gof), _GOF),
+    Column("vertex", "vertex", lambda row: str(row.vertex)),
+    Column("angle (deg)", "angle_to_normal_deg", lambda row: _tenths(row.angle), _ANGLE),
+    Column("course (nAm)", "course_peak_nam", lambda row: _tenths(row.course_peak), _COURSE),
+    Column("at (ms)", "course_peak_time_ms", lambda row: _tenths(row.course_time)),
+    Column(
+        "loss (%)",
+        "explained_variance_loss_of_one_orientation_percent",
+        lambda row: _tenths(100 * row.loss),
+        _LOSS,
+    ),
+    Column("orientation x", "orientation_x_head", _orientation(0), _ORIENTATION, False),
+    Column("orientation y", "orientation_y_head", _orientation(1), _ORIENTATION, False),
+    Column("orientation z", "orientation_z_head", _orientation(2), _ORIENTATION, False),
+    Column("region", "region", lambda row: one_line(row.region)),
+    Column("MNI x", "x_mni_mm", lambda row: _tenths(row.mni[0]), _MNI),
+    Column("MNI y", "y_mni_mm", lambda row: _tenths(row.mni[1]), _MNI),
+    Column("MNI z", "z_mni_mm", lambda row: _tenths(row.mni[2]), _MNI),
 )
-#: The meaning of the columns, printed below every table of sources.
-LEGEND = (
-    "positions in mm, head coordinates (x right, y front, z up)",
-    "drop: points of explained variance lost if this source is set to zero and the others stay",
-    "MNE gof: the dipole's share, as MNE splits it, of what all sources explain at its peak",
-)
+
+
+def columns_for(rows: Sequence[SourceRow], *, terminal: bool = False) -> list[Column]:
+    """List the columns that are known for some source, those of a terminal if asked for."""
+    return [
+        column
+        for column in COLUMNS
+        if (column.in_terminal or not terminal) and any(column.text(row) for row in rows)
+    ]
+
+
+def legend(columns: Iterable[Column]) -> list[str]:
+    """List what columns mean, each sentence once."""
+    return list(dict.fromkeys(column.meaning for column in columns if column.meaning))
 
 
 def source_table(
@@ -85,7 +171,7 @@ def source_table(
     strengths = [
         abs(float(dipole.amplitude[peak])) for dipole, peak in zip(dipoles, peaks, strict=True)
     ]
-    rows, drops = [], localization.drops
+    rows, drops, refit = [], localization.drops, _refit_values(localization)
     for number, index in enumerate(np.argsort(strengths, kind="stable")[::-1], start=1):
         dipole, peak, (side, vertex) = dipoles[index], peaks[index], places[index]
         x, y, z = (
@@ -105,13 +191,36 @@ def source_table(
                 drop=float(drops[index]),
                 mne_gof=float(dipole.gof[peak]),
                 vertex=vertex,
+                **refit[index],
             )
         )
     return rows
 
 
+def _refit_values(localization: Localization) -> list[dict[str, Any]]:
+    """Return what rows say of the one orientation of each source, and where it is named to be."""
+    times = 1000 * np.asarray(localization.evokeds[0].times)
+    courses = 1e9 * localization.courses[:, : len(times)]
+    peaks = np.abs(courses).argmax(axis=1)
+    regions, mni = localization.regions, localization.mni
+    return [
+        {
+            "orientation": tuple(map(float, localization.orientations[i])),
+            "angle": float(localization.angles_to_normal[i]),
+            "course_peak": float(courses[i, peak]),
+            "course_time": float(times[peak]),
+            "loss": float(localization.oriented.losses[i]),
+            "region": "" if regions is None else regions[i],
+            "mni": (np.nan, np.nan, np.nan) if mni is None else tuple(map(float, mni[i])),
+        }
+        for i, peak in enumerate(peaks)
+    ]
+
+
 def format_table(rows: Sequence[SourceRow]) -> str:
     """Align the table for a terminal; without a final newline.
+
+    Columns that are known for no source are left out.
 
     Examples
     --------
@@ -124,9 +233,10 @@ def format_table(rows: Sequence[SourceRow]) -> str:
     drop: points of explained variance lost if this source is set to zero and the others stay
     MNE gof: the dipole's share, as MNE splits it, of what all sources explain at its peak
     """
-    lines = [[heading for heading, _ in COLUMNS], *map(row_texts, rows)]
+    columns = columns_for(rows, terminal=True)
+    lines = [[one.heading for one in columns], *(row_texts(row, columns) for row in rows)]
     # Positions are wide enough for a sign, so that tables of different runs line up.
-    return "\n".join([*_aligned(lines, least={2: 5, 3: 5, 4: 5}), *LEGEND])
+    return "\n".join([*_aligned(lines, least={2: 5, 3: 5, 4: 5}), *legend(columns)])
 
 
 def write_table(rows: Sequence[SourceRow], path: str | os.PathLike[str]) -> None:
@@ -143,19 +253,12 @@ def write_table(rows: Sequence[SourceRow], path: str | os.PathLike[str]) -> None
     ...         file.read().splitlines()[1].split()[:3]
     ['1', 'left', '-49.8']
     """
-    _write(path, [[heading for _, heading in COLUMNS], *map(row_texts, rows)])
+    _write(path, [[one.name for one in COLUMNS], *map(row_texts, rows)])
 
 
-def row_texts(row: SourceRow) -> list[str]:
+def row_texts(row: SourceRow, columns: Iterable[Column] = COLUMNS) -> list[str]:
     """Return a row as the texts of its columns."""
-    numbers = (*row.position, row.peak_amplitude, row.peak_time, 100 * row.drop, row.mne_gof)
-    # Adding 0.0 turns a -0.0 from rounding into 0.0.
-    return [
-        str(row.number),
-        row.hemisphere,
-        *(f"{round(value, 1) + 0.0:.1f}" for value in numbers),
-        str(row.vertex),
-    ]
+    return [column.text(row) for column in columns]
 
 
 def hemispheres_and_vertices(forward: Any) -> list[tuple[str, int]]:
@@ -169,19 +272,16 @@ def hemispheres_and_vertices(forward: Any) -> list[tuple[str, int]]:
     return names
 
 
+def all_sides(forward: Any) -> list[str]:
+    """Return "left", "right" or "middle" for each location, as the table says it."""
+    positions = 1000 * np.asarray(to_head_coordinates(forward, forward["source_rr"]))
+    named = hemispheres_and_vertices(forward)
+    return [side or side_of(float(x)) for (side, _), x in zip(named, positions[:, 0], strict=True)]
+
+
 def side_of(x: float) -> str:
     """Return the side of a position in a volume, from its x in mm."""
     return "middle" if abs(x) < MIDLINE else "left" if x < 0 else "right"
-
-
-def to_head_coordinates(forward: Any, position: Any) -> Any:
-    """Transform positions (..., 3) of a forward solution to head coordinates, in m."""
-    if int(forward["coord_frame"]) == 4:  # FIFFV_COORD_HEAD
-        return position
-    to_head = forward["mri_head_t"]
-    if int(to_head["from"]) == 4:
-        to_head = mne.transforms.invert_transform(to_head)
-    return mne.transforms.apply_trans(to_head, position)
 
 
 #: Headings of the columns of the table of a path: for people, and in files.
@@ -233,7 +333,7 @@ def write_path_sources(localizations: Sequence[Localization], path: str | os.Pat
     ...         [line.split()[:3] for line in file]
     [['alpha_percent', 'source', 'hemisphere'], ['50', '1', 'left'], ['50', '2', 'right']]
     """
-    lines = [["alpha_percent", *(heading for _, heading in COLUMNS)]]
+    lines = [["alpha_percent", *(one.name for one in COLUMNS)]]
     for one in localizations:
         lines += [[_percent(one), *row_texts(row)] for row in source_table(one)]
     _write(path, lines)
