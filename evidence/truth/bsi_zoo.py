@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mxne_rs import Gain, choose_alpha
+from mxne_rs import Gain, choose_alpha, debias
 from mxne_rs._arguments.convert import Floats
 from mxne_rs.inverse.gamma_map import maximise_evidence
 from mxne_rs.solve.options import N_REWEIGHTS
@@ -91,7 +91,7 @@ def draw_problem(
 
 
 def locate(draw: Draw, setting: Setting, seed: int = 0) -> Floats:
-    """Solve, and return the norm over time of each location in the unit of the lead field."""
+    """Solve, and return the norm over time of each location, debiased, in the lead field's unit."""
     norms = np.linalg.norm(draw.gain, axis=0)
     scale = norms**-setting.depth
     # alpha and the unit of amplitudes know the scale, so that one constant does not matter.
@@ -108,7 +108,9 @@ def locate(draw: Draw, setting: Setting, seed: int = 0) -> Floats:
             **METHODS[setting.method], **quiet,
         ).solution  # fmt: skip
     strengths = np.zeros(len(norms))
-    strengths[solution.active_set] = np.linalg.norm(solution.sources, axis=1)
+    if solution.active_set.any():
+        factors = debias(gain, draw.data, solution.x)[solution.active_set]
+        strengths[solution.active_set] = factors * np.linalg.norm(solution.sources, axis=1)
     return np.asarray(strengths * scale)
 
 
@@ -164,7 +166,7 @@ def study_of(
         arrays={"lead": lead, "positions": positions},
         settings={
             "seed": seed, "levels": list(levels), "covariances": list(covariances),
-            "settings": [list(map(str, one)) for one in settings], "limits": limits,
+            "settings": [list(map(str, one)) for one in settings], "limits": limits, "version": 2,
             "methods": sorted(f"{name} {how}" for name, how in METHODS.items()),
         },
         n_solves=len(settings) * len(levels) * len(covariances) * len(N_SOURCES),
