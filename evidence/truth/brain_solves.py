@@ -31,6 +31,7 @@ ESTIMATORS = tuple(
         ("MxNE", 1, "mne"),
         ("irMxNE mne", N_REWEIGHTS, "mne"),
         ("irMxNE largest", N_REWEIGHTS, "largest"),
+        ("irMxNE relative", N_REWEIGHTS, "relative"),
     )
 )
 
@@ -47,6 +48,7 @@ class Rule(NamedTuple):
 #: The last is told the number of true sources: the limit of the others.
 RULES = (
     Rule("noise", "noise", "nominal"),
+    Rule("noise, rms", "noise", "rms"),
     Rule("sqrt", "sqrt"),
     Rule("sure", "sure", "nominal"),
     Rule("sure, rms", "sure", "rms"),
