@@ -18,7 +18,7 @@ from mxne_rs.inverse.geometry import normals_in_head, to_head_coordinates  # noq
 from mxne_rs.inverse.localize import localize  # noqa: E402
 from mxne_rs.inverse.other_methods import find_dspm_peaks, fit_dipoles, head_model  # noqa: E402
 from mxne_rs.inverse.regions import region_names  # noqa: E402
-from mxne_rs.simulate import TRUE_SOURCES, true_locations  # noqa: E402
+from mxne_rs.simulate import TRUE_SOURCES, simulate_auditory, true_locations  # noqa: E402
 from mxne_rs.views.other_methods import other_methods  # noqa: E402
 from mxne_rs.views.table import COLUMNS, format_table, row_texts, source_table  # noqa: E402
 
@@ -329,3 +329,13 @@ def test_a_method_that_fails_says_why(bilateral: Any, monkeypatch: pytest.Monkey
     monkeypatch.setattr("mxne_rs.views.other_methods.find_dspm_peaks", failing)
     html = other_methods(bilateral, rows)
     assert "No dSPM: RuntimeError" in html and "dSPM peak (mm)" not in html
+
+
+def test_tables_leave_out_orientations_of_many_sources(monkeypatch):
+    """Unshrunk least squares on a large support fits noise: its cells are empty."""
+    from mxne_rs.views import table
+
+    result = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)
+    assert all(np.isfinite([row.course_peak, row.loss]).all() for row in source_table(result))
+    monkeypatch.setattr(table, "MAX_REFITTED", 1)
+    assert all(np.isnan([row.course_peak, row.loss]).all() for row in source_table(result))

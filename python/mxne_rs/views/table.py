@@ -17,6 +17,10 @@ from ..inverse.localization import Localization
 #: Distance from the midline in mm within which a location of a volume is in the middle.
 MIDLINE = 0.5
 
+#: More sources than this are not refitted with one orientation each: their amplitudes, which
+#: nothing shrinks, would be those of noise.
+MAX_REFITTED = 30
+
 
 @dataclass(frozen=True)
 class SourceRow:
@@ -198,22 +202,33 @@ def source_table(
 
 
 def _refit_values(localization: Localization) -> list[dict[str, Any]]:
-    """Return what rows say of the one orientation of each source, and where it is named to be."""
+    """Return what rows say of the one orientation of each source, and where it is named to be.
+
+    Where there are many sources, or the refit has not settled, orientations stay unknown.
+    """
+    regions, mni = localization.regions, localization.mni
+    places = [
+        {
+            "region": "" if regions is None else regions[i],
+            "mni": (np.nan, np.nan, np.nan) if mni is None else tuple(map(float, mni[i])),
+        }
+        for i in range(int(localization.active.sum()))
+    ]
+    if len(places) > MAX_REFITTED or not localization.oriented.settled:
+        return places
     times = 1000 * np.asarray(localization.evokeds[0].times)
     courses = 1e9 * localization.courses[:, : len(times)]
     peaks = np.abs(courses).argmax(axis=1)
-    regions, mni = localization.regions, localization.mni
     return [
-        {
+        place
+        | {
             "orientation": tuple(map(float, localization.orientations[i])),
             "angle": float(localization.angles_to_normal[i]),
             "course_peak": float(courses[i, peak]),
             "course_time": float(times[peak]),
             "loss": float(localization.oriented.losses[i]),
-            "region": "" if regions is None else regions[i],
-            "mni": (np.nan, np.nan, np.nan) if mni is None else tuple(map(float, mni[i])),
         }
-        for i, peak in enumerate(peaks)
+        for i, (place, peak) in enumerate(zip(places, peaks, strict=True))
     ]
 
 
