@@ -50,6 +50,8 @@ class Localization:
     left_out : dict of str to list of str
         Channels that were not used, by reason: "bad", "not in forward", "not in noise_cov", "not
         in the data".
+    model : Model
+        The prepared gain of all locations.
     """
 
     evokeds: list[Any]
@@ -63,6 +65,7 @@ class Localization:
     gain: Floats
     data: Floats
     left_out: dict[str, list[str]]
+    model: Model
 
     @classmethod
     def of(
@@ -91,6 +94,7 @@ class Localization:
             active=solution.active_set,
             n_orient=model.n_orient,
             left_out=model.left_out,
+            model=model,
             **pieces,
         )
 
