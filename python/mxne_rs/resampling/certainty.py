@@ -14,7 +14,7 @@ from ..inverse.localization import Localization
 from ..inverse.model import Model
 from ..solve.gain import Gain
 from ..solve.inputs import sensor_data
-from .desparsified import p_values
+from .desparsified import fit_sources, p_values
 from .nodewise import Nodewise
 
 CONTROLS = ("fwer", "fdr")
@@ -39,12 +39,12 @@ class Certainty:
         Locations or clusters.
     labels : array of int, shape (n_clusterings, n_locations)
         The cluster of each location.
-    found : tuple of array of int
-        Locations or clusters of the point estimate, for each clustering.
+    found : array of bool, shape (n_locations,)
+        The sources of the point estimate, which are taken out when other locations are tested.
     sigma : float
-        Standard deviation of the noise, given or estimated (median over the clusterings).
+        Standard deviation of the noise, given or estimated.
     ar1 : float
-        Correlation of the noise from one sample to the next (median over the clusterings).
+        Correlation of the noise from one sample to the next.
 
     Examples
     --------
@@ -63,7 +63,7 @@ class Certainty:
     level: float
     n_tests: int
     labels: NDArray[np.intp]
-    found: tuple[NDArray[np.intp], ...]
+    found: NDArray[np.bool_]
     sigma: float
     ar1: float
 
@@ -174,6 +174,7 @@ def certainty(
             p_values=model.on_all_locations(answer.p_values, 1.0),
             corrected=model.on_all_locations(answer.corrected, 1.0),
             labels=model.on_all_locations(answer.labels, -1),
+            found=model.on_all_locations(answer.found, False),
         )
     if data is None:
         raise TypeError("data is None; give whitened data, or a Localization alone")
@@ -188,10 +189,10 @@ def _aggregated(
     nodewise: Nodewise, data: Floats, control: str, level: float, sigma: float | None, ar1: bool
 ) -> Certainty:
     """Compute the p-values of each clustering, and make one of them for each location."""
-    results = [p_values(part, data, sigma, ar1) for part in nodewise.parts]
-    fits = [fit for _, fit in results]
-    labels = np.array([part.labels for part in nodewise.parts])
-    p = np.array([p[part.labels] for (p, _), part in zip(results, nodewise.parts, strict=True)])
+    fit = fit_sources(nodewise.gain, nodewise.weights, data, sigma, ar1)
+    p = np.array(
+        [p_values(nodewise.gain, part, fit, sigma)[part.labels] for part in nodewise.parts]
+    )
     if len(p) > 1:
         p = 2 * np.quantile(p, 0.5, axis=0, method="inverted_cdf", keepdims=True)
     p = np.minimum(p[0], 1.0)
@@ -201,16 +202,18 @@ def _aggregated(
         with needs("certainty", "SciPy", "sklearn"):
             from scipy.stats import false_discovery_control
         corrected = np.asarray(false_discovery_control(p))
+    found = np.zeros(nodewise.gain.n_locations, dtype=bool)
+    found[fit.locations] = True
     return Certainty(
         p_values=p,
         corrected=corrected,
         control=control,
         level=level,
         n_tests=nodewise.n_tests,
-        labels=labels,
-        found=tuple(fit.locations for fit in fits),
-        sigma=float(np.median([fit.sigma for fit in fits])),
-        ar1=float(np.median([fit.coefficient for fit in fits])),
+        labels=np.array([part.labels for part in nodewise.parts]),
+        found=found,
+        sigma=fit.sigma,
+        ar1=fit.coefficient,
     )
 
 

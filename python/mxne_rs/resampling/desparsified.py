@@ -37,58 +37,58 @@ class Fit(NamedTuple):
     coefficient: float
 
 
-def p_values(part: Projections, data: Floats, sigma: float | None, ar1: bool) -> tuple[Floats, Fit]:
-    """Return the p-value of each location or cluster of a gain, and the fit that it rests on.
+def p_values(gain: Gain, part: Projections, fit: Fit, sigma: float | None) -> Floats:
+    """Return the p-value of each location or cluster, once sources elsewhere are taken out.
 
-    With S the locations of the fit, Bhat their least squares amplitudes and Q_s the basis of the
-    residual of location s, the statistic is ``U_s = Q_s'(M - sum_(k in S, k != s) G_k Bhat_k)``.
-    It is linear in the data, ``U_s = A_s'M``, so that without a source at s it is Gaussian with
-    covariance ``A_s'A_s`` over the rows and sigma^2 over time (`data` are made white): its whitened
-    energy is chi-squared with as many degrees of freedom as it has entries, or F-distributed where
-    sigma is estimated from the rest of the data.
+    With S the locations of the fit, Bhat their least squares amplitudes, and Q the basis of the
+    residual of a cluster c, the statistic is ``U = Q'(M - sum_(k in S, not in c) G_k Bhat_k)``.
+    It is linear in the data, ``U = A'M``, so that without a source in the cluster it is Gaussian
+    with covariance ``A'A`` over its rows and sigma^2 over time (the data are made white): its
+    whitened energy is chi-squared with as many degrees of freedom as it has entries, or
+    F-distributed where sigma is estimated from the rest of the data.
     """
     with needs("certainty", "SciPy", "sklearn"):
         from scipy.stats import chi2, f
-    fit = fit_sources(part, data, sigma, ar1)
-    n, o = part.gain.n_sensors, part.gain.n_orient
-    weights = _linear_forms(part, fit.locations)
-    values = (weights.T @ fit.white).reshape(-1, o, data.shape[1])
-    blocks = weights.reshape(n, -1, o)
+    n, n_times = fit.white.shape
+    forms = _linear_forms(gain, part, fit.locations)
+    values = (forms.T @ fit.white).reshape(-1, gain.n_orient, n_times)
+    blocks = forms.reshape(n, -1, gain.n_orient)
     variances, axes = np.linalg.eigh(np.einsum("npi,npj->pij", blocks, blocks))
     tested = variances > MIN_VARIANCE
     energy = np.sum((axes.transpose(0, 2, 1) @ values) ** 2, axis=2)
     energy = np.sum(np.where(tested, energy / np.where(tested, variances, 1.0), 0.0), axis=1)
-    freedom = tested.sum(axis=1) * data.shape[1]
+    freedom = tested.sum(axis=1) * n_times
     # Nothing to test where no direction is left: p is 1.
     count = np.maximum(freedom, 1)
     if sigma is not None:
         p = chi2.sf(energy / sigma**2, count)
     else:
-        # The residual holds the energy of a location, unless the location is one of the fit.
+        # The residual holds the energy of a cluster, unless a location of the fit is in it.
         own = np.ones(len(energy))
-        own[fit.locations] = 0.0
-        left = fit.n_free * data.shape[1] - own * freedom
-        rest = fit.sigma**2 * fit.n_free * data.shape[1] - own * energy
+        own[part.labels[fit.locations]] = 0.0
+        left = fit.n_free * n_times - own * freedom
+        rest = fit.sigma**2 * fit.n_free * n_times - own * energy
         with np.errstate(divide="ignore", invalid="ignore"):
             p = np.nan_to_num(f.sf(energy / count / (rest / left), count, left), nan=1.0)
-    return np.where(freedom > 0, p, 1.0), fit
+    return np.asarray(np.where(freedom > 0, p, 1.0))
 
 
-def fit_sources(part: Projections, data: Floats, sigma: float | None, ar1: bool) -> Fit:
+def fit_sources(
+    gain: Gain, weights: Floats, data: Floats, sigma: float | None, ar1: bool
+) -> Fit:
     """Find sources by irMxNE above the threshold of white noise, and the noise they leave.
 
     The noise level and its coefficient over time start as those of the data, signal included, and
     follow the residual of each fit (least squares on the sources found) until they settle.
     """
-    gain = part.gain
     rng = np.random.default_rng(0)
     draws = rng.standard_normal((N_DRAWS, gain.n_sensors, data.shape[1]))
-    threshold = NOISE_PART * float(np.mean([_alpha_max(gain, one, part.weights) for one in draws]))
+    threshold = NOISE_PART * float(np.mean([_alpha_max(gain, one, weights) for one in draws]))
     coefficient = ar1_coefficient(data) if ar1 else 0.0
     white = whiten_in_time(data, coefficient)
     level = sigma or float(np.sqrt(np.mean(white**2)))
     for _ in range(MAX_FITS):
-        locations = _found(gain, white, level * threshold, part.weights)
+        locations = _found(gain, white, level * threshold, weights)
         base = _orthonormal(gain, locations)
         n_free = gain.n_sensors - base.shape[1]
         before = level, coefficient
@@ -123,18 +123,18 @@ def _orthonormal(gain: Gain, locations: NDArray[np.intp]) -> Floats:
     return np.asarray(left[:, values > 1e-10 * values.max(initial=0.0)])
 
 
-def _linear_forms(part: Projections, locations: NDArray[np.intp]) -> Floats:
-    """Return A with ``U = A'M`` for all locations, in the order of the columns of the gain."""
-    gain, o = part.gain, part.gain.n_orient
+def _linear_forms(gain: Gain, part: Projections, locations: NDArray[np.intp]) -> Floats:
+    """Return A with ``U = A'M`` for all clusters, in the order of the columns of the basis."""
+    o = gain.n_orient
     base = _orthonormal(gain, locations)
-    forms = part.basis - base @ (base.T @ part.basis)
+    forms = np.asarray(part.basis - base @ (base.T @ part.basis))
     columns = gain.columns(locations)
     inverse = np.linalg.pinv(columns, rcond=1e-10)
-    for i, location in enumerate(locations):
-        others = np.repeat(np.arange(len(locations)) != i, o)
-        block = part.basis[:, location * o : (location + 1) * o]
+    for cluster in np.unique(part.labels[locations]):
+        others = np.repeat(part.labels[locations] != cluster, o)
+        block = part.basis[:, cluster * o : (cluster + 1) * o]
         explained = inverse[others].T @ (columns[:, others].T @ block)
-        forms[:, location * o : (location + 1) * o] = block - explained
+        forms[:, cluster * o : (cluster + 1) * o] = block - explained
     return forms
 
 

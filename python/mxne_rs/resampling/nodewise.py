@@ -29,17 +29,13 @@ MIN_RESIDUAL = 1e-9
 
 @dataclass(frozen=True, eq=False)
 class Projections:
-    """The regressions of one gain, of locations or of clusters."""
+    """The regressions of all locations, or of all clusters of a clustering."""
 
-    gain: Gain
-    """Of the locations or clusters."""
     labels: NDArray[np.intp]
-    """The column block of `gain` for each location."""
-    weights: Floats
-    """Norm of each block, which makes the penalty independent of its scale; infinite for 0."""
+    """The block of `basis` for each location."""
     basis: Floats
-    """Orthonormal basis of each residual, in the order of the columns of `gain`; zero columns
-    where a residual has fewer dimensions."""
+    """Orthonormal basis of each residual, (n_sensors, n_tests * n_orient); zero columns where a
+    residual has fewer dimensions."""
 
 
 class Nodewise:
@@ -132,12 +128,13 @@ class Nodewise:
                     "give fewer, or None"
                 )
             parts = _clusterings(self.gain, neighbours, clusters, count, rng)
+        self.weights = block_weights(self.gain)
         self.parts = tuple(_regress(*part, ratio, workers) for part in parts)
 
     @property
     def n_tests(self) -> int:
         """Number of locations or clusters that are tested."""
-        return self.parts[0].gain.n_locations
+        return self.parts[0].basis.shape[1] // self.gain.n_orient
 
     def __repr__(self) -> str:
         """Return the sizes on one line."""
@@ -166,28 +163,37 @@ def _clusterings(
 def _regress(gain: Gain, labels: NDArray[np.intp], ratio: float, workers: int) -> Projections:
     """Regress each location of a gain on the others."""
     o, count = gain.n_orient, gain.n_locations
-    columns = gain.columns(np.arange(count))
-    norms = np.sqrt(np.sum(columns.reshape(-1, count, o) ** 2, axis=(0, 2)))
-    weights = np.where(norms > 0, norms, np.inf)
+    columns, weights = gain.columns(np.arange(count)), block_weights(gain)
     basis = np.zeros(columns.shape)
 
     def regress(location: int) -> bool:
         block = slice(location * o, (location + 1) * o)
         residual, converged = _residual(gain, columns[:, block], weights, location, ratio)
         left, values, _ = np.linalg.svd(residual, full_matrices=False)
-        kept = int((values > MIN_RESIDUAL * norms[location]).sum())
+        kept = int((values > MIN_RESIDUAL * weights[location]).sum())
         basis[:, block.start : block.start + kept] = left[:, :kept]
         return converged
 
     with ThreadPoolExecutor(workers) as pool:
-        converged = list(pool.map(regress, np.flatnonzero(norms).tolist()))
+        converged = list(pool.map(regress, np.flatnonzero(np.isfinite(weights)).tolist()))
     if not all(converged):
         warn(
             f"the tolerance was not reached in {converged.count(False)} of {len(converged)} "
             "regressions of locations on the others; raise nodewise_ratio",
             ConvergenceWarning,
         )
-    return Projections(gain, labels, weights, basis)
+    return Projections(labels, basis)
+
+
+def block_weights(gain: Gain) -> Floats:
+    """Return the norm of each block, which makes a penalty independent of its scale.
+
+    Infinite for a location that no sensor sees.
+    """
+    columns = gain.columns(np.arange(gain.n_locations))
+    blocks = columns.reshape(gain.n_sensors, gain.n_locations, gain.n_orient)
+    norms = np.sqrt(np.sum(blocks**2, axis=(0, 2)))
+    return np.where(norms > 0, norms, np.inf)
 
 
 def _residual(
