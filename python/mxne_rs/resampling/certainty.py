@@ -8,17 +8,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .._arguments.convert import Floats, as_choice, as_number
+from .._arguments.convert import Floats, as_choice, as_number, quoted
 from .._arguments.extras import mne, needs
 from ..inverse.localization import Localization
 from ..inverse.model import Model
 from ..solve.gain import Gain
 from ..solve.inputs import sensor_data
-from .desparsified import fit_sources, p_values
+from .desparsified import p_values
+from .fit import fit_sources
 from .nodewise import Nodewise
 
 CONTROLS = ("fwer", "fdr")
-TEMPORAL = ("ar1", "white")
+TEMPORAL = ("unstructured", "ar1", "white")
+#: Neighbours of a location in a source space without a mesh: as many as on a triangulated surface.
+N_NEAREST = 6
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,7 +92,7 @@ def certainty(
     control: str = "fwer",
     level: float = 0.05,
     sigma: float | None = None,
-    temporal: str = "ar1",
+    temporal: str = "unstructured",
     **nodewise: Any,
 ) -> Certainty:
     """Test each location, or cluster of locations, for a source: p-values and who is significant.
@@ -114,9 +117,13 @@ def certainty(
     level : float
         That bound.
     sigma : float or None
-        Standard deviation of the noise in whitened data; None estimates it from the residual.
-    temporal : {'ar1', 'white'}
-        Noise over time: autoregressive, with a coefficient estimated from the residual, or white.
+        Standard deviation of the noise in whitened data, where `temporal` is 'ar1' or 'white';
+        None estimates it from the residual.
+    temporal : {'unstructured', 'ar1', 'white'}
+        Noise over time. 'unstructured' estimates the covariance of all samples from the residual,
+        on the principal components that hold 99 % of its energy (at most a quarter as many as
+        sensors): filtered data need this. 'ar1' is an autoregressive process of one coefficient,
+        as in [1]_; 'white' has none.
     **nodewise
         The options of :class:`Nodewise`: ``n_orient``, ``adjacency``, ``n_clusters``,
         ``n_clusterings``, ``nodewise_ratio``, ``rng`` and ``n_threads``.
@@ -154,10 +161,15 @@ def certainty(
     np.int64(0)
     """
     as_choice("control", control, CONTROLS)
-    ar1 = as_choice("temporal", temporal, TEMPORAL) == "ar1"
+    as_choice("temporal", temporal, TEMPORAL)
     bound = as_number("level", level, "give an error rate between 0 and 1", below=1)
     if sigma is not None:
         sigma = as_number("sigma", sigma, "give the standard deviation of the noise, or None")
+        if temporal == "unstructured":
+            raise ValueError(
+                f"sigma is {quoted(sigma)}, but temporal is 'unstructured', which estimates it; "
+                "leave sigma out, or give temporal='white' or 'ar1'"
+            )
     if isinstance(gain, Localization):
         if data is not None:
             raise TypeError("data is given beside a Localization, which has its own; leave it out")
@@ -182,16 +194,24 @@ def certainty(
         gain = Nodewise(gain, **nodewise)
     elif nodewise:
         raise TypeError(f"{next(iter(nodewise))} is given beside a Nodewise; give it to Nodewise")
-    return _aggregated(gain, sensor_data(gain.gain, data), control, bound, sigma, ar1)
+    return _aggregated(gain, sensor_data(gain.gain, data), control, bound, temporal, sigma)
 
 
 def _aggregated(
-    nodewise: Nodewise, data: Floats, control: str, level: float, sigma: float | None, ar1: bool
+    nodewise: Nodewise,
+    data: Floats,
+    control: str,
+    level: float,
+    temporal: str,
+    sigma: float | None,
 ) -> Certainty:
     """Compute the p-values of each clustering, and make one of them for each location."""
-    fit = fit_sources(nodewise.gain, nodewise.weights, data, sigma, ar1)
+    fit = fit_sources(nodewise.gain, nodewise.weights, data, temporal, sigma)
     p = np.array(
-        [p_values(nodewise.gain, part, fit, sigma)[part.labels] for part in nodewise.parts]
+        [
+            p_values(nodewise.gain, part, fit, temporal, sigma)[part.labels]
+            for part in nodewise.parts
+        ]
     )
     if len(p) > 1:
         p = 2 * np.quantile(p, 0.5, axis=0, method="inverted_cdf", keepdims=True)
@@ -212,12 +232,24 @@ def _aggregated(
         n_tests=nodewise.n_tests,
         labels=np.array([part.labels for part in nodewise.parts]),
         found=found,
-        sigma=fit.sigma,
-        ar1=fit.coefficient,
+        sigma=fit.noise.sigma,
+        ar1=fit.noise.coefficient,
     )
 
 
 def _neighbours(model: Model) -> Any:
-    """Return the adjacency of the locations of a model."""
-    adjacency = mne.spatial_src_adjacency(model.forward["src"], verbose=False).tocsr()
+    """Return the adjacency of the locations of a model.
+
+    MNE knows it of regular source spaces; of others the nearest in the same space are taken.
+    """
+    spaces = model.forward["src"]
+    try:
+        adjacency = mne.spatial_src_adjacency(spaces, verbose=False).tocsr()
+    except RuntimeError:
+        with needs("clustering", "scikit-learn", "sklearn"):
+            from scipy.sparse import block_diag
+            from sklearn.neighbors import kneighbors_graph
+        points = [space["rr"][space["vertno"]] for space in spaces if space["nuse"]]
+        nearest = [kneighbors_graph(one, min(N_NEAREST, len(one) - 1)) for one in points]
+        adjacency = block_diag([graph + graph.T for graph in nearest], format="csr")
     return adjacency[model.kept][:, model.kept]
