@@ -206,7 +206,7 @@ def _aggregated(
     sigma: float | None,
 ) -> Certainty:
     """Compute the p-values of each clustering, and make one of them for each location."""
-    fit = fit_sources(nodewise.gain, nodewise.weights, data, temporal, sigma)
+    fit = fit_sources(nodewise.gain, data, temporal, sigma)
     p = np.array(
         [
             p_values(nodewise.gain, part, fit, temporal, sigma)[part.labels]

@@ -1,4 +1,4 @@
-"""Cluster neighbouring locations whose fields are alike, and average the fields of a cluster."""
+"""Cluster neighbouring locations whose fields are alike; find the main fields of a cluster."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def ward_labels(
 ) -> NDArray[np.intp]:
     """Cluster the locations by Ward's method on some of the sensors; return a label for each.
 
-    Locations are compared by their columns, scaled to norm one; with several orientations by the
-    norm over the orientations at each sensor, which no rotation of these changes.
+    Locations are compared by their columns, or with several orientations by the norm over these
+    at each sensor, which no rotation changes. The gain has blocks of norm one.
 
     Examples
     --------
@@ -32,8 +32,8 @@ def ward_labels(
     """
     with needs("clustering", "scikit-learn", "sklearn"):
         from sklearn.cluster import AgglomerativeClustering
-    blocks = unit_blocks(gain)
-    features = blocks[0] if gain.n_orient == 1 else np.linalg.norm(blocks, axis=0)
+    blocks = _blocks(gain)
+    features = blocks[:, :, 0] if gain.n_orient == 1 else np.linalg.norm(blocks, axis=2)
     ward = AgglomerativeClustering(n_clusters, connectivity=adjacency, linkage="ward")
     with warnings.catch_warnings():
         # Hemispheres have no common neighbours: scikit-learn joins them last, and warns of it.
@@ -44,30 +44,35 @@ def ward_labels(
 def cluster_gain(gain: Gain, labels: NDArray[np.intp]) -> Gain:
     """Return a gain with one location for each cluster: the main fields of its members.
 
-    These are the ``n_orient`` leading principal components, over all columns of the members scaled
-    to unit blocks, divided by the root of the number of members. Where the members have the same
-    columns this is their average. Unlike the average, it does not depend on the sign or rotation
-    of the orientations at single locations.
+    These are the ``n_orient`` leading principal components of all columns of the members, divided
+    by the root of the number of members. Where the members have the same columns this is their
+    average. Unlike the average, it does not depend on the sign or rotation of the orientations at
+    single locations.
     """
-    blocks, o = unit_blocks(gain), gain.n_orient
+    blocks, o = _blocks(gain), gain.n_orient
     n_clusters = int(labels.max()) + 1
     columns = np.zeros((gain.n_sensors, n_clusters * o))
     for cluster in range(n_clusters):
-        members = blocks[:, :, labels == cluster]
-        fields = members.transpose(1, 2, 0).reshape(gain.n_sensors, -1)
+        members = blocks[:, labels == cluster]
+        fields = members.reshape(gain.n_sensors, -1)
         left, values, _ = np.linalg.svd(fields, full_matrices=False)
         kept = min(o, len(values))
-        scale = values[:kept] / np.sqrt(members.shape[2])
+        scale = values[:kept] / np.sqrt(members.shape[1])
         columns[:, cluster * o : cluster * o + kept] = left[:, :kept] * scale
     return Gain(columns, o)
 
 
-def unit_blocks(gain: Gain) -> Floats:
-    """Return the columns, (n_orient, n_sensors, n_locations), scaled to blocks of norm one."""
+def unit_gain(gain: Gain) -> Gain:
+    """Return a gain whose blocks are scaled to norm one, so that depth weights change nothing."""
+    blocks = _blocks(gain)
+    norms = np.sqrt(np.sum(blocks**2, axis=(0, 2), keepdims=True))
+    return Gain((blocks / np.where(norms > 0, norms, 1.0)).reshape(gain.shape), gain.n_orient)
+
+
+def _blocks(gain: Gain) -> Floats:
+    """Return the columns, (n_sensors, n_locations, n_orient)."""
     columns = gain.columns(np.arange(gain.n_locations))
-    blocks = columns.reshape(gain.n_sensors, gain.n_locations, gain.n_orient).transpose(2, 0, 1)
-    norms = np.sqrt(np.sum(blocks**2, axis=(0, 1)))
-    return np.asarray(blocks / np.where(norms > 0, norms, 1.0))
+    return columns.reshape(gain.n_sensors, gain.n_locations, gain.n_orient)
 
 
 def as_adjacency(value: Any, n_locations: int) -> Any:

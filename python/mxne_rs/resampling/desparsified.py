@@ -15,9 +15,7 @@ from .nodewise import Projections
 MIN_VARIANCE = 1e-8
 
 
-def p_values(
-    gain: Gain, part: Projections, fit: Fit, temporal: str, sigma: float | None
-) -> Floats:
+def p_values(gain: Gain, part: Projections, fit: Fit, temporal: str, sigma: float | None) -> Floats:
     """Return the p-value of each location or cluster, once sources elsewhere are taken out.
 
     With S the locations of the fit, Bhat their least squares amplitudes, and Q the basis of the

@@ -37,9 +37,7 @@ class Fit(NamedTuple):
         return len(self.base) - self.base.shape[1]
 
 
-def fit_sources(
-    gain: Gain, weights: Floats, data: Floats, temporal: str, sigma: float | None
-) -> Fit:
+def fit_sources(gain: Gain, data: Floats, temporal: str, sigma: float | None) -> Fit:
     """Find sources by irMxNE above the threshold of white noise, and the noise they leave.
 
     The model of the noise starts as that of the data, signal included, and follows the residual of
@@ -53,8 +51,8 @@ def fit_sources(
         white, before = np.ascontiguousarray(data @ noise.whitener), noise.sigma
         n_times = white.shape[1]
         if n_times not in thresholds:
-            thresholds[n_times] = _white_threshold(gain, weights, n_times)
-        found = _found(gain, weights, white, noise.scale * thresholds[n_times])
+            thresholds[n_times] = _white_threshold(gain, n_times)
+        found = _found(gain, white, noise.scale * thresholds[n_times])
         is_same, locations = np.array_equal(found, locations), found
         base = orthonormal(gain.columns(locations))
         residual = data - base @ (base.T @ data)
@@ -70,22 +68,20 @@ def orthonormal(columns: Floats) -> Floats:
     return np.asarray(left[:, values > 1e-10 * values.max(initial=0.0)])
 
 
-def _white_threshold(gain: Gain, weights: Floats, n_times: int) -> float:
+def _white_threshold(gain: Gain, n_times: int) -> float:
     draws = np.random.default_rng(0).standard_normal((N_DRAWS, gain.n_sensors, n_times))
-    largest = [_core.alpha_max(gain._prepared, one, weights, 1, None) for one in draws]
+    largest = [_core.alpha_max(gain._prepared, one, None, 1, None) for one in draws]
     return NOISE_PART * float(np.mean(largest))
 
 
-def _found(gain: Gain, weights: Floats, data: Floats, alpha: float) -> NDArray[np.intp]:
+def _found(gain: Gain, data: Floats, alpha: float) -> NDArray[np.intp]:
     """Return the locations of irMxNE; the strongest where they could fit half of the data."""
     if alpha == 0:
         return np.zeros(0, dtype=np.intp)
-    request = make_request(
-        gain, data, alpha, {"weights": weights, "tol": TOL, "max_iter": MAX_ITER, "n_threads": 1}
-    )
+    request = make_request(gain, data, alpha, {"tol": TOL, "max_iter": MAX_ITER, "n_threads": 1})
     outcome = _core.solve_irmxne(gain._prepared, data, request, ROUNDS)
     locations = np.asarray(outcome.locations, dtype=np.intp)
     blocks = outcome.sources.reshape(len(locations), gain.n_orient * data.shape[1])
-    strength = np.linalg.norm(blocks, axis=1) * weights[locations]
+    strength = np.linalg.norm(blocks, axis=1)
     strongest = np.argsort(-strength, kind="stable")
     return np.sort(locations[strongest[: gain.n_sensors // (2 * gain.n_orient)]])

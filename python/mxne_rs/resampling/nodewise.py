@@ -19,10 +19,12 @@ from ..solve.gain import Gain, prepared
 from ..solve.options import make_request
 from ..solve.single import exact_alpha_max
 from ..solve.solution import ConvergenceWarning
-from .clusters import as_adjacency, cluster_gain, ward_labels
+from .clusters import as_adjacency, cluster_gain, unit_gain, ward_labels
 
 #: Relative duality gap of a regression, and epochs at most.
 TOL, MAX_ITER = 1e-4, 10_000
+#: Cosine of the angle between fields below which they are orthogonal.
+MIN_COSINE = 1e-9
 #: Part of a column's norm below which what is left of it is rounding.
 MIN_RESIDUAL = 1e-9
 
@@ -108,7 +110,7 @@ class Nodewise:
         rng: Any = 0,
         n_threads: int = 0,
     ) -> None:
-        self.gain = prepared(gain, n_orient)
+        self.gain = unit_gain(prepared(gain, n_orient))
         remedy = "give a part of the largest penalty, between 0 and 1"
         ratio = as_number("nodewise_ratio", nodewise_ratio, remedy, below=1)
         count = as_count("n_clusterings", n_clusterings, 1)
@@ -128,7 +130,6 @@ class Nodewise:
                     "give fewer, or None"
                 )
             parts = _clusterings(self.gain, neighbours, clusters, count, rng)
-        self.weights = block_weights(self.gain)
         self.parts = tuple(_regress(*part, ratio, workers) for part in parts)
 
     @property
@@ -163,19 +164,22 @@ def _clusterings(
 def _regress(gain: Gain, labels: NDArray[np.intp], ratio: float, workers: int) -> Projections:
     """Regress each location of a gain on the others."""
     o, count = gain.n_orient, gain.n_locations
-    columns, weights = gain.columns(np.arange(count)), block_weights(gain)
+    columns = gain.columns(np.arange(count))
+    norms = np.sqrt(np.sum(columns.reshape(-1, count, o) ** 2, axis=(0, 2)))
+    # As penalties, the norms make blocks of all scales equal; unseen ones are left out.
+    weights = np.where(norms > 0, norms, np.inf)
     basis = np.zeros(columns.shape)
 
     def regress(location: int) -> bool:
         block = slice(location * o, (location + 1) * o)
         residual, converged = _residual(gain, columns[:, block], weights, location, ratio)
         left, values, _ = np.linalg.svd(residual, full_matrices=False)
-        kept = int((values > MIN_RESIDUAL * weights[location]).sum())
+        kept = int((values > MIN_RESIDUAL * norms[location]).sum())
         basis[:, block.start : block.start + kept] = left[:, :kept]
         return converged
 
     with ThreadPoolExecutor(workers) as pool:
-        converged = list(pool.map(regress, np.flatnonzero(np.isfinite(weights)).tolist()))
+        converged = list(pool.map(regress, np.flatnonzero(norms).tolist()))
     if not all(converged):
         warn(
             f"the tolerance was not reached in {converged.count(False)} of {len(converged)} "
@@ -183,17 +187,6 @@ def _regress(gain: Gain, labels: NDArray[np.intp], ratio: float, workers: int) -
             ConvergenceWarning,
         )
     return Projections(labels, basis)
-
-
-def block_weights(gain: Gain) -> Floats:
-    """Return the norm of each block, which makes a penalty independent of its scale.
-
-    Infinite for a location that no sensor sees.
-    """
-    columns = gain.columns(np.arange(gain.n_locations))
-    blocks = columns.reshape(gain.n_sensors, gain.n_locations, gain.n_orient)
-    norms = np.sqrt(np.sum(blocks**2, axis=(0, 2)))
-    return np.where(norms > 0, norms, np.inf)
 
 
 def _residual(
@@ -206,7 +199,9 @@ def _residual(
     field = np.ascontiguousarray(field / size)
     options = {"weights": others, "tol": TOL, "max_iter": MAX_ITER, "n_threads": 1}
     request = make_request(gain, field, 1.0, options)
-    if not np.isfinite(others).any() or not (largest := exact_alpha_max(gain, field, request)):
+    # With weights that are norms, the largest penalty is a cosine.
+    largest = exact_alpha_max(gain, field, request) if np.isfinite(others).any() else 0.0
+    if largest < MIN_COSINE:
         return field * size, True
     request = request._replace(alpha=ratio * largest)
     outcome = _core.solve_mxne(gain._prepared, field, request)
