@@ -180,9 +180,9 @@ def bootstrap_sources(
         found = np.flatnonzero(answer.active_set)
         again = amplitudes(gain, signal + noise[draw], answer, True)
         mine, theirs, apart = _matched(locations, found, places, reach)
-        norms[draw, mine] = np.linalg.norm(again.reshape(len(found), -1), axis=1)[theirs]
+        norms[draw, mine] = _norms(again, len(found))[theirs]
         distances[draw, mine] = apart
-    size = np.linalg.norm(sources.reshape(len(locations), -1), axis=1)
+    size = _norms(sources, len(locations))
     return _bands_of(locations, size, norms, None if places is None else distances, part)
 
 
@@ -194,6 +194,12 @@ def _places(positions: Any, n_locations: int) -> Floats:
             f"({n_locations}, 3), in m"
         )
     return 1e3 * places
+
+
+def _norms(sources: Floats, count: int) -> Floats:
+    """Return the norm of each location's rows, over orientations and times."""
+    blocks = sources.reshape(count, len(sources) // max(count, 1), sources.shape[1])
+    return np.asarray(np.linalg.norm(blocks, axis=(1, 2)))
 
 
 def _matched(
@@ -225,7 +231,9 @@ def _bands_of(
     for s in range(n_sources):
         again = np.isfinite(norms[:, s])
         if again.sum() > 1:
-            tails = np.quantile(norms[again, s], [(1 + coverage) / 2, (1 - coverage) / 2])
+            # The k-th of n draws is the quantile of k / (n + 1): what a further draw falls below.
+            ends = [(1 + coverage) / 2, (1 - coverage) / 2]
+            tails = np.quantile(norms[again, s], ends, method="weibull")
             band[s] = np.maximum(2 * size[s] - tails, 0.0)
         if distances is not None and again.any():
             spread[s] = np.sqrt(np.mean(distances[again, s] ** 2))

@@ -34,7 +34,7 @@ class Fit(NamedTuple):
     @property
     def n_free(self) -> int:
         """Dimensions of the sensors that the sources leave to the noise."""
-        return len(self.base) - self.base.shape[1]
+        return int(len(self.base) - self.base.shape[1])
 
 
 def fit_sources(gain: Gain, data: Floats, temporal: str, sigma: float | None) -> Fit:

@@ -135,7 +135,7 @@ class Nodewise:
     @property
     def n_tests(self) -> int:
         """Number of locations or clusters that are tested."""
-        return self.parts[0].basis.shape[1] // self.gain.n_orient
+        return int(self.parts[0].basis.shape[1]) // self.gain.n_orient
 
     def __repr__(self) -> str:
         """Return the sizes on one line."""
