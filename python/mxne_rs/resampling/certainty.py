@@ -175,7 +175,7 @@ def certainty(
             raise TypeError("data is given beside a Localization, which has its own; leave it out")
         model, evokeds = gain.model, gain.evokeds
         if nodewise.get("n_clusters") is not None and nodewise.get("adjacency") is None:
-            nodewise["adjacency"] = _neighbours(model)
+            nodewise["adjacency"] = neighbours_of(model)
         data = np.hstack([model.whiten(one) for one in evokeds])
         answer = certainty(
             model.gain, data, control=control, level=level, sigma=sigma, temporal=temporal,
@@ -237,7 +237,7 @@ def _aggregated(
     )
 
 
-def _neighbours(model: Model) -> Any:
+def neighbours_of(model: Model) -> Any:
     """Return the adjacency of the locations of a model.
 
     MNE knows it of regular source spaces; of others the nearest in the same space are taken.
