@@ -31,7 +31,12 @@ REWORDED = "Messages and warnings have other words"
 POLISHED = "Newton's steps on the support"
 #: What that commit did not have.
 NEW = {
+    "Certainty",
     "Coefficients",
+    "Nodewise",
+    "SourceBands",
+    "bootstrap_sources",
+    "certainty",
     "gamma_map",
     "solve_irtf_mxne",
     "solve_tf_mxne",
