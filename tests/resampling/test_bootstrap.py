@@ -138,3 +138,21 @@ def test_a_solution_is_needed():
     gain = orthonormal()
     with pytest.raises(TypeError, match="solution is"):
         bootstrap_sources(gain, draw(gain, 1.0, 0), np.zeros((6, N_TIMES)))
+
+
+def test_draws_are_solved_by_the_method_of_the_solution():
+    """gamma-MAP by itself; TF-MxNE cannot be solved without its frame."""
+    gain = orthonormal()
+    data = draw(gain, 30.0, 1)
+    evidence = solve_irmxne(gain, data, np.sqrt(N_TIMES), surrogate="evidence")
+    assert evidence.method == "gamma-MAP"
+    bands = bootstrap_sources(gain, data, evidence, n_draws=5)
+    same = bootstrap_sources(gain, data, evidence, n_draws=5, surrogate="evidence")
+    other = bootstrap_sources(gain, data, evidence, n_draws=5, surrogate="sqrt")
+    assert np.array_equal(bands.band, same.band, equal_nan=True)
+    assert not np.array_equal(bands.band, other.band, equal_nan=True)
+    frame = {"l1_ratio": 0.1, "wsize": 4, "tstep": 2}
+    transformed = mxne_rs.solve_tf_mxne(gain, data, 5.0, **frame)
+    with pytest.raises(ValueError, match="l1_ratio"):
+        bootstrap_sources(gain, data, transformed)
+    assert bootstrap_sources(gain, data, transformed, n_draws=3, **frame).probability.max() == 1

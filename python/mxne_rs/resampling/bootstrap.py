@@ -113,8 +113,9 @@ def bootstrap_sources(
         Of the noise.
     **options
         Options of :func:`solve_batch`: give those that the solution was computed with, such as
-        ``weights``, ``amplitude_unit`` or ``surrogate``. ``n_reweights`` is by default 1 after
-        MxNE, and 100 after irMxNE, which ends when an answer has settled.
+        ``weights``, ``amplitude_unit``, or the ``l1_ratio``, ``wsize`` and ``tstep`` of TF-MxNE.
+        ``n_reweights`` is by default 1 after MxNE, and 100 after irMxNE, which ends when an answer
+        has settled; `tol` is that of the solution.
 
     Returns
     -------
@@ -137,7 +138,10 @@ def bootstrap_sources(
     -----
     With a the amplitude found and a* those of the draws in which the source is found, the band is
     that of the pivot a* - a: from ``2 a - q_hi`` to ``2 a - q_lo`` (Efron and Tibshirani 1993,
-    section 13), which takes out the bias that noise and penalty give an amplitude.
+    section 13), which takes out the bias that noise and penalty give an amplitude. The bands hold
+    where the sources of the solution are the true ones: a source that is missed or misplaced
+    changes the amplitudes of the others by more than noise does (``evidence/certainty.md``). The
+    spread does not know of such errors either: it is smaller than the distance from the truth.
 
     Examples
     --------
@@ -160,7 +164,11 @@ def bootstrap_sources(
     part = as_number("coverage", coverage, "give a probability between 0 and 1", below=1)
     reach = as_number("radius", radius, "give a distance in mm")
     places = None if positions is None else _places(positions, gain.n_locations)
+    if solution.coefficients is not None and "l1_ratio" not in options:
+        raise ValueError("solution is of TF-MxNE; give its l1_ratio, wsize and tstep too")
     options.setdefault("n_reweights", 1 if solution.n_reweights is None else N_REWEIGHTS)
+    if solution.method == "gamma-MAP":
+        options.setdefault("surrogate", "evidence")
     options = {"tol": solution.tol, "verbose": False, **options}
 
     sources = amplitudes(gain, measured, solution, True)

@@ -146,6 +146,17 @@ def certainty(
     ConvergenceWarning
         With the number of regressions whose gap was not reached.
 
+    Notes
+    -----
+    Sources elsewhere are those of irMxNE at 1.1 times the alpha_max of white noise, refitted by
+    least squares. Given that they are the true ones, the p-values are exact for Gaussian noise that
+    is white over the sensors (F, or Pillai's trace: exact for one orientation, else a close
+    approximation). In ``evidence/certainty.md`` nulls are discovered as rarely as the level says.
+    Where a source is missed or misplaced, what is left of it can make a cluster near it
+    significant: the error rates then hold beyond some millimetres from the true sources. Activity
+    of the brain that no few sources explain is no noise to this test; it will be found, too.
+    Several clusterings are conservative.
+
     References
     ----------
     .. [1] Chevalier, Gramfort, Salmon and Thirion, NeurIPS 33 (2020), section 3.
