@@ -43,6 +43,13 @@ SUBJECTS = {
         "Gain",
     ],
     "Stability over trials": ["stability", "Stability", "StabilityRow"],
+    "How sure sources are": [
+        "certainty",
+        "Certainty",
+        "Nodewise",
+        "bootstrap_sources",
+        "SourceBands",
+    ],
     "Live recordings": ["Stream", "Estimate"],
     "Certificates and building blocks": [
         "alpha_max",

@@ -13,6 +13,9 @@ from .inverse.mixed_norm import mixed_norm, mixed_norm_epochs, mixed_norm_raw
 from .inverse.solvers import Solver, list_solvers
 from .inverse.tf_mixed_norm import tf_mixed_norm
 from .live.stream import Estimate, Stream
+from .resampling.bootstrap import SourceBands, bootstrap_sources
+from .resampling.certainty import Certainty, certainty
+from .resampling.nodewise import Nodewise
 from .resampling.stability import Stability, StabilityRow, stability
 from .solve.coefficients import Coefficients
 from .solve.debias import debias
@@ -25,20 +28,25 @@ from .solve.whiten import whitener
 
 __all__ = [
     "AlphaChoice",
+    "Certainty",
     "Coefficients",
     "ConvergenceWarning",
     "Estimate",
     "Gain",
+    "Nodewise",
     "Path",
     "Record",
     "Solution",
     "Solver",
+    "SourceBands",
     "Stability",
     "StabilityRow",
     "Stream",
     "SureCurve",
     "__version__",
     "alpha_max",
+    "bootstrap_sources",
+    "certainty",
     "choose_alpha",
     "debias",
     "duality_gap",

@@ -31,7 +31,7 @@ def found(decimated: Any) -> Any:
 
 def whitened(found: Any, fields: Any, info: Any) -> Any:
     """Fields of the channels used, whitened by MNE."""
-    whitener = mne.cov.compute_whitener(found.noise_cov, info, pca=True, picks=None)[0]
+    whitener = mne.cov.compute_whitener(found.model.noise_cov, info, pca=True, picks=None)[0]
     return whitener @ fields
 
 

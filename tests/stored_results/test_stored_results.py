@@ -34,7 +34,12 @@ RECOMMENDED = "have the recommended setting as defaults"
 COLUMNS = "The table of sources has new columns"
 #: What that commit did not have.
 NEW = {
+    "Certainty",
     "Coefficients",
+    "Nodewise",
+    "SourceBands",
+    "bootstrap_sources",
+    "certainty",
     "gamma_map",
     "solve_irtf_mxne",
     "solve_tf_mxne",

@@ -55,8 +55,8 @@ class Localization:
     left_out : dict of str to list of str
         Channels that were not used, by reason: "bad", "not in forward", "not in noise_cov", "not
         in the data".
-    noise_cov : mne.Covariance
-        The noise covariance that whitened the data.
+    model : Model
+        The prepared gain of all locations, with the noise covariance that whitened the data.
     regions : list of str, length n_active, or None
         Names of the regions of the sources; None unless `with_regions` was given labels.
     mni : array, shape (n_active, 3), or None
@@ -74,7 +74,7 @@ class Localization:
     gain: Floats
     data: Floats
     left_out: dict[str, list[str]]
-    noise_cov: Any
+    model: Model
     regions: list[str] | None = None
     mni: Floats | None = None
 
@@ -105,7 +105,7 @@ class Localization:
             active=solution.active_set,
             n_orient=model.n_orient,
             left_out=model.left_out,
-            noise_cov=model.noise_cov,
+            model=model,
             **pieces,
         )
 

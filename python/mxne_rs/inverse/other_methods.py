@@ -87,7 +87,7 @@ def fit_dipoles(
         np.stack(fields, axis=1), evoked.info, 0.0, nave=evoked.nave, verbose="ERROR"
     )
     with log_level("ERROR"):
-        fit, _ = mne.fit_dipole(both, localization.noise_cov, bem, _mri_head_t(localization))
+        fit, _ = mne.fit_dipole(both, localization.model.noise_cov, bem, _mri_head_t(localization))
     n = len(indices)
     return Found(fit.pos[:n], fit.gof[:n]), Found(fit.pos[n:], fit.gof[n:])
 
@@ -118,7 +118,7 @@ def find_dspm_peaks(
     fixed = localization.n_orient == 1
     with log_level("ERROR"):
         operator = mne.minimum_norm.make_inverse_operator(
-            evoked.info, forward, localization.noise_cov,
+            evoked.info, forward, localization.model.noise_cov,
             **({"loose": 0.0, "depth": None, "fixed": True} if fixed else {}),
         )  # fmt: skip
         fields = evoked.data[:, list(samples)]
