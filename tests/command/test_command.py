@@ -79,7 +79,7 @@ def test_path_in_python(files: dict[str, str]) -> None:
     found = localize_path(*inputs, [100, 50, 100])
     assert [one.alpha for one in found] == [pytest.approx(100), pytest.approx(50)]
     with pytest.warns(ConvergenceWarning, match=r"1 of 2 alphas \(5 %\); raise maxit") as caught:
-        localize_path(*inputs, [100, 5], maxit=1, tol=1e-9)
+        localize_path(*inputs, [100, 5], maxit=1, tol=1e-9, n_mxne_iter=1)
     assert len(caught) == 1
     for wrong in ([0, 50], [50, 101]):
         with pytest.raises(ValueError, match=r"percents reach from .*above 0, at most 100"):
