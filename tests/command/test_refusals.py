@@ -18,8 +18,8 @@ pytest.importorskip("matplotlib")
     ("name", "value"), [("--rng", "1"), ("--sure-sigma", "1"), ("--alphas", "90|10|5")]
 )
 def test_sure_options_alone(files: dict[str, str], capsys: Capture, name: str, value: str) -> None:
-    """What only SURE uses is not silently without effect."""
-    refused(capsys, {**files, name: value}, f"{name} goes with --alpha sure", "--alpha is 20")
+    """What only rules use is not silently without effect."""
+    refused(capsys, {**files, name: value}, f"{name} goes with a rule", "--alpha is 20")
 
 
 @pytest.mark.parametrize("option", ["--evoked", "--forward", "--noise-cov", "--epochs", "--raw"])
@@ -94,7 +94,7 @@ def test_condition(files: dict[str, str], capsys: Capture, tmp_path: Path) -> No
         ({"--alpha": "100"}, ["--alpha", "above 0 and below 100"]),
         ({"--alpha": "-20"}, ["--alpha", "above 0 and below 100"]),
         ({"--alpha": "nan"}, ["--alpha", "above 0 and below 100"]),
-        ({"--alpha": "SURE?"}, ["--alpha", "'sure'"]),
+        ({"--alpha": "SURE?"}, ["--alpha", "one of noise, sqrt, sure"]),
         ({"--alpha": "sure", "--alphas": "0|50|3"}, ["--alphas", "0 50 3"]),
         ({"--alpha": "sure", "--alphas": "10|101|3"}, ["--alphas", "up to 100"]),
         ({"--alpha": "sure", "--alphas": "50|50|3"}, ["--alphas", "different"]),

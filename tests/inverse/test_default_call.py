@@ -88,7 +88,7 @@ def test_each_evoked_has_its_own_level(simulated: Any) -> None:
     large.data *= 3
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "SURE is smallest", RuntimeWarning)
-        found = localize([evoked, large], forward, noise_cov, n_mxne_iter=5)
+        found = localize([evoked, large], forward, noise_cov, "sure", n_mxne_iter=5)
     level = np.sqrt(np.mean(whitened(evoked, noise_cov) ** 2))
     expected = np.repeat([level, 3 * level], len(evoked.times))
     np.testing.assert_allclose(found.solution.sure.sigma, expected)

@@ -41,7 +41,7 @@ def refused_alike(arguments: dict[str, Any], message: str | None) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(("alpha", value) for value in (None, [50], 1j, "cv")),
+        *(("alpha", value) for value in (None, [50], 1j, "lasso")),
         *(("alpha", value) for value in (100, 100.0, np.float64(120), -1, NAN)),
         *(("n_mxne_iter", value) for value in (0, -1, None, "two")),
         *(("dgap_freq", value) for value in (0, -1.0, None, "often")),

@@ -198,7 +198,7 @@ def test_one_hemisphere(real: Inputs, number: int, options: dict[str, Any]) -> N
     with pytest.raises(ValueError, match="Vertices must be a list"):
         mne.inverse_sparse.mixed_norm(evoked, part, noise_cov, 30, **options)
     if not options.get("pick_ori"):
-        found = localize(evoked, part, noise_cov, 30, **options)
+        found = localize(evoked, part, noise_cov, 30, n_mxne_iter=1, **options)
         back = mxne_rs.make_stc_from_dipoles(found.dipoles()[0], part["src"])
         assert [len(vertices) for vertices in back.vertices] == [len(v) for v in stc.vertices]
         for name in ("l1l2", "mce"):
