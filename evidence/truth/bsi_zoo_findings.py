@@ -123,8 +123,8 @@ def reproduce_bsi_zoo(
         return Scored(np.array([part["scores"] for part in parts]), levels, names)
 
     long = scored("long", LONG, LEVELS, COVARIANCES[:1], repetitions)
-    full = scored("full", LONG, COMPARED, COVARIANCES[1:], few)
     crossed = scored("crossed", CROSSED, COMPARED, COVARIANCES[:1], few)
+    full = scored("full", LONG, COMPARED, COVARIANCES[1:], few)
     return Findings(
         title="BSI-Zoo: sources on a real lead field, noise of known covariance",
         about=_about(long, crossed, full),

@@ -289,7 +289,7 @@ def test_inputs_stay_as_they_are(simulated: Any) -> None:
         ("alpha", 100, ValueError),
         ("alpha", -1.0, ValueError),
         ("alpha", float("nan"), ValueError),
-        ("alpha", "cv", ValueError),
+        ("alpha", "lasso", ValueError),
         ("alpha", None, TypeError),
         ("alpha", True, TypeError),
         ("n_mxne_iter", 0, ValueError),
