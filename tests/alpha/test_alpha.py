@@ -47,13 +47,13 @@ def parameters(method):
 def test_sure_is_that_of_solve_sure():
     gain, trials = planted(n_trials=16)
     options = {"n_reweights": 10, "rng": 3, "n_directions": 2, "n_alphas": 12, "eps": 0.003}
-    choice = mxne_rs.choose_alpha(gain, trials, **options)
+    choice = mxne_rs.choose_alpha(gain, trials, method="sure", **options)
     solution = mxne_rs.solve_sure(gain, trials.mean(axis=0), sigma=0.25, **options)
     np.testing.assert_allclose(choice.values, solution.sure.values, rtol=1e-6)
     assert (choice.method, choice.index) == ("sure", solution.sure.index)
     assert choice.alpha == pytest.approx(solution.alpha)
     assert np.flatnonzero(choice.solution.active_set).tolist() == [20, 60]
-    given_level = mxne_rs.choose_alpha(gain, trials, sigma=1.0, **options)
+    given_level = mxne_rs.choose_alpha(gain, trials, method="sure", sigma=1.0, **options)
     assert given_level.alpha > choice.alpha
 
 

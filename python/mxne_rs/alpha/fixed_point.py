@@ -42,7 +42,9 @@ def fixed_point(
     Alphas are monotonic where ``following`` does not fall with alpha, up to the tolerance of the
     solves.
     """
-    solution = problem.at(start, problem.rounds._replace(n_reweights=1))[0]
+    # One round; zero rounds are refused.
+    one = problem.rounds._replace(n_reweights=min(problem.rounds.n_reweights, 1))
+    solution = problem.at(start, one)[0]
     steps = [Step(solution, following(solution))]
     while len(steps) < MAX_STEPS and solution.converged and steps[-1].change > settled:
         alpha = steps[-1].following
