@@ -98,3 +98,34 @@ def test_sqrt_does_not_depend_on_the_noise_level():
 def test_refuses_levels_that_are_no_probability(method, level, error):
     with pytest.raises(error, match="level is"):
         mxne_rs.choose_alpha(small_gain(), np.ones((30, 2)), method=method, level=level)
+
+
+@pytest.mark.parametrize("n_trials", [7, 12])
+def test_what_trials_share_does_not_count_as_noise(n_trials):
+    """However strong it is, and for an odd number of trials, too."""
+    gain, rng = small_gain(), np.random.default_rng(6)
+    noise = rng.standard_normal((n_trials, 30, 12))
+    signal = gain[:, [5, 90]] @ rng.standard_normal((2, 12))
+    alone, strong = (
+        mxne_rs.choose_alpha(gain, noise + size * signal, method="noise").alpha
+        for size in (1.0, 1e6)
+    )
+    assert strong == pytest.approx(alone, rel=1e-6)
+
+
+@pytest.mark.parametrize("method", ["noise", "sqrt"])
+@pytest.mark.parametrize("n_trials", [1, 3])
+def test_few_trials_are_taken_as_their_average(method, n_trials):
+    """Their averages with random signs are too few: the noise is white, of the level given."""
+    gain, rng = small_gain(), np.random.default_rng(7)
+    signal = gain[:, [5, 90]] @ (5 * rng.standard_normal((2, 12)))
+    trials = signal + rng.standard_normal((n_trials, 30, 12))
+    of_trials = mxne_rs.choose_alpha(gain, trials, method=method)
+    average = mxne_rs.choose_alpha(gain, trials.mean(axis=0), method=method, sigma=n_trials**-0.5)
+    assert of_trials.alpha == pytest.approx(average.alpha)
+    assert {5, 90} <= set(np.flatnonzero(of_trials.solution.active_set))
+
+
+def test_a_gain_of_zeros_is_named():
+    with pytest.raises(ValueError, match="the gain is zero, all weights are infinite"):
+        mxne_rs.choose_alpha(np.zeros((3, 4)), np.ones((3, 2)), method="noise")

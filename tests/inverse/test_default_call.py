@@ -137,3 +137,25 @@ def test_free_forward_on_arrays_is_said(simulated: Any) -> None:
     fixed = leadfield.reshape(306, -1, 3)[:, :, 0]
     mxne_rs.Gain(fixed[:, : fixed.shape[1] // 3 * 3])
     mxne_rs.Gain(leadfield, n_orient=3)
+
+
+@pytest.mark.parametrize("rule", ["sqrt", "noise", "map"])
+def test_a_grid_for_a_rule_without_one_is_refused(simulated: Any, rule: str) -> None:
+    """By every function that takes both, instead of leaving it without effect."""
+    for call in (
+        lambda: localize(*simulated, rule, sure_alpha_grid=[50, 40]),
+        lambda: mixed_norm(*simulated, alpha=rule, sure_alpha_grid=[50, 40]),
+        lambda: mxne_rs.choose_alpha(*simulated, method=rule, sure_alpha_grid=[50, 40]),
+    ):
+        with pytest.raises(ValueError, match=f"the rule '{rule}' finds its own alpha"):
+            call()
+
+
+def test_choose_alpha_names_what_is_no_evoked(simulated: Any) -> None:
+    evoked, forward, noise_cov = simulated
+    with pytest.raises(TypeError, match="evoked is a NoneType"):
+        mxne_rs.choose_alpha(None, forward, noise_cov)
+    by_name = mxne_rs.choose_alpha(
+        noise_cov=noise_cov, forward=forward, evoked=evoked, method="noise"
+    )
+    assert by_name.alpha == localize(evoked, forward, noise_cov, "noise").alpha

@@ -180,3 +180,11 @@ def test_arrays_that_do_not_fit_are_refused(gain: Any, data: Any, words: str) ->
     """With their names and what to give."""
     with pytest.raises(ValueError, match=words):
         fit_orientations(gain, data)
+
+
+@pytest.mark.parametrize(
+    ("n_orient", "error"), [(0, ValueError), (-3, ValueError), ("3", TypeError)]
+)
+def test_refuses_orientations_that_are_no_count(n_orient, error):
+    with pytest.raises(error, match="n_orient is"):
+        fit_orientations(np.eye(6), np.ones((6, 2)), n_orient)

@@ -156,3 +156,15 @@ def test_draws_are_solved_by_the_method_of_the_solution():
     with pytest.raises(ValueError, match="l1_ratio"):
         bootstrap_sources(gain, data, transformed)
     assert bootstrap_sources(gain, data, transformed, n_draws=3, **frame).probability.max() == 1
+
+
+def test_draws_that_fell_short_are_left_out():
+    """They say nothing about a source; the warning says what to do."""
+    rng = np.random.default_rng(0)
+    gain = rng.standard_normal((20, 60))
+    data = gain[:, [5, 30]] @ (3 * rng.standard_normal((2, 10))) + rng.standard_normal((20, 10))
+    solution = mxne_rs.choose_alpha(gain, data).solution
+    with pytest.warns(mxne_rs.ConvergenceWarning, match="left out: raise tol, max_iter or time_l"):
+        bands = mxne_rs.bootstrap_sources(gain, data, solution, n_draws=5, time_limit=1e-9)
+    assert bands.n_draws == 0
+    assert np.isnan(bands.probability).all()

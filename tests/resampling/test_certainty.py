@@ -303,3 +303,14 @@ def test_reprs_fit_on_a_line():
         "<Nodewise: 30 sensors, 20 locations x 3 orientations, 5 clusters in 2 clusterings>"
     )
     assert "5 tests in 2 clusterings" in repr(mxne_rs.certainty(nodewise, data))
+
+
+@pytest.mark.parametrize("control", ["fwer", "fdr"])
+@pytest.mark.parametrize("n_sensors", [1, 3, 6])
+def test_too_few_sensors_tell_nothing(control, n_sensors):
+    """No NaN: a p-value of one."""
+    rng = np.random.default_rng(0)
+    gain, data = rng.standard_normal((n_sensors, 60)), rng.standard_normal((n_sensors, 10))
+    found = mxne_rs.certainty(gain, data, n_orient=3, control=control)
+    for values in (found.p_values, found.corrected):
+        assert ((values >= 0) & (values <= 1)).all()

@@ -126,9 +126,9 @@ def choose_alpha(
 
     - "noise": the alpha above which noise alone has no source, but for a probability of ``level``:
       that quantile of :func:`alpha_max` over 20 draws of noise, by a Gumbel distribution. Where
-      trials are given the draws are their averages with random signs, half of them negative, which
-      have the correlations of the noise in space and time, and ``sigma`` is not used; else they are
-      white noise. It costs 20 products with the gain and one solve.
+      six or more trials are given the draws are their averages with random signs, half of them
+      negative, which have the correlations of the noise in space and time, and ``sigma`` is not
+      used; else they are white noise. It costs 20 products with the gain and one solve.
     - "sqrt": square-root MxNE, ``min |M - G X| + c sum_s w_s |X_s|``, whose parameter c does not
       depend on the strength of the noise [5]_: it is the quantile of ``alpha_max / |E|`` over draws
       E as above. Its answer is MxNE's at ``alpha = c |M - G X|``, a fixed point that takes some

@@ -13,6 +13,8 @@ from .criteria import Problem
 
 #: Draws of noise. Their largest correlations vary by some percent, so that these suffice.
 N_DRAWS = 20
+#: Fewer trials have too few different averages of random signs.
+FEWEST_TRIALS = 6
 #: Probability that noise alone has a source.
 LEVEL = 0.05
 #: Euler's constant: the mean of the standard Gumbel distribution.
@@ -22,16 +24,19 @@ EULER = 0.5772156649015329
 def draws_of_noise(problem: Problem, levels: Floats, rng: Any) -> Iterator[Floats]:
     """Draw noise shaped as the data: trials of random sign averaged, else white noise.
 
-    With half of the signs negative the mean of the trials cancels (an odd trial out leaves
-    ``1 / n_trials`` of it), while their noise is as strong as in the average, and has its
-    correlations in space and time.
+    Half of the signs are negative. Of an odd number one sign is left over: that multiple of the
+    average is taken out, so that what the trials share cancels exactly, and the noise is made as
+    strong as in the average again. It keeps its correlations in space and time.
     """
+    trials = problem.trials
     for _ in range(N_DRAWS):
-        if problem.trials is None:
+        if trials is None or len(trials) < FEWEST_TRIALS:
             yield levels * rng.standard_normal(problem.data.shape)
         else:
-            signs = np.where(np.arange(len(problem.trials)) % 2, -1.0, 1.0)
-            yield np.tensordot(rng.permutation(signs) / len(signs), problem.trials, axes=1)
+            n, over = len(trials), len(trials) % 2
+            signs = rng.permutation(np.where(np.arange(n) % 2, -1.0, 1.0))
+            noise = np.tensordot(signs / n, trials, axes=1) - over * problem.data / n
+            yield noise / np.sqrt(1 - over / n**2)
 
 
 def noise_quantile(

@@ -14,7 +14,7 @@ from ..inverse.localization import Localization
 from ..inverse.localize import localize
 from ..inverse.options import RULE, SEED
 from ..inverse.paths import localize_path
-from ..inverse.settings import AUTO_GRID, RULES
+from ..inverse.settings import AUTO_GRID, RULES, WITHOUT_GRID
 from ..inverse.tf_mixed_norm import localize_tf
 from ..solve.single import solve_irmxne
 from . import values
@@ -268,7 +268,8 @@ def _localize(
         shared = {name: keywords[name] for name in ("loose", "depth", "time_limit", "verbose")}
         return localize_gamma(*inputs, options.noise_variance, **shared)
     if isinstance(options.alpha, str):
-        keywords["sure_alpha_grid"] = np.geomspace(*options.alphas)
+        if options.alpha not in WITHOUT_GRID:
+            keywords["sure_alpha_grid"] = np.geomspace(*options.alphas)
         keywords |= {"sure_sigma": options.sure_sigma, "rng": options.rng}
     return localize(*inputs, options.alpha, **keywords)
 
@@ -295,6 +296,8 @@ def run_path(options: argparse.Namespace) -> Answer:
 def _fill_rule(options: argparse.Namespace) -> None:
     """Fill in the defaults of the options of rules; refuse them where alpha is given."""
     if isinstance(options.alpha, str):
+        if options.alphas and options.alpha in WITHOUT_GRID:
+            raise WrongInput(f"--alphas goes with a rule that has a grid, not {options.alpha}")
         options.alphas = options.alphas or AUTO_GRID
         options.rng = options.rng or int(SEED)
         return

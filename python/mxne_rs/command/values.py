@@ -75,7 +75,8 @@ def percent(*rules: str) -> Callable[[str], Any]:
     >>> percent("noise", "sure")("60"), percent("noise", "sure")("sure")
     (60.0, 'sure')
     """
-    remedy = f"a percentage above 0 and below 100, or one of {', '.join(rules)}"
+    names = repr(rules[0]) if len(rules) == 1 else f"one of {', '.join(rules)}"
+    remedy = f"a percentage above 0 and below 100, or {names}"
     return _number(remedy, lambda number: 0 < number < 100, rules)
 
 

@@ -27,7 +27,7 @@ from .localize import (
 )
 from .mne_calls import log_level
 from .options import RECOMMENDED, LocalizeOptions, MneInputs
-from .settings import make_settings
+from .settings import make_settings, refuse_grid
 
 #: Methods whose values are alphas.
 OF_ALPHAS = ("map", "sqrt")
@@ -63,6 +63,7 @@ def choose_on_evoked(
     import_mne()
     settings = make_settings("sure", options)
     rule: RuleOptions = {name: options[name] for name in RuleOptions.__annotations__}  # type: ignore
+    refuse_grid(rule["method"], options["sure_alpha_grid"])
     evokeds = as_evokeds(evoked)
     with log_level(options["verbose"]):
         model = model_of(evokeds[0].info, forward, noise_cov, options)
@@ -115,5 +116,8 @@ def choose_alpha(*inputs: Any, **options: Any) -> AlphaChoice:
     """Choose alpha on arrays, or for MNE objects where the first input is one."""
     first = inputs[0] if inputs else options.get("evoked", options.get("gain"))
     parts = first if isinstance(first, list | tuple) else [first]
-    measured = "evoked" in options or any(hasattr(one, "info") for one in parts[:1])
+    # A forward solution is a dictionary: no data on arrays are one.
+    second = inputs[1] if len(inputs) > 1 else options.get("forward")
+    measured = "evoked" in options or isinstance(second, dict)
+    measured = measured or any(hasattr(one, "info") for one in parts[:1])
     return (choose_on_evoked if measured else choose_on_arrays)(*inputs, **options)

@@ -31,7 +31,7 @@ from .options import (
     ModelOptions,
     OrientationOptions,
 )
-from .settings import Settings, make_settings, warn_of_free_cd
+from .settings import WITHOUT_GRID, Settings, make_settings, warn_of_free_cd
 
 #: Names of the options of `prepare_model`.
 MODEL_OPTIONS = (*ModelOptions.__annotations__, *OrientationOptions.__annotations__)
@@ -129,9 +129,9 @@ def choose_by_rule(
     rule: RuleOptions,
 ) -> AlphaChoice:
     """Choose alpha for whitened data, or trials of them, by a rule with its parameters."""
-    has_grid = rule["method"] not in ("noise", "sqrt", "map")
+    grid = None if rule["method"] in WITHOUT_GRID else percent * settings.grid
     return choose_alpha(
-        model.gain, data, percent * settings.grid if has_grid else None, sigma=levels,
+        model.gain, data, grid, sigma=levels,
         rng=settings.rng, n_directions=settings.n_directions, debias=settings.debias,
         **rule, **reweighting_of(settings, percent), **settings.engine,
     )  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._arguments.convert import Floats, as_matrix
+from .._arguments.convert import Floats, as_count, as_matrix
 
 #: Sweeps end where the misfit falls by less than this part of the data's power.
 TOL = 1e-7
@@ -83,6 +83,7 @@ def fit_orientations(gain: Floats, data: Floats, n_orient: int = 3) -> OrientedS
     (array([[-0.707, -0.707,  0.   ]]), array([[-4.243,  8.485]]))
     """
     gain, data = as_matrix("gain", gain), as_matrix("data", data)
+    n_orient = as_count("n_orient", n_orient, 1)
     n_sources = _count(gain, data, n_orient)
     if n_orient == 1:
         return OrientedSources(

@@ -25,6 +25,8 @@ from .options import SEED
 
 #: Rules that `alpha` can name: those of `choose_alpha` that need no number and no trials.
 RULES = ("noise", "sqrt", "sure", "cv", "map", "discrepancy", "gof")
+#: Rules that find their alpha without a grid.
+WITHOUT_GRID = ("noise", "sqrt", "map")
 #: The grid of `sure_alpha_grid="auto"`, in percent: that of MNE 1.13.
 AUTO_GRID = (100.0, 10.0, 15)
 
@@ -65,6 +67,8 @@ def make_settings(alpha: Any, options: Any) -> Settings:
     _check_dgap_freq(options["dgap_freq"])
     grid = _grid(options["sure_alpha_grid"], percent)
     refuse_fractions("sure_alpha_grid", grid, small)
+    if percent is None:
+        refuse_grid(alpha, options["sure_alpha_grid"])
     rng, random_state = options["rng"], options["random_state"]
     if rng is not None and rng is not SEED and random_state is not None:
         raise TypeError("Specify only one of rng and random_state")
@@ -241,6 +245,15 @@ def _grid(sure_alpha_grid: Any, percent: float | None) -> Floats:
     if not (grid > 0).all() or not (grid <= 100).all():
         raise ValueError(f"sure_alpha_grid reaches from {grid.min()} to {grid.max()}; {remedy}")
     return grid
+
+
+def refuse_grid(rule: str, sure_alpha_grid: Any) -> None:
+    """Raise where a grid is given to a rule that has none."""
+    if rule in WITHOUT_GRID and not isinstance(sure_alpha_grid, str):
+        raise ValueError(
+            f"sure_alpha_grid is given, but the rule {rule!r} finds its own alpha; leave it out, "
+            "or choose another rule, such as 'sure'"
+        )
 
 
 def _legacy_stream(random_state: Any) -> Any:

@@ -180,16 +180,21 @@ def bootstrap_sources(
         del gathered[n_before:]
     n_short = sum(not one.converged for one in answers)
     if n_short:
-        warn(f"the tolerance was not reached in {n_short} of {count} draws", ConvergenceWarning)
+        warn(
+            f"the tolerance was not reached in {n_short} of {count} draws, which are left out: "
+            "raise tol, max_iter or time_limit",
+            ConvergenceWarning,
+        )
 
-    norms = np.full((count, len(locations)), np.nan)
+    norms = np.full((count - n_short, len(locations)), np.nan)
     distances = norms.copy()
-    for draw, answer in enumerate(answers):
+    solved = [(draw, one) for draw, one in enumerate(answers) if one.converged]
+    for row, (draw, answer) in enumerate(solved):
         found = np.flatnonzero(answer.active_set)
         again = amplitudes(gain, signal + noise[draw], answer, True)
         mine, theirs, apart = _matched(locations, found, places, reach)
-        norms[draw, mine] = _norms(again, len(found))[theirs]
-        distances[draw, mine] = apart
+        norms[row, mine] = _norms(again, len(found))[theirs]
+        distances[row, mine] = apart
     size = _norms(sources, len(locations))
     return _bands_of(locations, size, norms, None if places is None else distances, part)
 
@@ -247,7 +252,7 @@ def _bands_of(
             spread[s] = np.sqrt(np.mean(distances[again, s] ** 2))
     return SourceBands(
         locations=locations,
-        probability=np.isfinite(norms).mean(axis=0),
+        probability=np.isfinite(norms).mean(axis=0) if count else np.full(n_sources, np.nan),
         spread=spread,
         amplitude=size,
         band=band,

@@ -39,7 +39,8 @@ def p_values(gain: Gain, part: Projections, fit: Fit, temporal: str, sigma: floa
         p = _tail_of_covariance(values, rank, fit.n_free, within)
     else:
         p = _tail_of_scale(values, rank, fit.n_free, within, sigma is not None)
-    return np.asarray(np.where(rank > 0, p, 1.0))
+    # Without degrees of freedom left for the error nothing can be told.
+    return np.asarray(np.where((rank > 0) & ~np.isnan(p), p, 1.0))
 
 
 def _tail_of_scale(
