@@ -126,6 +126,6 @@ def test_few_trials_are_taken_as_their_average(method, n_trials):
     assert {5, 90} <= set(np.flatnonzero(of_trials.solution.active_set))
 
 
-def test_a_gain_of_zeros_is_named():
-    with pytest.raises(ValueError, match="the gain is zero, all weights are infinite"):
+def test_data_that_no_location_sees_are_refused():
+    with pytest.raises(ValueError, match="data are zero or orthogonal to the gain"):
         mxne_rs.choose_alpha(np.zeros((3, 4)), np.ones((3, 2)), method="noise")

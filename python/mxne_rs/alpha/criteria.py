@@ -13,6 +13,7 @@ from ..solve.debias import amplitudes, fitted
 from ..solve.gain import Gain
 from ..solve.many import Path, path_of, solve_path, solve_paths
 from ..solve.options import Request, Rounds
+from ..solve.single import alpha_max
 from ..solve.solution import one_warning
 
 
@@ -37,6 +38,15 @@ class Problem(NamedTuple):
     def path(self, gain: Gain, data: Floats, grid: Floats) -> Path:
         """Solve along a grid."""
         return solve_path(gain, data, grid, **self.rounds._asdict(), **self.options())
+
+    def largest_alpha(self) -> float:
+        """Return alpha_max of the data; raise where it is zero."""
+        largest = alpha_max(self.gain, self.data, weights=self.request.weights)
+        if largest == 0:
+            raise ValueError(
+                "alpha cannot be chosen: data are zero or orthogonal to the gain; give other data"
+            )
+        return largest
 
     def at(self, alpha: float, rounds: Rounds) -> Path:
         """Solve at an alpha from which on there may be no source, without a warning of that."""

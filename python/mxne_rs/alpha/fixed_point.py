@@ -60,11 +60,7 @@ def map_steps(problem: Problem, level: float) -> list[Step]:
     ``a - 1`` is ``PRIOR_DATA_SETS n``, and b is such that the mode of the hyperprior, ``level^2 (a
     - 1) / b``, is half of `alpha_max`, where the iteration starts.
     """
-    top = alpha_max(problem.gain, problem.data, weights=problem.request.weights)
-    if top == 0:
-        raise ValueError(
-            "alpha cannot be chosen: data are zero or orthogonal to the gain; give other data"
-        )
+    top = problem.largest_alpha()
     n = problem.data.size
 
     def following(solution: Solution) -> float:
@@ -93,8 +89,6 @@ def sqrt_steps(problem: Problem, ratio: float) -> list[Step]:
         return ratio * scale * float(np.linalg.norm(left / scale))
 
     start = ratio * scale * float(np.linalg.norm(problem.data / scale))
-    if start == 0:
-        raise ValueError("alpha cannot be chosen: data are zero; give other data")
     return fixed_point(problem, start, following, SETTLED_CHANGE["sqrt"])
 
 

@@ -28,11 +28,6 @@ from .sure import random_stream
 #: The remedy where a part is none.
 PART = "give a number between 0 and 1, such as 0.8"
 LEVEL_REMEDY = "give a probability between 0 and 1, such as 0.05"
-#: The error where noise needs no alpha.
-NO_NOISE = (
-    "alpha cannot be chosen: the gain is zero, all weights are infinite, or trials are zero or "
-    "orthogonal to the gain; give others"
-)
 #: The advice where the rules of noise find no source.
 NOTHING = (
     "no source stands out of the noise: check that gain and data are whitened and the noise level "
@@ -53,9 +48,8 @@ def by_sure(solution: Solution) -> AlphaChoice:
 def by_noise(problem: Problem, levels: Floats, level: Any, rng: Any) -> AlphaChoice:
     """Choose the alpha at which noise alone has a source with a given probability."""
     share = as_number("level", level, LEVEL_REMEDY, below=1)
+    problem.largest_alpha()
     alpha = noise_quantile(problem, levels, share, random_stream(rng))
-    if not alpha > 0:
-        raise ValueError(NO_NOISE)
     path = problem.at(alpha, problem.rounds)
     if path[0].converged and not path.n_active.any() and not path[0].emptied:
         warn(NOTHING)
@@ -76,10 +70,9 @@ def by_map(problem: Problem, levels: Floats) -> AlphaChoice:
 def by_sqrt(problem: Problem, level: Any, rng: Any) -> AlphaChoice:
     """Choose the alpha of square-root MxNE, whose parameter noise of any strength decides."""
     share = as_number("level", level, LEVEL_REMEDY, below=1)
+    problem.largest_alpha()
     ones = np.ones(problem.data.shape[1])
     ratio = noise_quantile(problem, ones, share, random_stream(rng), relative=True)
-    if not ratio > 0:
-        raise ValueError(NO_NOISE)
     steps = sqrt_steps(problem, ratio)
     choice = choice_of_steps("sqrt", problem, steps)
     choice = replace(choice, sqrt_gap=sqrt_gap(problem, steps[-1].solution, ratio))
