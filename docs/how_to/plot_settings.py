@@ -56,9 +56,9 @@ places = np.arange(len(depths))
 for i, (rule, values) in enumerate(f1.items()):
     ax.bar(places + 0.15 * (i - 2), values, width=0.14, label=rule)
 ax.axhline(0.885, color="0.4", ls="--", lw=1, label="told the number of sources")
-ax.set(xticks=places, xticklabels=depths, xlabel="depth", ylabel="F1", ylim=(0, 1))
+ax.set(xticks=places, xticklabels=depths, xlabel="depth", ylabel="F1", ylim=(0, 1.25))
 ax.set_title("irMxNE on BSI-Zoo's lead field")
-ax.legend(frameon=False, ncols=3, loc="upper left")
+ax.legend(frameon=False, ncols=3, loc="upper center")
 plt.show()
 
 # %%

@@ -231,6 +231,11 @@ class Localization:
         subject : str, optional
             Name of the subject's folder, by default that of the source space.
 
+        Returns
+        -------
+        localization : Localization
+            A copy with `regions` and `mni`.
+
         Raises
         ------
         TypeError, ValueError
