@@ -98,5 +98,7 @@ plt.show()
 # - **Weak sources** beside strong ones are lost in the unit "relative": on BSI-Zoo 2.35 of 2.75
 #   sources are found, so that the earth mover's distance is 8 mm, where alternating projections,
 #   told the number, have 4.5 mm. A smaller unit finds more, true and false.
+# - **Covariances that are badly conditioned** (the full ones of BSI-Zoo): F1 is .64, where
+#   alternating projections, told the number, have .98.
 # - **A wide source** has no place in this model: see ``mxne-rs reproduce seizures``, where sLORETA
 #   is in the resected region more often than any sparse answer.
