@@ -19,6 +19,7 @@ from .data import as_evokeds
 from .localize import (
     check_units,
     choose_by_rule,
+    in_percent,
     model_of,
     noise_levels_of,
     one_percent,
@@ -70,15 +71,14 @@ def choose_on_evoked(
         data = np.hstack([model.whiten(one) for one in evokeds])
         check_units(data)
         reduced, basis = truncate(data, settings.n_components)
+        whole = reduced
         trials = trials_of(model, evoked, rule["method"])
         if trials is not None:
             reduced = trials if basis is None else trials @ basis.T
         levels = noise_levels_of(data, evokeds, basis, settings.sigma)
-        percent = one_percent(model, data if basis is None else data @ basis.T)
+        percent = one_percent(model, whole)
         choice = choose_by_rule(model, reduced, percent, levels, settings, rule)
-    solution = choice.solution
-    curve = solution.sure
-    weights = solution.weights
+    solution = in_percent(model, choice.solution, percent)
     return replace(
         choice,
         alpha=choice.alpha / percent,
@@ -86,10 +86,7 @@ def choose_on_evoked(
         values=choice.values / percent if choice.method in OF_ALPHAS else choice.values,
         solution=replace(
             solution,
-            alpha=solution.alpha / percent,
             active_set=model.on_all_locations(solution.active_set, False),
-            weights=None if weights is None else model.on_all_locations(weights, np.inf),
-            sure=curve and replace(curve, alphas=curve.alphas / percent),
         ),
     )
 

@@ -225,21 +225,25 @@ def localization_of(
     if basis is not None:
         amplitudes, reduced = amplitudes @ basis, reduced @ basis
     weighting = model.weighting[np.repeat(solution.active_set, model.n_orient)]
-    weights, sure = solution.weights, solution.sure
-    in_percent = replace(
-        solution,
-        alpha=solution.alpha / percent,
-        weights=None if weights is None else model.on_all_locations(weights, np.inf),
-        sure=sure and replace(sure, alphas=sure.alphas / percent),
-    )
     return Localization.of(
         model,
         evokeds,
-        in_percent,
+        in_percent(model, solution, percent),
         amplitudes=amplitudes * weighting[:, np.newaxis],
         factors=factors,
         gain=model.physical_gain(solution.active_set),
         data=reduced,
+    )
+
+
+def in_percent(model: Model, solution: Solution, percent: float) -> Solution:
+    """Return a solution with alphas in percent, and weights on all locations of the forward."""
+    weights, sure = solution.weights, solution.sure
+    return replace(
+        solution,
+        alpha=solution.alpha / percent,
+        weights=None if weights is None else model.on_all_locations(weights, np.inf),
+        sure=sure and replace(sure, alphas=sure.alphas / percent),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from ..solve.gain import Gain, prepared
 from ..solve.options import make_request
 from ..solve.single import exact_alpha_max
 from ..solve.solution import ConvergenceWarning
+from ..study.run import count_threads
 from .clusters import as_adjacency, cluster_gain, unit_gain, ward_labels
 
 #: Relative duality gap of a regression, and epochs at most.
@@ -114,7 +114,7 @@ class Nodewise:
         remedy = "give a part of the largest penalty, between 0 and 1"
         ratio = as_number("nodewise_ratio", nodewise_ratio, remedy, below=1)
         count = as_count("n_clusterings", n_clusterings, 1)
-        workers = as_count("n_threads", n_threads, 0) or _all_threads()
+        workers = as_count("n_threads", n_threads, 0) or count_threads()
         neighbours = as_adjacency(adjacency, self.gain.n_locations)
         if n_clusters is None:
             if count > 1:
@@ -207,8 +207,3 @@ def _residual(
     outcome = _core.solve_mxne(gain._prepared, field, request)
     fit = gain.columns(outcome.locations) @ outcome.sources
     return (field - fit) * size, outcome.status == "converged"
-
-
-def _all_threads() -> int:
-    given = os.environ.get("RAYON_NUM_THREADS", "")
-    return int(given) if given.isdecimal() and int(given) else os.cpu_count() or 1

@@ -93,7 +93,7 @@ def run_study(
             logger.info(f"{study.name}: {len(done)} of {len(study.keys)} parts are in the store")
     missing = [key for key in study.keys if key not in done]
     parallel = _joblib_parallel(n_jobs)
-    n_workers = _n_threads(n_jobs) if parallel is None else int(parallel._effective_n_jobs())
+    n_workers = count_threads(n_jobs) if parallel is None else int(parallel._effective_n_jobs())
     with Progress(study.name, 0.0, verbose, len(study.keys)) as progress, without_warnings():
         if announce is None and progress is not None:
             announce = _print_above_bar
@@ -176,7 +176,7 @@ def _joblib_parallel(n_jobs: Any) -> Any:
     return parallel
 
 
-def _n_threads(n_jobs: Any) -> int:
+def count_threads(n_jobs: Any = None) -> int:
     """Return the number of threads of this process, as the compiled module counts them."""
     if n_jobs == 1:
         return 1
