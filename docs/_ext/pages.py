@@ -77,8 +77,8 @@ MODULES = {
         "inverse.gamma_map.localize_gamma",
         "inverse.paths.localize_path",
         "inverse.localization.Localization",
-        "views.localization.draw",
-        "views.report.write_report",
+        "results.draw_localization.draw",
+        "results.report.write_report",
     ],
     "Live recordings, in a thread": [
         "live.Monitor",

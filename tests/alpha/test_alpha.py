@@ -459,7 +459,7 @@ def test_picture_shows_values_choice_and_target(method):
 
     gain, trials = planted(n_trials=10, noise=3.0)
     choice = quietly(gain, trials, n_resamples=5, **parameters(method))
-    axes = choice.plot()
+    (axes,) = choice.plot().axes
     assert axes.get_ylabel() == LABELS[method]
     curve, *_, ring = axes.lines
     np.testing.assert_array_equal(curve.get_ydata(), choice.values)
@@ -472,7 +472,7 @@ def test_picture_shows_values_choice_and_target(method):
     level = [line for line in axes.lines if set(line.get_ydata()) == {choice.target}]
     assert (choice.target is None) == (not level)
     _, other = plt.subplots()
-    assert choice.plot(other) is other
+    assert choice.plot(ax=other) is other.figure
     axes.figure.canvas.draw()
     plt.close("all")
 
