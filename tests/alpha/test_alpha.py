@@ -480,7 +480,7 @@ def test_picture_shows_values_choice_and_target(method):
 def test_picture_without_matplotlib(monkeypatch):
     gain, data = planted()
     choice = mxne_rs.choose_alpha(gain, data, method="n_sources", n_sources=2)
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for name in ("matplotlib", "matplotlib.figure"):
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ImportError, match=r"pip install 'mxne-rs\[mne\]'"):
         choice.plot()
