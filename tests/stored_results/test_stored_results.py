@@ -113,6 +113,8 @@ CHANGED: dict[str, str] = {
     "refusals.44": "`choose_alpha` has two rules more",
     **{f"mixed_norm_refused.{number}": NAMED for number in (0, 1, 2, 3, 13)},
     "path_command.1": RECOMMENDED,
+    "signatures.mxne_rs.Stability.plot": "takes `ax` and `path` and returns a figure",
+    "options_of_commands.path": "`mxne-rs localize` and `path` take `--pick`",
 }
 
 #: Cases whose digits differ from about the tenth on, though nothing else does, and why.
