@@ -118,7 +118,7 @@ def test_the_axes_of_brainstorm_pass_through_its_points() -> None:
 
 
 def test_triangles_join_locations_only() -> None:
-    """Of a decimated mesh those between its points, of a whole one all, in the order of the rows."""
+    """Of a decimated mesh those between its points, of a whole one all; indices are rows."""
     coarse = {
         "type": "surf", "np": 6, "nuse": 3, "vertno": np.array([1, 3, 4]),
         "use_tris": np.array([[4, 1, 3], [1, 3, 5]]), "tris": np.array([[0, 1, 2]]),
