@@ -14,8 +14,8 @@ import numpy as np
 
 from .._arguments.convert import Floats, as_choice
 from .._arguments.extras import needs
-from ..inverse.geometry import axes_in_head, to_head_coordinates
-from ..inverse.localization import Localization
+from ..inverse.geometry import axes_in_head, head_positions
+from ..inverse.localized import Localized
 
 #: What the layout of a file may be.
 LAYOUTS = ("brainstorm", "fieldtrip")
@@ -24,10 +24,10 @@ MAX_BYTES = 2**31
 
 
 def write_mat(
-    localization: Localization,
+    localization: Localized,
     path: str | os.PathLike[str],
     layout: str = "brainstorm",
-    condition: int = 0,
+    condition: int | str = 0,
 ) -> None:
     """Write the sources of one condition to a file of MATLAB, for Brainstorm or FieldTrip.
 
@@ -47,8 +47,8 @@ def write_mat(
         "fieldtrip": a variable ``source`` with ``pos`` in m in head coordinates, ``mom`` in A·m,
         ``pow``, the square of its length, and ``tri``, the triangles between the locations, where
         the source space has some.
-    condition : int, default 0
-        Index of the evoked.
+    condition : int or str, default 0
+        Position or comment of one of the evokeds.
 
     Raises
     ------
@@ -61,9 +61,9 @@ def write_mat(
     Examples
     --------
     >>> import scipy.io
-    >>> from mxne_rs.inverse.localize import localize
+    >>> from mxne_rs import localize
+    >>> from mxne_rs.results.matlab import write_mat
     >>> from mxne_rs.simulate import simulate_auditory
-    >>> from mxne_rs.views.matlab import write_mat
     >>> data = simulate_auditory(spacing=20.0)
     >>> result = localize(*data, alpha=20, n_mxne_iter=5, verbose=False)
     >>> folder = getfixture("tmp_path")
@@ -73,20 +73,14 @@ def write_mat(
     (True, 3)
     """
     as_choice("layout", layout, LAYOUTS)
-    if not 0 <= condition < len(localization.evokeds):
-        raise ValueError(
-            f"condition={condition}: the localization has {len(localization.evokeds)} conditions; "
-            f"give an index from 0 to {len(localization.evokeds) - 1}"
-        )
-    evoked, times = localization._slices()[condition]
+    evoked, times = localization._part(condition)
     n_bytes = 24 * len(localization.active) * len(evoked.times)
     if n_bytes > MAX_BYTES:
         raise ValueError(
             f"localization has {len(localization.active)} locations and {len(evoked.times)} times, "
             f"{n_bytes / 2**30:.1f} GB; a file of MATLAB holds 2 GB: crop or decimate the evoked"
         )
-    rr = np.asarray(localization.forward["source_rr"], dtype=float)
-    positions = np.asarray(to_head_coordinates(localization.forward, rr))
+    positions = head_positions(localization.forward) / 1000
     moments = _moments(localization, times)
     if layout == "brainstorm":
         fields = _brainstorm(localization, evoked, positions, moments)
@@ -97,7 +91,7 @@ def write_mat(
     savemat(os.fspath(path), fields, appendmat=False, do_compression=True)
 
 
-def _moments(localization: Localization, times: slice) -> Floats:
+def _moments(localization: Localized, times: slice) -> Floats:
     """Return moments of all locations in head coordinates, (n_locations, 3, n_times), in Am."""
     n_orient, active = localization.n_orient, localization.active
     amplitudes = localization.amplitudes[:, times]
@@ -109,7 +103,7 @@ def _moments(localization: Localization, times: slice) -> Floats:
 
 
 def _brainstorm(
-    localization: Localization, evoked: Any, positions: Floats, moments: Floats
+    localization: Localized, evoked: Any, positions: Floats, moments: Floats
 ) -> dict[str, Any]:
     """Return the fields of a source file of Brainstorm."""
     origin, axes = subject_coordinates(evoked.info)
@@ -144,7 +138,7 @@ def _brainstorm(
 
 
 def _fieldtrip(
-    localization: Localization, evoked: Any, positions: Floats, moments: Floats
+    localization: Localized, evoked: Any, positions: Floats, moments: Floats
 ) -> dict[str, Any]:
     """Return the fields of a source structure of FieldTrip."""
     cells = np.empty((len(moments), 1), dtype=object)
