@@ -58,7 +58,6 @@ myst_heading_anchors = 3
 highlight_language = "python"
 
 bibtex_bibfiles = ["references.bib"]
-bibtex_default_style = "unsrt"
 bibtex_reference_style = "author_year"
 # A build needs no network unless it is asked for: without it, names of other packages have no link.
 intersphinx_mapping = {
