@@ -86,7 +86,7 @@ result.report(report)
 # ``alpha`` may be a percentage: at 100 nothing is left, and the smaller it is, the more sources
 # there are. ``n_mxne_iter=1`` is MxNE, which finds more than irMxNE.
 
-for alpha in (80, 40, 20):
+for alpha in (40, 10, 3):
     counts = [
         int(localize(evoked, forward, noise_cov, alpha=alpha, n_mxne_iter=rounds).active.sum())
         for rounds in (1, 100)
