@@ -17,19 +17,25 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE = DOCS / "benchmarks.md"
 HEAD = """# Benchmarks
 
-`make bench` writes this page (`make bench-live` and `make bench-reproduce` its last two sections);
-run it to see your machine. Its unit of time is the **product**: one G'R of the whole gain in
-float64, made by the crate's own product module on the same threads in the same run. A cold
-certified solve costs at least two of them, unless it can leave out a part of the gain or of the
-samples. All solvers run in one process, in turns; times are medians. NumPy computes every gap from
-the answer that a solver returns. Each peer runs with the loosest of its own tolerances that reaches
-the gap asked for. "All cores" on a shared machine is hard on peers whose threads wait for each
-other busily (adelie, OpenBLAS): look at one thread first.
+How long a certified answer takes, here and by other solvers, each run to the same duality gap. The
+unit is the **product**: one G'R of the whole gain, made on the same threads in the same run.
+`make bench` measures it on your machine.
+"""
+#: What follows the figure and the table; each block after it is folded.
+DETAILS = """## Details
+
+All solvers run in one process, in turns; times are medians. Products are those of the crate's own
+module, in float64. A cold certified solve costs at least two of them, unless it can leave out a
+part of the gain or of the samples. NumPy computes every gap from the answer that a solver returns.
+Each peer runs with the loosest of its own tolerances that reaches the gap asked for. "All cores" on
+a shared machine is hard on peers whose threads wait for each other busily (adelie, OpenBLAS): look
+at one thread first. `make bench` writes this page, `make bench-live` and `make bench-reproduce` its
+last two blocks.
 """
 #: The blocks of the page, in its order; the marks of a block have its name.
 ORDER = (
-    "targets",
     "compare",
+    "targets",
     "cores",
     "stream",
     "sure",
@@ -40,6 +46,8 @@ ORDER = (
     "reproduce",
 )
 OURS = "mxne_rs"
+#: A problem with fewer alphas is told in the details only.
+MANY_ALPHAS = 5
 #: Our solver again, to a gap at which rounding is near.
 TIGHT, TIGHT_TOL = "mxne_rs, gap 1e-10", 1e-10
 
@@ -134,7 +142,7 @@ def tables(sections):
     for section in sections:
         if section.rows or section.absent:
             body = _wide(section) if section.kind == "Convex" else _long(section)
-            lines += ["", f"### {section.title}", "", *body]
+            lines += ["", f"**{section.title}**", "", *body]
             for name, why in section.absent.items():
                 lines += ["", f"{name}: {' '.join(why.split())[:200]}"]
     return lines
@@ -147,6 +155,22 @@ def ratios(section):
         if run.solver not in (OURS, TIGHT):
             out.setdefault(run.solver, []).append(run.ratio)
     return out
+
+
+def headline(sections, tol):
+    """Peers down, problems across: geometric mean and least ratio to ours, on one thread."""
+    chosen = [s for s in sections if s.kind == "Convex" and (s.threads, s.tol) == (1, tol)]
+    chosen = [s for s in chosen if sum(run.solver == OURS for run in s.rows) >= MANY_ALPHAS]
+    by_peer = [ratios(section) for section in chosen]
+    lines = [f"| solver | {' | '.join(section.problem for section in chosen)} |"]
+    lines.append("|---" * (1 + len(chosen)) + "|")
+    for peer in dict.fromkeys(name for found in by_peer for name in found):
+        cells = [
+            f"{mean(found[peer]):.1f} ({min(found[peer]):.1f})" if peer in found else "-"
+            for found in by_peer
+        ]
+        lines.append(f"| {peer} | {' | '.join(cells)} |")
+    return lines
 
 
 def means(sections):
@@ -162,8 +186,19 @@ def means(sections):
     return lines
 
 
+def folded(title, lines):
+    """Lines that are shown when their title is clicked."""
+    return [f"::::{{dropdown}} {title}", *lines, "::::"]
+
+
 def replace_section(name, text):
-    """Put `text` between the marks of `name` in the page, and the page in its order."""
+    """Put `text` between the marks of `name` in the page, and the page in its order.
+
+    A text that begins with a heading is folded under it.
+    """
+    first, *rest = text.strip().split("\n")
+    if first.startswith("## "):
+        text = "\n".join(folded(first.removeprefix("## "), rest))
     page = PAGE.read_text() if PAGE.exists() else ""
     found = re.findall(r"<!-- (\w+): begin -->\n(.*?)\n<!-- \1: end -->", page, flags=re.DOTALL)
     blocks = {**dict(found), name: wrapped(text.strip())}
@@ -172,7 +207,7 @@ def replace_section(name, text):
         for name in ORDER
         if name in blocks
     ]
-    PAGE.write_text("\n".join([HEAD, *marked]))
+    PAGE.write_text("\n".join([HEAD, marked[0], DETAILS, *marked[1:]]))
 
 
 def wrapped(text):

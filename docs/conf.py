@@ -12,6 +12,7 @@ sys.path.insert(0, str(HERE / "_ext"))
 # Examples show what they print themselves; the log of MNE would drown it.
 os.environ["MNE_LOGGING_LEVEL"] = "WARNING"
 
+import figures
 import pages
 
 import mxne_rs
@@ -24,11 +25,13 @@ version = release = mxne_rs.__version__
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
     "numpydoc",
     "myst_parser",
     "sphinx_copybutton",
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
+    "sphinxcontrib.bibtex",
 ]
 exclude_patterns = [
     "_ext",
@@ -53,6 +56,15 @@ myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 # design.md is also read outside of these pages: its code has no language.
 highlight_language = "python"
+
+bibtex_bibfiles = ["references.bib"]
+bibtex_reference_style = "author_year"
+# A build needs no network unless it is asked for: without it, names of other packages have no link.
+intersphinx_mapping = {
+    "mne": ("https://mne.tools/stable/", None),
+    "numpy": ("https://numpy.org/doc/stable/", None),
+    "sklearn": ("https://scikit-learn.org/stable/", None),
+} if os.environ.get("MXNE_RS_DOCS_ONLINE") else {}  # fmt: skip
 
 # --- API -----------------------------------------------------------------------------------------
 
@@ -85,6 +97,7 @@ numpydoc_validation_overrides = {
     "YD01": [r"A context manager"],
 }
 pages.write(HERE / "generated")
+figures.write(HERE / "generated" / "figures")
 
 # --- examples ------------------------------------------------------------------------------------
 
@@ -127,7 +140,7 @@ html_show_sourcelink = False
 html_theme_options = {
     "logo": {"text": "mxne_rs"},
     "show_toc_level": 2,
-    "header_links_before_dropdown": 5,
+    "header_links_before_dropdown": 6,
     "navigation_with_keys": False,
     "navbar_end": ["theme-switcher"],
     "footer_start": ["copyright"],
@@ -136,17 +149,14 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
+# Wide tables, and pages without siblings.
 html_sidebars = {
     "index": [],
     "install": [],
+    "faq": [],
     "compare": [],
     "parameters": [],
     "benchmarks": [],
-    "glossary": [],
-    "design": [],
-    "security": [],
-    "changelog": [],
-    "cite": [],
     "generated/defaults": [],
     "generated/start/plot_start": [],
 }

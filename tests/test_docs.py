@@ -23,7 +23,15 @@ from places import ROOT
 
 DOCS = ROOT / "docs"
 #: Pages that people read who do not change the code.
-USER_PAGES = ("README.md", "SECURITY.md", *(f"docs/{path.name}" for path in DOCS.glob("*.md")))
+USER_PAGES = (
+    "README.md",
+    "SECURITY.md",
+    *(
+        str(path.relative_to(ROOT))
+        for pattern in ("*.md", "explanation/*.md", "coming_from/*.md", "start/*.py", "how_to/*.py")
+        for path in sorted(DOCS.glob(pattern))
+    ),
+)
 
 
 def read(page: str) -> str:

@@ -99,8 +99,8 @@ MODULES = {
 
 #: The how-tos in the order in which one needs them.
 ORDER = (
-    "start", "settings", "alpha", "orientation", "epochs", "time_frequency", "stability", "report",
-    "numpy", "mne", "live",
+    "start", "walkthrough", "settings", "alpha", "orientation", "epochs", "time_frequency",
+    "stability", "report", "numpy", "mne", "live",
 )  # fmt: skip
 
 

@@ -2,113 +2,116 @@
 Five minutes
 ============
 
-One problem, four ways to it: from MNE objects, from NumPy arrays, from the shell and from Rust.
-Each needs three things: data, a forward solution (the *gain*) and a noise covariance.
+From data to sources, a picture and a report. Three things are needed: data, a forward solution (the
+*gain*) and a noise covariance. :doc:`How to install </install>`: ``pip install "mxne-rs[mne]"``.
 """
 
 # %%
-# From MNE objects
+# The three inputs
 # ----------------
 #
-# This needs the extra ``[mne]`` (:doc:`how to install it </index>`). The three are simulated
-# here: two sources, one in each auditory cortex, seen by 306 MEG channels. With files of your
-# own they come from ``mne.read_evokeds``, ``mne.read_forward_solution`` and ``mne.read_cov``.
+# They are simulated here: two sources, one in each auditory cortex, seen by 306 MEG channels. Files
+# of your own are read by ``mne.read_evokeds``, ``mne.read_forward_solution`` and ``mne.read_cov``.
 
-import matplotlib.pyplot as plt
-import numpy as np
-
-from mxne_rs import mixed_norm
+from mxne_rs import localize
 from mxne_rs.simulate import simulate_auditory
 
 evoked, forward, noise_cov = simulate_auditory(spacing=15)
 evoked.crop(0.06, 0.15)
 
-stc = mixed_norm(evoked, forward, noise_cov, alpha=40, n_mxne_iter=10)
+# %%
+# A source is active in the whole window or not at all: crop the data to the response.
+#
+# Localize
+# --------
+#
+# ``localize`` has the settings that were measured to be best as its defaults: irMxNE, a rule that
+# chooses alpha from the data, and depth weighting that treats deep and superficial locations alike
+# (:doc:`/explanation/depth_and_alpha`).
+
+result = localize(evoked, forward, noise_cov)
+print(result)
+
+# %%
+# Two of 476 locations. The first line says how much they explain, at which alpha, what is left
+# beside the noise, and the duality gap: a bound on how far the answer can be from the optimum
+# (:doc:`/explanation/gap`). In a notebook ``result`` is shown as a table.
+
+result
+
+# %%
+# Look at it
+# ----------
+#
+# Where the sources are, their time courses, and what they leave of the data. What is left should
+# look like noise.
+
+fig = result.plot()
+
+# %%
+# Go on with MNE
+# --------------
+#
+# Everything comes as MNE's objects: a source estimate with the active vertices only, dipoles, and
+# the residual as an evoked response.
+
+stc = result.estimate()
 print(stc)
+print(result.dipoles()[0])
+print(result.residual())
 
 # %%
-# ``stc`` is one of MNE's source estimates, with the active vertices only: two of 476. ``alpha``
-# is a percentage: at 100 nothing is left, and the smaller it is, the more sources there are.
-# ``n_mxne_iter=10`` asks for irMxNE, which finds fewer sources than MxNE (``n_mxne_iter=1``).
+# Keep it
+# -------
+#
+# A folder holds the result with all that is needed to read it back. A report is one HTML file to
+# read and to pass on.
 
-fig, ax = plt.subplots(layout="constrained")
-ax.plot(1e3 * stc.times, 1e9 * stc.data.T)
-ax.set(xlabel="time (ms)", ylabel="amplitude (nAm)", title="What was found")
-ax.legend([f"vertex {vertex}" for vertex in np.concatenate(stc.vertices)], frameon=False)
-plt.show()
+import tempfile
+from pathlib import Path
 
-# %%
-# How good is the answer? ``return_solution`` adds a :class:`~mxne_rs.Solution`, whose duality
-# gap is a bound on how far the answer can be from the optimum, computed on the full problem.
-# Instead of choosing ``alpha``, let :doc:`a rule choose it <../how_to/plot_alpha>`.
+from mxne_rs import Localization
 
-stc, residual, solution = mixed_norm(
-    evoked,
-    forward,
-    noise_cov,
-    alpha=40,
-    n_mxne_iter=10,
-    return_residual=True,
-    return_solution=True,
-)
-print(solution)
+folder = Path(tempfile.mkdtemp())
+result.save(folder / "result")
+print(Localization.read(folder / "result"))
+
+report = folder / "five-minutes.html"
+result.report(report)
 
 # %%
-# The residual is an evoked response. What is left of it should look like noise.
+# Other settings
+# --------------
+#
+# ``alpha`` may be a percentage: at 100 nothing is left, and the smaller it is, the more sources
+# there are. ``n_mxne_iter=1`` is MxNE, which finds more than irMxNE.
 
-fig, axes = plt.subplots(1, 2, sharey=True, layout="constrained")
-for ax, one, title in zip(axes, (evoked, residual), ("measured", "not explained"), strict=True):
-    ax.plot(1e3 * one.times, 1e15 * one.copy().pick("mag").data.T, lw=0.5, color="0.3")
-    ax.set(xlabel="time (ms)", title=title)
-axes[0].set_ylabel("magnetometers (fT)")
-plt.show()
+for alpha in (40, 10, 3):
+    counts = [
+        int(localize(evoked, forward, noise_cov, alpha=alpha, n_mxne_iter=rounds).active.sum())
+        for rounds in (1, 100)
+    ]
+    print(f"alpha {alpha} %: {counts[0]} sources by MxNE, {counts[1]} by irMxNE")
 
 # %%
 # From the shell
 # --------------
 #
-# The same without a line of Python: files in, files and a picture out.
+# The same without Python: files in, a folder and a report out.
 #
 # .. code-block:: sh
 #
 #     mxne-rs simulate --out demo --spacing 15
 #     mxne-rs localize --evoked demo/simulated-ave.fif --forward demo/simulated-fwd.fif \
-#         --noise-cov demo/simulated-cov.fif --tmin 0.06 --tmax 0.15 --alpha 40 --out demo/results
-#
-# Here the two commands run from Python, where the command is a function of its arguments.
-
-import os
-import shlex
-import tempfile
-from pathlib import Path
-
-from mxne_rs.command import main
-
-folder = Path(tempfile.mkdtemp())
-
-
-def run(command):
-    """Run a command line in the folder."""
-    os.chdir(folder)
-    assert main(shlex.split(command)) == 0
-
-
-run("simulate --out demo --spacing 15")
-run(
-    "localize --evoked demo/simulated-ave.fif --forward demo/simulated-fwd.fif "
-    "--noise-cov demo/simulated-cov.fif --tmin 0.06 --tmax 0.15 --alpha 40 --out demo/results"
-)
-picture = folder / "demo/results/localization.png"
-
-# %%
-# ``--report`` adds a report to read and to pass on: :doc:`../how_to/plot_report`.
+#         --noise-cov demo/simulated-cov.fif --tmin 0.06 --tmax 0.15 --report --out demo/results
 #
 # From NumPy arrays
 # -----------------
 #
-# These functions need NumPy only. Gain and data are whitened
-# (:func:`~mxne_rs.whitener` makes the matrix that does it); ``alpha`` is absolute here, a part of
-# :func:`~mxne_rs.alpha_max`.
+# These functions need NumPy only. Gain and data are whitened (:func:`~mxne_rs.whitener` makes the
+# matrix that does it); ``alpha`` is absolute here, a part of :func:`~mxne_rs.alpha_max`.
+
+import numpy as np
 
 import mxne_rs
 
@@ -122,20 +125,12 @@ print(found)
 print("active locations:", np.flatnonzero(found.active_set))
 
 # %%
-# From Rust
-# ---------
-#
-# The crate is the same solver without Python (``cargo add mxne_rs --path .``). The tests of the
-# crate run this as it stands.
-#
-# .. literalinclude:: ../../../README.md
-#    :language: rust
-#    :start-after: ```rust
-#    :end-before: # Ok::<
+# The Rust crate is the same solver without Python: the README has a program that runs as it stands.
 #
 # Where to go next
 # ----------------
 #
-# - :doc:`../how_to/index`: choose alpha, orientation, epochs, reports, scikit-learn
-# - :doc:`/parameters`: each parameter of ``mixed_norm``, and how it differs from MNE
-# - :doc:`/glossary`: what the words mean
+# - :doc:`../how_to/plot_walkthrough`: a real recording, from file to report
+# - :doc:`../how_to/index`: alpha, orientation, epochs, stability, live recordings
+# - :doc:`/explanation/index`: what the answer says, and what it does not
+# - :doc:`/faq`: what a message means
