@@ -19,6 +19,7 @@ from ..inverse.regions import mni_positions, region_names
 from .draw_localization import draw, draw_time_courses
 from .files import ANSWER, write_localization
 from .folder import make_folder
+from .matlab import write_mat
 from .report import write_report
 from .saved import read_answer, read_inputs
 from .shown import Shown
@@ -182,6 +183,34 @@ class Localization(Localized):
             Where matplotlib is not installed.
         """
         write_report(self, path, bem=bem, stability=stability, command=command, files=files)
+
+    def write_mat(
+        self,
+        path: str | os.PathLike[str],
+        layout: str = "brainstorm",
+        condition: int | str = 0,
+    ) -> None:
+        """Write the sources of a condition to a file of MATLAB, for Brainstorm or FieldTrip.
+
+        Parameters
+        ----------
+        path : path
+            File to write, by custom ``*.mat``.
+        layout : {'brainstorm', 'fieldtrip'}
+            "brainstorm": a source file with ``ImageGridAmp`` and ``GridLoc``, in its subject
+            coordinates; "fieldtrip": a variable ``source`` with ``pos`` and ``mom``.
+        condition : int or str, default 0
+            Position or comment of one of `evokeds`.
+
+        Raises
+        ------
+        ImportError
+            Where SciPy is not installed.
+        ValueError
+            Where an argument is not one of these, or the evoked has no fiducial points, which
+            Brainstorm's coordinates need.
+        """
+        write_mat(self, path, layout, condition)
 
     def save(
         self,
