@@ -144,6 +144,7 @@ html_sidebars = {
     "benchmarks": [],
     "glossary": [],
     "design": [],
+    "guarantees": [],
     "security": [],
     "changelog": [],
     "cite": [],
