@@ -114,11 +114,9 @@ def test_every_fault_is_told(extension: Any) -> None:
 
 
 def test_differences_are_one_list(extension: Any) -> None:
-    """README, docstring and page of comparison have the differences from MNE word for word."""
+    """Docstring and page of comparison have the differences from MNE word for word."""
     parameters = inspect.signature(mixed_norm).parameters
     assert {one.parameter for one in DIFFERENCES} | set(REMARKS) <= set(parameters)
-    in_markdown = extension["tables"].differences_list()
-    assert f"\n{in_markdown}\n" in read("README.md")
     assert listed() in (inspect.getdoc(mixed_norm) or "")
     assert "{include} generated/differences.md" in read("docs/compare.md")
     # Every column is filled from the same sentences.

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import mxne_rs
+from mxne_rs import localize_path
 from mxne_rs._arguments.declare import Option, options_of, takes
 from mxne_rs.alpha.choose import ChooseOptions
 from mxne_rs.alpha.sure import SureOptions
 from mxne_rs.inverse.options import EpochsOptions, LocalizeOptions, ModelOptions
-from mxne_rs.inverse.paths import localize_path
 from mxne_rs.live.options import WindowOptions
 from mxne_rs.solve import options as tables
 from places import ROOT

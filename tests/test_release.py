@@ -60,8 +60,9 @@ def test_oldest_versions_are_tested_and_told() -> None:
     assert f'python: "{OLDEST_PYTHON}", rust: "{OLDEST_RUST}"' in tested
     assert f"abi3-py{OLDEST_PYTHON.replace('.', '')}" in read("Cargo.toml")
     assert f"Python :: {OLDEST_PYTHON}" in read("pyproject.toml")
-    for page in ("README.md", "docs/install.md", "CONTRIBUTING.md"):
+    for page in ("docs/install.md", "CONTRIBUTING.md"):
         assert f"{OLDEST_RUST} or newer" in read(page), page
+    for page in ("README.md", "docs/install.md", "CONTRIBUTING.md"):
         assert f"CPython {OLDEST_PYTHON}" in " ".join(read(page).split()), page
 
 

@@ -34,12 +34,12 @@ RUST_ORDER = declared(RUST / "lib.rs")
 PYTHON_FLOORS = [
     ["_core"],
     ["_arguments"],
-    ["_progress", "_axes", "simulate"],
+    ["_progress", "_looks", "simulate"],
     ["solve"],
     ["alpha", "study", "sklearn"],
     ["inverse"],
-    ["views", "live"],
-    ["resampling", "command"],
+    ["results", "live", "resampling"],
+    ["command"],
     ["__init__", "__main__"],
 ]
 

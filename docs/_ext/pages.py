@@ -18,7 +18,15 @@ HERE = Path(__file__).resolve().parent.parent
 
 #: The API by subject. A public name that is in none of them goes under `REST`.
 SUBJECTS = {
-    "From and to MNE objects": [
+    "Find sources": [
+        "localize",
+        "localize_path",
+        "localize_tf",
+        "localize_gamma",
+        "Localization",
+        "LocalizationPath",
+    ],
+    "As MNE's functions": [
         "mixed_norm",
         "mixed_norm_epochs",
         "mixed_norm_raw",
@@ -71,15 +79,6 @@ SUBJECTS = {
 REST = "Others"
 #: Public names of modules that are not imported with the package (they need MNE or scikit-learn).
 MODULES = {
-    "Everything about one solve, on MNE objects": [
-        "inverse.localize.localize",
-        "inverse.tf_mixed_norm.localize_tf",
-        "inverse.gamma_map.localize_gamma",
-        "inverse.paths.localize_path",
-        "inverse.localization.Localization",
-        "views.localization.draw",
-        "views.report.write_report",
-    ],
     "Live recordings, in a thread": [
         "live.Monitor",
         "live.Update",

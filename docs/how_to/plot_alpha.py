@@ -38,7 +38,7 @@ for alpha in (90, 40, 10):
 # With plain MxNE more and more sources come in; the reweighting of irMxNE keeps the two that
 # were simulated.
 
-from mxne_rs.inverse.paths import localize_path
+from mxne_rs import localize_path
 
 percents = np.geomspace(90, 8, 12)
 fig, axes = plt.subplots(1, 2, sharex=True, layout="constrained")
@@ -216,7 +216,7 @@ for ax, method in zip(axes.flat, ("sure", "cv", "discrepancy", "n_sources"), str
         sure_sigma="nave", verbose=False,
     )  # fmt: skip
     print(choice)
-    choice.plot(ax)
+    choice.plot(ax=ax)
 plt.show()
 
 # %%

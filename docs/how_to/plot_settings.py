@@ -18,10 +18,9 @@ how, and what was measured.
 import matplotlib.pyplot as plt
 import numpy as np
 
-from mxne_rs import mixed_norm
-from mxne_rs.inverse.localize import localize
+from mxne_rs import localize, mixed_norm
+from mxne_rs.results.table import format_table, source_table
 from mxne_rs.simulate import simulate_auditory
-from mxne_rs.views.table import format_table, source_table
 
 evoked, forward, noise_cov = simulate_auditory(spacing=15, snr=0.3, rng=1)
 found = localize(evoked, forward, noise_cov, verbose=False)

@@ -41,7 +41,7 @@ found.plot()
 # %%
 # As a table, the most probable first; the spread of the amplitudes is that over resamples.
 
-for row in found.table(least=0.3):
+for row in found.rows(least=0.3):
     print(
         f"{row.hemisphere:>6} ({row.position[0]:4.0f}, {row.position[1]:4.0f}, "
         f"{row.position[2]:4.0f}) mm  {100 * row.probability:3.0f} %  "

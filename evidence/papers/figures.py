@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mxne_rs._axes import GREY, Axes, style_axes
+from mxne_rs._looks.axes import GREY, Axes, style_axes
 
 #: The axis of alphas.
 ALPHA = "alpha (% of alpha_max)"

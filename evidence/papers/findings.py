@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from mxne_rs._arguments.convert import one_line
-from mxne_rs._axes import Figure
-from mxne_rs.views.html import html_table
-from mxne_rs.views.report import versions
+from mxne_rs._looks.axes import Figure
+from mxne_rs._looks.html import html_table
+from mxne_rs.results.provenance import versions
 
 from .claims import FEWEST, Claim, Verdict
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mxne_rs._axes import blank_figure
-from mxne_rs.inverse.localize import localize
-from mxne_rs.views.localization import COLOURS, draw
+from mxne_rs import localize
+from mxne_rs._looks.axes import COLOURS, blank_figure
+from mxne_rs.results.draw_localization import draw
 
 from .figures import curve, label, legend
 from .files import data_files

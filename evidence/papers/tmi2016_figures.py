@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxne_rs._arguments.convert import Floats
-from mxne_rs._axes import Axes, blank_figure
-from mxne_rs.views.localization import COLOURS, VIEWS, draw_head
+from mxne_rs._looks.axes import COLOURS, VIEWS, Axes, blank_figure, draw_head
+from mxne_rs.inverse.geometry import head_positions
 
 from .estimates import METHODS, Estimate
 from .figures import ALPHA, curve, label, legend
@@ -149,7 +149,7 @@ def _selection(found: Resamples, recording: Recording) -> Picture:
         where = np.flatnonzero(chosen)[np.argsort(chosen[chosen > 0])]
         for panel, view in zip(axes[1:, m], VIEWS[:2], strict=True):
             title, *plane, _ = view
-            draw_head(panel, recording.forward, view)
+            draw_head(panel, head_positions(recording.forward), view)
             for region in () if found.regions is None else found.regions:
                 panel.scatter(
                     *places[region][:, plane].T, s=9, color=GREEN, alpha=0.35, linewidths=0
@@ -207,7 +207,7 @@ def _comparison(found: Resamples, others: Others, recording: Recording) -> Pictu
         coloured = [(index, COLOURS[rank % len(COLOURS)]) for rank, index in enumerate(order)][::-1]
         for panel, view in zip(axes[:2, column], VIEWS[:2], strict=True):
             _, *plane, _ = view
-            draw_head(panel, recording.forward, view)
+            draw_head(panel, head_positions(recording.forward), view)
             drawn = panel.scatter(
                 *places[rising][:, plane].T, c=others.scores[rising], cmap=grey, vmin=0, alpha=0.8,
                 s=float(np.clip(12000 / len(places), 1.5, 14)), linewidths=0, rasterized=True,

@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxne_rs._arguments.convert import Floats
-from mxne_rs._axes import blank_figure
+from mxne_rs._looks.axes import COLOURS, blank_figure
 from mxne_rs.study import Part
-from mxne_rs.views.localization import COLOURS
 from papers.claims import Claim, Row, above, judge
 from papers.figures import curve, label, legend
 from papers.findings import Picture, Table

@@ -11,9 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mxne_rs._arguments.convert import Floats
-from mxne_rs._axes import Figure, blank_figure
+from mxne_rs._looks.axes import COLOURS, Figure, blank_figure
 from mxne_rs.study import run_study
-from mxne_rs.views.localization import COLOURS
 from papers.claims import Row, judge, rows_at
 from papers.figures import curve, label, legend
 from papers.files import data_files

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 
 from mxne_rs import Gain, choose_alpha, debias
 from mxne_rs._arguments.convert import Floats, as_choice, as_count, as_number
-from mxne_rs._axes import blank_figure
+from mxne_rs._looks.axes import COLOURS, blank_figure
 from mxne_rs.inverse.model import Model
 from mxne_rs.study import Part, Study, run_study
-from mxne_rs.views.localization import COLOURS
 from papers.figures import curve, label, legend
 from papers.findings import Findings, Picture, Table
 

@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mxne_rs._arguments.convert import Floats
-from mxne_rs._axes import blank_figure
-from mxne_rs.views.localization import COLOURS, VIEWS
+from mxne_rs._looks.axes import COLOURS, VIEWS, blank_figure
 from papers.claims import Claim, Row, judge
 from papers.figures import label, legend
 from papers.findings import Findings, Picture, Table

@@ -12,13 +12,12 @@ import mne
 import numpy as np
 from numpy.typing import NDArray
 
-from mxne_rs import Gain, alpha_max, solve_path
+from mxne_rs import Gain, alpha_max, localize, solve_path
 from mxne_rs._arguments.convert import Floats
-from mxne_rs._axes import blank_figure
-from mxne_rs.inverse.localize import localize
+from mxne_rs._looks.axes import COLOURS, blank_figure
+from mxne_rs.results.draw_localization import draw
 from mxne_rs.solve.debias import fitted
 from mxne_rs.study import Part, Study, run_study
-from mxne_rs.views.localization import COLOURS, draw
 from papers.figures import curve, label, legend
 from papers.files import data_files
 from papers.findings import Findings, Picture, Table

@@ -10,13 +10,16 @@ from .inverse.dipoles import make_stc_from_dipoles
 from .inverse.gamma_map import gamma_map
 from .inverse.in_mne import use_in_mne
 from .inverse.mixed_norm import mixed_norm, mixed_norm_epochs, mixed_norm_raw
-from .inverse.solvers import Solver, list_solvers
 from .inverse.tf_mixed_norm import tf_mixed_norm
 from .live.stream import Estimate, Stream
 from .resampling.bootstrap import SourceBands, bootstrap_sources
 from .resampling.certainty import Certainty, certainty
 from .resampling.nodewise import Nodewise
 from .resampling.stability import Stability, StabilityRow, stability
+from .results.localization import Localization
+from .results.localize import localize, localize_gamma, localize_path, localize_tf
+from .results.path import LocalizationPath
+from .results.solvers import Solver, list_solvers
 from .solve.coefficients import Coefficients
 from .solve.debias import debias
 from .solve.gain import Gain
@@ -33,6 +36,8 @@ __all__ = [
     "ConvergenceWarning",
     "Estimate",
     "Gain",
+    "Localization",
+    "LocalizationPath",
     "Nodewise",
     "Path",
     "Record",
@@ -53,6 +58,10 @@ __all__ = [
     "gamma_map",
     "group_soft_threshold",
     "list_solvers",
+    "localize",
+    "localize_gamma",
+    "localize_path",
+    "localize_tf",
     "make_stc_from_dipoles",
     "mixed_norm",
     "mixed_norm_epochs",

@@ -28,6 +28,25 @@
 //! # Ok::<(), mxne_rs::Error>(())
 //! ```
 //!
+//! irMxNE finds fewer sources; debiasing undoes the shrinkage of the penalty:
+//!
+//! ```
+//! # use mxne_rs::{Gain, Options, Reweight, alpha_max, solve_irmxne};
+//! # use ndarray::Array2;
+//! # let entry = |(i, j): (usize, usize)| ((i * i + 3) * (j + 1) % 1009) as f64 / 500.0 - 1.0;
+//! # let array = Array2::from_shape_fn((60, 3000), entry);
+//! # let data = Array2::from_shape_fn((60, 50), |(i, t)| array[[i, 600]] * (t as f64 / 5.0).sin());
+//! # let gain = Gain::new(array.view(), 3)?;
+//! let options = Options::default();
+//! let alpha = 0.4 * alpha_max(&gain, data.view(), &options)?;
+//! let solution = solve_irmxne(&gain, data.view(), alpha, &Reweight::default(), &options)?;
+//! assert_eq!(solution.sources.locations, [200]);
+//! let debiased = solution.sources.debiased(&gain, data.view())?;
+//! assert!(debiased.coef[[0, 8]] > solution.sources.coef[[0, 8]]);
+//! println!("gap {:.1e}", solution.certificate.relative_gap());
+//! # Ok::<(), mxne_rs::Error>(())
+//! ```
+//!
 //! References: Gramfort, Kowalski and Hämäläinen, Phys. Med. Biol. 57 (2012); Strohmeier, Haueisen
 //! and Gramfort, PRNI (2014); Strohmeier, Bekhti, Haueisen and Gramfort, IEEE TMI 35 (2016).
 
@@ -66,7 +85,3 @@ pub use solve::reweighting::{AmplitudeUnit, Reweight, Surrogate, solve_irmxne};
 pub use solve::single::{alpha_max, duality_gap, solve_mxne};
 pub use solve::time_frequency::{solve_irtf_mxne, solve_tf_mxne, tf_alpha_max, tf_duality_gap};
 pub use stream::{AlphaRule, Estimate, Outcome, Skip, Stream, StreamOptions};
-
-#[cfg(doctest)]
-#[doc = include_str!("../../README.md")]
-struct ReadmeDoctests;

@@ -459,7 +459,7 @@ def test_picture_shows_values_choice_and_target(method):
 
     gain, trials = planted(n_trials=10, noise=3.0)
     choice = quietly(gain, trials, n_resamples=5, **parameters(method))
-    axes = choice.plot()
+    (axes,) = choice.plot().axes
     assert axes.get_ylabel() == LABELS[method]
     curve, *_, ring = axes.lines
     np.testing.assert_array_equal(curve.get_ydata(), choice.values)
@@ -472,7 +472,7 @@ def test_picture_shows_values_choice_and_target(method):
     level = [line for line in axes.lines if set(line.get_ydata()) == {choice.target}]
     assert (choice.target is None) == (not level)
     _, other = plt.subplots()
-    assert choice.plot(other) is other
+    assert choice.plot(ax=other) is other.figure
     axes.figure.canvas.draw()
     plt.close("all")
 
@@ -480,7 +480,7 @@ def test_picture_shows_values_choice_and_target(method):
 def test_picture_without_matplotlib(monkeypatch):
     gain, data = planted()
     choice = mxne_rs.choose_alpha(gain, data, method="n_sources", n_sources=2)
-    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    for name in ("matplotlib", "matplotlib.figure"):
+        monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ImportError, match=r"pip install 'mxne-rs\[mne\]'"):
         choice.plot()

@@ -36,8 +36,8 @@ def files(folder: Path) -> dict[str, str]:
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a test is about something else: they take longest."""
-    monkeypatch.setattr("mxne_rs.command.writing.draw", lambda *_, **__: None)
-    monkeypatch.setattr("mxne_rs.command.writing.draw_path", lambda *_, **__: None)
+    monkeypatch.setattr("mxne_rs.results.files.draw", lambda *_, **__: None)
+    monkeypatch.setattr("mxne_rs.results.files.draw_path", lambda *_, **__: None)
 
 
 @pytest.fixture(scope="module")

@@ -68,8 +68,7 @@ def test_path_exit_codes(files: dict[str, str], tmp_path: Path, capsys: Capture)
 
 def test_path_in_python(files: dict[str, str]) -> None:
     """Warnings name percentages; that the first ones leave no source is none."""
-    from mxne_rs import ConvergenceWarning
-    from mxne_rs.inverse.paths import localize_path
+    from mxne_rs import ConvergenceWarning, localize_path
 
     inputs = (
         evoked_of(files).crop(0.06, 0.15),
@@ -91,8 +90,8 @@ def test_path_on_a_cortex(tmp_path: Path, capsys: Capture) -> None:
     """On real data sources are named by hemisphere and vertex."""
     if not DATA.is_dir():
         pytest.skip(MISSING)
-    from mxne_rs.inverse.paths import localize_path
-    from mxne_rs.views.path import draw_path
+    from mxne_rs import localize_path
+    from mxne_rs.results.draw_path import draw_path
 
     found = localize_path(
         mne.read_evokeds(DATA / "auditory-ave.fif", "Left Auditory").crop(0.08, 0.1),

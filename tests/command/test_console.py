@@ -20,10 +20,10 @@ from mxne_rs.command.reading import _decoded_name
 mne = pytest.importorskip("mne", minversion="1.12")
 pytest.importorskip("matplotlib")
 
-from mxne_rs.inverse.localize import localize  # noqa: E402
-from mxne_rs.views.localization import draw  # noqa: E402
-from mxne_rs.views.path import draw_path  # noqa: E402
-from mxne_rs.views.report import write_report  # noqa: E402
+from mxne_rs import localize  # noqa: E402
+from mxne_rs.results.draw_localization import draw  # noqa: E402
+from mxne_rs.results.draw_path import draw_path  # noqa: E402
+from mxne_rs.results.report import write_report  # noqa: E402
 
 Capture = pytest.CaptureFixture[str]
 Patch = pytest.MonkeyPatch
@@ -178,7 +178,7 @@ def test_conditions_are_found_by_the_name_that_was_given(
     options: list[str], capsys: Capture, monkeypatch: Patch
 ) -> None:
     """MNE's files keep letters beyond Latin-1 as references; nobody types those."""
-    monkeypatch.setattr("mxne_rs.command.writing.draw", lambda *_, **__: None)
+    monkeypatch.setattr("mxne_rs.results.files.draw", lambda *_, **__: None)
     assert main([*options, "--condition", NAME]) == 0
     assert capsys.readouterr().out.startswith(f"{NAME}, 90 to 111 ms")
     assert main([*options, "--condition", "東"]) == 2
@@ -248,7 +248,7 @@ def test_a_window_of_one_sample(simulated: Any, tmp_path: Path) -> None:
 
 def test_the_report_shows_one_sample(simulated: Any) -> None:
     """The butterfly that MNE draws, too."""
-    from mxne_rs.views.report import _butterfly, _scale
+    from mxne_rs.results.report import _butterfly, _scale
 
     one = simulated[0].copy().crop(0.1, 0.1).pick("mag")
     with warnings.catch_warnings():

@@ -90,7 +90,7 @@ def test_arguments_of_localize(files: dict[str, str], monkeypatch: pytest.Monkey
         "loose": 0.3, "depth": 0.5, "n_mxne_iter": 7, "amplitude_unit": 2.5, "maxit": 11,
         "tol": 1e-3, "time_limit": 9,
         "debias": False, "solver": "fista", "verbose": None, "sure_sigma": 0.5, "rng": 4,
-        "allow_small_alpha": False,
+        "allow_small_alpha": False, "rank": None, "weights": None, "weights_min": 0.0,
     }  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def test_baseline(files: dict[str, str], tmp_path: Path, capsys: Capture) -> Non
 
 def test_sources_on_a_cortex(tmp_path: Path) -> None:
     """On a cortex the estimate is one file per hemisphere, also where one has no source."""
-    from mxne_rs.command.writing import write_estimate
+    from mxne_rs.results.files import write_estimate
 
     stc = mne.SourceEstimate(np.ones((2, 3)), [np.array([4, 7]), np.array([], int)], 0.0, 0.001)
     assert write_estimate(stc, tmp_path) == ["sources-lh.stc", "sources-rh.stc"]
@@ -316,8 +316,8 @@ def test_not_settled(files: dict[str, str], tmp_path: Path, capsys: Capture) -> 
 
 def test_picture_says_not_settled(files: dict[str, str]) -> None:
     """So does the picture, within its width."""
-    from mxne_rs.inverse.localize import localize
-    from mxne_rs.views.localization import draw
+    from mxne_rs import localize
+    from mxne_rs.results.draw_localization import draw
 
     inputs = (
         evoked_of(files).crop(0.06, 0.15),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
+import shlex
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -106,12 +108,14 @@ def test_report(
     assert not page.fetched
     for section in (
         "Result", "Data", "Sources", "Table of sources", "Amplitudes", "Residual",
-        "Other methods",
+        "Other methods", "Fields of the sources", "Whitened residual", "Data and model",
         "Choice of alpha", "Certificate", "Channels left out", "Settings", "Versions",
+        "Command line and files", "References",
     ):  # fmt: skip
         assert section in page.text, section
-    # MNE's logo, butterflies of data and residual, the picture, amplitudes, the curve.
-    assert page.images == 6
+    # MNE's logo, butterflies of data and residual, the picture, amplitudes, fields, the level of
+    # the residual, the curve.
+    assert page.images == 8
     assert any("tones <b>&" in text for text in page.text)
 
     table = [line.split("\t") for line in (tmp_path / "sources.tsv").read_text().splitlines()]
@@ -134,15 +138,23 @@ def test_report(
     assert primal >= dual > 0.99 * primal
     assert int(page.value("epochs")) > 0
     assert page.value("reweighting settled") in ("yes", "no")
-    assert "chosen by SURE" in page.value("alpha")
+    assert [row[1] for row in page.rows if row[0] == "alpha"] == [
+        "15 % of the value that leaves no source, chosen by SURE",
+        "15 % (chosen by SURE)",
+    ]
     assert ["bad", "1", "MEG 0113"] in page.rows
 
-    assert page.value("--maxit") == "77"
-    assert page.value("--alphas") == "90 15 3"
-    assert page.value("--rng") == "0"
-    assert page.value("--no-debias") == "no"
-    assert page.value("--condition") == "-"
-    assert page.value("--report") == str(tmp_path / "report.html")
+    assert page.value("maxit") == "77"
+    assert page.value("debias") == "yes"
+    assert page.value("loose") == "1 (auto)"
+    assert page.value("depth") == "1"
+    assert page.value("n_mxne_iter") == "100"
+    assert page.value("sure_alpha_grid").split() == ["90", "36.7423", "15"]
+    assert page.value("channels") == "203 grad, 102 mag"
+    assert page.value("command").endswith(f"--out {tmp_path} {shlex.join(flags)}")
+    file = simulated / "simulated-fwd.fif"
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    assert page.value("--forward").endswith(f"{file.stat().st_size} bytes, SHA-256 {digest}")
     assert page.value("mxne_rs") == mxne_rs.__version__
     assert page.value("mne") == mne.__version__
     assert page.value("numpy") == np.__version__
@@ -158,7 +170,7 @@ def test_report_where_it_is_wanted(simulated: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "report.html").exists()
     page = Page(path)
     assert "Choice of alpha" not in page.text
-    assert page.images == 5
+    assert page.images == 7
     assert page.value("gap asked for") == "1.00e-11"
     assert [row[1] for row in page.rows if row[0] == "status"] == 2 * ["iteration limit"]
     assert page.value("reweighting settled") == "no reweighting"
@@ -166,14 +178,15 @@ def test_report_where_it_is_wanted(simulated: Path, tmp_path: Path) -> None:
 
 def test_data_and_residual_have_one_scale(simulated: Path) -> None:
     """A residual looks small where it is small."""
-    from mxne_rs.views.report import _butterfly, _scale
+    from mxne_rs.results.report_figures import butterfly
+    from mxne_rs.results.report_figures import limits as scale_of
 
     evoked = mne.read_evokeds(simulated / "simulated-ave.fif", 0, verbose="ERROR").pick("meg")
     small = evoked.copy()
     small.data *= 0.1
-    scale = _scale(evoked)
+    scale = scale_of(evoked)
     limits = [
-        [axes.get_ylim() for axes in _butterfly(one, scale).axes if axes.get_title()]
+        [axes.get_ylim() for axes in butterfly(one, scale).axes if axes.get_title()]
         for one in (evoked, small)
     ]
     assert limits[0] == limits[1]

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import mxne_rs.command
-import mxne_rs.command.folder
-import mxne_rs.command.writing
+import mxne_rs.results.files
+import mxne_rs.results.folder
 from mxne_rs.command import main
-from mxne_rs.command.folder import Results
+from mxne_rs.results.folder import Results
 
 mne = pytest.importorskip("mne", minversion="1.12")
 pytest.importorskip("matplotlib")
@@ -41,7 +41,7 @@ def small_pictures(monkeypatch: Patch) -> None:
         Path(path).write_text("drawn")
 
     for name in ("draw", "draw_path", "write_report"):
-        monkeypatch.setattr(mxne_rs.command.writing, name, picture)
+        monkeypatch.setattr(mxne_rs.results.files, name, picture)
 
 
 def localize(data: list[str], out: Path, *flags: str, alpha: float = 20) -> int:
@@ -139,8 +139,8 @@ def test_a_full_disk_leaves_the_old_results_whole(
         full()
 
     owner, name = {
-        "residual-ave.fif": (mne.Evoked, "save"),
-        "sources.tsv": (mxne_rs.command.writing, "write_table"),
+        "residual-ave.fif": (mne, "write_evokeds"),
+        "sources.tsv": (mxne_rs.results.files, "write_table"),
         "dipoles/source-01.dip": (mne.Dipole, "save"),
     }[failing]
     monkeypatch.setattr(owner, name, begun)
@@ -166,7 +166,7 @@ def test_other_commands_leave_old_results_whole(
     }[command]
     assert main([*given, "--out", str(tmp_path)]) == 0
     before = contents(tmp_path)
-    owner: Any = {"simulate": mne, "path": mxne_rs.command.writing}[command]
+    owner: Any = {"simulate": mne, "path": mxne_rs.results.files}[command]
     monkeypatch.setattr(
         owner, {"simulate": "write_cov", "path": "write_path_sources"}[command], full
     )
@@ -212,7 +212,7 @@ def test_a_move_that_fails_is_undone(
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(source))
         real(source, target)
 
-    monkeypatch.setattr(mxne_rs.command.folder.os, "replace", replace)
+    monkeypatch.setattr(mxne_rs.results.folder.os, "replace", replace)
     assert localize(data, tmp_path, alpha=10) == 4
     assert "Permission denied" in capsys.readouterr().err
     assert contents(tmp_path) == before
@@ -239,7 +239,7 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_anything_is_solved(
     def read_only(*_: Any, **__: Any) -> None:
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), "hidden")
 
-    monkeypatch.setattr(mxne_rs.command.folder.tempfile, "TemporaryDirectory", read_only)
+    monkeypatch.setattr(mxne_rs.results.folder.tempfile, "TemporaryDirectory", read_only)
     monkeypatch.setattr("mxne_rs.command.localize.localize", None)
     assert localize(data, tmp_path) == 2
     assert f"--out {tmp_path} cannot be written to (Read-only file system); give another" in (
@@ -260,7 +260,7 @@ def test_what_was_solved_is_there_when_a_picture_fails(
         there.append(visible(tmp_path))
         raise error
 
-    monkeypatch.setattr(mxne_rs.command.writing, failing, fail)
+    monkeypatch.setattr(mxne_rs.results.files, failing, fail)
     capsys.readouterr()
     assert localize(data, tmp_path, "--report", alpha=10) == 4
     captured = capsys.readouterr()
@@ -298,8 +298,8 @@ def test_a_file_that_fails_is_named_once(
     data: list[str], tmp_path: Path, capsys: Capture, monkeypatch: Patch
 ) -> None:
     """Where the disk is full, the hidden list would not fit either: it is not written again."""
-    monkeypatch.setattr(mxne_rs.command.writing, "draw", full)
-    monkeypatch.setattr(mxne_rs.command.writing, "write_report", full)
+    monkeypatch.setattr(mxne_rs.results.files, "draw", full)
+    monkeypatch.setattr(mxne_rs.results.files, "write_report", full)
     moves: list[Any] = []
     real = Results._move
     monkeypatch.setattr(Results, "_move", lambda *given: (moves.append(given), real(*given)))
@@ -312,7 +312,7 @@ def test_a_picture_of_a_path_that_fails(
     data: list[str], tmp_path: Path, capsys: Capture, monkeypatch: Patch
 ) -> None:
     """The tables are there."""
-    monkeypatch.setattr(mxne_rs.command.writing, "draw_path", full)
+    monkeypatch.setattr(mxne_rs.results.files, "draw_path", full)
     how = ["path", *data, "--out", str(tmp_path), "--alphas", "60", "40", "2"]
     assert main(how) == 4
     assert f"{tmp_path / 'path.png'} cannot be written: No space" in capsys.readouterr().err
@@ -327,7 +327,7 @@ def test_one_failing_format_does_not_take_the_others_with_it(
     def fail(*_: Any) -> None:
         raise ImportError("a package is missing")
 
-    monkeypatch.setattr(mxne_rs.command.writing, "write_estimate", fail)
+    monkeypatch.setattr(mxne_rs.results.files, "write_estimate", fail)
     assert localize(data, tmp_path) == 4
     assert "sources cannot be written: a package is missing" in capsys.readouterr().err
     assert visible(tmp_path) >= NUMBERS - {"sources-vl.stc"} | {"localization.png"}
@@ -338,10 +338,10 @@ def test_dipoles_that_fail_do_not_take_the_estimate_with_them(
 ) -> None:
     """MNE asserts things of their fits; what was solved is written first."""
 
-    def fail(_: Any) -> None:
+    def fail(*_: Any) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(mxne_rs.inverse.localization.Localization, "dipoles", fail)
+    monkeypatch.setattr(mxne_rs.inverse.localized.Localized, "dipoles", fail)
     assert localize(data, tmp_path) == 4
     assert "error: AssertionError; this is a fault of mxne-rs" in capsys.readouterr().err
     assert visible(tmp_path) == {"sources-vl.stc", "residual-ave.fif"}
@@ -355,11 +355,11 @@ def test_a_mixed_source_space_needs_a_package_and_says_so_first(
 
     def find(*arguments: Any, **how: Any) -> Any:
         told.append(capsys.readouterr().err)
-        return mxne_rs.inverse.localize.localize(*arguments, **how)
+        return mxne_rs.localize(*arguments, **how)
 
     monkeypatch.setattr("mxne_rs.command.localize.localize", find)
     monkeypatch.setattr(mne.SourceSpaces, "kind", "mixed")
-    monkeypatch.setattr(mxne_rs.command.writing.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(mxne_rs.results.files.importlib.util, "find_spec", lambda name: None)
     assert localize(data, tmp_path) == 4
     assert len(told) == 1 and "mixed source space" in told[0] and "pip install h5io" in told[0]
     captured = capsys.readouterr()
@@ -413,14 +413,14 @@ def test_an_interrupt_while_writing_leaves_the_old_results_whole(
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(mxne_rs.command.writing, "write_estimate", interrupted)
+    monkeypatch.setattr(mxne_rs.results.files, "write_estimate", interrupted)
     assert localize(data, tmp_path, alpha=10) == 130
     assert contents(tmp_path) == before
 
 
 def test_a_reproduction_owns_its_files(tmp_path: Path, monkeypatch: Patch) -> None:
     """Figures and tables of an earlier run do not stay; finished parts and other files do."""
-    from mxne_rs._axes import blank_figure
+    from mxne_rs._looks.axes import blank_figure
     from papers import PAPERS
     from papers.findings import Claim, Findings, Picture, Table
 

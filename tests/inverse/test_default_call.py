@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 
 import mxne_rs
-from mxne_rs import mixed_norm
+from mxne_rs import localize, mixed_norm
 from mxne_rs.command import parse
-from mxne_rs.inverse.localize import localize
-from mxne_rs.inverse.solvers import METHODS
+from mxne_rs.results.solvers import METHODS
 from places import ROOT, needs_data
 
 mne = pytest.importorskip("mne", minversion="1.8")
@@ -103,7 +102,7 @@ def test_residual_stands_beside_the_noise(simulated: Any, projected: bool) -> No
         noise.data = np.random.default_rng(0).standard_normal(evoked.data.shape)
         evoked.add_proj(mne.compute_proj_evoked(noise, n_grad=2, n_mag=2)).apply_proj()
     found = localize(evoked, forward, noise_cov, 30)
-    left = whitened(found.residuals()[0], noise_cov)
+    left = whitened(found.residual(), noise_cov)
     assert len(left) == len(found.data) == (302 if projected else 306)
     assert found.residual_std == pytest.approx(np.sqrt(np.mean(left**2)), rel=1e-6)
     assert found.noise_std == pytest.approx(0.1)

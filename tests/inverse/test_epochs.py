@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 import mxne_rs
-from mxne_rs import mixed_norm, mixed_norm_epochs, mixed_norm_raw
-from mxne_rs.inverse.localize import localize
+from mxne_rs import localize, mixed_norm, mixed_norm_epochs, mixed_norm_raw
 
 mne = pytest.importorskip("mne")
 

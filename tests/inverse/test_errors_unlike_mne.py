@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 import mxne_rs
-from mxne_rs import make_stc_from_dipoles, mixed_norm
-from mxne_rs.inverse.paths import localize_path
+from mxne_rs import localize_path, make_stc_from_dipoles, mixed_norm
 
 mne = pytest.importorskip("mne", minversion="1.8")
 from beside_mne import categories, fails_in_mne  # noqa: E402

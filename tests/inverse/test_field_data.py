@@ -14,8 +14,7 @@ import pytest
 
 import mxne_rs
 from marks import fork
-from mxne_rs import Solver, mixed_norm, mixed_norm_epochs
-from mxne_rs.inverse.localize import localize
+from mxne_rs import Solver, localize, mixed_norm, mixed_norm_epochs
 from places import DATA, needs_data
 
 mne = pytest.importorskip("mne")
@@ -199,7 +198,7 @@ def test_one_hemisphere(real: Inputs, number: int, options: dict[str, Any]) -> N
         mne.inverse_sparse.mixed_norm(evoked, part, noise_cov, 30, **options)
     if not options.get("pick_ori"):
         found = localize(evoked, part, noise_cov, 30, n_mxne_iter=1, **options)
-        back = mxne_rs.make_stc_from_dipoles(found.dipoles()[0], part["src"])
+        back = mxne_rs.make_stc_from_dipoles(found.dipoles(), part["src"])
         assert [len(vertices) for vertices in back.vertices] == [len(v) for v in stc.vertices]
         for name in ("l1l2", "mce"):
             solver = Solver(name).make_inverse_operator(part, evoked, noise_cov)

@@ -88,7 +88,7 @@ def test_fit_and_residual_are_the_data(inputs: Any) -> None:
         gamma_map(*inputs, **OPTIONS, return_as_dipoles=True, return_residual=True),
         localize_gamma(*inputs, 0.5, verbose=False),
     )
-    vector = localization.estimates("vector")[0]
+    vector = localization.estimate(pick_ori="vector")
     explained = mne.apply_forward(
         inputs[1], vector, inputs[0].info, on_missing="ignore", use_cps=True, verbose=False
     )

@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 import mxne_rs
-from mxne_rs import mixed_norm
-from mxne_rs.inverse.localize import localize
+from mxne_rs import localize, mixed_norm
 from places import DATA, needs_data
 
 mne = pytest.importorskip("mne", minversion="1.8")
@@ -260,7 +259,7 @@ def test_localization_keeps_what_was_solved(simulated: Any) -> None:
     assert found.amplitudes.shape == (3 * found.active.sum(), len(simulated[0].times))
     assert (found.factors == 1).all()
     white = mne.cov.compute_whitener(simulated[2], simulated[0].info, pca=True)[0]
-    left = white @ found.residuals()[0].data
+    left = white @ found.residual().data
     np.testing.assert_allclose(
         found.data - found.gain @ found.amplitudes, left, atol=1e-8 * np.abs(left).max()
     )

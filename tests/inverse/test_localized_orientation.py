@@ -14,13 +14,13 @@ from places import DATA
 
 mne = pytest.importorskip("mne", minversion="1.12")
 
+from mxne_rs import localize  # noqa: E402
 from mxne_rs.inverse.geometry import normals_in_head, to_head_coordinates  # noqa: E402
-from mxne_rs.inverse.localize import localize  # noqa: E402
 from mxne_rs.inverse.other_methods import find_dspm_peaks, fit_dipoles, head_model  # noqa: E402
 from mxne_rs.inverse.regions import region_names  # noqa: E402
+from mxne_rs.results.other_methods import other_methods  # noqa: E402
+from mxne_rs.results.table import COLUMNS, format_table, row_texts, source_table  # noqa: E402
 from mxne_rs.simulate import TRUE_SOURCES, simulate_auditory, true_locations  # noqa: E402
-from mxne_rs.views.other_methods import other_methods  # noqa: E402
-from mxne_rs.views.table import COLUMNS, format_table, row_texts, source_table  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -294,7 +294,7 @@ def test_a_dipole_finds_a_source_where_the_other_is_gone(bilateral: Any) -> None
     assert np.all(np.linalg.norm(without.positions - true, axis=1) < 0.005)
 
     explained = bilateral.evokeds[0].copy()
-    explained.data -= bilateral.residuals()[0].data
+    explained.data -= bilateral.residual().data
     alone, without = fit_dipoles(replace(bilateral, evokeds=[explained]), indices, samples, bem)
     assert np.all(without.values > 95)
     assert np.all(alone.values < 90)
@@ -322,18 +322,18 @@ def test_a_method_that_fails_says_why(bilateral: Any, monkeypatch: pytest.Monkey
     def failing(*_: Any, **__: Any) -> None:
         raise RuntimeError("the head <is> flat")
 
-    monkeypatch.setattr("mxne_rs.views.other_methods.fit_dipoles", failing)
+    monkeypatch.setattr("mxne_rs.results.other_methods.fit_dipoles", failing)
     html = other_methods(bilateral, rows)
     assert "No dipoles: RuntimeError: the head &lt;is&gt; flat." in html
     assert "dSPM peak (mm)" in html and "dipole (mm)" not in html
-    monkeypatch.setattr("mxne_rs.views.other_methods.find_dspm_peaks", failing)
+    monkeypatch.setattr("mxne_rs.results.other_methods.find_dspm_peaks", failing)
     html = other_methods(bilateral, rows)
     assert "No dSPM: RuntimeError" in html and "dSPM peak (mm)" not in html
 
 
 def test_tables_leave_out_orientations_of_many_sources(monkeypatch):
     """Unshrunk least squares on a large support fits noise: its cells are empty."""
-    from mxne_rs.views import table
+    from mxne_rs.results import table
 
     result = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)
     assert all(np.isfinite([row.course_peak, row.loss]).all() for row in source_table(result))

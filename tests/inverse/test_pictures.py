@@ -10,12 +10,11 @@ import pytest
 mne = pytest.importorskip("mne", minversion="1.12")
 pytest.importorskip("matplotlib")
 
-from mxne_rs.inverse.localize import localize  # noqa: E402
-from mxne_rs.inverse.paths import localize_path  # noqa: E402
-from mxne_rs.views import path as path_picture  # noqa: E402
-from mxne_rs.views.localization import draw  # noqa: E402
-from mxne_rs.views.path import draw_path  # noqa: E402
-from mxne_rs.views.table import columns_for, format_table, legend, source_table  # noqa: E402
+from mxne_rs import localize, localize_path  # noqa: E402
+from mxne_rs.results import draw_path as path_picture  # noqa: E402
+from mxne_rs.results.draw_localization import draw  # noqa: E402
+from mxne_rs.results.draw_path import draw_path  # noqa: E402
+from mxne_rs.results.table import columns_for, format_table, legend, source_table  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +41,8 @@ def test_a_drop_is_what_leaving_the_source_out_costs(
         residual = found.data - found.gain @ amplitudes
         return 1 - float(np.sum(residual**2) / np.sum(found.data**2))
 
-    dipoles = found.dipoles()[0]
-    rows = source_table(found, dipoles)
+    dipoles = found.dipoles()
+    rows = source_table(found, dipoles=dipoles)
     assert len(rows) >= 2
     for row in rows:
         without = found.amplitudes.copy().reshape(len(rows), found.n_orient, -1)

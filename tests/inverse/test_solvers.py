@@ -77,8 +77,7 @@ def test_mxne_is_mixed_norm(simulated: Any) -> None:
     stc = solver.apply_inverse_operator(simulated[0], alpha=0.3, n_mxne_iter=2)
     expected = mixed_norm(*simulated, 30, n_mxne_iter=2, pick_ori="vector", loose=0.5)
     np.testing.assert_array_equal(stc.data, expected.data)
-    residuals = solver.localization.residuals()
-    assert residuals[0].data.shape == simulated[0].data.shape
+    assert solver.localization.residual().data.shape == simulated[0].data.shape
 
 
 def test_sure_is_there_too(simulated: Any) -> None:
@@ -276,7 +275,7 @@ def test_no_noise_covariance_is_the_same_noise_everywhere(simulated: Any) -> Non
 
 def test_prepared_again_for_other_sensors(simulated: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once for data of the same sensors; again where a channel is bad or missing."""
-    from mxne_rs.inverse import solvers
+    from mxne_rs.results import solvers
 
     count: list[int] = []
     prepare = solvers.prepare_model

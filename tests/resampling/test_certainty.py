@@ -12,8 +12,11 @@ from scipy.sparse import diags  # noqa: E402
 from scipy.stats import beta, binom, chi2, f  # noqa: E402
 
 import mxne_rs  # noqa: E402
-from mxne_rs import Nodewise, certainty  # noqa: E402
-from mxne_rs.inverse.localize import localize  # noqa: E402
+from mxne_rs import (  # noqa: E402
+    Nodewise,
+    certainty,
+    localize,
+)
 from mxne_rs.resampling.desparsified import p_values  # noqa: E402
 from mxne_rs.resampling.fit import fit_sources  # noqa: E402
 

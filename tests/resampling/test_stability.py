@@ -80,7 +80,7 @@ def test_every_resample_is_mnes_answer(simulated, found):
 
 
 def test_table_and_picture(found, tmp_path):
-    rows = found.table(25.0, least=0.3)
+    rows = found.rows(25.0, least=0.3)
     assert [row.probability for row in rows] == sorted(
         (p for p in found.probability[2] if p >= 0.3), reverse=True
     )
@@ -90,8 +90,8 @@ def test_table_and_picture(found, tmp_path):
         assert row.hemisphere == ("left" if position[0] < 0 else "right")
         assert row.amplitude == pytest.approx(1e9 * found.amplitude[2, row.location])
         assert row.vertex == found.forward["src"][0]["vertno"][row.location]
-    assert found.table(24.0) == found.table(26.0)
-    picture = found.plot(25.0, tmp_path / "stability.png")
+    assert found.rows(24.0) == found.rows(26.0)
+    picture = found.plot(25.0, path=tmp_path / "stability.png")
     assert (tmp_path / "stability.png").stat().st_size > 30_000
     shown = picture.subfigs[0].axes[0].collections[-1].get_array()
     assert np.array_equal(np.sort(shown), np.sort(found.probability[2][found.probability[2] > 0]))
@@ -176,7 +176,7 @@ def test_strange_input(simulated):
     with pytest.raises(ValueError, match="alpha is"):
         mxne_rs.stability(
             *simulated, [50.0], n_resamples=1, tmin=0.06, tmax=0.15, verbose=False
-        ).table(-1)
+        ).rows(-1)
     with pytest.warns(mxne_rs.ConvergenceWarning, match=r"not reached in \d+ of 1"):
         mxne_rs.stability(
             *simulated, [10.0], n_resamples=1, tol=1e-17, subsample=0.8, tmin=0.06, tmax=0.15,
@@ -208,7 +208,7 @@ def test_what_cannot_be_said_is_told(simulated):
     with pytest.warns(RuntimeWarning, match="more than one location may be selected by chance"):
         mxne_rs.stability(*simulated, [3.0], **{**how, "n_mxne_iter": 1, "subsample": 0.5})
     with pytest.raises(ValueError, match="least is -1"):
-        found.table(least=-1)
+        found.rows(least=-1)
 
 
 def test_epochs_are_left_as_they_are(simulated):

@@ -311,7 +311,7 @@ def stability() -> Any:
     other = mxne_rs.stability(
         *trials(), [40, 20], bootstrap=True, rng=1, n_mxne_iter=1, loose=0.3, tmin=0.1, **how
     )
-    return {"halves": found, "table": found.table(), "bootstrap": other, "rows": other.table(20)}
+    return {"halves": found, "table": found.rows(), "bootstrap": other, "rows": other.rows(20)}
 
 
 @case("mne")

@@ -1,8 +1,8 @@
-"""Name the extra that has to be installed where an import fails."""
+"""Import what is optional, and name the extra that has to be installed where that fails."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -46,3 +46,12 @@ def import_mne(what: str = "mixed_norm") -> Any:
         import mne
         import mne.inverse_sparse
     return mne
+
+
+def as_table(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Any:
+    """Return rows as a pandas.DataFrame; where pandas is not installed, as a list of dicts."""
+    try:
+        import pandas
+    except ImportError:
+        return [dict(one) for one in records]
+    return pandas.DataFrame(list(records), columns=list(columns))

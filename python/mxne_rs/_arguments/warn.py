@@ -11,6 +11,17 @@ from pathlib import Path
 OWN = (str(Path(__file__).parents[1]), contextlib.__file__)
 
 
+class ConvergenceWarning(UserWarning):
+    """A solve stopped before its duality gap reached the tolerance.
+
+    Examples
+    --------
+    >>> import warnings, mxne_rs
+    >>> with warnings.catch_warnings():
+    ...     warnings.simplefilter("error", mxne_rs.ConvergenceWarning)
+    """
+
+
 def warn(message: str, category: type[Warning] = RuntimeWarning) -> None:
     """Warn with the line outside of the package that called it."""
     level, frame = 2, sys._getframe(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -10,9 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._arguments.convert import Floats
-from .._arguments.extras import needs
+from .._arguments.extras import as_table
 from .._arguments.warn import warn
-from .._axes import GREY, Axes, set_alpha_axis, style_axes
+from .._looks.axes import (
+    GREY,
+    Axes,
+    Figure,
+    blank_figure,
+    figure_of,
+    set_alpha_axis,
+    style_axes,
+    without_latex,
+)
 from ..solve.many import Path
 from ..solve.solution import Solution, warn_if_short
 
@@ -114,28 +124,44 @@ class AlphaChoice:
     stable: NDArray[np.bool_] | None = None
     sqrt_gap: float | None = None
 
-    def plot(self, axes: Axes | None = None) -> Axes:
+    def table(self) -> Any:
+        """Return value, number of locations, gap and explained variance at each alpha.
+
+        Returns
+        -------
+        table : pandas.DataFrame, or list of dict
+            A row per alpha; a list of dictionaries where pandas is not installed.
+        """
+        columns = {
+            "alpha": self.alphas, "value": self.values, "n_active": self.n_active,
+            "gap": self.gaps, "explained_variance": self.explained_variance,
+            "chosen": np.arange(len(self.alphas)) == self.index,
+        }  # fmt: skip
+        rows = zip(*(values.tolist() for values in columns.values()), strict=True)
+        return as_table([dict(zip(columns, row, strict=True)) for row in rows], list(columns))
+
+    @without_latex()
+    def plot(self, *, ax: Axes | None = None, path: str | os.PathLike[str] | None = None) -> Figure:
         """Draw the values against alpha, with the choice and the target.
 
         Parameters
         ----------
-        axes : matplotlib.axes.Axes | None
-            Axes to draw on. None makes a new figure of pyplot.
+        ax : matplotlib.axes.Axes | None
+            Axes to draw on. None makes a new figure.
+        path : path | None
+            File to save the figure to (PNG, PDF or SVG by its ending).
 
         Returns
         -------
-        axes : matplotlib.axes.Axes
-            The axes drawn on; their figure is ``axes.figure``.
+        figure : matplotlib.figure.Figure
+            The figure, or that of `ax`. No window is opened.
 
         Raises
         ------
         ImportError
             Where matplotlib is not installed.
         """
-        with needs("the picture", "matplotlib", "mne"):
-            import matplotlib.pyplot as plt
-        if axes is None:
-            _, axes = plt.subplots(layout="constrained")
+        axes = blank_figure(6.4, 4.8).subplots() if ax is None else ax
         axes.plot(self.alphas, self.values, "o-", color=CURVE_COLOUR, markersize=4, linewidth=1.2)
         dashed: dict[str, Any] = {"color": "0.6", "linewidth": 1.0, "linestyle": "--", "zorder": 0}
         if self.method in ("map", "sqrt"):
@@ -157,7 +183,7 @@ class AlphaChoice:
         axes.set_title(f"{self.method}: {self._locations()}", fontsize=11)
         axes.legend(frameon=False, fontsize=9)
         style_axes(axes)
-        return axes
+        return figure_of(axes, path)
 
     def _locations(self) -> str:
         count = int(self.solution.active_set.sum())

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import traceback
 import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from .._arguments.warn import ConvergenceWarning
 from .._core import __version__
-from ..solve.solution import ConvergenceWarning
+from ..results.folder import NotWritten
 from . import console, live, localize, reproduce, simulate
 from .console import FAILED, INTERRUPTED, WRONG_INPUT, say, warn
 from .options import Parser
-from .wording import NotWritten, WrongInput, one_line
+from .wording import WrongInput, one_line
 
 __all__ = ["main"]
 
@@ -62,7 +64,9 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
     )
     for module in (localize, simulate, live, reproduce):
         module.add_options(commands)
-    return parser.parse_args(argv)
+    options = parser.parse_args(argv)
+    options.arguments = list(sys.argv[1:] if argv is None else argv)
+    return options
 
 
 def main(argv: Sequence[str] | None = None) -> int:

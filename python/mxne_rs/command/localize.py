@@ -3,214 +3,82 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+from collections.abc import Callable
+from dataclasses import astuple
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .._arguments.convert import one_line
 from .._arguments.extras import mne
-from ..inverse.gamma_map import localize_gamma
-from ..inverse.localization import Localization
-from ..inverse.localize import localize
+from ..inverse.localized import Localized
 from ..inverse.options import RULE, SEED
-from ..inverse.paths import localize_path
-from ..inverse.settings import AUTO_GRID, RULES, WITHOUT_GRID
-from ..inverse.tf_mixed_norm import localize_tf
-from ..solve.single import solve_irmxne
-from . import values
+from ..inverse.settings import AUTO_GRID, WITHOUT_GRID
+from ..resampling.stability import COLUMNS, stability
+from ..results.files import RESIDUAL, needs_h5io, write_localization, write_path
+from ..results.folder import Results, make_folder
+from ..results.localization import Localization
+from ..results.localize import localize, localize_gamma, localize_path, localize_tf
+from ..results.shown import Shown
+from ..results.summary import summarise, summarise_path
+from ..results.table import write_lines
 from .console import DONE, FAILED, NO_SOURCE, NOT_CONVERGED, Answer, quiet, say, warn
-from .folder import Results, make_folder
-from .options import Option, add_command, default_of, refuse_small, shared
-from .reading import DataSelection, File, Inputs, read_inputs, read_places
-from .wording import WrongInput, doubt_line, shortfall_line
-from .writing import RESIDUAL, needs_h5io, write_localization, write_path
-
-ABOUT_LOCALIZE = (
-    "find the sources of an evoked response, of epochs or of a recording",
-    "Find the few sources that explain measured data; write them as source estimate,\n"
-    "dipoles, table and picture, with the residual.",
-    """\
-examples:
-  mxne-rs localize --evoked auditory-ave.fif --condition "Left Auditory" --tmin 0.05 --tmax 0.15 \\
-      --forward cortex-fwd.fif --noise-cov noise-cov.fif --alpha 60 --out results
-  mxne-rs localize --epochs faces-epo.fif --condition famous --baseline none 0 \\
-      --forward cortex-fwd.fif --noise-cov noise-cov.fif --alpha sure --report --out results
-  mxne-rs localize --raw spike_raw.fif --tmin 12.3 --tmax 12.5 --loose 0 \\
-      --forward cortex-fwd.fif --noise-cov noise-cov.fif --alpha 50 --out results
-
-written to DIR:
-  the source estimate (sources-*), dipoles/, residual-ave.fif, sources.tsv, localization.png and,
-  with --report, report.html; files of an earlier 'localize' are removed, no others
-
-exit code: see 'mxne-rs --help'
-""",
+from .localize_options import (
+    ABOUT_LOCALIZE,
+    ABOUT_PATH,
+    ALPHA,
+    CHANNELS,
+    DATA,
+    FILES,
+    GAMMA,
+    METHOD,
+    MODEL,
+    OF_RULES,
+    OWN,
+    PART,
+    PATH_ALPHAS,
+    PATH_REPORT,
+    PLACES,
+    REPORT,
+    SOLVER,
+    STABILITY,
+    TF_ALPHA,
+    TIME_FREQUENCY,
+    WEIGHTS,
+    WITH_INPUTS,
 )
-ABOUT_PATH = (
-    "draw sources against alpha, to choose alpha",
-    "Localize at decreasing values of alpha, the regularisation; draw number of sources,\n"
-    "explained variance and amplitudes against alpha.",
-    """\
-example:
-  mxne-rs path --evoked auditory-ave.fif --condition "Left Auditory" --tmin 0.05 --tmax 0.15 \\
-      --forward cortex-fwd.fif --noise-cov noise-cov.fif --alphas 90 20 15 --out results
-
-written to DIR:
-  path.png           number of sources, explained variance, and peak amplitude of each source
-  path.tsv           a line per alpha
-  path-sources.tsv   a line per alpha and source
-  Files of an earlier 'path' are removed, no others.
-
-exit code: see 'mxne-rs --help'
-""",
+from .options import Option, add_command, refuse_small
+from .reading import (
+    DataSelection,
+    File,
+    Inputs,
+    read_epochs,
+    read_inputs,
+    read_places,
+    read_weights,
 )
-DATA = (
-    Option("--evoked FILE", "evoked responses (-ave.fif)"),
-    Option("--epochs FILE", "epochs (-epo.fif); their average is localized"),
-    Option(
-        "--raw FILE", "continuous recording in any format that MNE reads; give --tmin and --tmax"
-    ),
-)
-FILES = shared("--forward", "--noise-cov", "--out")
-REPORT = Option(
-    "--report [FILE]",
-    "also write an HTML report of data, sources, residual, certificate, settings and versions "
-    "(default FILE: DIR/report.html)",
-)
-PLACES = (
-    Option(
-        "--labels NAME",
-        "parcellation whose regions the sources are named by, such as aparc; needs --subjects-dir",
-    ),
-    Option(
-        "--subjects-dir DIR",
-        "FreeSurfer's folder of subjects, for --labels and for MNI coordinates of the sources",
-    ),
-)
-PART = (
-    Option(
-        "--condition NAME",
-        "condition of --evoked, by name or number (from 0); event of --epochs, by name",
-    ),
-    Option("--tmin S", "first time in s (default: all of the data)", values.seconds),
-    Option("--tmax S", "last time in s (default: all of the data)", values.seconds),
-    Option(
-        "--baseline S S",
-        "subtract the mean between these times in s, 'none' for an end of the data (default: no "
-        "change)",
-        values.seconds_or_none,
-    ),
-)
-MODEL = (
-    *shared("--allow-small-alpha", "--reweights", "--amplitude-unit", "--loose", "--depth"),
-    Option("--no-debias", "do not undo the shrinkage of the amplitudes by the penalty"),
-)
-SOLVER = (
-    Option(
-        "--solver",
-        "block coordinate descent or FISTA: the same answer, bcd is faster",
-        default=default_of(solve_irmxne, "solver"),
-        choices=["bcd", "fista"],
-    ),
-    Option(
-        "--tol GAP",
-        "relative duality gap to reach: largest distance of the objective from its minimum, as a "
-        "fraction of the objective without sources",
-        values.positive("a small positive number such as 1e-6"),
-        default_of(solve_irmxne, "tol"),
-    ),
-    Option(
-        "--maxit N",
-        "maximum epochs of the solver per convex problem: with --reweights 100 an alpha may take "
-        "100 times as many in total",
-        values.count(1),
-        default_of(solve_irmxne, "max_iter"),
-    ),
-    Option(
-        "--time-limit S",
-        "seconds that the solver may take in total; its answer at that time is written (default: "
-        "no limit)",
-        values.duration,
-    ),
-)
-GRID = "{}: N of them, evenly spaced in their logarithm (default: {:g} {:g} {})"
-ALPHA = Option(
-    "--alpha PERCENT",
-    "regularisation in percent of the smallest value without a source: smaller gives more sources; "
-    f"or a rule that chooses it: {', '.join(RULES)} (default: {RULE}; 60 with --method tf-mxne)",
-    values.percent(*RULES),
-)
-METHOD = (
-    Option(
-        "--method",
-        "mxne: sources active throughout the window; tf-mxne: few time-frequency coefficients of "
-        "each, for longer windows, transients and oscillations; gamma-map: the most probable "
-        "variances at a given noise variance",
-        default="mxne",
-        choices=["mxne", "tf-mxne", "gamma-map"],
-    ),
-)
-#: Options of one method, without defaults, so that one given with another can be refused.
-TIME_FREQUENCY = (
-    Option(
-        "--l1-ratio NUMBER",
-        "part of the penalty that counts single coefficients, from 0 to 1 (default: 0.03)",
-        values.positive("a number from 0 to 1"),
-    ),
-    Option("--wsize N", "samples in a window, a multiple of 4 (default: 64)", values.count(4)),
-    Option(
-        "--tstep N",
-        "samples from one window to the next, an even divisor of --wsize (default: 4)",
-        values.count(2),
-    ),
-)
-GAMMA = (
-    Option(
-        "--noise-variance V",
-        "variance of the noise in the whitened data: more gives fewer sources (default: 0.5)",
-        values.positive("a positive number such as 0.5"),
-    ),
-)
-#: What `--method` other than mxne takes, with the defaults.
-OWN: dict[str, dict[str, float]] = {
-    "tf-mxne": {"l1_ratio": 0.03, "wsize": 64, "tstep": 4},
-    "gamma-map": {"noise_variance": 0.5},
-}
-#: The alpha of the method that no rule chooses for, in percent.
-TF_ALPHA = 60.0
-#: Options without defaults, so that one given together with an alpha can be refused.
-OF_RULES = (
-    Option(
-        "--alphas FROM TO N",
-        GRID.format("percentages to choose from", *AUTO_GRID),
-        action=values.Grid,
-    ),
-    Option(
-        "--sure-sigma SD",
-        "standard deviation of the noise in the whitened data, or 'nave' for that of averaged "
-        "white noise, 1 / sqrt(number of averages); higher gives fewer sources (default: that of "
-        "the whitened data themselves, an upper bound of the noise)",
-        values.positive_or_nave,
-    ),
-    *shared("--rng", text=f"seed of the random numbers of rules (default: {SEED})", default=None),
-)
-PATH_ALPHAS = Option(
-    "--alphas FROM TO N",
-    GRID.format("alphas, in percent of the smallest without a source", *AUTO_GRID),
-    default=AUTO_GRID,
-    action=values.Grid,
-)
-
+from .wording import WrongInput, doubt_line, shortfall_line, unsettled_line
 
 #: Options that `localize` has by the same name.
-SAME = "depth", "amplitude_unit", "maxit", "tol", "allow_small_alpha", "time_limit", "solver"
+SAME = (
+    "depth", "amplitude_unit", "maxit", "tol", "allow_small_alpha", "time_limit", "solver", "rank",
+)  # fmt: skip
+
+
+#: Resamples of --stability without a number.
+RESAMPLES = 50
 
 
 def add_options(commands: Any) -> None:
     """Add both commands and their options."""
     data = {"data (one of them)": DATA, "other files": FILES, "part of the data": PART}
-    with_report = data | {"other files": (*FILES, *PLACES, REPORT)}
+    data |= {"channels": CHANNELS}
+    with_report = data | {"other files": (*FILES, *PLACES, REPORT, WITH_INPUTS, STABILITY)}
     model = {
-        "model": (*METHOD, ALPHA, *MODEL),
+        "model": (*METHOD, ALPHA, *MODEL, *WEIGHTS),
         "where a rule chooses alpha": OF_RULES,
         "with --method tf-mxne": TIME_FREQUENCY,
         "with --method gamma-map": GAMMA,
@@ -218,8 +86,9 @@ def add_options(commands: Any) -> None:
     verbose = Option("--verbose", "show log messages and progress")
     end = {"solver": SOLVER, "": (verbose,)}
     add_command(commands, "localize", run_localize, ABOUT_LOCALIZE, with_report | model | end)
-    model = {"model": (*MODEL, PATH_ALPHAS)}
-    add_command(commands, "path", run_path, ABOUT_PATH, data | model | end)
+    model = {"model": (*MODEL, *WEIGHTS, PATH_ALPHAS)}
+    files = {"other files": (*FILES, PATH_REPORT, WITH_INPUTS)}
+    add_command(commands, "path", run_path, ABOUT_PATH, data | files | model | end)
 
 
 def run_localize(options: argparse.Namespace) -> Answer:
@@ -230,6 +99,8 @@ def run_localize(options: argparse.Namespace) -> Answer:
     out, data = Path(options.out), _data(options)
     report = _report_path(options.report, out)
     data.refuse_overwriting(out / RESIDUAL)
+    if options.stability is not None and data.option != "--epochs":
+        raise WrongInput(f"--stability draws from --epochs, but the data are {data}")
     with quiet("localize", options.verbose):
         inputs, keywords = _arguments(options, data)
         places = read_places(inputs.forward, options.labels, options.subjects_dir)
@@ -248,12 +119,62 @@ def run_localize(options: argparse.Namespace) -> Answer:
             if report is not None and report.exists():
                 warn(f"{report} is of an earlier run: this one found no source to report")
             return _answer_without_sources(short, _reason_without_sources(localization))
-        answer = write_localization(
-            localization, out, report=report, settings=_settings(options, report)
+        resampled = _Stability(options, data, inputs, keywords)
+        written = write_localization(
+            localization,
+            out,
+            with_inputs=options.with_inputs,
+            report=report,
+            more=resampled.writers(),
+            of_report=lambda: {
+                "command": shlex.join(["mxne-rs", *options.arguments]),
+                "files": _files(options),
+                "stability": resampled.answer,
+            },
         )
     warn(short)
+    lines = [
+        *summarise(Shown(localization)),
+        *filter(None, [unsettled_line([localization])]),
+        f"wrote to {one_line(out)}: {', '.join(written.names)}",
+    ]
     code = FAILED if incomplete else NOT_CONVERGED if short else DONE
-    return answer._replace(code=code)
+    return Answer(lines, written.problems, code)
+
+
+class _Stability:
+    """The stability that `--stability` asks for, computed once the localization is written."""
+
+    def __init__(
+        self, options: argparse.Namespace, data: File, inputs: Inputs, keywords: dict[str, Any]
+    ) -> None:
+        self._options, self._data = options, data
+        self._inputs, self._keywords = inputs, keywords
+
+    @cached_property
+    def answer(self) -> Any:
+        """A Stability; None where --stability is not given."""
+        count = self._options.stability
+        if count is None:
+            return None
+        names = ("loose", "depth", "rank", "n_mxne_iter", "amplitude_unit", "verbose")
+        return stability(
+            read_epochs(self._data, _part(self._options)), *self._inputs[1:],
+            n_resamples=int(count or RESAMPLES), **{name: self._keywords[name] for name in names},
+        )  # fmt: skip
+
+    def writers(self) -> dict[str, Callable[[Path], Any]]:
+        """Return what writes the table and the picture, by file."""
+        if self._options.stability is None:
+            return {}
+        return {"stability.tsv": self._write, "stability.png": self._draw}
+
+    def _write(self, side: Path) -> None:
+        rows = [(*one[:3], *one[3], *one[4:]) for one in map(astuple, self.answer.rows())]
+        write_lines(side / "stability.tsv", [COLUMNS, *([f"{x}" for x in row] for row in rows)])
+
+    def _draw(self, side: Path) -> None:
+        self.answer.plot(path=side / "stability.png")
 
 
 def _localize(
@@ -265,8 +186,10 @@ def _localize(
         keywords |= {"wsize": options.wsize, "tstep": options.tstep}
         return localize_tf(*inputs, options.alpha, options.l1_ratio, **keywords)
     if options.method == "gamma-map":
-        shared = {name: keywords[name] for name in ("loose", "depth", "time_limit", "verbose")}
-        return localize_gamma(*inputs, options.noise_variance, **shared)
+        names = ("loose", "depth", "rank", "time_limit", "verbose")
+        return localize_gamma(
+            *inputs, options.noise_variance, **{name: keywords[name] for name in names}
+        )
     if isinstance(options.alpha, str):
         if options.alpha not in WITHOUT_GRID:
             keywords["sure_alpha_grid"] = np.geomspace(*options.alphas)
@@ -288,9 +211,16 @@ def run_path(options: argparse.Namespace) -> Answer:
             return _answer_without_sources(
                 short, "no source at any of these alphas: lower --alphas"
             )
-        answer = write_path(localizations, out)
+        written = write_path(
+            localizations, out, with_inputs=options.with_inputs, report=options.report
+        )
     warn(short)
-    return answer._replace(code=NOT_CONVERGED if short else DONE)
+    lines = [
+        *summarise_path(localizations),
+        *filter(None, [unsettled_line(localizations)]),
+        f"wrote to {one_line(out)}: {', '.join(written.names)}",
+    ]
+    return Answer(lines, written.problems, NOT_CONVERGED if short else DONE)
 
 
 def _fill_rule(options: argparse.Namespace) -> None:
@@ -352,7 +282,7 @@ def _data(options: argparse.Namespace) -> File:
 
 def _arguments(options: argparse.Namespace, data: File) -> tuple[Inputs, dict[str, Any]]:
     """Return the MNE objects and keywords that `localize` and `localize_path` share."""
-    part = DataSelection(options.condition, options.tmin, options.tmax, options.baseline)
+    part = _part(options)
     head = File("--forward", options.forward), File("--noise-cov", options.noise_cov)
     inputs = read_inputs(data, part, *head)
     fixed = mne.forward.is_fixed_orient(inputs.forward)
@@ -364,16 +294,24 @@ def _arguments(options: argparse.Namespace, data: File) -> tuple[Inputs, dict[st
     return inputs, {name: getattr(options, name) for name in SAME} | {
         "loose": 0.0 if fixed else options.loose,
         "n_mxne_iter": options.reweights,
+        "weights": read_weights(options.weights and File("--weights", options.weights)),
+        "weights_min": options.weights_min or 0.0,
         "debias": not options.no_debias,
         "verbose": True if options.verbose else None,
     }
 
 
-def _settings(options: argparse.Namespace, report: Path | None) -> dict[str, Any]:
-    """List every option with its value, in the order of the help."""
-    given = {**vars(options), "report": report}
-    del given["command"], given["run"]
-    return {f"--{name.replace('_', '-')}": value for name, value in given.items()}
+def _part(options: argparse.Namespace) -> DataSelection:
+    return DataSelection(
+        options.condition, options.tmin, options.tmax, options.baseline, options.pick, options.bads
+    )
+
+
+def _files(options: argparse.Namespace) -> dict[str, str]:
+    """Return the files that were read, by option."""
+    names = ("evoked", "epochs", "raw", "forward", "noise_cov", "weights")
+    given = {name: getattr(options, name) for name in names}
+    return {f"--{name.replace('_', '-')}": path for name, path in given.items() if path}
 
 
 def _answer_without_sources(short: str | None, why: str) -> Answer:
@@ -385,7 +323,7 @@ def _answer_without_sources(short: str | None, why: str) -> Answer:
     return Answer(code=NO_SOURCE)
 
 
-def _reason_without_sources(localization: Localization) -> str:
+def _reason_without_sources(localization: Localized) -> str:
     """Say whether alpha is too high or reweighting removed all sources."""
     at, count = f"at alpha {localization.alpha:.4g}", localization.solution.n_active_first
     if not count:

@@ -7,8 +7,8 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn
 
-from ..inverse.localize import localize
 from ..inverse.settings import look_like_fractions
+from ..results.localize import localize
 from . import values
 from .console import Answer
 from .wording import WrongInput
@@ -31,8 +31,8 @@ class Option(NamedTuple):
     """One option of a command, as its help shows it.
 
     The spelling is the name, and a word for each value, in brackets where the value may be left
-    out. A name alone is a flag, unless there are choices. The help ends in the default, unless the
-    text has "(default: ".
+    out, with three dots where there may be several. A name alone is a flag, unless there are
+    choices. The help ends in the default, unless the text has "(default: ".
     """
 
     spelling: str
@@ -55,9 +55,11 @@ class Option(NamedTuple):
         elif not words:
             arguments |= {"action": "store_true", "default": False}
         elif len(words) == 1:
-            arguments |= {"type": self.kind, "metavar": words[0].strip("[]")}
+            arguments |= {"type": self.kind, "metavar": words[0].strip("[].")}
         else:
             arguments |= {"type": self.kind, "metavar": tuple(words), "nargs": len(words)}
+        if self.spelling.endswith("..."):
+            arguments["nargs"] = "+"
         if self.spelling.endswith("]"):
             arguments |= {"nargs": "?", "const": ""}
         if self.action:

@@ -82,6 +82,8 @@ class DataSelection(NamedTuple):
     tmin: float | None
     tmax: float | None
     baseline: tuple[float | None, float | None] | None
+    pick: Sequence[str] | None = None
+    bads: Sequence[str] | None = None
 
     def times(self, times: Any, sfreq: float, given: File) -> tuple[float, float]:
         """Return the first and last time to use, clipped to those of the data."""
@@ -93,8 +95,28 @@ class DataSelection(NamedTuple):
         start, stop = _time_range(" ".join(named), (self.tmin, self.tmax), times, sfreq, given)
         return max(start, float(times[0])), min(stop, float(times[-1]))
 
-    def of(self, evoked: Any, given: File) -> Any:
+    def channels(self, measured: Any, given: File) -> Any:
+        """Mark channels as bad, and pick those asked for."""
+        unknown = [name for name in self.bads or () if name not in measured.ch_names]
+        if unknown:
+            raise WrongInput(
+                f"--bads {unknown[0]}: {given} has no such channel; it has "
+                f"{first_few(measured.ch_names)}"
+            )
+        measured.info["bads"] = list(dict.fromkeys([*measured.info["bads"], *(self.bads or ())]))
+        if self.pick is None:
+            return measured
+        try:
+            return measured.pick(list(self.pick), exclude=(), verbose="ERROR")
+        except ValueError as error:
+            raise WrongInput(
+                f"--pick {' '.join(self.pick)}: {given} has no such channels; give names, or types "
+                f"such as {first_few(list(dict.fromkeys(measured.get_channel_types())))}"
+            ) from error
+
+    def of(self, measured: Any, given: File) -> Any:
         """Apply the baseline, which may lie outside of the times asked for, then crop to these."""
+        evoked = self.channels(measured, given)
         times, sfreq = evoked.times, evoked.info["sfreq"]
         if self.baseline is not None:
             start, stop = ("none" if end is None else f"{end:g}" for end in self.baseline)
@@ -116,9 +138,12 @@ def read_inputs(data: File, part: DataSelection, forward: File, noise_cov: File)
     """Read the files of ``localize`` or ``path``, take the part asked for, check that they fit."""
     if data.option == "--raw":
         evoked = _raw(data, part)
+    elif data.option == "--evoked":
+        evoked = part.of(_evoked(data, part.condition), data)
     else:
-        read = _evoked if data.option == "--evoked" else _epochs
-        evoked = part.of(read(data, part.condition), data)
+        epochs = read_epochs(data, part)
+        (evoked,) = as_evokeds(epochs)
+        evoked.comment = f"{part.condition or 'all epochs'}, average of {len(epochs)}"
     inputs = Inputs(evoked, *_forward_and_covariance(forward, noise_cov))
     _check_channels(inputs, str(data), str(forward), str(noise_cov))
     return inputs
@@ -176,9 +201,9 @@ def _condition_index(condition: str, names: Sequence[str], listed: str, given: F
     raise WrongInput(f"{given} has {problem} {condition!r}; give --condition, one of {listed}")
 
 
-def _epochs(given: File, condition: str | None) -> Any:
-    """Read epochs, and average those of one event or all."""
-    epochs = given.read(mne.read_epochs, "epochs")
+def read_epochs(given: File, part: DataSelection) -> Any:
+    """Read the part of epochs asked for: those of one event, or all."""
+    epochs, condition = given.read(mne.read_epochs, "epochs"), part.condition
     if condition is not None:
         try:
             epochs = epochs[condition]
@@ -189,9 +214,7 @@ def _epochs(given: File, condition: str | None) -> Any:
             ) from None
     if len(epochs) == 0:
         raise WrongInput(f"{given} has no epochs left; give a file that has")
-    evoked = as_evokeds(epochs)[0]
-    evoked.comment = f"{condition or 'all epochs'}, average of {len(epochs)}"
-    return evoked
+    return part.of(epochs, given)
 
 
 def _raw(given: File, part: DataSelection) -> Any:
@@ -201,7 +224,7 @@ def _raw(given: File, part: DataSelection) -> Any:
             raise WrongInput(f"--{name} is for --evoked and --epochs; leave it out with --raw")
     raw = given.read(mne.io.read_raw, "raw")
     tmin, tmax = part.times(raw.times, raw.info["sfreq"], given)
-    evoked = evoked_of_raw(raw, tmin, tmax)
+    evoked = part.channels(evoked_of_raw(raw, tmin, tmax), given)
     evoked.comment = Path(given.path).name
     if len(evoked.times) > MANY_SAMPLES:
         warn(f"all of {tmin:g} to {tmax:g} s is localized; --tmin and --tmax give a part")
@@ -289,6 +312,21 @@ def _read_problem(name: str, kind: str, error: Exception) -> str:
     is_known = isinstance(error, (ImportError, OSError, RuntimeError, ValueError))
     reason = f" ({one_line(error)})" if is_known else ""
     return f"is not readable{reason}; give a file with {KINDS[kind]} {kinds}"
+
+
+def read_weights(given: File | None) -> Any:
+    """Read a source estimate of prior weights; None where none is given."""
+    if given is None:
+        return None
+    if not Path(given.path).exists():
+        raise WrongInput(f"{given}: there is no such file")
+    try:
+        return mne.read_source_estimate(given.path)
+    except Exception as error:
+        raise WrongInput(
+            f"{given} is not readable ({one_line(error)}); give a source estimate (-lh.stc, "
+            "-vl.stc or .h5)"
+        ) from error
 
 
 def read_places(

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from .._arguments.extras import mne
+from ..results.folder import Results, make_folder
 from .console import Answer, quiet, say
-from .folder import Results, make_folder
 from .options import Option, add_command, shared
 from .reading import File
 from .values import count

@@ -7,9 +7,9 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from ..results.folder import Results, make_folder
 from ..simulate import write_simulation
 from .console import Answer
-from .folder import Results, make_folder
 from .options import Option, add_command, default_of, shared
 from .values import COARSEST, FINEST, spacing
 

@@ -110,6 +110,23 @@ spacing = _number(
 )
 
 
+def rank(text: str) -> str | dict[str, int]:
+    """Convert the rank of the whitened data: a word, or numbers by channel type.
+
+    Examples
+    --------
+    >>> from mxne_rs.command.values import rank
+    >>> rank("info"), rank("meg=70,eeg=59")
+    ('info', {'meg': 70, 'eeg': 59})
+    """
+    if text in ("info", "full"):
+        return text
+    pairs = [part.partition("=") for part in text.split(",")]
+    if not all(name and number.isdecimal() for name, _, number in pairs):
+        raise argparse.ArgumentTypeError(f"{text!r}: give info, full, or such as meg=70,eeg=59")
+    return {name: int(number) for name, _, number in pairs}
+
+
 def seconds_or_none(text: str) -> float | None:
     """Convert an end of ``--baseline``."""
     remedy = "two times in s, or 'none' for an end of the data, such as: none 0"

@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .._arguments.convert import one_line as shortened
-from ..inverse.localization import Localization
+from ..inverse.localized import Localized
 
 
 class WrongInput(Exception):
     """An error that the user can correct; its text is one line with the remedy."""
-
-
-class NotWritten(Exception):
-    """An error of results that could not be written; its text is one line with the file."""
 
 
 def one_line(message: object) -> str:
@@ -29,7 +25,7 @@ def one_line(message: object) -> str:
 
 
 def shortfall_line(
-    localizations: Sequence[Localization], maxit: int, time_limit: float | None
+    localizations: Sequence[Localized], maxit: int, time_limit: float | None
 ) -> str | None:
     """Say where the gap asked for was not reached, and which option helps; None where it was."""
     short = [one for one in localizations if not one.solution.converged]
@@ -51,7 +47,7 @@ def shortfall_line(
     )
 
 
-def _curve_shortfall(localization: Localization) -> str | None:
+def _curve_shortfall(localization: Localized) -> str | None:
     """Say that SURE chose among answers that did not converge; None where all did."""
     curve = localization.solution.sure
     if curve is None or not (curve.gaps > localization.solution.tol).any():
@@ -64,7 +60,7 @@ def _curve_shortfall(localization: Localization) -> str | None:
     )
 
 
-def doubt_line(localization: Localization) -> str | None:
+def doubt_line(localization: Localized) -> str | None:
     """Say why the choice of SURE is doubtful, and which option helps; None without doubt."""
     curve = localization.solution.sure
     kind = curve and curve.doubt
@@ -89,7 +85,7 @@ def doubt_line(localization: Localization) -> str | None:
     return f"{end}: extend it with --alphas, or give a higher --sure-sigma"
 
 
-def unsettled_line(localizations: Sequence[Localization]) -> str | None:
+def unsettled_line(localizations: Sequence[Localized]) -> str | None:
     """Say that reweighting ended before it settled; None where it settled."""
     # Where the solver was stopped by a limit, more rounds would not help.
     cut = [

@@ -103,7 +103,7 @@ def check_processing(one: Any, other: Any, first: str, second: str) -> None:
     differing = [
         f"{what} ({before} and {after})"
         for what, before, after in (
-            ("compensation grade", _grade(one), _grade(other)),
+            ("compensation grade", compensation_grade(one), compensation_grade(other)),
             ("custom EEG reference", *(int(i.get("custom_ref_applied", 0)) for i in (one, other))),
         )
         if before != after
@@ -121,7 +121,7 @@ def check_processing(one: Any, other: Any, first: str, second: str) -> None:
         )
 
 
-def _grade(info: Any) -> int:
+def compensation_grade(info: Any) -> int:
     """Return the grade of gradient compensation: MNE keeps it in the upper bits of coil types."""
     return max((int(channel["coil_type"]) >> 16 for channel in info["chs"]), default=0)
 

@@ -1,4 +1,4 @@
-"""List the differences between functions and those of MNE, for docstrings, README and pages.
+"""List the differences between functions and those of MNE, for docstrings and pages.
 
 A call that both functions accept can have another outcome for the reasons given here only:
 `DIFFERENCES` are those of `mixed_norm`, `OTHERS` those of the other two.

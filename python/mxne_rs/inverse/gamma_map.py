@@ -17,8 +17,8 @@ from ..solve.single import solve_irmxne
 from ..solve.solution import Solution
 from .data import as_evokeds
 from .differences import lists_differences
-from .localization import Localization
 from .localize import check_units, localization_of
+from .localized import Localized
 from .mixed_norm import outputs
 from .mne_calls import log_level
 from .model import Model, prepare_model
@@ -116,8 +116,8 @@ def localize_gamma(
     noise_cov: Any,
     alpha: float,
     **options: Unpack[LocalizeGammaOptions],
-) -> Localization:
-    """Solve once; return all that estimates, dipoles, residuals and pictures are made from.
+) -> Localized:
+    """Find the sources whose variances are most probable, by gamma-MAP.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def localize_gamma(
 
     Examples
     --------
-    >>> from mxne_rs.inverse.gamma_map import localize_gamma
+    >>> from mxne_rs import localize_gamma
     >>> from mxne_rs.simulate import simulate_auditory
     >>> evoked, forward, noise_cov = simulate_auditory(spacing=20.0)
     >>> found = localize_gamma(evoked.crop(0.05, 0.15), forward, noise_cov, 0.5, verbose=False)
@@ -163,7 +163,7 @@ def check_gamma(alpha: Any, options: dict[str, Any]) -> None:
 
 def solve_gamma(
     model: Model, evokeds: Sequence[Any], alpha: float, *, verbose: Any, **options: Any
-) -> Localization:
+) -> Localized:
     """Solve one problem of all the data, concatenated in time."""
     data = np.hstack([model.whiten(one) for one in evokeds])
     check_units(data)

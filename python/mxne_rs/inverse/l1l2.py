@@ -12,7 +12,7 @@ import numpy as np
 from .._arguments.convert import as_number
 from ..solve.gain import Gain
 from ..solve.single import alpha_max, solve_mxne
-from .localization import Localization
+from .localized import Localized
 from .model import Model
 
 NOT_NEGATIVE = "give zero or a positive number"
@@ -33,7 +33,7 @@ def l1l2(
     n_threads: int = 0,
     time_limit: float | None = None,
     verbose: bool | str | int | None = None,
-) -> Localization:
+) -> Localized:
     """Minimise ``1/2 |Y - A X|^2 + lambda sum_i |X_i| + l2_temporal / 2 |X|^2`` by FISTA.
 
     The answer has a certified duality gap. `Solver` describes the options. The model is prepared
@@ -62,7 +62,7 @@ def l1l2(
     gain = Gain(columns * (weighting / unit), model.n_orient)
     largest = alpha_max(gain, data)
     with warnings.catch_warnings():
-        # `Localization.of` warns where there is no source, with the alpha of this method.
+        # `Localized.of` warns where there is no source, with the alpha of this method.
         warnings.filterwarnings("ignore", "alpha is", RuntimeWarning)
         solution = solve_mxne(
             gain,
@@ -84,7 +84,7 @@ def l1l2(
     solution = replace(solution, alpha=share if scale_l1_by_lmax else solution.alpha * unit)
     active = np.repeat(solution.active_set, model.n_orient)
     factors = np.ones(int(solution.active_set.sum()))
-    return Localization.of(
+    return Localized.of(
         model, evokeds, solution, amplitudes=amplitudes, factors=factors, gain=columns[:, active],
         data=data,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Solve on MNE objects: a Model, data and Settings in, a Localization out."""
+"""Solve on MNE objects: a Model, data and Settings in, a Localized out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ..solve.options import ReweightOptions
 from ..solve.single import largest_alpha, solve_irmxne, solve_mxne
 from ..solve.solution import Solution
 from .data import as_evokeds, evokeds_of_epochs, noise_level
-from .localization import Localization
+from .localized import Localized
 from .mne_calls import log_level
 from .model import Model, prepare_model, will_be_fixed
 from .options import (
@@ -49,8 +49,11 @@ def localize(
     noise_cov: Any,
     alpha: float | str = RULE,
     **options: Unpack[LocalizeOptions],
-) -> Localization:
-    """Solve once; return all that estimates, dipoles, residuals and pictures are made from.
+) -> Localized:
+    """Find the sources of evoked responses, epochs or a recording by MxNE or irMxNE.
+
+    By default alpha is chosen by the rule "sqrt", which needs no noise level, and all other
+    settings are those that found known sources best.
 
     Returns
     -------
@@ -64,7 +67,7 @@ def localize(
 
     Examples
     --------
-    >>> from mxne_rs.inverse.localize import localize
+    >>> from mxne_rs import localize
     >>> from mxne_rs.simulate import simulate_auditory
     >>> result = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)
     >>> int(result.active.sum()), bool(result.relative_gap <= 1e-4)
@@ -96,7 +99,7 @@ def model_of(info: Any, forward: Any, noise_cov: Any, options: Any) -> Model:
 
 def solve_jointly(
     model: Model, evokeds: Sequence[Any], settings: Settings, trials: Floats | None = None
-) -> Localization:
+) -> Localized:
     """Solve one problem of all the data, concatenated in time; trials are for rules only."""
     data = np.hstack([model.whiten(one) for one in evokeds])
     check_units(data)
@@ -154,7 +157,7 @@ def trials_of(model: Model, measured: Any, rule: str) -> Floats | None:
     return np.stack(trials) if len(trials) > 1 else None
 
 
-def solve_each(model: Model, evokeds: Sequence[Any], settings: Settings) -> list[Localization]:
+def solve_each(model: Model, evokeds: Sequence[Any], settings: Settings) -> list[Localized]:
     """Solve one problem per evoked, side by side on one gain where alpha is given."""
     if settings.percent is None:
         return [solve_jointly(model, [one], settings) for one in evokeds]
@@ -209,8 +212,8 @@ def localization_of(
     solution: Solution,
     percent: float,
     debias: bool,
-) -> Localization:
-    """Make a Localization: debiased, in Am, over all times, with alpha in percent.
+) -> Localized:
+    """Make a Localized: debiased, in Am, over all times, with alpha in percent.
 
     `data` are the reduced data that were solved, and their basis over time, if any; `percent` is a
     hundredth of their alpha_max.
@@ -225,7 +228,7 @@ def localization_of(
     if basis is not None:
         amplitudes, reduced = amplitudes @ basis, reduced @ basis
     weighting = model.weighting[np.repeat(solution.active_set, model.n_orient)]
-    return Localization.of(
+    return Localized.of(
         model,
         evokeds,
         in_percent(model, solution, percent),

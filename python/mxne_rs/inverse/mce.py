@@ -12,7 +12,7 @@ from .._arguments.convert import as_count, as_flag, as_number
 from ..solve.debias import debias as find_factors
 from ..solve.many import solve_batch
 from ..solve.single import alpha_max
-from .localization import Localization
+from .localized import Localized
 from .model import Model
 
 
@@ -27,7 +27,7 @@ def mce(
     n_threads: int = 0,
     time_limit: float | None = None,
     verbose: bool | str | int | None = None,
-) -> Localization:
+) -> Localized:
     """Minimise ``1/2 |m_t - G x_t|^2 + lambda sum_s |x_t,s|`` at every time t.
 
     The minimum current estimate is sparse in space, but each sample may have other active locations
@@ -68,7 +68,7 @@ def mce(
         elapsed=sum(one.elapsed for one in solutions),
         history=(),
     )
-    return Localization.of(
+    return Localized.of(
         model, evokeds, solution, amplitudes=x * model.weighting[columns][:, np.newaxis],
         factors=factors, gain=model.physical_gain(active), data=data,
     )  # fmt: skip

@@ -10,8 +10,8 @@ from .._arguments.extras import import_mne
 from .._progress import Progress
 from .data import evoked_of_raw, evokeds_of_epochs
 from .differences import lists_differences
-from .localization import Localization
 from .localize import localize, model_of, solve_each
+from .localized import Localized
 from .mne_calls import log_level
 from .options import SEED, EpochsOptions, LocalizeOptions, MneInputs, ReturnOptions
 from .settings import make_settings
@@ -243,7 +243,7 @@ def mixed_norm_raw(
 
 
 def outputs(
-    localize: Callable[..., Localization], table: type, given: Mapping[str, Any], *penalty: Any
+    localize: Callable[..., Localized], table: type, given: Mapping[str, Any], *penalty: Any
 ) -> Any:
     """Localize with the arguments of a call that `table` lists; return the outputs asked for."""
     choice = OutputChoice(*(given[name] for name in OutputChoice._fields))
@@ -262,17 +262,19 @@ class OutputChoice(NamedTuple):
     return_as_dipoles: bool
     return_solution: bool
 
-    def of(self, localization: Localization) -> Any:
+    def of(self, localization: Localized) -> Any:
         """Make the outputs: single objects for one evoked, lists for several."""
-        outs = (
-            localization.dipoles()
+        conditions = range(len(localization.evokeds))
+        outs = [
+            localization.dipoles(one)
             if self.return_as_dipoles
-            else localization.estimates(self.pick_ori)
-        )
+            else localization.estimate(one, self.pick_ori)
+            for one in conditions
+        ]
         single = len(outs) == 1
         results: list[Any] = [outs[0] if single else outs]
         if self.return_residual:
-            residuals = localization.residuals()
+            residuals = [localization.residual(one) for one in conditions]
             results.append(residuals[0] if single else residuals)
         if self.return_solution:
             results.append(localization.solution)

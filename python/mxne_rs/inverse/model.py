@@ -43,6 +43,8 @@ class Model:
     """Channels that are not used, by reason."""
     noise_cov: Any
     """The noise covariance, channels without plausible noise marked as bad."""
+    options: dict[str, Any]
+    """What `prepare_model` was asked for: loose, depth, weights, weights_min, rank."""
 
     @property
     def n_orient(self) -> int:
@@ -133,7 +135,11 @@ def prepare_model(
         weighting=np.asarray(weighting, dtype=np.float64),
         left_out=left_out,
         noise_cov=noise_cov,
-    )
+        options={
+            "loose": loose, "depth": depth, "rank": rank, "weights_min": weights_min,
+            "weights": None if weights is None else _weight_values(weights, forward),
+        },
+    )  # fmt: skip
 
 
 def check_types(forward: Any, noise_cov: Any) -> None:

@@ -9,7 +9,8 @@ from ..solve.options import N_REWEIGHTS, FrameOptions
 #: the rule for alpha and the options that decide most (measured in ``evidence/truth``).
 RULE = "sqrt"
 RECOMMENDED: dict[str, Any] = {
-    "depth": 1.0, "n_mxne_iter": N_REWEIGHTS, "amplitude_unit": "relative",
+    "depth": 1.0, "n_mxne_iter": N_REWEIGHTS, "amplitude_unit": "relative", "tol": 1e-6,
+    "maxit": 10_000,
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from .._arguments.convert import Floats
 from .._arguments.extras import mne
 from .geometry import to_head_coordinates
-from .localization import Localization
+from .localized import Localized
 from .mne_calls import log_level, one_at_a_time
 
 #: Regularisation of dSPM, MNE's default for averages: an amplitude signal-to-noise ratio of 3.
@@ -27,7 +27,7 @@ class Found(NamedTuple):
     """Goodness of fit in percent of a dipole, or the value of dSPM, shape (n,)."""
 
 
-def head_model(localization: Localization) -> tuple[Any, str]:
+def head_model(localization: Localized) -> tuple[Any, str]:
     """Make a sphere, since forward solutions do not hold the head model that they were made with.
 
     Returns
@@ -56,14 +56,17 @@ def _in_words(sphere: Any, why: str) -> str:
 
 @one_at_a_time
 def fit_dipoles(
-    localization: Localization, indices: Sequence[int], samples: Sequence[int], bem: Any
-) -> tuple[Found, Found]:
-    """Fit a single dipole to the field at the peak of some sources of the first condition.
+    localization: Localized, condition: int, indices: Sequence[int], samples: Sequence[int],
+    bem: Any,
+) -> tuple[Found, Found]:  # fmt: skip
+    """Fit a single dipole to the field at the peak of some sources.
 
     Parameters
     ----------
     localization : Localization
         The localization.
+    condition : int
+        Which of its evokeds.
     indices, samples : sequence of int
         Sources, and the sample of the peak of each.
     bem : mne.bem.ConductorModel
@@ -75,13 +78,13 @@ def fit_dipoles(
         Dipoles that explain the whole field, and what the other sources leave of it. The first
         knows nothing of the localization.
     """
-    evoked = localization.evokeds[0].copy().pick(localization.info["ch_names"])
+    evoked = localization.evokeds[condition].copy().pick(localization.info["ch_names"])
     fields = [evoked.data[:, sample] for sample in samples]
     for index, sample in zip(indices, samples, strict=True):
         blocks = localization.amplitudes.copy().reshape(len(localization.factors), -1)
         blocks[index] = 0.0
         others = replace(localization, amplitudes=blocks.reshape(localization.amplitudes.shape))
-        fields.append(others.residuals()[0].data[:, sample])
+        fields.append(others.residual(condition).data[:, sample])
     # One call for all, which computes the fields of its grid of guesses once.
     both = mne.EvokedArray(
         np.stack(fields, axis=1), evoked.info, 0.0, nave=evoked.nave, verbose="ERROR"
@@ -92,28 +95,30 @@ def fit_dipoles(
     return Found(fit.pos[:n], fit.gof[:n]), Found(fit.pos[n:], fit.gof[n:])
 
 
-def _mri_head_t(localization: Localization) -> Any:
+def _mri_head_t(localization: Localized) -> Any:
     to_head = localization.forward["mri_head_t"]
     return to_head if int(to_head["to"]) == 4 else mne.transforms.invert_transform(to_head)
 
 
 @one_at_a_time
 def find_dspm_peaks(
-    localization: Localization, samples: Sequence[int], among: Sequence[Any]
+    localization: Localized, condition: int, samples: Sequence[int], among: Sequence[Any]
 ) -> Found:
-    """Find the location where dSPM is largest at some samples of the first condition.
+    """Find the location where dSPM is largest at some samples of a condition.
 
     Parameters
     ----------
     localization : Localization
         The localization, with its forward solution and noise covariance; depth weighting and loose
         orientation are MNE's defaults.
+    condition : int
+        Which of its evokeds.
     samples : sequence of int
         Samples.
     among : sequence of array of bool, shape (n_locations,)
         Locations to look at for each sample, such as those of the hemisphere of a source.
     """
-    forward, evoked = localization.forward, localization.evokeds[0].copy()
+    forward, evoked = localization.forward, localization.evokeds[condition].copy()
     times = evoked.times[list(samples)]
     fixed = localization.n_orient == 1
     with log_level("ERROR"):

@@ -10,12 +10,11 @@ import numpy as np
 from .._arguments.convert import Floats, as_floats
 from .._arguments.declare import Unpack, takes
 from .._arguments.extras import import_mne
-from .._arguments.warn import warn
+from .._arguments.warn import ConvergenceWarning, warn
 from ..solve.many import solve_path
-from ..solve.solution import ConvergenceWarning
 from .data import as_evokeds
-from .localization import Localization
 from .localize import check_units, localization_of, model_of, one_percent, truncate
+from .localized import Localized
 from .mne_calls import log_level
 from .options import RECOMMENDED, LocalizeOptions, MneInputs
 from .settings import auto_percents, make_settings, refuse_fractions
@@ -28,13 +27,14 @@ def localize_path(
     noise_cov: Any,
     percents: Any = None,
     **options: Unpack[LocalizeOptions],
-) -> list[Localization]:
+) -> list[Localized]:
     """Localise at decreasing alphas, each solve started from the last answer.
 
     Returns
     -------
-    list of Localization
-        One per alpha, from the largest down, duplicates once. The first ones may have no source.
+    path : LocalizationPath
+        A Localization per alpha, from the largest down, duplicates once. The first ones may have no
+        source.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def localize_path(
 
     Examples
     --------
-    >>> from mxne_rs.inverse.paths import localize_path
+    >>> from mxne_rs import localize_path
     >>> from mxne_rs.simulate import simulate_auditory
     >>> result = localize_path(*simulate_auditory(spacing=20.0), [80, 50, 20], verbose=False)
     >>> [(f"{one.alpha:.0f} %", int(one.active.sum())) for one in result]

@@ -13,8 +13,8 @@ from ..solve.options import FrameOptions, TfInputs
 from ..solve.time_frequency import solve_irtf_mxne, solve_tf_mxne, tf_alpha_max
 from .data import as_evokeds
 from .differences import lists_differences
-from .localization import Localization
 from .localize import check_units, localization_of, model_of
+from .localized import Localized
 from .mixed_norm import outputs
 from .mne_calls import log_level, one_at_a_time
 from .model import Model
@@ -121,8 +121,8 @@ def localize_tf(
     alpha: float | None,
     l1_ratio: float | None,
     **options: Unpack[LocalizeTfOptions],
-) -> Localization:
-    """Solve once; return all that estimates, dipoles, residuals and pictures are made from.
+) -> Localized:
+    """Find sources that are sparse over time and frequency, too, by TF-MxNE or irTF-MxNE.
 
     Returns
     -------
@@ -131,7 +131,7 @@ def localize_tf(
 
     Examples
     --------
-    >>> from mxne_rs.inverse.tf_mixed_norm import localize_tf
+    >>> from mxne_rs import localize_tf
     >>> from mxne_rs.simulate import simulate_auditory
     >>> result = localize_tf(*simulate_auditory(spacing=20.0), 30, 0.05, wsize=16, verbose=False)
     >>> int(result.active.sum()), bool(result.relative_gap <= 1e-4)
@@ -145,7 +145,7 @@ def localize_tf(
         return solve_tf(model, evokeds, settings)
 
 
-def solve_tf(model: Model, evokeds: Sequence[Any], settings: TfSettings) -> Localization:
+def solve_tf(model: Model, evokeds: Sequence[Any], settings: TfSettings) -> Localized:
     """Solve one problem of all the data, each evoked with its ramps, concatenated in time."""
     evokeds = [windowed(one, settings.window) for one in evokeds]
     data = np.hstack([model.whiten(one) for one in evokeds])

@@ -10,14 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._arguments.convert import Floats, as_count, as_floats, as_number, quoted
 from .._arguments.extras import needs
-from .._arguments.warn import warn
+from .._arguments.warn import ConvergenceWarning, warn
 from ..alpha.sure import random_stream
 from ..solve.debias import amplitudes
 from ..solve.gain import Gain, prepared
 from ..solve.inputs import sensor_data, support_rows
 from ..solve.many import solve_batch
 from ..solve.options import N_REWEIGHTS
-from ..solve.solution import ConvergenceWarning, Solution, one_warning
+from ..solve.solution import Solution, one_warning
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._arguments.convert import Floats, as_choice, as_number, quoted
 from .._arguments.extras import mne, needs
-from ..inverse.localization import Localization
+from ..inverse.localized import Localized
 from ..inverse.model import Model
 from ..solve.gain import Gain
 from ..solve.inputs import sensor_data
@@ -86,7 +86,7 @@ class Certainty:
 
 
 def certainty(
-    gain: Nodewise | Localization | Gain | ArrayLike,
+    gain: Nodewise | Localized | Gain | ArrayLike,
     data: ArrayLike | None = None,
     *,
     control: str = "fwer",
@@ -181,7 +181,7 @@ def certainty(
                 f"sigma is {quoted(sigma)}, but temporal is 'unstructured', which estimates it; "
                 "leave sigma out, or give temporal='white' or 'ar1'"
             )
-    if isinstance(gain, Localization):
+    if isinstance(gain, Localized):
         if data is not None:
             raise TypeError("data is given beside a Localization, which has its own; leave it out")
         model, evokeds = gain.model, gain.evokeds

@@ -12,12 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from .. import _core
 from .._arguments.convert import Floats, as_count, as_number
-from .._arguments.warn import warn
+from .._arguments.warn import ConvergenceWarning, warn
 from ..alpha.sure import random_stream
 from ..solve.gain import Gain, prepared
 from ..solve.options import make_request
 from ..solve.single import exact_alpha_max
-from ..solve.solution import ConvergenceWarning
 from ..study.run import count_threads
 from .clusters import as_adjacency, cluster_gain, unit_gain, ward_labels
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -11,21 +11,26 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._arguments.convert import Floats, as_count, as_number, quoted
 from .._arguments.declare import Unpack, takes
-from .._arguments.extras import import_mne
-from .._arguments.warn import warn
-from .._axes import Figure
+from .._arguments.extras import as_table, import_mne
+from .._arguments.warn import ConvergenceWarning, warn
+from .._looks.axes import Axes, Figure, figure_of
+from .._looks.html import Part, save_report
 from ..alpha.criteria import SUBSAMPLE, THRESHOLD, expected_false
 from ..inverse.data import load_epochs
-from ..inverse.geometry import to_head_coordinates
+from ..inverse.geometry import head_positions, hemispheres_and_vertices, side_of
 from ..inverse.mne_calls import log_level
 from ..inverse.model import Model, prepare_model
 from ..inverse.options import LogOptions, MneInputs, ModelOptions, SolverOptions
 from ..inverse.paths import as_percents
 from ..solve.options import N_REWEIGHTS
-from ..solve.solution import ConvergenceWarning
-from ..views.stability import draw_stability
-from ..views.table import hemispheres_and_vertices, side_of
+from .draw_stability import draw_probabilities, draw_stability, stability_html
 from .resample import Resampled, resample
+
+#: Columns of the table.
+COLUMNS = (
+    "location", "hemisphere", "vertex", "x_head_mm", "y_head_mm", "z_head_mm", "probability",
+    "peak_amplitude_nam", "peak_spread_nam",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -110,7 +115,27 @@ class Stability:
     index: int
     forward: Any
 
-    def table(self, alpha: float | None = None, *, least: float = 0.1) -> list[StabilityRow]:
+    def table(self, alpha: float | None = None, *, least: float = 0.1) -> Any:
+        """Return the locations selected at an alpha, the most probable first.
+
+        Parameters
+        ----------
+        alpha, least : float
+            As for :meth:`rows`.
+
+        Returns
+        -------
+        table : pandas.DataFrame, or list of dict
+            A row per location: positions in mm, amplitudes in nAm. A list of dictionaries where
+            pandas is not installed.
+        """
+        records = [
+            dict(zip(COLUMNS, (*one[:3], *one[3], *one[4:]), strict=True))
+            for one in map(astuple, self.rows(alpha, least=least))
+        ]
+        return as_table(records, COLUMNS)
+
+    def rows(self, alpha: float | None = None, *, least: float = 0.1) -> list[StabilityRow]:
         """List the locations selected at an alpha, the most probable first.
 
         Parameters
@@ -128,7 +153,7 @@ class Stability:
         k = self._index(alpha)
         least = as_number("least", least, "give a probability", zero=True)
         places, rows = hemispheres_and_vertices(self.forward), []
-        positions = 1000 * np.asarray(to_head_coordinates(self.forward, self.forward["source_rr"]))
+        positions = head_positions(self.forward)
         chosen = np.flatnonzero(self.probability[k] >= max(least, np.finfo(float).tiny))
         strength = np.nan_to_num(self.amplitude[k, chosen])
         for s in chosen[np.lexsort((-strength, -self.probability[k, chosen]))]:
@@ -142,7 +167,11 @@ class Stability:
         return rows
 
     def plot(
-        self, alpha: float | None = None, path: str | os.PathLike[str] | None = None
+        self,
+        alpha: float | None = None,
+        *,
+        ax: Axes | None = None,
+        path: str | os.PathLike[str] | None = None,
     ) -> Figure:
         """Draw the probabilities on the head and along alpha.
 
@@ -150,20 +179,51 @@ class Stability:
         ----------
         alpha : float | None
             In percent, as for :meth:`table`.
+        ax : matplotlib.axes.Axes | None
+            Axes to draw the probabilities along alpha on, and nothing else.
         path : path | None
             File to save the figure to (PNG, PDF or SVG by its ending).
 
         Returns
         -------
-        matplotlib.figure.Figure
-            No window is opened.
+        figure : matplotlib.figure.Figure
+            The figure, or that of `ax`. No window is opened.
 
         Raises
         ------
         ImportError
             Where matplotlib is not installed.
         """
-        return draw_stability(self, self._index(alpha), THRESHOLD, path)
+        index = self._index(alpha)
+        if ax is None:
+            return draw_stability(self, index, THRESHOLD, path)
+        draw_probabilities(ax, self, index, THRESHOLD)
+        return figure_of(ax, path)
+
+    def report(self, path: str | os.PathLike[str]) -> None:
+        """Write an HTML report: the picture and the table.
+
+        Parameters
+        ----------
+        path : path
+            The HTML file; replaced where it exists.
+
+        Raises
+        ------
+        ImportError
+            Where matplotlib is not installed.
+        """
+        save_report("Stability of sparse sources", self.parts(), path)
+
+    def parts(self) -> list[Part]:
+        """Return the parts of a report: the picture and the table."""
+        return [
+            Part("Stability", "stability", self.plot()),
+            Part("Table of stability", "stability", stability_html(self.rows())),
+        ]
+
+    def _repr_html_(self) -> str:
+        return stability_html(self.rows())
 
     def _index(self, alpha: float | None) -> int:
         if alpha is None:
@@ -266,7 +326,7 @@ def stability(
     ...     epochs, forward, noise_cov, [60, 40, 30], n_resamples=10, tmin=0.06, tmax=0.15,
     ...     verbose=False,
     ... )
-    >>> [row.hemisphere for row in result.table(30, least=0.9)]
+    >>> [row.hemisphere for row in result.rows(30, least=0.9)]
     ['left', 'right']
     """
     mne = import_mne()

@@ -13,21 +13,11 @@ from numpy.typing import NDArray
 
 from .. import _core
 from .._arguments.convert import Floats
+from .._arguments.warn import ConvergenceWarning as ConvergenceWarning
 from .._arguments.warn import warn
 from .._progress import logger
 from .coefficients import Coefficients, Stft, coefficients_of
 from .gain import Gain
-
-
-class ConvergenceWarning(UserWarning):
-    """A solve stopped before its duality gap reached the tolerance.
-
-    Examples
-    --------
-    >>> import warnings, mxne_rs
-    >>> with warnings.catch_warnings():
-    ...     warnings.simplefilter("error", mxne_rs.ConvergenceWarning)
-    """
 
 
 class Record(NamedTuple):

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._arguments.convert import quoted
+from .._arguments.warn import ConvergenceWarning
 from .._progress import logger
-from ..solve.solution import ConvergenceWarning
 from .study import Part, Study
 
 #: Failures in a row, without a finished part, after which a backend is given up.

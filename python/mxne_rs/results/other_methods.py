@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from .._arguments.convert import one_line
-from ..inverse.localization import Localization
+from .._looks.html import html_table
+from ..inverse.geometry import all_sides
 from ..inverse.other_methods import Found, find_dspm_peaks, fit_dipoles, head_model
-from .html import html_table
-from .table import SourceRow, all_sides
+from .shown import Shown
 
 #: Number of sources that other methods are asked about: the strongest.
 MOST = 8
@@ -25,15 +25,13 @@ HEADINGS = (
 )
 
 
-def other_methods(localization: Localization, rows: Sequence[SourceRow], bem: Any = None) -> str:
+def other_methods(shown: Shown, bem: Any = None) -> str:
     """Compare the strongest sources with a single dipole and with dSPM, at the peak of each.
 
     Parameters
     ----------
-    localization : Localization
-        The localization; the first of several conditions is taken.
-    rows : sequence of SourceRow
-        Its table.
+    shown : Shown
+        A condition of a localization.
     bem : mne.bem.ConductorModel, optional
         The head model of the dipoles; by default a sphere (see `head_model`).
 
@@ -42,8 +40,8 @@ def other_methods(localization: Localization, rows: Sequence[SourceRow], bem: An
     html : str
         A table and a paragraph. A method that fails has no columns; its error is in the paragraph.
     """
-    rows = rows[:MOST]
-    times = 1000 * np.asarray(localization.evokeds[0].times)
+    localization, rows = shown.localization, shown.rows[:MOST]
+    times = 1000 * np.asarray(shown.evoked.times)
     samples = [int(np.argmin(np.abs(times - row.peak_time))) for row in rows]
     places = np.array([row.position for row in rows]) / 1000
     groups = [[[str(row.number), f"{row.peak_time:.1f}"] for row in rows]]
@@ -61,7 +59,9 @@ def other_methods(localization: Localization, rows: Sequence[SourceRow], bem: An
     start = time.perf_counter()
     try:
         model, name = (bem, "the head model given") if bem is not None else head_model(localization)
-        add(fit_dipoles(localization, [row.index for row in rows], samples, model), HEADINGS[1:3])
+        indices = [row.index for row in rows]
+        fits = fit_dipoles(localization, shown.condition, indices, samples, model)
+        add(fits, HEADINGS[1:3])
         words.append(
             "Dipole: the single one that explains the whitened field best; between sources where "
             "several are active at once, and its goodness of fit (gof) low. Without others: the "
@@ -74,7 +74,8 @@ def other_methods(localization: Localization, rows: Sequence[SourceRow], bem: An
     try:
         sides = np.array(all_sides(localization.forward))
         among = [(sides == row.hemisphere) | (row.hemisphere == "middle") for row in rows]
-        add([find_dspm_peaks(localization, samples, among)], HEADINGS[3:])
+        peaks = find_dspm_peaks(localization, shown.condition, samples, among)
+        add([peaks], HEADINGS[3:])
         words.append(
             "dSPM peak: the location of the source's hemisphere where dSPM is largest, with MNE's "
             f"defaults; {_took(start)}."

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from .._arguments.convert import Floats
-from .._axes import (
+from .._looks.axes import (
+    COLOURS,
     GREY,
     LEFT,
     PERCENT,
+    WEAK_COLOUR,
     Axes,
     Figure,
     annotate,
@@ -21,8 +23,7 @@ from .._axes import (
     style_axes,
     without_latex,
 )
-from ..inverse.localization import Localization
-from .localization import COLOURS, WEAK_COLOUR
+from ..inverse.localized import Localized
 from .table import source_table
 
 #: Number of coloured sources; the last colour is too close to the grey of the others.
@@ -40,7 +41,7 @@ SHORT_COLOUR = "#B2182B"
 
 @without_latex()
 def draw_path(
-    localizations: Sequence[Localization], path: str | os.PathLike[str] | None = None
+    localizations: Sequence[Localized], path: str | os.PathLike[str] | None = None
 ) -> Figure:
     """Draw number of sources, explained variance and peak amplitudes against alpha.
 
@@ -49,8 +50,8 @@ def draw_path(
 
     Examples
     --------
-    >>> from mxne_rs.views.path import draw_path
-    >>> from mxne_rs.inverse.paths import localize_path
+    >>> from mxne_rs.results.draw_path import draw_path
+    >>> from mxne_rs import localize_path
     >>> from mxne_rs.simulate import simulate_auditory
     >>> result = localize_path(*simulate_auditory(spacing=20.0), [80, 50, 20], verbose=False)
     >>> figure = draw_path(result)
@@ -61,28 +62,38 @@ def draw_path(
     panels = figure.subplots(3, 1, sharex=True, height_ratios=[1.0, 1.0, 2.2])
     figure.subplots_adjust(left=LEFT, right=0.78, top=0.89, bottom=0.115, hspace=0.1)
     percents = np.array([one.alpha for one in localizations])
-    short = np.array([not one.solution.converged for one in localizations])
-    counts = np.array([float(one.active.sum()) for one in localizations])
+    draw_counts(panels[0], localizations)
     explained = 100 * np.array([one.explained_variance for one in localizations])
-    for axes, values, label in (
-        (panels[0], counts, "sources"),
-        (panels[1], explained, "explained (%)"),
-    ):
-        axes.plot(percents, values, "o-", color="0.25", markersize=4, linewidth=1.2)
-        axes.plot(percents[short], values[short], "X", color=SHORT_COLOUR, markersize=8, zorder=4)
-        axes.set_ylim(bottom=0)
-        axes.set_ylabel(label, fontsize=9.5, color=GREY)
-        style_axes(axes)
-    panels[0].yaxis.get_major_locator().set_params(integer=True)
+    _draw_curve(panels[1], localizations, explained, "explained (%)")
     _draw_amplitudes(panels[2], percents, localizations)
     set_alpha_axis(panels[2], percents, PERCENT)
+    panels[0].set_xlabel("")
     annotate(figure, localizations[0].name, _summary(localizations), CAPTION)
     if path is not None:
         figure.savefig(path)
     return figure
 
 
-def _summary(localizations: Sequence[Localization]) -> str:
+def draw_counts(axes: Axes, localizations: Sequence[Localized]) -> None:
+    """Draw the number of sources against alpha."""
+    counts = np.array([float(one.active.sum()) for one in localizations])
+    _draw_curve(axes, localizations, counts, "sources")
+    axes.yaxis.get_major_locator().set_params(integer=True)  # type: ignore[call-arg]
+    set_alpha_axis(axes, np.array([one.alpha for one in localizations]), PERCENT)
+
+
+def _draw_curve(axes: Axes, localizations: Sequence[Localized], values: Floats, label: str) -> None:
+    """Draw a value against alpha, with a cross where the tolerance was not reached."""
+    percents = np.array([one.alpha for one in localizations])
+    short = np.array([not one.solution.converged for one in localizations])
+    axes.plot(percents, values, "o-", color="0.25", markersize=4, linewidth=1.2)
+    axes.plot(percents[short], values[short], "X", color=SHORT_COLOUR, markersize=8, zorder=4)
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel(label, fontsize=9.5, color=GREY)
+    style_axes(axes)
+
+
+def _summary(localizations: Sequence[Localized]) -> str:
     times = localizations[0].evokeds[0].times
     rounds = max(one.solution.n_reweights or 1 for one in localizations)
     is_convex = localizations[0].solution.n_reweights is None
@@ -102,7 +113,7 @@ def _summary(localizations: Sequence[Localization]) -> str:
     return "   ·   ".join(parts)
 
 
-def _draw_amplitudes(axes: Axes, percents: Floats, localizations: Sequence[Localization]) -> None:
+def _draw_amplitudes(axes: Axes, percents: Floats, localizations: Sequence[Localized]) -> None:
     courses, names = _amplitudes(localizations)
     lasting = sorted(courses, key=lambda s: (-(courses[s] > 0).sum(), -courses[s].max()))
     # The first source to appear is always named: it is the answer at large alphas, even where a
@@ -147,7 +158,7 @@ def _draw_amplitudes(axes: Axes, percents: Floats, localizations: Sequence[Local
     )
 
 
-def _amplitudes(localizations: Sequence[Localization]) -> tuple[dict[int, Floats], dict[int, str]]:
+def _amplitudes(localizations: Sequence[Localized]) -> tuple[dict[int, Floats], dict[int, str]]:
     """Return peak amplitudes (nAm) along the path, and a name, of each location ever active."""
     courses: dict[int, Floats] = {}
     names: dict[int, str] = {}

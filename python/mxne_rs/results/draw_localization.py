@@ -9,51 +9,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._axes import (
+from .._looks.axes import (
+    COLOURS,
     GREY,
     LEFT,
+    VIEWS,
+    WEAK_COLOUR,
     Axes,
     Figure,
+    View,
     annotate,
     blank_figure,
+    draw_head,
     set_time_axis,
     style_axes,
     without_latex,
 )
-from ..inverse.geometry import to_head_coordinates
-from ..inverse.localization import Localization
-from .outputs import Outputs
+from ..inverse.geometry import head_positions
+from ..inverse.localized import Localized
+from .draw_coefficients import CAPTION as COEFFICIENTS
+from .draw_coefficients import MOST, draw_coefficients
+from .shown import Shown
 from .table import SourceRow
-from .time_frequency import CAPTION as COEFFICIENTS
-from .time_frequency import MOST, draw_coefficients
 
-#: Colours of the strongest sources, readable with colour-blind eyes (after Okabe & Ito); weaker
-#: ones are grey.
-COLOURS: tuple[str, ...] = (
-    "#0072B2",
-    "#D55E00",
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#7F3C8D",
-    "#A5AA99",
-)
 #: Channel types in pictures: name, factor from SI units, unit.
 CHANNEL_TYPES = {
     "mag": ("magnetometers", 1e15, "fT"),
     "grad": ("gradiometers", 1e13, "fT/cm"),
     "eeg": ("EEG", 1e6, "µV"),
 }
-View = tuple[str, int, int, tuple[str, str]]
-#: Projections of the head: title, horizontal and vertical axis, labels of the horizontal ends.
-VIEWS: tuple[View, ...] = (
-    ("axial", 0, 1, ("L", "R")),
-    ("coronal", 0, 2, ("L", "R")),
-    ("sagittal", 1, 2, ("P", "A")),
-)
-AXIS_NAMES = ("x", "y", "z")
-WEAK_COLOUR = "#8C8C8C"
 #: The meaning of marks and colours.
 CAPTION = (
     "Heads: sources with the numbers and colours of the table and the courses, grey after the "
@@ -67,20 +51,20 @@ DIRECTION_LENGTH = 16.0
 
 @without_latex()
 def draw(
-    localization: Localization,
+    localization: Localized,
     path: str | os.PathLike[str] | None = None,
-    outputs: Outputs | None = None,
+    shown: Shown | None = None,
 ) -> Figure:
     """Draw a localization: locations, time courses, measured beside explained sensors.
 
     Parameters
     ----------
     localization : Localization
-        The localization; of several conditions the first is drawn.
+        The localization.
     path : path, optional
         File to save the figure to (PNG, PDF or SVG by its ending). By default it is not saved.
-    outputs : Outputs, optional
-        Dipoles, residual and table of the localization, if they have been made already.
+    shown : Shown, optional
+        The condition to draw, by default the first.
 
     Returns
     -------
@@ -101,16 +85,16 @@ def draw(
 
     Examples
     --------
-    >>> from mxne_rs.inverse.localize import localize
-    >>> from mxne_rs.views.localization import draw
+    >>> from mxne_rs import localize
+    >>> from mxne_rs.results.draw_localization import draw
     >>> from mxne_rs.simulate import simulate_auditory
     >>> result = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)
     >>> figure = draw(result)
     >>> [axes.get_title() for axes in figure.axes[:3]]
     ['axial', 'coronal', 'sagittal']
     """
-    outputs = outputs or Outputs(localization)
-    dipoles, residual, rows = outputs.dipoles, outputs.residual, outputs.rows
+    shown = shown or Shown(localization)
+    dipoles, residual, rows = shown.dipoles, shown.residual, shown.rows
 
     n_shown = min(len(rows), MOST) if localization.solution.coefficients is not None else 0
     caption = f"{CAPTION}\n{COEFFICIENTS}" if n_shown else CAPTION
@@ -127,7 +111,7 @@ def draw(
     bottom = outer[1].subgridspec(1, 2, width_ratios=[1.0, 0.5 + 0.35 * len(kinds)], wspace=0.15)
     draw_time_courses(figure.add_subplot(bottom[0]), dipoles, rows)
     sensors = bottom[1].subgridspec(2, max(len(kinds), 1), wspace=0.24, hspace=0.12)
-    measured = localization.evokeds[0].copy().pick(residual.ch_names)
+    measured = shown.evoked.copy().pick(residual.ch_names)
     for column, kind in enumerate(kinds):
         pair = (figure.add_subplot(sensors[0, column]), figure.add_subplot(sensors[1, column]))
         _draw_sensors(pair, measured, residual, kind)
@@ -135,14 +119,14 @@ def draw(
     if n_shown:
         below = outer[2].subgridspec(1, n_shown, wspace=0.22)
         panels = [figure.add_subplot(below[column]) for column in range(n_shown)]
-        draw_coefficients(figure, panels, localization, rows)
-    annotate(figure, localization.name, _summary(localization, len(rows)), caption)
+        draw_coefficients(figure, panels, shown)
+    annotate(figure, shown.name, _summary(localization, len(rows)), caption)
     if path is not None:
         figure.savefig(path)
     return figure
 
 
-def _summary(localization: Localization, n_sources: int) -> str:
+def _summary(localization: Localized, n_sources: int) -> str:
     method = localization.method
     if localization.solution.reweighting_converged is False:
         method += " (not settled)"
@@ -169,13 +153,13 @@ def _is_named(row: SourceRow) -> bool:
 
 def _draw_locations(
     axes: Axes,
-    localization: Localization,
+    localization: Localized,
     dipoles: Sequence[Any],
     rows: Sequence[SourceRow],
     view: View,
 ) -> None:
     _, horizontal, vertical, _ = view
-    draw_head(axes, localization.forward, view)
+    draw_head(axes, head_positions(localization.forward), view)
     strongest = max((abs(row.peak_amplitude) for row in rows), default=0.0) or 1.0
     for row in reversed(rows):
         x, y = row.position[horizontal], row.position[vertical]
@@ -213,38 +197,6 @@ def _draw_locations(
                 va="center_baseline",
                 zorder=5,
             )
-
-
-def draw_head(axes: Axes, forward: Any, view: View) -> None:
-    """Draw all locations in grey, seen from one side, with names for the axes and their ends."""
-    title, horizontal, vertical, ends = view
-    cloud = 1000 * np.asarray(to_head_coordinates(forward, forward["source_rr"]))
-    axes.scatter(
-        cloud[:, horizontal],
-        cloud[:, vertical],
-        s=float(np.clip(24000 / len(cloud), 1.5, 14)),
-        color="0.62",
-        alpha=0.28,
-        linewidths=0,
-        rasterized=True,
-    )
-    axes.set_aspect("equal", adjustable="datalim")
-    axes.margins(0.06)
-    axes.set_title(title, fontsize=11, pad=4)
-    axes.set_xlabel(f"{AXIS_NAMES[horizontal]} (mm)", fontsize=9.5, color=GREY)
-    axes.set_ylabel(f"{AXIS_NAMES[vertical]} (mm)", fontsize=9.5, color=GREY, labelpad=1)
-    for name, place in zip(ends, (0.02, 0.98), strict=True):
-        axes.text(
-            place,
-            0.97,
-            name,
-            transform=axes.transAxes,
-            ha="left" if place < 0.5 else "right",
-            va="top",
-            fontsize=10,
-            color=GREY,
-        )
-    style_axes(axes)
 
 
 def draw_time_courses(axes: Axes, dipoles: Sequence[Any], rows: Sequence[SourceRow]) -> None:

@@ -10,16 +10,15 @@ from typing import Any
 from .._arguments.convert import as_number
 from .._arguments.declare import Unpack, documents, takes
 from .._arguments.extras import import_mne
-from ..solve.options import N_REWEIGHTS
-from .data import as_evokeds, check_processing
-from .gamma_map import check_gamma, solve_gamma
-from .l1l2 import l1l2
-from .localization import Localization
-from .localize import solve_jointly
-from .mce import mce
-from .mne_calls import log_level
-from .model import Model, check_types, prepare_model, with_both_hemispheres
-from .options import (
+from ..inverse.data import as_evokeds, check_processing
+from ..inverse.gamma_map import check_gamma, solve_gamma
+from ..inverse.l1l2 import l1l2
+from ..inverse.localize import solve_jointly
+from ..inverse.localized import Localized
+from ..inverse.mce import mce
+from ..inverse.mne_calls import log_level
+from ..inverse.model import Model, check_types, prepare_model, with_both_hemispheres
+from ..inverse.options import (
     GammaOptions,
     LogOptions,
     ModelOptions,
@@ -27,8 +26,10 @@ from .options import (
     SolverOptions,
     TfSolverOptions,
 )
-from .settings import make_settings, make_tf_settings
-from .tf_mixed_norm import solve_tf
+from ..inverse.settings import make_settings, make_tf_settings
+from ..inverse.tf_mixed_norm import solve_tf
+from ..solve.options import N_REWEIGHTS
+from .localization import Localization
 
 
 def list_solvers() -> list[str]:
@@ -87,7 +88,7 @@ class Solver:
         The name, in lower case.
     localization : Localization or None
         The last answer: `localization.solution` has the gap and status, `localization.dipoles()`
-        and `localization.residuals()` make dipoles and residuals.
+        and `localization.residual()` make dipoles and residuals.
 
     Raises
     ------
@@ -231,8 +232,9 @@ class Solver:
         if model is None or self._prepared_for != _sensors(evokeds[0].info):
             model = self._prepare(evokeds[0].info)
         with log_level(options.get("verbose", self._verbose)):
-            self.localization = self._method.run(model, evokeds, **{**self._options, **options})
-            estimates = self.localization.estimates(self._pick_ori)
+            found = self._method.run(model, evokeds, **{**self._options, **options})
+            self.localization = Localization.of_localized(found)
+            estimates = [found.estimate(one, self._pick_ori) for one in range(len(evokeds))]
         return estimates[0] if len(estimates) == 1 else estimates
 
     def _prepare(self, info: Any) -> Model:
@@ -266,7 +268,7 @@ class Method:
     """A method of `Solver`."""
 
     name: str
-    run: Callable[..., Localization]
+    run: Callable[..., Localized]
     fixed: bool = False
     """Whether the method takes no depth weights of MNE, and fixed orientation on a cortex."""
 
@@ -291,7 +293,7 @@ def _mixed_norm(
     *,
     alpha: float | str = 0.2,
     **options: Unpack[MethodOptions],
-) -> Localization:
+) -> Localized:
     return solve_jointly(model, evokeds, make_settings(_percent(alpha), options))
 
 
@@ -306,7 +308,7 @@ def _tf_mixed_norm(
     alpha: float = 0.4,
     l1_ratio: float = 0.03,
     **options: Unpack[TfMethodOptions],
-) -> Localization:
+) -> Localized:
     part = as_number("alpha", alpha, "give a part of alpha_max between 0 and 1", below=1)
     return solve_tf(model, evokeds, make_tf_settings(100 * part, l1_ratio, options))
 
@@ -322,7 +324,7 @@ def _gamma_map(
     *,
     alpha: float = 0.5,
     **options: Unpack[GammaMethodOptions],
-) -> Localization:
+) -> Localized:
     check_gamma(alpha, dict(options))
     return solve_gamma(model, evokeds, alpha, **options)
 

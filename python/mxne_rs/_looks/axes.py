@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ._arguments.convert import Floats
-from ._arguments.extras import needs
+from .._arguments.convert import Floats
+from .._arguments.extras import needs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Axes
@@ -16,6 +17,27 @@ else:  # annotations only, which are not evaluated
     Axes = Figure = Any
 
 GREY = "0.35"
+#: Colours of the strongest sources, readable with colour-blind eyes (after Okabe & Ito); weaker
+#: ones are grey.
+COLOURS: tuple[str, ...] = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#7F3C8D",
+    "#A5AA99",
+)
+WEAK_COLOUR = "#8C8C8C"
+View = tuple[str, int, int, tuple[str, str]]
+#: Projections of the head: title, horizontal and vertical axis, labels of the horizontal ends.
+VIEWS: tuple[View, ...] = (
+    ("axial", 0, 1, ("L", "R")),
+    ("coronal", 0, 2, ("L", "R")),
+    ("sagittal", 1, 2, ("P", "A")),
+)
+AXIS_NAMES = ("x", "y", "z")
 #: Label of an axis of alphas in percent.
 PERCENT = "alpha (% of the value that leaves no source)"
 #: Left edge of titles and captions, as a part of the width; most characters of a title.
@@ -29,7 +51,7 @@ def without_latex() -> Iterator[None]:
     Examples
     --------
     >>> from matplotlib import rcParams
-    >>> from mxne_rs._axes import without_latex
+    >>> from mxne_rs._looks.axes import without_latex
     >>> with without_latex():
     ...     rcParams["text.usetex"]
     False
@@ -93,4 +115,43 @@ def blank_figure(width: float, height: float, layout: Any = "constrained") -> Fi
 
     figure = Figure(figsize=(width, height), dpi=150, facecolor="white", layout=layout)
     FigureCanvasAgg(figure)
+    return figure
+
+
+def draw_head(axes: Axes, cloud: Floats, view: View) -> None:
+    """Draw positions (mm) in grey, seen from one side, with names for the axes and their ends."""
+    title, horizontal, vertical, ends = view
+    axes.scatter(
+        cloud[:, horizontal],
+        cloud[:, vertical],
+        s=min(max(24000 / len(cloud), 1.5), 14.0),
+        color="0.62",
+        alpha=0.28,
+        linewidths=0,
+        rasterized=True,
+    )
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.margins(0.06)
+    axes.set_title(title, fontsize=11, pad=4)
+    axes.set_xlabel(f"{AXIS_NAMES[horizontal]} (mm)", fontsize=9.5, color=GREY)
+    axes.set_ylabel(f"{AXIS_NAMES[vertical]} (mm)", fontsize=9.5, color=GREY, labelpad=1)
+    for name, place in zip(ends, (0.02, 0.98), strict=True):
+        axes.text(
+            place,
+            0.97,
+            name,
+            transform=axes.transAxes,
+            ha="left" if place < 0.5 else "right",
+            va="top",
+            fontsize=10,
+            color=GREY,
+        )
+    style_axes(axes)
+
+
+def figure_of(axes: Axes, path: str | os.PathLike[str] | None = None) -> Figure:
+    """Return the figure of a panel, saved where a path is given."""
+    figure: Figure = axes.figure.figure  # of a panel in a part of a figure, the whole
+    if path is not None:
+        figure.savefig(path)
     return figure

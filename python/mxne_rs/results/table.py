@@ -11,11 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .._arguments.convert import one_line
-from ..inverse.geometry import to_head_coordinates
-from ..inverse.localization import Localization
-
-#: Distance from the midline in mm within which a location of a volume is in the middle.
-MIDLINE = 0.5
+from ..inverse.geometry import hemispheres_and_vertices, side_of, to_head_coordinates
+from ..inverse.localized import Localized
 
 #: More sources than this are not refitted with one orientation each: their amplitudes, which
 #: nothing shrinks, would be those of noise.
@@ -70,32 +67,29 @@ class Column(NamedTuple):
     heading: str
     """For people."""
     name: str
-    """In files."""
-    text: Callable[[SourceRow], str]
-    """Makes the cell of a source, "" where its value is not known."""
+    """In files and data frames."""
+    value: Callable[[SourceRow], Any]
+    """Makes the value of a source; NaN or "" where it is not known."""
+    digits: int | None = None
+    """Digits after the point in texts; None for words and whole numbers."""
     meaning: str = ""
     """What the table says of it below; columns may share a sentence."""
     in_terminal: bool = True
     """Whether a terminal shows it, where wide tables are hard to read."""
 
-
-def _tenths(value: float) -> str:
-    return _rounded(value, 1)
-
-
-def _rounded(value: float, digits: int) -> str:
-    # Adding 0.0 turns a -0.0 from rounding into 0.0.
-    return "" if np.isnan(value) else f"{round(value, digits) + 0.0:.{digits}f}"
-
-
-def _orientation(axis: int) -> Callable[[SourceRow], str]:
-    return lambda row: _rounded(row.orientation[axis], 3)
+    def text(self, row: SourceRow) -> str:
+        """Return the cell of a source as a text, "" where its value is not known."""
+        value = self.value(row)
+        if self.digits is None:
+            return one_line(str(value))
+        # Adding 0.0 turns a -0.0 from rounding into 0.0.
+        return "" if np.isnan(value) else f"{round(value, self.digits) + 0.0:.{self.digits}f}"
 
 
 _HEAD = "positions in mm, head coordinates (x right, y front, z up)"
 _DROP = "drop: points of explained variance lost if this source is set to zero and the others stay"
 _GOF = "MNE gof: the dipole's share, as MNE splits it, of what all sources explain at its peak"
-_ORIENTATION = "orientation: the one that fits best over all times; unit vector, head coordinates"
+_TURN = "orientation: the one that fits best over all times; unit vector, head coordinates"
 _ANGLE = "angle: between the one orientation that fits best over all times and the cortical normal"
 _COURSE = (
     "course: peak along that orientation, not shrunk; positive out of a cortex, always in a volume"
@@ -105,38 +99,34 @@ _MNI = "MNI: coordinates in mm, by the subject's Talairach transform"
 #: The columns of the table of sources. Those that are known for no source are left out for people;
 #: files have all of them, so that their header is always the same.
 COLUMNS = (
-    Column("source", "source", lambda row: str(row.number)),
+    Column("source", "source", lambda row: row.number),
     Column("hemisphere", "hemisphere", lambda row: row.hemisphere),
-    Column("x", "x_head_mm", lambda row: _tenths(row.position[0]), _HEAD),
-    Column("y", "y_head_mm", lambda row: _tenths(row.position[1]), _HEAD),
-    Column("z", "z_head_mm", lambda row: _tenths(row.position[2]), _HEAD),
-    Column("peak (nAm)", "peak_amplitude_nam", lambda row: _tenths(row.peak_amplitude)),
-    Column("at (ms)", "peak_time_ms", lambda row: _tenths(row.peak_time)),
+    Column("x", "x_head_mm", lambda row: row.position[0], 1, _HEAD),
+    Column("y", "y_head_mm", lambda row: row.position[1], 1, _HEAD),
+    Column("z", "z_head_mm", lambda row: row.position[2], 1, _HEAD),
+    Column("peak (nAm)", "peak_amplitude_nam", lambda row: row.peak_amplitude, 1),
+    Column("at (ms)", "peak_time_ms", lambda row: row.peak_time, 1),
     Column(
-        "drop (%)",
-        "explained_variance_drop_if_removed_percent",
-        lambda row: _tenths(100 * row.drop),
+        "drop (%)", "explained_variance_drop_if_removed_percent", lambda row: 100 * row.drop, 1,
         _DROP,
     ),
-    Column("MNE gof (%)", "mne_gof_at_peak_percent", lambda row: _tenths(row.mne_gof), _GOF),
-    Column("vertex", "vertex", lambda row: str(row.vertex)),
-    Column("angle (deg)", "angle_to_normal_deg", lambda row: _tenths(row.angle), _ANGLE),
-    Column("course (nAm)", "course_peak_nam", lambda row: _tenths(row.course_peak), _COURSE),
-    Column("at (ms)", "course_peak_time_ms", lambda row: _tenths(row.course_time)),
+    Column("MNE gof (%)", "mne_gof_at_peak_percent", lambda row: row.mne_gof, 1, _GOF),
+    Column("vertex", "vertex", lambda row: row.vertex),
+    Column("angle (deg)", "angle_to_normal_deg", lambda row: row.angle, 1, _ANGLE),
+    Column("course (nAm)", "course_peak_nam", lambda row: row.course_peak, 1, _COURSE),
+    Column("at (ms)", "course_peak_time_ms", lambda row: row.course_time, 1),
     Column(
-        "loss (%)",
-        "explained_variance_loss_of_one_orientation_percent",
-        lambda row: _tenths(100 * row.loss),
-        _LOSS,
+        "loss (%)", "explained_variance_loss_of_one_orientation_percent",
+        lambda row: 100 * row.loss, 1, _LOSS,
     ),
-    Column("orientation x", "orientation_x_head", _orientation(0), _ORIENTATION, False),
-    Column("orientation y", "orientation_y_head", _orientation(1), _ORIENTATION, False),
-    Column("orientation z", "orientation_z_head", _orientation(2), _ORIENTATION, False),
-    Column("region", "region", lambda row: one_line(row.region)),
-    Column("MNI x", "x_mni_mm", lambda row: _tenths(row.mni[0]), _MNI),
-    Column("MNI y", "y_mni_mm", lambda row: _tenths(row.mni[1]), _MNI),
-    Column("MNI z", "z_mni_mm", lambda row: _tenths(row.mni[2]), _MNI),
-)
+    Column("orientation x", "orientation_x_head", lambda row: row.orientation[0], 3, _TURN, False),
+    Column("orientation y", "orientation_y_head", lambda row: row.orientation[1], 3, _TURN, False),
+    Column("orientation z", "orientation_z_head", lambda row: row.orientation[2], 3, _TURN, False),
+    Column("region", "region", lambda row: row.region),
+    Column("MNI x", "x_mni_mm", lambda row: row.mni[0], 1, _MNI),
+    Column("MNI y", "y_mni_mm", lambda row: row.mni[1], 1, _MNI),
+    Column("MNI z", "z_mni_mm", lambda row: row.mni[2], 1, _MNI),
+)  # fmt: skip
 
 
 def columns_for(rows: Sequence[SourceRow], *, terminal: bool = False) -> list[Column]:
@@ -154,28 +144,30 @@ def legend(columns: Iterable[Column]) -> list[str]:
 
 
 def source_table(
-    localization: Localization, dipoles: Sequence[Any] | None = None
+    localization: Localized, condition: int = 0, dipoles: Sequence[Any] | None = None
 ) -> list[SourceRow]:
-    """List the sources, strongest first; by default with the dipoles of the first condition.
+    """List the sources, the strongest of a condition first.
+
+    The dipoles of the condition are made where they are not given.
 
     Examples
     --------
-    >>> from mxne_rs.inverse.localize import localize
+    >>> from mxne_rs import localize
     >>> from mxne_rs.simulate import simulate_auditory
-    >>> from mxne_rs.views.table import source_table
+    >>> from mxne_rs.results.table import source_table
     >>> result = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)
     >>> [(row.number, row.hemisphere) for row in source_table(result)]
     [(1, 'left'), (2, 'right')]
     """
     if dipoles is None:
-        dipoles = localization.dipoles()[0]
+        dipoles = localization.dipoles(condition)
     everywhere = hemispheres_and_vertices(localization.forward)
     places = [everywhere[location] for location in np.flatnonzero(localization.active)]
     peaks = [int(np.argmax(np.abs(dipole.amplitude))) for dipole in dipoles]
     strengths = [
         abs(float(dipole.amplitude[peak])) for dipole, peak in zip(dipoles, peaks, strict=True)
     ]
-    rows, drops, refit = [], localization.drops, _refit_values(localization)
+    rows, drops, refit = [], localization.drops, _refit_values(localization, condition)
     for number, index in enumerate(np.argsort(strengths, kind="stable")[::-1], start=1):
         dipole, peak, (side, vertex) = dipoles[index], peaks[index], places[index]
         x, y, z = (
@@ -201,7 +193,7 @@ def source_table(
     return rows
 
 
-def _refit_values(localization: Localization) -> list[dict[str, Any]]:
+def _refit_values(localization: Localized, condition: int) -> list[dict[str, Any]]:
     """Return what rows say of the one orientation of each source, and where it is named to be.
 
     Where there are many sources, or the refit has not settled, orientations stay unknown.
@@ -216,8 +208,8 @@ def _refit_values(localization: Localization) -> list[dict[str, Any]]:
     ]
     if len(places) > MAX_REFITTED or not localization.oriented.settled:
         return places
-    times = 1000 * np.asarray(localization.evokeds[0].times)
-    courses = 1e9 * localization.courses[:, : len(times)]
+    times = 1000 * np.asarray(localization.evokeds[condition].times)
+    courses = 1e9 * localization.courses[:, localization.samples(condition)]
     peaks = np.abs(courses).argmax(axis=1)
     return [
         place
@@ -239,7 +231,7 @@ def format_table(rows: Sequence[SourceRow]) -> str:
 
     Examples
     --------
-    >>> from mxne_rs.views.table import SourceRow, format_table
+    >>> from mxne_rs.results.table import SourceRow, format_table
     >>> row = SourceRow(1, 0, "left", (-49.8, 7.76, 48.9), 22.5, 100.0, 0.097, 31.4, 197)
     >>> print(format_table([row]))
     source  hemisphere      x      y      z  peak (nAm)  at (ms)  drop (%)  MNE gof (%)  vertex
@@ -260,7 +252,7 @@ def write_table(rows: Sequence[SourceRow], path: str | os.PathLike[str]) -> None
     Examples
     --------
     >>> import os, tempfile
-    >>> from mxne_rs.views.table import SourceRow, write_table
+    >>> from mxne_rs.results.table import SourceRow, write_table
     >>> row = SourceRow(1, 0, "left", (-49.8, 7.76, 48.9), 22.5, 100.0, 0.097, 31.4, 197)
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_table([row], os.path.join(folder, "sources.tsv"))
@@ -268,7 +260,7 @@ def write_table(rows: Sequence[SourceRow], path: str | os.PathLike[str]) -> None
     ...         file.read().splitlines()[1].split()[:3]
     ['1', 'left', '-49.8']
     """
-    _write(path, [[one.name for one in COLUMNS], *map(row_texts, rows)])
+    write_lines(path, [[one.name for one in COLUMNS], *map(row_texts, rows)])
 
 
 def row_texts(row: SourceRow, columns: Iterable[Column] = COLUMNS) -> list[str]:
@@ -276,70 +268,73 @@ def row_texts(row: SourceRow, columns: Iterable[Column] = COLUMNS) -> list[str]:
     return [column.text(row) for column in columns]
 
 
-def hemispheres_and_vertices(forward: Any) -> list[tuple[str, int]]:
-    """Return (hemisphere or '', vertex number) of each location."""
-    names: list[tuple[str, int]] = []
-    for space in forward["src"]:
-        side = (
-            {101: "left", 102: "right"}.get(int(space["id"]), "") if space["type"] == "surf" else ""
-        )
-        names += [(side, int(vertex)) for vertex in space["vertno"]]
-    return names
+def records(rows: Sequence[SourceRow]) -> list[dict[str, Any]]:
+    """Return the values of all columns of each row, by the names of the columns."""
+    return [{column.name: column.value(row) for column in COLUMNS} for row in rows]
 
 
-def all_sides(forward: Any) -> list[str]:
-    """Return "left", "right" or "middle" for each location, as the table says it."""
-    positions = 1000 * np.asarray(to_head_coordinates(forward, forward["source_rr"]))
-    named = hemispheres_and_vertices(forward)
-    return [side or side_of(float(x)) for (side, _), x in zip(named, positions[:, 0], strict=True)]
+class PathColumn(NamedTuple):
+    """A column of the table of a path."""
+
+    heading: str
+    """For people."""
+    name: str
+    """In files and data frames."""
+    value: Callable[[Localized], Any]
+    """Makes the value of an alpha."""
+    form: str = ""
+    """Format of the value in texts."""
+
+    def text(self, one: Localized) -> str:
+        """Return the cell of an alpha as a text."""
+        value = self.value(one)
+        words = {None: "-", True: "yes", False: "no"}
+        return words[value] if value is None or isinstance(value, bool) else f"{value:{self.form}}"
 
 
-def side_of(x: float) -> str:
-    """Return the side of a position in a volume, from its x in mm."""
-    return "middle" if abs(x) < MIDLINE else "left" if x < 0 else "right"
-
-
-#: Headings of the columns of the table of a path: for people, and in files.
 PATH_COLUMNS = (
-    ("alpha (%)", "alpha_percent"),
-    ("sources", "n_sources"),
-    ("explained (%)", "explained_variance_percent"),
-    ("gap", "relative_gap"),
-    ("status", "status"),
-    ("rounds", "rounds"),
-    ("settled", "settled"),
-)
+    PathColumn("alpha (%)", "alpha_percent", lambda one: one.alpha, ".4g"),
+    PathColumn("sources", "n_sources", lambda one: int(one.active.sum())),
+    PathColumn(
+        "explained (%)", "explained_variance_percent", lambda one: 100 * one.explained_variance,
+        ".1f",
+    ),
+    PathColumn("gap", "relative_gap", lambda one: one.relative_gap, ".1e"),
+    PathColumn("status", "status", lambda one: one.solution.status.replace("_", " ")),
+    PathColumn("rounds", "rounds", lambda one: one.solution.n_reweights or 1),
+    PathColumn("settled", "settled", lambda one: one.solution.reweighting_converged),
+)  # fmt: skip
 
 
-def format_path(localizations: Sequence[Localization]) -> str:
+def format_path(localizations: Sequence[Localized]) -> str:
     """Align the table of a path for a terminal: a line per alpha, without a final newline.
 
     Examples
     --------
-    >>> from mxne_rs.views.table import format_path
-    >>> from mxne_rs.inverse.paths import localize_path
+    >>> from mxne_rs.results.table import format_path
+    >>> from mxne_rs import localize_path
     >>> from mxne_rs.simulate import simulate_auditory
     >>> result = localize_path(*simulate_auditory(spacing=20.0), [100, 50], verbose=False)
     >>> [line.split()[:2] for line in format_path(result).splitlines()[1:]]
     [['100', '0'], ['50', '2']]
     """
-    lines = [[heading for heading, _ in PATH_COLUMNS], *map(_path_row_texts, localizations)]
+    lines = [[one.heading for one in PATH_COLUMNS], *map(path_texts, localizations)]
     return "\n".join(_aligned(lines))
 
 
-def write_path_table(localizations: Sequence[Localization], path: str | os.PathLike[str]) -> None:
+def write_path_table(localizations: Sequence[Localized], path: str | os.PathLike[str]) -> None:
     """Write the table of a path as tab-separated values, units in the headings."""
-    _write(path, [[heading for _, heading in PATH_COLUMNS], *map(_path_row_texts, localizations)])
+    write_lines(path, [[one.name for one in PATH_COLUMNS], *map(path_texts, localizations)])
 
 
-def write_path_sources(localizations: Sequence[Localization], path: str | os.PathLike[str]) -> None:
+def write_path_sources(localizations: Sequence[Localized], path: str | os.PathLike[str]) -> None:
     """Write the sources of all alphas of a path, with the columns of the table of sources.
 
     Examples
     --------
     >>> import os, tempfile
-    >>> from mxne_rs.views.table import write_path_sources
-    >>> from mxne_rs.inverse.paths import localize_path
+    >>> from mxne_rs.results.table import write_path_sources
+    >>> from mxne_rs import localize_path
     >>> from mxne_rs.simulate import simulate_auditory
     >>> result = localize_path(*simulate_auditory(spacing=20.0), [50], verbose=False)
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -348,10 +343,11 @@ def write_path_sources(localizations: Sequence[Localization], path: str | os.Pat
     ...         [line.split()[:3] for line in file]
     [['alpha_percent', 'source', 'hemisphere'], ['50', '1', 'left'], ['50', '2', 'right']]
     """
-    lines = [["alpha_percent", *(one.name for one in COLUMNS)]]
+    alpha = PATH_COLUMNS[0]
+    lines = [[alpha.name, *(one.name for one in COLUMNS)]]
     for one in localizations:
-        lines += [[_percent(one), *row_texts(row)] for row in source_table(one)]
-    _write(path, lines)
+        lines += [[alpha.text(one), *row_texts(row)] for row in source_table(one)]
+    write_lines(path, lines)
 
 
 def _aligned(lines: Sequence[Sequence[str]], least: Mapping[int, int] | None = None) -> list[str]:
@@ -367,24 +363,17 @@ def _aligned(lines: Sequence[Sequence[str]], least: Mapping[int, int] | None = N
     ]
 
 
-def _write(path: str | os.PathLike[str], lines: Sequence[Sequence[str]]) -> None:
+def write_lines(path: str | os.PathLike[str], lines: Sequence[Sequence[str]]) -> None:
+    """Write lines of tab-separated values."""
     text = "".join("\t".join(line) + "\n" for line in lines)
     Path(path).write_text(text, encoding="utf-8")
 
 
-def _percent(one: Localization) -> str:
-    return f"{one.alpha:.4g}"
+def path_texts(one: Localized) -> list[str]:
+    """Return the cells of an alpha in the table of a path."""
+    return [column.text(one) for column in PATH_COLUMNS]
 
 
-def _path_row_texts(one: Localization) -> list[str]:
-    solution = one.solution
-    settled = {None: "-", True: "yes", False: "no"}[solution.reweighting_converged]
-    return [
-        _percent(one),
-        str(int(one.active.sum())),
-        f"{100 * one.explained_variance:.1f}",
-        f"{one.relative_gap:.1e}",
-        solution.status.replace("_", " "),
-        str(solution.n_reweights or 1),
-        settled,
-    ]
+def path_records(localizations: Sequence[Localized]) -> list[dict[str, Any]]:
+    """Return the values of all columns of each alpha, by the names of the columns."""
+    return [{column.name: column.value(one) for column in PATH_COLUMNS} for one in localizations]

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._arguments.convert import Floats, one_line
+from .._arguments.convert import Floats, one_line, quoted
 from .._arguments.extras import mne
 from .._arguments.warn import warn
 from ..solve.solution import Solution
 from .data import noise_level
-from .geometry import axes_in_head, normals_in_head, to_head_coordinates
+from .geometry import axes_in_head, normals_in_head
 from .mne_calls import one_at_a_time, private
 from .model import Model
 from .orientation import OrientedSources, fit_orientations
-from .regions import mni_positions, region_names
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Localization:
+class Localized:
     """The answer of one solve on MNE objects, from which every output is made.
 
     Attributes
@@ -61,6 +59,8 @@ class Localization:
         Names of the regions of the sources; None unless `with_regions` was given labels.
     mni : array, shape (n_active, 3), or None
         MNI coordinates of the sources in mm; None unless `with_regions` found a transform.
+    settings : dict
+        The options of the call that made it, by name.
     """
 
     evokeds: list[Any]
@@ -77,12 +77,13 @@ class Localization:
     model: Model
     regions: list[str] | None = None
     mni: Floats | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(
         cls, model: Model, evokeds: Sequence[Any], solution: Solution, **pieces: Any
-    ) -> Localization:
-        """Make a Localization of a solution on a model.
+    ) -> Localized:
+        """Make the answer of a solution on a model.
 
         Parameters
         ----------
@@ -111,8 +112,12 @@ class Localization:
 
     @property
     def name(self) -> str:
-        """Comment of the first evoked on one line; "evoked" without a comment."""
-        return one_line(self.evokeds[0].comment or "") or "evoked"
+        """Comments of all evokeds on one line."""
+        return " | ".join(self.name_of(one) for one in range(len(self.evokeds)))
+
+    def name_of(self, condition: int) -> str:
+        """Return the comment of an evoked on one line; "evoked" without a comment."""
+        return one_line(self.evokeds[condition].comment or "") or "evoked"
 
     @property
     def alpha(self) -> float:
@@ -134,6 +139,12 @@ class Localization:
         if self.solution.method == "gamma-MAP":
             return f"noise variance {self.alpha:.4g}"
         return f"alpha {self.alpha:.4g} %"
+
+    @property
+    def chosen_by(self) -> str | None:
+        """Name of the rule that chose alpha; None where it was given."""
+        rule = self.settings.get("alpha")
+        return {"sure": "SURE"}.get(rule, rule) if isinstance(rule, str) else None
 
     @property
     def relative_gap(self) -> float:
@@ -212,55 +223,6 @@ class Localization:
         cosines = np.sum(self.orientations * self._normals, axis=1)
         return np.asarray(np.degrees(np.arccos(np.clip(cosines, -1, 1))))
 
-    def with_regions(
-        self,
-        labels: Any = None,
-        subjects_dir: str | os.PathLike[str] | None = None,
-        subject: str | None = None,
-    ) -> Localization:
-        """Return the localization with names of regions, and MNI coordinates where possible.
-
-        Parameters
-        ----------
-        labels : list of mne.Label, str, or array of str, shape (n_locations,), optional
-            Labels on the cortex; the name of a parcellation in `subjects_dir`, such as "aparc"; or
-            a name per location of `forward`. By default regions have no names.
-        subjects_dir : path, optional
-            FreeSurfer's folder of subjects. MNI coordinates are known where the subject has a file
-            mri/transforms/talairach.xfm there.
-        subject : str, optional
-            Name of the subject's folder, by default that of the source space.
-
-        Returns
-        -------
-        localization : Localization
-            A copy with `regions` and `mni`.
-
-        Raises
-        ------
-        TypeError, ValueError
-            Where labels, folder and subject do not fit the forward solution.
-
-        Examples
-        --------
-        >>> from mxne_rs.inverse.localize import localize
-        >>> from mxne_rs.simulate import simulate_auditory
-        >>> data = simulate_auditory(spacing=20.0)
-        >>> result = localize(*data, alpha=20, n_mxne_iter=5, verbose=False)
-        >>> x = result.forward["source_rr"][:, 0]
-        >>> result.with_regions(["left" if one < 0 else "right" for one in x]).regions
-        ['left', 'right']
-        """
-        names, mni = self.regions, self.mni
-        if labels is not None:
-            everywhere = region_names(self.forward["src"], labels, subjects_dir, subject)
-            names = [everywhere[location] for location in np.flatnonzero(self.active)]
-        if subjects_dir is not None:
-            rr = self.forward["source_rr"][self.active]
-            positions = np.asarray(to_head_coordinates(self.forward, rr))
-            mni = mni_positions(self.forward, positions, subjects_dir, subject)
-        return replace(self, regions=names, mni=mni)
-
     @property
     def residual_std(self) -> float:
         """Standard deviation of the whitened residual. Unit-free.
@@ -291,18 +253,40 @@ class Localization:
         by_nave = "unknown nave" if np.isnan(noise) else f"noise {noise:.2g} by nave"
         return f"{self.residual_std:.2g} ({by_nave}{assumed})"
 
+    def condition_index(self, condition: int | str) -> int:
+        """Return the position in `evokeds` of a condition given by position or comment."""
+        names = [one.comment for one in self.evokeds]
+        if isinstance(condition, str) and condition in names:
+            return names.index(condition)
+        number = not isinstance(condition, str | bool) and isinstance(condition, int | np.integer)
+        if number and -len(names) <= condition < len(names):  # type: ignore[operator]
+            return range(len(names))[int(condition)]
+        raise ValueError(
+            f"condition is {quoted(condition)}; give a number from 0 to {len(names) - 1} or one of "
+            f"the comments {', '.join(map(repr, names))}"
+        )
+
+    def samples(self, condition: int | str = 0) -> slice:
+        """Return the columns of `amplitudes`, `courses` and `data` that belong to a condition."""
+        index = self.condition_index(condition)
+        lengths = [len(evoked.times) for evoked in self.evokeds]
+        start = sum(lengths[:index])
+        return slice(start, start + lengths[index])
+
     @one_at_a_time
-    def estimates(self, pick_ori: str | None = None) -> list[Any]:
-        """Make one source estimate per evoked.
+    def estimate(self, condition: int | str = 0, pick_ori: str | None = None) -> Any:
+        """Make the source estimate of a condition.
 
         Parameters
         ----------
+        condition : int or str, default 0
+            Position or comment of one of `evokeds`.
         pick_ori : None or 'vector'
             As in `mixed_norm`.
 
         Returns
         -------
-        list of mne.SourceEstimate, or of its volume, mixed and vector kin
+        stc : mne.SourceEstimate, or its volume, mixed and vector kin
             In Am.
         """
         if pick_ori == "vector" and not self.active.any():
@@ -312,51 +296,55 @@ class Localization:
                 mne.VolSourceEstimate: mne.VolVectorSourceEstimate,
                 mne.MixedSourceEstimate: mne.MixedVectorSourceEstimate,
             }
-            return [
-                vectors[type(stc)](
-                    np.zeros((0, 3, len(stc.times))), stc.vertices, stc.tmin, stc.tstep, stc.subject
-                )
-                for stc in self.estimates()
-            ]
+            stc = self.estimate(condition)
+            return vectors[type(stc)](
+                np.zeros((0, 3, len(stc.times))), stc.vertices, stc.tmin, stc.tstep, stc.subject
+            )
         make = private("_make_sparse_stc")
-        return [make(*self._sources(*one), pick_ori=pick_ori) for one in self._slices()]
+        return make(*self._sources(*self._part(condition)), pick_ori=pick_ori)
 
     @one_at_a_time
-    def dipoles(self) -> list[list[Any]]:
-        """Make a list of dipoles per evoked, in the order of the locations.
+    def dipoles(self, condition: int | str = 0) -> list[Any]:
+        """Make the dipoles of a condition, in the order of the locations.
+
+        Parameters
+        ----------
+        condition : int or str, default 0
+            Position or comment of one of `evokeds`.
 
         Returns
         -------
-        list of list of mne.Dipole
+        dipoles : list of mne.Dipole
             Amplitude in Am, position in m (head coordinates), goodness of fit in percent: each
             dipole's share of the whitened data's power at each time.
         """
+        evoked, times = self._part(condition)
         make = private("_make_dipoles_sparse")
-        return [
-            make(*self._sources(evoked, times), self.data[:, times], self.gain)
-            for evoked, times in self._slices()
-        ]
+        return list(make(*self._sources(evoked, times), self.data[:, times], self.gain))
 
     @one_at_a_time
-    def residuals(self) -> list[Any]:
-        """Make the part of each evoked that the sources do not explain.
+    def residual(self, condition: int | str = 0) -> Any:
+        """Make the part of a condition's data that the sources do not explain.
+
+        Parameters
+        ----------
+        condition : int or str, default 0
+            Position or comment of one of `evokeds`.
 
         Returns
         -------
-        list of mne.Evoked
+        residual : mne.Evoked
             The channels used, in their own units; active projections are applied to the explained
             part.
         """
-        residual = private("_compute_residual")
-        return [
-            residual(self.forward, evoked, self.amplitudes[:, times], self._columns, self.info)
-            for evoked, times in self._slices()
-        ]
+        evoked, times = self._part(condition)
+        make = private("_compute_residual")
+        return make(self.forward, evoked, self.amplitudes[:, times], self._columns, self.info)
 
     def __repr__(self) -> str:
         """Return number of sources, explained variance, alpha, residual and gap on one line."""
         return (
-            f"<Localization: {int(self.active.sum())} sources explain "
+            f"<{type(self).__name__}: {int(self.active.sum())} sources explain "
             f"{self.explained_variance:.1%}, {self.regularisation}, residual "
             f"{self.levels()}, {self.solution.status}, relative gap {self.relative_gap:.1e}>"
         )
@@ -374,12 +362,9 @@ class Localization:
         tmin, tstep = evoked.times[0], 1.0 / evoked.info["sfreq"]
         return self.amplitudes[:, times].copy(), self._columns, self.forward, tmin, tstep
 
-    def _slices(self) -> list[tuple[Any, slice]]:
-        ends = np.cumsum([len(evoked.times) for evoked in self.evokeds])
-        return [
-            (evoked, slice(int(end) - len(evoked.times), int(end)))
-            for evoked, end in zip(self.evokeds, ends, strict=True)
-        ]
+    def _part(self, condition: int | str) -> tuple[Any, slice]:
+        """Return an evoked, and its columns of `amplitudes` and `data`."""
+        return self.evokeds[self.condition_index(condition)], self.samples(condition)
 
 
 def warn_if_empty(solution: Solution, has_data: bool) -> None:

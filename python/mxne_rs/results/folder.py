@@ -1,4 +1,4 @@
-"""Write a command's results into a folder: all files of an earlier run are replaced at once."""
+"""Write results into a folder: all files of an earlier run are replaced at once."""
 
 from __future__ import annotations
 
@@ -12,13 +12,20 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from .wording import NotWritten, WrongInput, one_line
+from .._arguments.convert import one_line
 
 Writer = Callable[[Path], Any]
 
 
-def make_folder(out: Path, option: str) -> None:
-    """Make a folder where there is none, and check that it can be written to."""
+class NotWritten(OSError):
+    """An error of results that could not be written; its text is one line with the file."""
+
+
+def make_folder(out: Path, name: str) -> None:
+    """Make a folder where there is none, and check that it can be written to.
+
+    Raises an OSError whose text begins with the name of the option or argument.
+    """
     doing = "made"
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -26,10 +33,10 @@ def make_folder(out: Path, option: str) -> None:
         with tempfile.TemporaryDirectory(prefix=".mxne-rs-", dir=out):
             pass
     except FileExistsError as error:
-        raise WrongInput(f"{option} {out} is a file; give a folder") from error
+        raise NotADirectoryError(f"{name} {out} is a file; give a folder") from error
     except OSError as error:
-        raise WrongInput(
-            f"{option} {out} cannot be {doing} ({error.strerror}); give another folder"
+        raise OSError(
+            f"{name} {out} cannot be {doing} ({error.strerror}); give another folder"
         ) from error
 
 
@@ -44,7 +51,7 @@ class Results:
     Examples
     --------
     >>> import pathlib, tempfile
-    >>> from mxne_rs.command.folder import Results
+    >>> from mxne_rs.results.folder import Results
     >>> with tempfile.TemporaryDirectory() as name:
     ...     folder = pathlib.Path(name)
     ...     for text in ("old", "new"):
@@ -155,7 +162,9 @@ def _unfinished_file(part: Path, error: Exception) -> Path | None:
 
 
 def _reason(error: Exception) -> str:
-    return (isinstance(error, OSError) and error.strerror) or one_line(error)
+    return (
+        (isinstance(error, OSError) and error.strerror) or one_line(error) or type(error).__name__
+    )
 
 
 def _checksum(path: Path) -> str:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .._axes import GREY, Axes, Figure, blank_figure, style_axes
-from ..inverse.localization import Localization
-from .table import SourceRow
+from .._looks.axes import GREY, Axes, Figure, blank_figure, style_axes
+from .shown import Shown
 
 #: Sources that are drawn, the strongest first.
 MOST = 8
@@ -19,17 +18,15 @@ CAPTION = (
 )
 
 
-def draw_coefficients(
-    figure: Figure, places: Sequence[Axes], localization: Localization, rows: Sequence[SourceRow]
-) -> None:
+def draw_coefficients(figure: Figure, places: Sequence[Axes], of: Shown) -> None:
     """Draw a panel for each of the strongest sources, with one scale of colours for all."""
-    coefficients = localization.solution.coefficients
+    coefficients = of.localization.solution.coefficients
     if coefficients is None:
         return
-    evoked = localization.evokeds[0]
+    evoked = of.evoked
     wsize, tstep = coefficients.stfts[0]
     sfreq = evoked.info["sfreq"]
-    shown = list(zip(places, rows, strict=False))
+    shown = list(zip(places, of.rows, strict=False))
     amplitudes = [np.sqrt(coefficients.power(row.index)) for _, row in shown]
     highest = [int(np.flatnonzero(one.any(axis=1)).max(initial=0)) for one in amplitudes]
     used = max(highest, default=0)
@@ -57,15 +54,15 @@ def draw_coefficients(
         bar.outline.set_visible(False)
 
 
-def coefficients_figure(localization: Localization, rows: Sequence[SourceRow]) -> Figure | None:
+def coefficients_figure(of: Shown) -> Figure | None:
     """Draw the coefficients of the strongest sources by themselves; None where there are none."""
-    if localization.solution.coefficients is None:
+    if of.localization.solution.coefficients is None:
         return None
-    count = min(len(rows), MOST)
+    count = min(len(of.rows), MOST)
     figure = blank_figure(10.5, 2.9 if count <= 4 else 5.4)
     columns = min(count, 4)
     grid = figure.subplots(-(-count // columns), columns, squeeze=False)
     for axes in grid.flat[count:]:
         axes.set_visible(False)
-    draw_coefficients(figure, list(grid.flat[:count]), localization, rows)
+    draw_coefficients(figure, list(grid.flat[:count]), of)
     return figure
