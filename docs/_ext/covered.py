@@ -199,7 +199,7 @@ PARAMETERS = {
     "allow_small_alpha": ("test_alpha_below_one_percent",),
 }
 
-#: The tests of each guarantee in SECURITY.md, by the words in bold that it begins with.
+#: The tests of each guarantee in docs/guarantees.md, by the words in bold that it begins with.
 GUARANTEES = {
     "Every argument is checked": ("test_case", "test_strange_calls"),
     "Strange input is safe.": (

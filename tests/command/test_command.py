@@ -170,11 +170,11 @@ def test_reader_that_stops_reading(tmp_path: Path) -> None:
     piped = subprocess.run([*command, "--out", tmp_path], stdout=write, stderr=subprocess.PIPE)
     os.close(write)
     assert (piped.returncode, piped.stderr) == (0, b"")
-    if os.name == "posix":
-        closed = subprocess.run(
-            ["sh", "-c", '"$@" >&-', "sh", *command, "--out", tmp_path], stderr=subprocess.PIPE
-        )
-        assert (closed.returncode, closed.stderr) == (0, b"")
+    close = "import os, subprocess, sys; os.close(1); sys.exit(subprocess.call(sys.argv[1:]))"
+    closed = subprocess.run(
+        [sys.executable, "-c", close, *command, "--out", tmp_path], stderr=subprocess.PIPE
+    )
+    assert (closed.returncode, closed.stderr) == (0, b"")
 
 
 def test_without_mne(

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from marks import full_device, links
 from mxne_rs.command import main
 from mxne_rs.command.reading import _decoded_name
 
@@ -105,7 +106,7 @@ def test_errors_and_help_on_any_console(options: list[str]) -> None:
         assert run([command, "--help"], PYTHONIOENCODING="ascii").returncode == 0
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@full_device
 def test_a_stdout_that_is_full(options: list[str]) -> None:
     """Everything is written, only the table could not be shown: not "no source"."""
     with Path("/dev/full").open("wb") as full:
@@ -125,6 +126,7 @@ def test_a_log_that_nobody_reads_any_more(options: list[str]) -> None:
     assert b"Traceback" not in done.stderr and b"Logging error" not in done.stderr
 
 
+@links
 def test_results_are_not_written_over_their_data(
     options: list[str], tmp_path: Path, capsys: Capture
 ) -> None:

@@ -7,7 +7,6 @@ check is proven able to fail by a planted fault.
 from __future__ import annotations
 
 import re
-import sys
 from collections import Counter
 from itertools import product
 from typing import Any
@@ -17,7 +16,7 @@ import pytest
 from certificate import EXTENDED
 from corpus import corpus
 from judge import Case, judge, judge_isolated
-from marks import slow_but
+from marks import limits, proc, slow_but
 
 #: One case in so many is judged by `make test`, the others by `make test-all`; prime, so that the
 #: verbs and orientations that a family is crossed with all have their turn.
@@ -53,7 +52,8 @@ def test_corpus_is_large_and_its_names_are_unique() -> None:
 SOLVED = ["solve_mxne", "solve_irmxne", "solve_path", "solve_batch"]
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="limits on memory are kept by Linux only")
+@proc
+@limits
 @pytest.mark.parametrize("n_orient", ["1", "3"], ids=["fixed", "free"])
 @pytest.mark.parametrize(
     ("verb", "gain"),

@@ -13,7 +13,7 @@ import pytest
 import children
 import mxne_rs
 from children import SOON
-from marks import slow_but, unix
+from marks import full_device, slow_but
 
 newer = pytest.mark.skipif(
     sys.version_info < (3, 11), reason="NumPy's own sums fail in a subinterpreter of CPython 3.10"
@@ -165,13 +165,12 @@ os._exit(0)
 """
 
 
-@unix
 @pytest.mark.parametrize("verbose", slow_but([True, None], True))
-@pytest.mark.parametrize("how", STREAMS)
+@pytest.mark.parametrize(
+    "how", [pytest.param(how, marks=full_device if "full" in how else ()) for how in STREAMS]
+)
 def test_streams_that_cannot_be_written(how: str, verbose: Any, tmp_path: Path) -> None:
     """Take the progress line away, and nothing else."""
-    if how == "a full disk" and not Path("/dev/full").exists():
-        pytest.skip("no /dev/full on this system")
     path = tmp_path / "found"
     code = WITHOUT_STREAMS.format(how=STREAMS[how], verbose=verbose, path=str(path))
     result = children.run(code)

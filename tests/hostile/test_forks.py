@@ -10,7 +10,7 @@ import pytest
 
 import children
 import mxne_rs
-from marks import unix
+from marks import fork
 
 FORKING = """
 import multiprocessing
@@ -54,7 +54,7 @@ print(codes == {0}, not wrong, not any(thread.is_alive() for thread in threads))
 """
 
 
-@unix
+@fork
 def test_fork_before_and_after_a_solve(expected: str) -> None:
     """Children and grandchildren have threads of their own: a pool does not survive a fork."""
     result = children.run(FORKING.format(expected=expected) + BEFORE_AND_AFTER).ended()
@@ -79,14 +79,14 @@ print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 """
 
 
-@unix
+@fork
 def test_fork_while_other_threads_solve(expected: str) -> None:
     """At any moment, so also where another thread holds a lock: the child does not wait for it."""
     result = children.run(FORKING.format(expected=expected) + DURING).ended()
     assert result.out.split() == ["True"] * 3, result
 
 
-@unix
+@fork
 def test_fork_while_another_thread_solves_for_the_first_time() -> None:
     """What is made once in a process is made when the package is imported."""
     for delay in (0.0, 0.0002, 0.0005, 0.001, 0.0015, 0.002, 0.003, 0.005):

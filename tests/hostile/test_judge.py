@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 import warnings
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from certificate import EXTENDED
 from complaints import VERBS
 from corpus import corpus
 from judge import LIMIT, VERDICTS, Answer, Case, Refusal, Verdict, judge, judge_isolated
+from marks import limits, proc
 
 pytestmark = [
     pytest.mark.usefixtures("watchdog"),
@@ -341,7 +341,8 @@ ISOLATED_FAULTS = {
 }
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="limits on memory are kept by Linux only")
+@proc
+@limits
 @pytest.mark.parametrize(("words", "expected"), ISOLATED_FAULTS.items(), ids=ISOLATED_FAULTS)
 def test_judge_sees_a_fault_in_another_process(words: str, expected: str) -> None:
     """A process that dies or never ends takes nothing with it."""

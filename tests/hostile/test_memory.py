@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import children
-from marks import linux, slow_but
+from marks import proc, signals, slow_but
 
 PEAK = """
 def peak():
@@ -29,7 +29,7 @@ print((made - before) / gain.nbytes, (after - before) / gain.nbytes, found.conve
 """
 
 
-@linux
+@proc
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("n_times", slow_but([40, 300], 40))
 def test_memory_beyond_the_gain(order: str, n_times: int) -> None:
@@ -99,7 +99,8 @@ GROWING = {
 }
 
 
-@linux
+@proc
+@signals
 @pytest.mark.parametrize("kind", slow_but(GROWING, "solve", "interrupted"))
 def test_memory_does_not_grow(kind: str) -> None:
     """Whatever is done again and again: 50 bytes a solve would be seen."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import children
-from marks import linux, slow_but, unix
+from marks import fork, limits, proc, slow_but
 
 pytestmark = pytest.mark.filterwarnings("ignore:SURE ")
 
@@ -31,7 +31,6 @@ print(len(out), len(set(out)) == 1, children.answers(gain, data, alpha) == out[0
 """
 
 
-@unix
 @pytest.mark.parametrize("size", slow_but([64, 128, 256], 64))
 def test_a_small_stack(size: int) -> None:
     """Of the calling thread: what is large is not on it."""
@@ -61,7 +60,7 @@ except RuntimeError:
 """
 
 
-@unix
+@limits
 @pytest.mark.parametrize("first", ["", "children.answer()"], ids=["at first", "after a solve"])
 def test_where_no_thread_can_be_had(first: str, expected: str) -> None:
     """The work is done on the calling thread."""
@@ -127,7 +126,9 @@ print(*[attempt(work, round(3e6 * 1.3**k)) for k in range(18)])
 VERBS = ["prepare", "solve", "all", "fista", "irmxne", "path", "batch", "alpha_max", "gap"]
 
 
-@linux
+@fork
+@limits
+@proc
 @pytest.mark.parametrize("verb", slow_but(VERBS, "prepare", "solve"))
 def test_too_little_memory_is_an_error(verb: str) -> None:
     """MemoryError, and never an abort or another answer, wherever in the call memory ends."""

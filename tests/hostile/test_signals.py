@@ -19,7 +19,7 @@ import pytest
 import children
 import mxne_rs
 from children import ENDLESS, SOON
-from marks import slow_but, unix
+from marks import fork, signals, slow_but
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::mxne_rs.ConvergenceWarning"),
@@ -53,7 +53,7 @@ def interrupt(phase: str) -> tuple[str, float, children.Result]:
         process.kill()
 
 
-@unix
+@signals
 @pytest.mark.parametrize(
     "phase",
     slow_but(
@@ -91,7 +91,7 @@ except Enough as error:
 """
 
 
-@unix
+@signals
 @pytest.mark.parametrize(
     "phase", slow_but(["prepare C order", "epochs on a working set", "SURE"], "SURE")
 )
@@ -127,7 +127,7 @@ LONG_STEPS = {
 }
 
 
-@unix
+@signals
 @pytest.mark.parametrize("step", slow_but(LONG_STEPS, "an epoch"))
 def test_a_handler_that_only_counts_changes_nothing(step: str) -> None:
     """It is called many times within a single long step, and the answer is the same to the bit.
@@ -159,7 +159,7 @@ print(len(inner) > 1, set(inner) == {{expected}}, all((a.x == b.x).all() for a, 
 """
 
 
-@unix
+@signals
 @pytest.mark.parametrize(
     ("verb", "data"),
     [
@@ -255,7 +255,8 @@ print(len(codes) > 1, codes.count(0) == len(pids))
 """
 
 
-@unix
+@fork
+@signals
 def test_a_signal_handler_may_fork(expected: str) -> None:
     """The child is born in the midst of a solve of its own thread, and solves."""
     options = {"max_iter": 8000, "solver": "fista", "n_threads": 2}

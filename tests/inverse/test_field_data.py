@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 
 import mxne_rs
+from marks import fork
 from mxne_rs import Solver, localize, mixed_norm, mixed_norm_epochs
 from places import DATA, needs_data
 
@@ -409,7 +409,7 @@ def test_threads_share_objects(simulated: Inputs) -> None:
             np.testing.assert_array_equal(one.data, other.data)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@fork
 def test_a_fork_beside_a_thread_inside_of_mne() -> None:
     """The child does not wait for a thread that it does not have."""
     code = """

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 import mxne_rs
+from marks import signals
 from mxne_rs.live import Monitor, Update
 from places import DATA, MISSING, ROOT
 
@@ -276,6 +277,7 @@ print(json.dumps({"names": list(names), "samples": samples}))
 """
 
 
+@signals
 @pytest.mark.timeout(0)
 def test_stream_command_publishes_the_sources_of_a_stream() -> None:
     """Three processes: a player, `mxne-rs stream`, and one that listens to what it publishes."""

@@ -1,6 +1,7 @@
 """Marks of tests that need something of the system, or one version of MNE."""
 
 import os
+import signal
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -8,10 +9,21 @@ from typing import Any
 
 import pytest
 
-unix = pytest.mark.skipif(os.name == "nt", reason="signals and forks are those of Unix")
-linux = pytest.mark.skipif(
-    not Path("/proc/self/statm").exists(), reason="resident memory is read from /proc"
+
+def there(what: bool, reason: str) -> pytest.MarkDecorator:
+    """Mark a test that needs something which some systems lack; the reason names it."""
+    return pytest.mark.skipif(not what, reason=reason)
+
+
+#: What a test needs of the system. `tests/test_portable.py` looks for tests without their mark.
+fork = there(hasattr(os, "fork"), "Windows has no fork")
+signals = there(hasattr(signal, "setitimer"), "Windows sends no signals to one process")
+limits = there(os.name == "posix", "Windows has no limits on threads and memory")
+proc = there(
+    Path("/proc/self/statm").exists(), "only Linux has /proc, which tells the memory in use"
 )
+full_device = there(Path("/dev/full").exists(), "only Linux has /dev/full")
+links = there(os.name == "posix", "Windows lets administrators alone make symbolic links")
 
 
 def slow_but(values: Iterable[Any], *fast: Any) -> list[Any]:
