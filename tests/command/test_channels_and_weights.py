@@ -82,3 +82,18 @@ def test_report_of_a_path(files: dict[str, str], tmp_path: Path) -> None:
     assert run(options, "--report", command="path") == 0
     text = (tmp_path / "path-report.html").read_text(encoding="utf-8")
     assert "Sources at alpha 30 %" in text and "References" in text
+
+
+def test_conditions_share_their_sources(
+    files: dict[str, str], epochs_file: str, tmp_path: Path, capsys: Capture
+) -> None:
+    """Each has a table and files of its own; the residuals are in one file."""
+    options = {**without(files, "--evoked"), "--epochs": epochs_file, "--out": str(tmp_path)}
+    assert run({**options, "--condition": "tone/left|tone/right"}) == 0
+    out = capsys.readouterr().out
+    for name in ("tone/left, average of 1", "tone/right, average of 1"):
+        assert name in out
+    tables = [(tmp_path / f"condition-{k}" / "sources.tsv").read_text() for k in (1, 2)]
+    assert len(tables[0].splitlines()) == len(tables[1].splitlines()) > 1
+    assert len(mne.read_evokeds(tmp_path / "residual-ave.fif")) == 2
+    refused(capsys, {**options, "--condition": "tone|tune"}, "'tune'", "'tone/left'")

@@ -220,14 +220,14 @@ def test_a_report_of_any_words(found: Any, tmp_path: Path) -> None:
     evoked = found.evokeds[0].copy()
     evoked.comment = "<script>alert(1)</script>\n{{ 7*7 }} $\\foo{$ \x1b[31m"
     named = dataclasses.replace(found, evokeds=[evoked])
-    settings = {"--condition": evoked.comment, "--evoked": "\udce9"}
-    write_report(named, tmp_path / "x.html", settings=settings)
+    files = {evoked.comment: "\udce9"}
+    write_report(named, tmp_path / "x.html", command=evoked.comment, files=files)
     page = (tmp_path / "x.html").read_text(encoding="utf-8")
     assert "<script>alert(1)" not in page
     (heading,) = re.findall("<title>(.*)</title>", page, flags=re.DOTALL)
     shown = r"&lt;script&gt;alert(1)&lt;/script&gt; {{ 7*7 }} $\foo{$ \x1b[31m"
     assert heading == f"{shown}: sparse sources"
-    assert f">{shown}</td>" in page and r">\udce9</td>" in page
+    assert page.count(f">{shown}</td>") == 3 and r">\udce9: not a file</td>" in page
     draw(named, tmp_path / "x.png")
 
 
@@ -248,12 +248,12 @@ def test_a_window_of_one_sample(simulated: Any, tmp_path: Path) -> None:
 
 def test_the_report_shows_one_sample(simulated: Any) -> None:
     """The butterfly that MNE draws, too."""
-    from mxne_rs.results.report import _butterfly, _scale
+    from mxne_rs.results.report_figures import butterfly, limits
 
     one = simulated[0].copy().crop(0.1, 0.1).pick("mag")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        figure = _butterfly(one, _scale(one))
+        figure = butterfly(one, limits(one))
     lines = figure.axes[0].get_lines()
     shown = [line for line in lines if len(line.get_xdata()) == 1]
     assert len(shown) == 102 and all(line.get_marker() == "o" for line in shown)

@@ -134,8 +134,8 @@ def test_a_full_disk_leaves_the_old_results_whole(
     assert localize(data, tmp_path, "--report") == 0
     before = contents(tmp_path)
 
-    def begun(self: Any, path: Any, *_: Any, **__: Any) -> None:
-        Path(path).write_text("cut off")
+    def begun(*arguments: Any, **_: Any) -> None:
+        next(one for one in arguments if isinstance(one, Path)).write_text("cut off")
         full()
 
     owner, name = {
@@ -344,7 +344,7 @@ def test_dipoles_that_fail_do_not_take_the_estimate_with_them(
     monkeypatch.setattr(mxne_rs.inverse.localized.Localized, "dipoles", fail)
     assert localize(data, tmp_path) == 4
     assert "error: AssertionError; this is a fault of mxne-rs" in capsys.readouterr().err
-    assert visible(tmp_path) == {"sources-vl.stc", "residual-ave.fif"}
+    assert visible(tmp_path) == {"sources-vl.stc", "residual-ave.fif", "localization.png"}
 
 
 def test_a_mixed_source_space_needs_a_package_and_says_so_first(

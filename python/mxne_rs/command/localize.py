@@ -134,7 +134,11 @@ def run_localize(options: argparse.Namespace) -> Answer:
         )
     warn(short)
     lines = [
-        *summarise(Shown(localization)),
+        *(
+            line
+            for k in range(len(localization.evokeds))
+            for line in summarise(Shown(localization, k))
+        ),
         *filter(None, [unsettled_line([localization])]),
         f"wrote to {one_line(out)}: {', '.join(written.names)}",
     ]

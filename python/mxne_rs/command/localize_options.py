@@ -85,8 +85,9 @@ PLACES = (
 )
 PART = (
     Option(
-        "--condition NAME",
-        "condition of --evoked, by name or number (from 0); event of --epochs, by name",
+        "--condition NAME...",
+        "condition of --evoked, by name or number (from 0); event of --epochs, by name. Several "
+        "are localized together: they share their sources, not their time courses",
     ),
     Option("--tmin S", "first time in s (default: all of the data)", values.seconds),
     Option("--tmax S", "last time in s (default: all of the data)", values.seconds),

@@ -78,7 +78,7 @@ class File(NamedTuple):
 class DataSelection(NamedTuple):
     """The part of the data that is localized, as the options say; None is all of it."""
 
-    condition: str | None
+    condition: Sequence[str] | None
     tmin: float | None
     tmax: float | None
     baseline: tuple[float | None, float | None] | None
@@ -129,7 +129,7 @@ class Inputs(NamedTuple):
     """The MNE objects that are localized."""
 
     evoked: Any
-    """The part of the data asked for."""
+    """The part of the data asked for: one evoked, or a list of several conditions."""
     forward: Any
     noise_cov: Any
 
@@ -139,14 +139,25 @@ def read_inputs(data: File, part: DataSelection, forward: File, noise_cov: File)
     if data.option == "--raw":
         evoked = _raw(data, part)
     elif data.option == "--evoked":
-        evoked = part.of(_evoked(data, part.condition), data)
+        evokeds = [part.of(one, data) for one in _evokeds(data, part.condition)]
+        evoked = evokeds[0] if len(evokeds) == 1 else evokeds
     else:
-        epochs = read_epochs(data, part)
-        (evoked,) = as_evokeds(epochs)
-        evoked.comment = f"{part.condition or 'all epochs'}, average of {len(epochs)}"
+        evokeds = [
+            _average(read_epochs(data, part._replace(condition=one)), one)
+            for one in ([[name] for name in part.condition] if part.condition else [None])
+        ]
+        evoked = evokeds[0] if len(evokeds) == 1 else evokeds
     inputs = Inputs(evoked, *_forward_and_covariance(forward, noise_cov))
-    _check_channels(inputs, str(data), str(forward), str(noise_cov))
+    first = inputs._replace(evoked=as_evokeds(evoked)[0])
+    _check_channels(first, str(data), str(forward), str(noise_cov))
     return inputs
+
+
+def _average(epochs: Any, condition: Sequence[str] | None) -> Any:
+    (evoked,) = as_evokeds(epochs)
+    names = " ".join(condition or ["all epochs"])
+    evoked.comment = f"{names}, average of {len(epochs)}"
+    return evoked
 
 
 def _forward_and_covariance(forward: File, noise_cov: File) -> tuple[Any, Any]:
@@ -168,18 +179,18 @@ def read_live(forward: File, noise_cov: File, recording: File | None) -> tuple[A
     return info, *head
 
 
-def _evoked(given: File, condition: str | None) -> Any:
-    """Read one condition."""
+def _evokeds(given: File, conditions: Sequence[str] | None) -> list[Any]:
+    """Read the conditions asked for."""
     evokeds = given.read(mne.read_evokeds, "evoked")
     for evoked in evokeds:
         evoked.comment = _decoded_name(evoked.comment)
     names = [evoked.comment for evoked in evokeds]
     listed = ", ".join(f"{index} {name!r}" for index, name in enumerate(names))
-    if condition is not None:
-        return evokeds[_condition_index(condition, names, listed, given)]
+    if conditions is not None:
+        return [evokeds[_condition_index(one, names, listed, given)] for one in conditions]
     if len(evokeds) > 1:
         raise WrongInput(f"{given} has several conditions; give --condition, one of {listed}")
-    return evokeds[0]
+    return list(evokeds)
 
 
 def _decoded_name(name: str | None) -> str:
@@ -203,14 +214,15 @@ def _condition_index(condition: str, names: Sequence[str], listed: str, given: F
 
 def read_epochs(given: File, part: DataSelection) -> Any:
     """Read the part of epochs asked for: those of one event, or all."""
-    epochs, condition = given.read(mne.read_epochs, "epochs"), part.condition
-    if condition is not None:
+    epochs = given.read(mne.read_epochs, "epochs")
+    if part.condition is not None:
         try:
-            epochs = epochs[condition]
+            epochs = epochs[list(part.condition)]
         except KeyError:
             listed = ", ".join(repr(name) for name in epochs.event_id)
+            names = " ".join(map(repr, part.condition))
             raise WrongInput(
-                f"{given} has no event {condition!r}; give --condition, one of {listed}"
+                f"{given} has no event {names}; give --condition, one of {listed}"
             ) from None
     if len(epochs) == 0:
         raise WrongInput(f"{given} has no epochs left; give a file that has")

@@ -85,6 +85,8 @@ class Results:
         try:
             with tempfile.TemporaryDirectory(prefix=".mxne-rs-", dir=self.folder) as side:
                 self._write(Path(side), writers, may_fail)
+        except NotWritten:
+            raise
         except OSError as error:
             name = error.filename or self.folder / next(iter(writers), "")
             line = f"{name} cannot be written: {_reason(error)}"
