@@ -37,8 +37,8 @@ class Localization(Localized):
     >>> from mxne_rs import localize
     >>> from mxne_rs.simulate import simulate_auditory
     >>> result = localize(*simulate_auditory(spacing=20.0), alpha=20, n_mxne_iter=5, verbose=False)
-    >>> print(result.estimate().data.shape, len(result.dipoles()), len(result.table()))
-    (2, 401) 2 2
+    >>> len(result.dipoles()), len(result.table())
+    (2, 2)
     """
 
     @classmethod
