@@ -112,6 +112,7 @@ sphinx_gallery_conf = {
     "image_scrapers": ("pages.scrape_files", "matplotlib"),
     "reset_modules": ("pages.reset",),
     "capture_repr": ("_repr_html_", "__repr__"),
+    "ignore_repr_types": r"matplotlib\.figure",
     "matplotlib_animations": False,
     "run_stale_examples": True,
     "abort_on_example_error": False,

@@ -245,19 +245,29 @@ def reset(gallery_conf: dict[str, Any], fname: str) -> None:
     )
 
 
-#: Files of this example that have been shown.
-shown: set[Path] = set()
+#: Files and figures of this example that have been shown.
+shown: set[Any] = set()
 
 
 def scrape_files(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any]) -> str:
-    """Show the pictures and HTML reports that a block has written, once.
+    """Show the figures, pictures and HTML reports that a block has made, once.
 
-    These are the files that a variable of the example is the path of.
+    These are the figures of the package, which pyplot does not know, and the files that a variable
+    of the example is the path of.
     """
+    from matplotlib import pyplot
+    from matplotlib.figure import Figure
     from sphinx_gallery.scrapers import figure_rst
 
+    # These are shown by Sphinx-Gallery's own scraper.
+    shown.update(map(pyplot.figure, pyplot.get_fignums()))
     rst = ""
     for value in list(block_vars["example_globals"].values()):
+        if isinstance(value, Figure) and value not in shown:
+            shown.add(value)
+            image = next(block_vars["image_path_iterator"])
+            value.savefig(image)
+            rst += figure_rst([image], gallery_conf["src_dir"], "figure")
         if not isinstance(value, Path) or not value.is_file() or value in shown:
             continue
         if value.suffix == ".png":

@@ -33,9 +33,9 @@ for alpha in (90, 40, 10):
 # A path
 # ------
 #
-# :func:`~mxne_rs.inverse.paths.localize_path` solves at falling values, each started from the last
-# answer. Sources that stay over a wide range of alpha come from the data, not from the choice.
-# With plain MxNE more and more sources come in; the reweighting of irMxNE keeps the two that
+# :func:`~mxne_rs.localize_path` solves at falling values, each started from the last answer.
+# Sources that stay over a wide range of alpha come from the data, not from the choice. With plain
+# MxNE more and more sources come in; the reweighting of irMxNE keeps the two that
 # were simulated.
 
 from mxne_rs import localize_path

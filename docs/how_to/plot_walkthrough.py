@@ -70,7 +70,7 @@ result
 # - **drop** of each source: the part of the explained variance that is lost without it. A source
 #   with a small drop is the first to doubt.
 
-fig = result.plot()
+result.plot()
 
 # %%
 # What is left
@@ -94,7 +94,7 @@ plt.show()
 # Along alpha: sources that stay over a wide range come from the data, not from the choice.
 
 path = localize_path(response, forward, noise_cov, percents=np.geomspace(90, 20, 8))
-fig = path.plot()
+path.plot()
 
 # %%
 # With MNE's depth weighting, 0.8 instead of 1: positions in mm, strongest first.

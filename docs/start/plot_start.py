@@ -17,7 +17,7 @@ from mxne_rs import localize
 from mxne_rs.simulate import simulate_auditory
 
 evoked, forward, noise_cov = simulate_auditory(spacing=15)
-evoked.crop(0.06, 0.15)
+evoked = evoked.crop(0.06, 0.15)
 
 # %%
 # A source is active in the whole window or not at all: crop the data to the response.
@@ -33,9 +33,9 @@ result = localize(evoked, forward, noise_cov)
 print(result)
 
 # %%
-# Two of 476 locations. The first line says how much they explain, at which alpha, what is left
-# beside the noise, and the duality gap: a bound on how far the answer can be from the optimum
-# (:doc:`/explanation/gap`). In a notebook ``result`` is shown as a table.
+# Two of 476 locations. The first line says what was done, at which alpha; below the table stand
+# what the sources explain, what is left beside the noise, and the duality gap: a bound on how far
+# the answer can be from the optimum (:doc:`/explanation/gap`). In a notebook ``result`` is a table.
 
 result
 
@@ -46,7 +46,7 @@ result
 # Where the sources are, their time courses, and what they leave of the data. What is left should
 # look like noise.
 
-fig = result.plot()
+result.plot()
 
 # %%
 # Go on with MNE
