@@ -167,6 +167,7 @@ def test_a_session_gets_the_model_for_its_window_and_channels(grid: Any, simulat
     assert again is not model and again.label_operator([]) is labels.label_operator([])
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what mne-rt imports
 def test_mne_rt_computes_its_feature_from_the_sparse_estimate(
     simulated: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
