@@ -29,7 +29,7 @@ def html_table(
     ``numbers`` aligns the cells to the right, by default in tables of more than three columns.
     """
     numbers = len(headings) > 3 if numbers is None else numbers
-    side = ' class="text-end px-3"' if numbers else ' class="pe-4"'
+    side = ' class="text-end text-nowrap px-3"' if numbers else ' class="pe-4"'
     body = "".join(
         "<tr>" + "".join(f"<td{side}>{escape(one_line(cell))}</td>" for cell in row) + "</tr>"
         for row in rows

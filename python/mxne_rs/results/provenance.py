@@ -85,13 +85,12 @@ def _source_space(forward: Any) -> Lines:
     used = [int(space["nuse"]) for space in src]
     subject = one_line(str(src[0].get("subject_his_id") or "unknown"))
     made = one_line(str(forward["info"].get("command_line") or "unknown"))
-    at = np.round(forward["mri_head_t"]["trans"], 5)
-    identity = np.allclose(at, np.eye(4))
+    shift = ", ".join(f"{1000 * x:.1f}" for x in forward["mri_head_t"]["trans"][:3, 3])
     return [
         ("source space", f"{src.kind}, {' + '.join(map(str, used))} locations"),
         ("subject", subject),
         ("head model", f"that of the forward solution, which does not hold it; made by: {made}"),
-        ("MRI to head", "identity" if identity else str(at[:3].tolist())),
+        ("MRI to head", f"shifted by ({shift}) mm"),
     ]
 
 
@@ -106,7 +105,7 @@ def describe_settings(localization: Localized) -> Lines:
     if solution.amplitude_unit is not None:
         unit = localization.settings.get("amplitude_unit", "")
         found["amplitude_unit"] = f"{solution.amplitude_unit:.6g} ({unit})"
-    return [(name, _text(value)) for name, value in found.items()]
+    return [(name, _text(value)) for name, value in found.items() if value is not None]
 
 
 def resolved_loose(localization: Localized) -> str:
@@ -142,7 +141,8 @@ def describe_files(command: str | None, files: Mapping[str, str] | None) -> Line
     """List the command line, and each file with its size and SHA-256."""
     lines = [] if command is None else [("command", one_line(command))]
     for name, path in (files or {}).items():
-        lines.append((name, f"{one_line(path)}: {_fingerprint(Path(path))}"))
+        # The name alone: where a file lies on one's machine is nobody else's business.
+        lines.append((name, f"{one_line(Path(path).name)}: {_fingerprint(Path(path))}"))
     return lines
 
 
