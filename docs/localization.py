@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from truth.median_nerve import FILE, read_median_nerve
-
 from mxne_rs import localize
+from truth.median_nerve import FILE, read_median_nerve
 
 HERE = Path(__file__).resolve().parent
 #: Times in s, and the distance of the locations in mm.

@@ -216,7 +216,13 @@ class Stability:
         save_report("Stability of sparse sources", self.parts(), path)
 
     def parts(self) -> list[Part]:
-        """Return the parts of a report: the picture and the table."""
+        """Return the parts of a report: the picture and the table.
+
+        Returns
+        -------
+        parts : list of Part
+            Each with a title, a tag and its content.
+        """
         return [
             Part("Stability", "stability", self.plot()),
             Part("Table of stability", "stability", stability_html(self.rows())),

@@ -43,7 +43,20 @@ class Localization(Localized):
 
     @classmethod
     def of_localized(cls, found: Localized, **changes: Any) -> Localization:
-        """Make a Localization of an answer without pictures, some of its fields changed."""
+        """Make a Localization of an answer without pictures, some of its fields changed.
+
+        Parameters
+        ----------
+        found : Localized
+            The answer.
+        **changes
+            Fields that are to be other than those of the answer.
+
+        Returns
+        -------
+        localization : Localization
+            The same sources, with tables, pictures and files.
+        """
         pieces = {field.name: getattr(found, field.name) for field in fields(found)}
         return cls(**{**pieces, **changes})
 

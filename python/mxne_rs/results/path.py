@@ -73,7 +73,18 @@ class LocalizationPath(Sequence[Localization]):
         return np.array([one.alpha for one in self])
 
     def at(self, alpha: float) -> Localization:
-        """Return the localization at the alpha nearest to a percentage."""
+        """Return the localization at the alpha nearest to a percentage.
+
+        Parameters
+        ----------
+        alpha : float
+            In percent of alpha_max.
+
+        Returns
+        -------
+        localization : Localization
+            One of the path.
+        """
         alpha = as_number("alpha", alpha, "give a percentage of alpha_max")
         return self[int(np.argmin(np.abs(self.alphas - alpha)))]
 
@@ -126,7 +137,23 @@ class LocalizationPath(Sequence[Localization]):
     def save(
         self, folder: str | os.PathLike[str], *, with_inputs: bool = True, report: bool = False
     ) -> None:
-        """Write tables and picture into a folder; parameters as those of `Localization.save`."""
+        """Write tables and picture into a folder, as `Localization.save` does.
+
+        Parameters
+        ----------
+        folder : path
+            Made where it is missing. Files that an earlier call wrote there are removed, others
+            stay.
+        with_inputs : bool, default True
+            Also write what `read` needs: data, forward solution and noise covariance.
+        report : bool, default False
+            Also write ``path-report.html``.
+
+        Warns
+        -----
+        RuntimeWarning
+            For each picture that could not be made; the numbers are written all the same.
+        """
         out = Path(folder)
         make_folder(out, "folder")
         written = write_path(self, out, with_inputs=with_inputs, report=report)
