@@ -19,6 +19,7 @@ from mxne_rs.inverse.geometry import normals_in_head, to_head_coordinates  # noq
 from mxne_rs.inverse.other_methods import find_dspm_peaks, fit_dipoles, head_model  # noqa: E402
 from mxne_rs.inverse.regions import region_names  # noqa: E402
 from mxne_rs.results.other_methods import other_methods  # noqa: E402
+from mxne_rs.results.shown import Shown  # noqa: E402
 from mxne_rs.results.table import COLUMNS, format_table, row_texts, source_table  # noqa: E402
 from mxne_rs.simulate import TRUE_SOURCES, simulate_auditory, true_locations  # noqa: E402
 
@@ -289,13 +290,13 @@ def test_a_dipole_finds_a_source_where_the_other_is_gone(bilateral: Any) -> None
     indices = [row.index for row in rows]
     bem, words = head_model(bilateral)
     assert "90 mm around (0, 0, 40) mm, MNE's default" in words
-    _, without = fit_dipoles(bilateral, indices, samples, bem)
+    _, without = fit_dipoles(bilateral, 0, indices, samples, bem)
     # The sphere of the simulation has its centre some millimetres from the default.
     assert np.all(np.linalg.norm(without.positions - true, axis=1) < 0.005)
 
     explained = bilateral.evokeds[0].copy()
     explained.data -= bilateral.residual().data
-    alone, without = fit_dipoles(replace(bilateral, evokeds=[explained]), indices, samples, bem)
+    alone, without = fit_dipoles(replace(bilateral, evokeds=[explained]), 0, indices, samples, bem)
     assert np.all(without.values > 95)
     assert np.all(alone.values < 90)
 
@@ -307,7 +308,7 @@ def test_dspm_is_that_of_mne(bilateral: Any, simulated: Any) -> None:
     stc = mne.minimum_norm.apply_inverse(evoked, operator, 1 / 9, "dSPM")
     x = forward["source_rr"][:, 0]
     among = [x < 0, x > 0, x > -1]
-    peaks = find_dspm_peaks(bilateral, [3, 9, 12], among)
+    peaks = find_dspm_peaks(bilateral, 0, [3, 9, 12], among)
     for column, (sample, allowed) in enumerate(zip([3, 9, 12], among, strict=True)):
         values = stc.data[allowed, sample]
         assert peaks.values[column] == pytest.approx(values.max(), rel=1e-6)
@@ -317,17 +318,17 @@ def test_dspm_is_that_of_mne(bilateral: Any, simulated: Any) -> None:
 
 def test_a_method_that_fails_says_why(bilateral: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The report has the others."""
-    rows = source_table(bilateral)
+    shown = Shown(bilateral)
 
     def failing(*_: Any, **__: Any) -> None:
         raise RuntimeError("the head <is> flat")
 
     monkeypatch.setattr("mxne_rs.results.other_methods.fit_dipoles", failing)
-    html = other_methods(bilateral, rows)
+    html = other_methods(shown)
     assert "No dipoles: RuntimeError: the head &lt;is&gt; flat." in html
     assert "dSPM peak (mm)" in html and "dipole (mm)" not in html
     monkeypatch.setattr("mxne_rs.results.other_methods.find_dspm_peaks", failing)
-    html = other_methods(bilateral, rows)
+    html = other_methods(shown)
     assert "No dSPM: RuntimeError" in html and "dSPM peak (mm)" not in html
 
 
