@@ -33,7 +33,7 @@ def tool(*words: str | Path) -> str:
 
 def check_wheel(path: Path, version: str) -> str:
     """Check one wheel; returns what the system it is for must have."""
-    name = re.fullmatch(r"mxne_rs-(.+?)-cp310-abi3-(\w+)\.whl", path.name)
+    name = re.fullmatch(r"mxne_rs-(.+?)-cp310-abi3-([\w.]+)\.whl", path.name)
     assert name, f"{path.name}: not of the stable ABI of CPython 3.10"
     assert name[1] == version, f"{path.name}: Cargo.toml has {version}"
     names = zipfile.ZipFile(path).namelist()
