@@ -191,6 +191,7 @@ def test_path_is_a_sequence_that_is_saved(inputs: Inputs, tmp_path: Path) -> Non
     assert isinstance(path, LocalizationPath) and isinstance(path[0], Localization)
     assert isinstance(path[1:], LocalizationPath) and len(path[1:]) == 2
     assert path.at(35) is path[1]
+    assert repr(path[5:]) == "<LocalizationPath: no alphas>"
     assert list(path.table()["n_sources"]) == [int(one.active.sum()) for one in path]
     assert "80" in str(path) and "<table" in path._repr_html_()
     path.save(tmp_path)

@@ -131,7 +131,8 @@ class Localized:
     def method(self) -> str:
         """Name of the method, with the number of rounds where there were several."""
         rounds = self.solution.n_reweights
-        return self.solution.method + ("" if rounds is None else f", {rounds} rounds")
+        words = "" if rounds is None else f", {rounds} round{'s' * (rounds != 1)}"
+        return self.solution.method + words
 
     @property
     def regularisation(self) -> str:

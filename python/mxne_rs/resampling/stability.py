@@ -207,11 +207,6 @@ class Stability:
         ----------
         path : path
             The HTML file; replaced where it exists.
-
-        Raises
-        ------
-        ImportError
-            Where matplotlib is not installed.
         """
         save_report("Stability of sparse sources", self.parts(), path)
 

@@ -186,6 +186,8 @@ class LocalizationPath(Sequence[Localization]):
 
     def __repr__(self) -> str:
         """Return number of alphas and their range on one line."""
+        if not self:
+            return "<LocalizationPath: no alphas>"
         return (
             f"<LocalizationPath: {len(self)} alphas from {self.alphas[0]:.4g} to "
             f"{self.alphas[-1]:.4g} %>"
