@@ -168,3 +168,30 @@ def test_draws_that_fell_short_are_left_out():
         bands = mxne_rs.bootstrap_sources(gain, data, solution, n_draws=5, time_limit=1e-9)
     assert bands.n_draws == 0
     assert np.isnan(bands.probability).all()
+
+
+def test_a_localization_is_its_arrays():
+    """Alpha in percent becomes absolute; an answer that says percent is refused on arrays."""
+    pytest.importorskip("mne")
+    from mxne_rs import localize
+    from mxne_rs.simulate import simulate_auditory
+
+    evoked, forward, noise_cov = simulate_auditory(spacing=20.0)
+    found = localize(evoked.crop(0.08, 0.12), forward, noise_cov, 30, verbose=False)
+    bands = bootstrap_sources(found, n_draws=8)
+    assert sorted(bands.locations) == sorted(np.flatnonzero(found.active))
+    assert (bands.probability > 0.5).all() and (bands.spread < 10).all()
+    # By hand, on the arrays: the same draws.
+    gain, data = found.model.gain, found.data
+    alpha = 0.3 * mxne_rs.alpha_max(gain, data)
+    unit = found.solution.amplitude_unit
+    solution = solve_irmxne(gain, data, alpha, amplitude_unit=unit, n_reweights=100)
+    other = bootstrap_sources(
+        gain, data, solution, n_draws=8, sigma=evoked.nave**-0.5, amplitude_unit=unit,
+        positions=forward["source_rr"],
+    )  # fmt: skip
+    np.testing.assert_allclose(bands.band, other.band, rtol=1e-3)
+    with pytest.raises(ValueError, match=r"solution\.alpha is 30, .*in percent"):
+        bootstrap_sources(gain, data, found.solution)
+    with pytest.raises(TypeError, match="data is given beside a Localization"):
+        bootstrap_sources(found, data)

@@ -23,7 +23,7 @@ EXAMPLES = """\
 try it without data of your own:
   mxne-rs simulate --out demo
   mxne-rs localize --evoked demo/simulated-ave.fif --forward demo/simulated-fwd.fif \\
-      --noise-cov demo/simulated-cov.fif --tmin 0.06 --tmax 0.15 --alpha sure \\
+      --noise-cov demo/simulated-cov.fif --tmin 0.06 --tmax 0.15 \\
       --report --out demo/results
 
 'mxne-rs COMMAND --help' lists the options of a command, with examples.

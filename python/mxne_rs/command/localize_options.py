@@ -17,7 +17,7 @@ examples:
   mxne-rs localize --evoked auditory-ave.fif --condition "Left Auditory" --tmin 0.05 --tmax 0.15 \\
       --forward cortex-fwd.fif --noise-cov noise-cov.fif --alpha 60 --out results
   mxne-rs localize --epochs faces-epo.fif --condition famous --baseline none 0 \\
-      --forward cortex-fwd.fif --noise-cov noise-cov.fif --alpha sure --report --out results
+      --forward cortex-fwd.fif --noise-cov noise-cov.fif --report --out results
   mxne-rs localize --raw spike_raw.fif --tmin 12.3 --tmax 12.5 --loose 0 \\
       --forward cortex-fwd.fif --noise-cov noise-cov.fif --alpha 50 --out results
 

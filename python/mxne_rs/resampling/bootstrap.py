@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,15 @@ from .._arguments.convert import Floats, as_count, as_floats, as_number, quoted
 from .._arguments.extras import needs
 from .._arguments.warn import ConvergenceWarning, warn
 from ..alpha.sure import random_stream
+from ..inverse.geometry import head_positions
+from ..inverse.localize import one_percent
+from ..inverse.localized import Localized
 from ..solve.debias import amplitudes
 from ..solve.gain import Gain, prepared
 from ..solve.inputs import sensor_data, support_rows
 from ..solve.many import solve_batch
 from ..solve.options import N_REWEIGHTS
+from ..solve.single import largest_alpha
 from ..solve.solution import Solution, one_warning
 
 
@@ -71,13 +75,13 @@ class SourceBands:
 
 
 def bootstrap_sources(
-    gain: Gain | ArrayLike,
-    data: ArrayLike,
-    solution: Solution,
+    gain: Localized | Gain | ArrayLike,
+    data: ArrayLike | None = None,
+    solution: Solution | None = None,
     *,
     positions: ArrayLike | None = None,
     n_draws: int = 100,
-    sigma: float = 1.0,
+    sigma: float | None = None,
     coverage: float = 0.9,
     radius: float = 10.0,
     rng: Any = 0,
@@ -92,18 +96,20 @@ def bootstrap_sources(
 
     Parameters
     ----------
-    gain : Gain or array_like, shape (n_sensors, n_locations * n_orient)
-        The whitened gain that was solved on.
-    data : array_like, shape (n_sensors, n_times)
-        The whitened data that were solved.
-    solution : Solution
+    gain : Localization, Gain or array_like, shape (n_sensors, n_locations * n_orient)
+        The answer of `localize`, alone: it has its data, positions and settings. Or the whitened
+        gain that was solved on.
+    data : array_like, shape (n_sensors, n_times), or None
+        The whitened data that were solved; None for a Localization.
+    solution : Solution or None
         Their answer, by :func:`solve_mxne`, :func:`solve_irmxne` or others that have an alpha.
     positions : array_like, shape (n_locations, 3), or None
         Positions in m. None matches a source only with the same location.
     n_draws : int
         Number of simulated data sets.
-    sigma : float
-        Standard deviation of the noise in the whitened data.
+    sigma : float or None
+        Standard deviation of the noise in the whitened data. None is 1, and for a Localization that
+        of averages, ``nave ** -0.5``.
     coverage : float
         Of the bands of amplitudes.
     radius : float
@@ -120,7 +126,9 @@ def bootstrap_sources(
     Returns
     -------
     bands : SourceBands
-        Probability, spread and band of each source of the solution.
+        Probability, spread and band of each source of the solution. Of a Localization,
+        ``locations`` are those of its forward solution; amplitudes are in whitened and weighted
+        units, as those of arrays.
 
     Raises
     ------
@@ -154,10 +162,24 @@ def bootstrap_sources(
     >>> bands.locations, bool(bands.band[0, 0] < bands.amplitude[0] < bands.band[0, 1])
     (array([20]), True)
     """
+    if isinstance(gain, Localized):
+        if data is not None or solution is not None:
+            raise TypeError(
+                f"{'data' if data is not None else 'solution'} is given beside a Localization, "
+                "which has its own; leave it out"
+            )
+        return _of_localized(
+            gain, positions=positions, n_draws=n_draws, sigma=sigma, coverage=coverage,
+            radius=radius, rng=rng, **options,
+        )  # fmt: skip
+    sigma = 1.0 if sigma is None else sigma
     gain = prepared(gain, options.pop("n_orient", None))
+    if data is None:
+        raise TypeError("data is None; give whitened data, or a Localization alone")
     measured = sensor_data(gain, data)
     if not isinstance(solution, Solution):
         raise TypeError(f"solution is {quoted(solution)}; give a Solution, such as of solve_irmxne")
+    _check_alpha(gain, measured, solution, options)
     locations, _ = support_rows(gain, measured, solution, "solution")
     count = as_count("n_draws", n_draws, 2)
     level = as_number("sigma", sigma, "give the standard deviation of the noise")
@@ -197,6 +219,44 @@ def bootstrap_sources(
         distances[row, mine] = apart
     size = _norms(sources, len(locations))
     return _bands_of(locations, size, norms, None if places is None else distances, part)
+
+
+def _check_alpha(gain: Gain, data: Floats, solution: Solution, options: dict[str, Any]) -> None:
+    """Raise where no answer at the alpha of a solution has a source: it is in percent."""
+    if options.get("weights") is not None or solution.method not in ("MxNE", "irMxNE"):
+        return
+    largest = largest_alpha(gain, data)
+    if solution.active_set.any() and solution.alpha > largest * (1 + 1e-9):
+        raise ValueError(
+            f"solution.alpha is {solution.alpha:.4g}, but the largest alpha with a source is "
+            f"{largest:.4g}: is it in percent, as that of a Localization is? Give the "
+            "Localization alone"
+        )
+
+
+def _of_localized(found: Localized, **options: Any) -> SourceBands:
+    """Draw for a Localization: its gain, data and positions, with alpha in the unit of arrays."""
+    solution, model = found.solution, found.model
+    if solution.method not in ("MxNE", "irMxNE"):
+        raise ValueError(
+            f"the Localization is by {solution.method}; give gain, data and solution on arrays"
+        )
+    if options["sigma"] is None:
+        options["sigma"] = found.noise_std
+        if not np.isfinite(found.noise_std):
+            raise ValueError("sigma is None, but evoked.nave is no positive number; give sigma")
+    if options["positions"] is None:
+        options["positions"] = head_positions(found.forward)[model.kept] / 1000
+    if solution.n_reweights is not None:
+        options.setdefault("amplitude_unit", solution.amplitude_unit)
+        options.setdefault("surrogate", found.settings.get("surrogate", "sqrt"))
+    percent = one_percent(model, found.data)
+    on_kept = replace(
+        solution, alpha=percent * solution.alpha, active_set=solution.active_set[model.kept],
+        weights=None,
+    )  # fmt: skip
+    bands = bootstrap_sources(model.gain, found.data, on_kept, **options)
+    return replace(bands, locations=model.kept[bands.locations])
 
 
 def _places(positions: Any, n_locations: int) -> Floats:
