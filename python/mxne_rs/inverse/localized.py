@@ -116,7 +116,18 @@ class Localized:
         return " | ".join(self.name_of(one) for one in range(len(self.evokeds)))
 
     def name_of(self, condition: int) -> str:
-        """Return the comment of an evoked on one line; "evoked" without a comment."""
+        """Return the comment of an evoked on one line; "evoked" without a comment.
+
+        Parameters
+        ----------
+        condition : int
+            Its position in `evokeds`.
+
+        Returns
+        -------
+        name : str
+            Unprintable characters escaped.
+        """
         return one_line(self.evokeds[condition].comment or "") or "evoked"
 
     @property
@@ -255,7 +266,18 @@ class Localized:
         return f"{self.residual_std:.2g} ({by_nave}{assumed})"
 
     def condition_index(self, condition: int | str) -> int:
-        """Return the position in `evokeds` of a condition given by position or comment."""
+        """Return the position in `evokeds` of a condition given by position or comment.
+
+        Parameters
+        ----------
+        condition : int or str
+            Position or comment of one of `evokeds`.
+
+        Returns
+        -------
+        index : int
+            From 0.
+        """
         names = [one.comment for one in self.evokeds]
         if isinstance(condition, str) and condition in names:
             return names.index(condition)
@@ -268,7 +290,18 @@ class Localized:
         )
 
     def samples(self, condition: int | str = 0) -> slice:
-        """Return the columns of `amplitudes`, `courses` and `data` that belong to a condition."""
+        """Return the columns of `amplitudes`, `courses` and `data` that belong to a condition.
+
+        Parameters
+        ----------
+        condition : int or str
+            Position or comment of one of `evokeds`.
+
+        Returns
+        -------
+        samples : slice
+            One column for each sample.
+        """
         index = self.condition_index(condition)
         lengths = [len(evoked.times) for evoked in self.evokeds]
         start = sum(lengths[:index])
