@@ -9,6 +9,7 @@ import numpy as np
 from .._arguments.convert import Floats, is_number
 from .._arguments.extras import mne
 from .._arguments.warn import warn
+from ..solve.solution import Solution
 from .mne_calls import one_at_a_time
 
 
@@ -144,3 +145,14 @@ def _projected(info: Any, names: list[str]) -> Floats:
     vectors = np.array(rows, dtype=np.float64).reshape(len(rows), len(names))
     norms = np.linalg.norm(vectors, axis=1)
     return np.asarray(vectors[norms > 0] / norms[norms > 0, np.newaxis])
+
+
+def warn_if_empty(solution: Solution, has_data: bool) -> None:
+    """Warn where there is no source, as MNE does, but independent of its log level."""
+    if solution.active_set.any() or not solution.converged or solution.emptied:
+        return
+    warn(
+        f"No active dipoles found. alpha is too big (alpha={solution.alpha:g})."
+        if has_data
+        else "No active dipoles found. The data are zero.",
+    )

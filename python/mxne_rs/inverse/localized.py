@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from .._arguments.convert import Floats, one_line, quoted
 from .._arguments.extras import mne
-from .._arguments.warn import warn
 from ..solve.solution import Solution
-from .data import noise_level
+from .data import noise_level, warn_if_empty
 from .geometry import axes_in_head, normals_in_head
 from .mne_calls import one_at_a_time, private
 from .model import Model
@@ -399,14 +398,3 @@ class Localized:
     def _part(self, condition: int | str) -> tuple[Any, slice]:
         """Return an evoked, and its columns of `amplitudes` and `data`."""
         return self.evokeds[self.condition_index(condition)], self.samples(condition)
-
-
-def warn_if_empty(solution: Solution, has_data: bool) -> None:
-    """Warn where there is no source, as MNE does, but independent of its log level."""
-    if solution.active_set.any() or not solution.converged or solution.emptied:
-        return
-    warn(
-        f"No active dipoles found. alpha is too big (alpha={solution.alpha:g})."
-        if has_data
-        else "No active dipoles found. The data are zero.",
-    )
